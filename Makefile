@@ -1,0 +1,38 @@
+# One command for each thing that a contributor does. Works on Debian, Ubuntu and macOS.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint openapi fuzz-api deny setup setup-postgres
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup ## Try Keyward on this machine: demo tenant, SQLite in ./data, http://127.0.0.1:8080
+	cargo run -- demo
+
+test: setup setup-postgres ## Run all tests, on SQLite and on PostgreSQL
+	cargo test
+
+lint: setup ## Formatting, clippy and documentation, with warnings as errors
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+openapi: setup ## Write openapi/keyward.json anew
+	cargo build
+	mkdir -p openapi target
+	target/debug/keyward openapi > target/openapi.json
+	mv target/openapi.json openapi/keyward.json
+
+fuzz-api: setup ## Send thousands of generated requests, and compare the answers with the OpenAPI document
+	cargo build
+	scripts/fuzz-api.sh target/debug/keyward
+
+deny: ## Check licences, advisories and sources of the dependencies
+	@command -v cargo-deny > /dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
+	cargo deny check
+
+setup: ## Install what the build needs, if it is missing
+	@scripts/setup.sh build
+
+setup-postgres: ## Install what the tests need, if it is missing
+	@scripts/setup.sh postgres

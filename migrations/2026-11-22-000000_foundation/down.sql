@@ -1,0 +1,14 @@
+DROP TABLE idempotency_keys;
+DROP TABLE api_key_secrets;
+DROP TABLE api_keys;
+DROP TABLE invitation_workspaces;
+DROP TABLE invitations;
+DROP TABLE workspace_members;
+DROP TABLE workspaces;
+DROP TABLE organization_members;
+DROP TABLE subscriptions;
+DROP TABLE organizations;
+DROP TABLE signing_keys;
+DROP TABLE refresh_tokens;
+DROP TABLE accounts;
+DROP TABLE users;

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Installs what the build (or the tests) need, and only when it is missing: setup.sh build|postgres
+# Without root, or without apt, it prints the command instead and fails.
+set -euo pipefail
+
+has_compiler() { command -v cc > /dev/null; }
+has_openssl() { command -v pkg-config > /dev/null && pkg-config --exists openssl; }
+# Debian keeps the servers' binaries off the PATH.
+has_postgres() {
+    compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null ||
+        compgen -G "/opt/homebrew/opt/postgresql@*/bin/initdb" > /dev/null ||
+        compgen -G "/usr/local/opt/postgresql@*/bin/initdb" > /dev/null ||
+        command -v initdb > /dev/null
+}
+
+case "${1:-}" in
+    build)
+        if has_compiler && has_openssl; then exit; fi
+        packages="gcc libc6-dev libssl-dev pkg-config"
+        formulae="openssl@3 pkgconf"
+        ;;
+    postgres)
+        if [ -n "${KEYWARD_TEST_POSTGRES_URL:-}" ] || has_postgres; then exit; fi
+        packages="postgresql"
+        formulae="postgresql@17"
+        ;;
+    *)
+        echo "usage: $0 build|postgres" >&2
+        exit 2
+        ;;
+esac
+
+if [ "$(uname)" = Darwin ]; then
+    echo "Missing packages. Install them with: brew install $formulae" >&2
+    exit 1
+fi
+if ! command -v apt-get > /dev/null; then
+    echo "Missing packages. Install what your system calls: $packages" >&2
+    exit 1
+fi
+if [ "$(id -u)" != 0 ]; then
+    echo "Missing packages. Install them with: sudo apt-get install $packages" >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+# shellcheck disable=SC2086 # a list of words
+apt-get install -q -y --no-install-recommends $packages

@@ -1,0 +1,17 @@
+//! The subscription gate: programs of an organization that does not pay are refused; its people never are, so that
+//! an admin can still mend it.
+
+use super::caller::KeyCaller;
+use crate::config::Config;
+use crate::error::{ApiError, Code};
+
+/// Lets a program pass, or says why not.
+///
+/// # Errors
+/// `subscription_inactive` for `canceled`, `expired` and `past_due`, where the gate is enforced.
+pub fn subscription_gate(config: &Config, caller: &KeyCaller) -> Result<(), ApiError> {
+    if !config.subscription.enforce || caller.subscription.admits() {
+        return Ok(());
+    }
+    Err(Code::SubscriptionInactive.into())
+}

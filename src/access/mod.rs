@@ -1,0 +1,17 @@
+//! Who may do what.
+//!
+//! [`verify`] turns a credential into a [`Caller`]; [`permission`] is the one table of roles and permissions; the
+//! [`guards`] stand in handlers' signatures and carry the permission that was checked; [`subscription_gate`] stands
+//! between authentication and the guards.
+
+mod caller;
+mod gate;
+pub mod guards;
+pub mod permission;
+mod role;
+
+pub use caller::{Caller, Credential, KeyCaller, verify};
+pub use gate::subscription_gate;
+pub use guards::{OrganizationAccess, ProgramAccess, SignedIn, WorkspaceAccess};
+pub use permission::{Permission, can};
+pub use role::{CreatorRole, OrganizationRole, WorkspaceRole, effective_role};

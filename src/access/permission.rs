@@ -1,0 +1,124 @@
+//! The one table of who may do what.
+
+use super::role::{OrganizationRole, WorkspaceRole};
+use crate::api_keys::Scope;
+use serde::Serialize;
+
+/// The least role that has a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Least {
+    /// A role in the workspace; admins and owners of the organization have them all.
+    Workspace(WorkspaceRole),
+    /// A role in the organization.
+    Organization(OrganizationRole),
+}
+
+/// A permission as a type, so that it stands in a handler's signature: `WorkspaceAccess<can::KeysManage>`.
+pub trait Can: 'static {
+    /// The permission that the guard demands.
+    const PERMISSION: Permission;
+}
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $level:ident $role:ident;)+) => {
+        /// One verb on one kind of thing.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+        pub enum Permission { $($(#[$doc])* #[serde(rename = $text)] $variant),+ }
+
+        impl Permission {
+            /// All of them, as the table lists them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// As the wire spells it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// The least role that has it.
+            pub const fn least(self) -> Least {
+                match self { $(Self::$variant => permissions!(@least $level $role)),+ }
+            }
+        }
+
+        /// The permissions as types.
+        pub mod can {
+            $(
+                $(#[$doc])*
+                #[derive(Clone, Copy, Debug)]
+                pub struct $variant;
+                impl super::Can for $variant {
+                    const PERMISSION: super::Permission = super::Permission::$variant;
+                }
+            )+
+        }
+    };
+    (@least workspace $role:ident) => { Least::Workspace(WorkspaceRole::$role) };
+    (@least organization $role:ident) => { Least::Organization(OrganizationRole::$role) };
+}
+
+permissions! {
+    /// See the workspace.
+    WorkspaceRead = "workspace:read", workspace Viewer;
+    /// See the workspace's members.
+    MembersRead = "members:read", workspace Viewer;
+    /// Read content.
+    ContentRead = "content:read", workspace Viewer;
+    /// Write content.
+    ContentWrite = "content:write", workspace Editor;
+    /// Create keys, and manage one's own.
+    KeysOwn = "keys:own", workspace Viewer;
+    /// Manage everyone's keys.
+    KeysManage = "keys:manage", workspace Admin;
+    /// Rename and delete the workspace.
+    WorkspaceManage = "workspace:manage", workspace Admin;
+    /// Add, change and remove the workspace's members.
+    MembersManage = "members:manage", workspace Admin;
+    /// See the organization, its members and its subscription.
+    OrganizationRead = "organization:read", organization Member;
+    /// Rename the organization, create workspaces, manage members and invitations.
+    OrganizationManage = "organization:manage", organization Admin;
+    /// Delete the organization.
+    OrganizationDelete = "organization:delete", organization Owner;
+    /// Make members owners, and owners members.
+    OwnersManage = "owners:manage", organization Owner;
+}
+
+impl Permission {
+    /// Whether a role in a workspace has it.
+    pub fn held_in_workspace(self, role: WorkspaceRole) -> bool {
+        matches!(self.least(), Least::Workspace(least) if role >= least)
+    }
+
+    /// Whether a role in an organization has it.
+    pub fn held_in_organization(self, role: OrganizationRole) -> bool {
+        matches!(self.least(), Least::Organization(least) if role >= least)
+    }
+
+    /// Whether a key of this scope keeps it: a `read_only` key keeps the `…:read` ones.
+    pub fn kept_by(self, scope: Scope) -> bool {
+        scope == Scope::Full || self.as_str().ends_with(":read")
+    }
+
+    /// What a key of this role and scope may do, in the order of the table.
+    pub fn of_key(role: WorkspaceRole, scope: Scope) -> Vec<Self> {
+        Self::ALL.iter().copied().filter(|p| p.held_in_workspace(role) && p.kept_by(scope)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_only_admin_key_reads_and_nothing_else() {
+        let names: Vec<_> =
+            Permission::of_key(WorkspaceRole::Admin, Scope::ReadOnly).into_iter().map(Permission::as_str).collect();
+        assert_eq!(names, ["workspace:read", "members:read", "content:read"]);
+    }
+
+    #[test]
+    fn no_workspace_role_reaches_the_organization() {
+        let all = Permission::of_key(WorkspaceRole::Admin, Scope::Full);
+        assert!(all.iter().all(|permission| matches!(permission.least(), Least::Workspace(_))));
+    }
+}

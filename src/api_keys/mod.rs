@@ -1,0 +1,26 @@
+//! API keys: what they look like, their life cycle, and the question whether one is good.
+//!
+//! [`KeyFormat`] makes and checks the text; [`ApiKey`] is the row, with its creator's role of this moment beside it
+//! ([`standing`]); `lifecycle` has the changes; `verification` answers for each request of a program; [`LastUsed`]
+//! keeps `lastUsedAt` off the request path.
+
+mod allowed_ips;
+mod format;
+mod handlers;
+mod last_used;
+mod lifecycle;
+mod model;
+mod removal;
+mod standing;
+mod verification;
+mod wire;
+
+pub use allowed_ips::AllowedIps;
+pub use format::{KeyFormat, PlaintextKey};
+pub use handlers::*;
+pub use last_used::LastUsed;
+pub use lifecycle::{NewKey, issue};
+pub use model::ApiKey;
+pub use removal::{Removed, RemovedKeys};
+pub use standing::{KeyStatus, Scope, Standing};
+pub use verification::ApiKeys;

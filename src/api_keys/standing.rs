@@ -1,0 +1,74 @@
+//! Where a key stands at a moment: its status, and the role it inherits.
+
+use super::model::ApiKey;
+use crate::access::{OrganizationRole, WorkspaceRole, effective_role};
+use crate::db::{Timestamp, text_enum};
+
+text_enum! {
+    /// What a key keeps of its creator's role.
+    Scope {
+        /// All of it.
+        Full = "full",
+        /// What only reads.
+        ReadOnly = "read_only",
+    }
+}
+
+text_enum! {
+    /// Where a key stands.
+    KeyStatus {
+        /// It works.
+        Active = "active",
+        /// Stopped for now.
+        Disabled = "disabled",
+        /// Stopped for good.
+        Revoked = "revoked",
+        /// Past its expiry.
+        Expired = "expired",
+        /// Its creator lost access; an admin can transfer it.
+        Orphaned = "orphaned",
+    }
+}
+
+/// What the creator of a key is, now.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// Its role in the organization; `None` when it is no member.
+    pub organization_role: Option<OrganizationRole>,
+    /// Its role in the workspace, if one was given.
+    pub workspace_role: Option<WorkspaceRole>,
+    /// Whether the operator lets the person do nothing.
+    pub is_disabled: bool,
+}
+
+impl Standing {
+    /// The role that the creator's keys have in the workspace.
+    pub fn role(self) -> Option<WorkspaceRole> {
+        if self.is_disabled {
+            return None;
+        }
+        self.organization_role.and_then(|role| effective_role(role, self.workspace_role))
+    }
+}
+
+impl ApiKey {
+    /// The key's status at `now`; what is permanent comes first.
+    pub fn status(&self, standing: Standing, now: Timestamp) -> KeyStatus {
+        if self.revoked_at.is_some() {
+            KeyStatus::Revoked
+        } else if self.expires_at.is_some_and(|end| end <= now) {
+            KeyStatus::Expired
+        } else if self.disabled_at.is_some() {
+            KeyStatus::Disabled
+        } else if self.inherited_role(standing).is_none() {
+            KeyStatus::Orphaned
+        } else {
+            KeyStatus::Active
+        }
+    }
+
+    /// The role that the key inherits now; `None` when it is orphaned.
+    pub fn inherited_role(&self, standing: Standing) -> Option<WorkspaceRole> {
+        if self.orphaned_at.is_some() { None } else { standing.role() }
+    }
+}

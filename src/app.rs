@@ -1,0 +1,105 @@
+//! [`build`]: configuration in, running application out. The command line and the tests start the same one.
+
+use crate::api_keys::{ApiKeys, LastUsed};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{self, Db};
+use crate::http::stack;
+use crate::http::unmatched::RouteTable;
+use crate::identity::IdentityService;
+use crate::state::State;
+use crate::{docs, openapi, routes};
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{HttpServer, rt, web};
+use std::net::SocketAddr;
+
+/// An application that listens, and serves once [`Application::run`] is awaited.
+pub struct Application {
+    address: SocketAddr,
+    server: Server,
+    state: web::Data<State>,
+}
+
+/// Migrates the database, loads what must be there, and binds the address. Runs in an actix system.
+///
+/// # Errors
+/// A text for the operator.
+pub async fn build(config: Config, clock: Clock) -> Result<Application, String> {
+    let url = config.database.url.clone();
+    let applied = web::block(move || db::migrate(&url)).await.map_err(|error| error.to_string())??;
+    if !applied.is_empty() {
+        tracing::info!(?applied, "migrated the database");
+    }
+    let db = Db::new(&config.database.url, config.database.pool_size, config.database.pool_timeout);
+    let identity = IdentityService::start(&config, &clock, &db).await?;
+    let api_keys = ApiKeys::new(&config);
+    let state = web::Data::new(State { config, clock, db, identity, api_keys });
+
+    let document = openapi::document(&state.config);
+    let routes = web::Data::new(RouteTable::new(&document));
+    let shared = state.clone();
+    let server = HttpServer::new(move || {
+        let (app, _) = routes::assemble(&shared.config);
+        let app = app
+            .app_data(shared.clone())
+            .app_data(routes.clone())
+            .configure(docs::redirect)
+            .service(docs::page(document.clone()));
+        stack(app, &shared.config)
+    });
+    let settings = &state.config.server;
+    let server = if settings.workers == 0 { server } else { server.workers(settings.workers) };
+    let server = server
+        .shutdown_timeout(settings.shutdown_timeout.as_secs())
+        // The command line listens for signals itself, since it has more to stop than the server.
+        .disable_signals()
+        .bind(settings.listen)
+        .map_err(|error| format!("can't listen on {}: {error}", settings.listen))?;
+    let address = server.addrs().first().copied().ok_or("the server has no address")?;
+    Ok(Application { address, server: server.run(), state })
+}
+
+impl Application {
+    /// Where it listens: the port that was taken, where port 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops the server from elsewhere.
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// What the handlers share.
+    pub fn state(&self) -> web::Data<State> {
+        self.state.clone()
+    }
+
+    /// Serves until it is stopped, then finishes what was going on.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub async fn run(self) -> std::io::Result<()> {
+        tracing::info!(address = %self.address, "listening");
+        let flusher = rt::spawn(flush_last_used(self.state.clone()));
+        let ended = self.server.await;
+        flusher.abort();
+        flush(self.state).await;
+        tracing::info!("stopped");
+        ended
+    }
+}
+
+async fn flush_last_used(state: web::Data<State>) {
+    let mut ticks = rt::time::interval(LastUsed::FLUSH_INTERVAL);
+    loop {
+        ticks.tick().await;
+        flush(state.clone()).await;
+    }
+}
+
+async fn flush(state: web::Data<State>) {
+    if let Err(error) = web::block(move || state.api_keys.last_used.flush(&state.db)).await {
+        tracing::error!(%error, "last uses can't be written");
+    }
+}

@@ -1,0 +1,95 @@
+//! `keyward demo`: a newcomer's minute.
+//!
+//! Everything is in `./data`: the database, the secret that seals the signing keys, and the demo user's password, the
+//! last two readable by their owner only. The API key is shown at the first start and kept nowhere.
+
+use super::serve::{ServeArgs, start};
+use crate::api_keys::{NewKey, PlaintextKey, Scope, issue};
+use crate::app::Application;
+use crate::config::{Sources, load};
+use crate::db::Conn;
+use crate::error::ApiError;
+use crate::ids::{KeyId, OrganizationId, WorkspaceId};
+use crate::organizations::Organization;
+use crate::state::State;
+use crate::users::User;
+use crate::workspaces::Workspace;
+use rand::RngExt;
+use rand::distr::Alphanumeric;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+const DEFAULTS: &str = "[log]\nformat = \"pretty\"\n";
+const EMAIL: &str = "demo@example.com";
+const PASSWORD_FILE: &str = "data/demo-password";
+
+/// Serves with a demo tenant. `DATABASE_URL` and configuration files are left alone: this is not for real data.
+pub fn run(args: &ServeArgs) -> Result<(), String> {
+    let config = load(&Sources { under_file: DEFAULTS, listen: args.listen.clone(), ..Sources::default() })?;
+    start(config, async |application: &Application| {
+        let made = seed(&application.state()).await?;
+        welcome(application, made.as_ref())
+    })
+}
+
+/// Makes the demo tenant, at the first start.
+async fn seed(state: &State) -> Result<Option<PlaintextKey>, String> {
+    let failed = |error: ApiError| format!("making the demo tenant failed: {error}");
+    if state.identity.has_account(state, EMAIL).await.map_err(failed)? {
+        return Ok(None);
+    }
+    let password: String = rand::rng().sample_iter(Alphanumeric).take(16).map(char::from).collect();
+    // Before the account is made: an account whose password nobody knows would be worse than a password for none.
+    keep_password(&password).map_err(|error| format!("{PASSWORD_FILE}: {error}"))?;
+    let profile = state.identity.create_account(state, EMAIL, &password.into(), true).await.map_err(failed)?;
+    let (config, format, now) = (state.config.clone(), state.api_keys.format.clone(), state.clock.now());
+    let tenant = move |conn: &mut Conn| {
+        let user = User::of_profile(conn, &profile, now)?;
+        let organization = OrganizationId::new();
+        Organization::create(conn, &config, organization, "Demo".into(), user.id, now)?;
+        let id = WorkspaceId::new();
+        let row = Workspace { id, organization_id: organization, name: "Demo".into(), created_at: now };
+        let workspace = Workspace::insert(conn, row)?;
+        let new = NewKey {
+            id: KeyId::new(),
+            organization_id: organization,
+            workspace_id: workspace.id,
+            creator_id: user.id,
+            name: Some("Demo".into()),
+            scope: config.keys.scopes.first().copied().unwrap_or(Scope::Full),
+            expires_at: None,
+            allowed_ips: Default::default(),
+        };
+        issue(conn, &config, &format, new, now)
+    };
+    state.db.write(tenant).await.map(Some).map_err(failed)
+}
+
+fn keep_password(password: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(PASSWORD_FILE)?;
+    writeln!(file, "{password}")
+}
+
+/// What a newcomer needs, on the terminal. The one place that prints secrets: the demo's own.
+fn welcome(application: &Application, key: Option<&PlaintextKey>) -> Result<(), String> {
+    let state = application.state();
+    let origin = format!("http://{}", application.address());
+    let base = &state.config.server.base_path;
+    let password = std::fs::read_to_string(Path::new(PASSWORD_FILE))
+        .map_or_else(|_| format!("(was in {PASSWORD_FILE})"), |text| text.trim().to_owned());
+    println!("\nKeyward is running on {origin}\n");
+    println!("  Swagger UI   {origin}/docs/");
+    println!("  Sign in      {EMAIL}");
+    println!("  Password     {password}");
+    match key {
+        Some(key) => {
+            let key = key.expose();
+            println!("  API key      {key}   (shown this once)\n");
+            println!("Try it:\n\n  curl -H 'Authorization: Bearer {key}' {origin}{base}/whoami\n");
+        }
+        None => println!("\nThe API key was shown at the first start. Make another one in the Swagger UI.\n"),
+    }
+    std::io::stdout().flush().map_err(|error| error.to_string())
+}

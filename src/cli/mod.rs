@@ -1,0 +1,105 @@
+//! The command line: one module for each command.
+
+mod config;
+mod demo;
+mod openapi;
+mod organization;
+mod serve;
+mod subscription;
+mod user;
+
+use crate::config::{Config, Sources, load};
+use crate::db::{self, Db};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Organizations, workspaces, roles and API keys for a multi-tenant SaaS.
+#[derive(Parser)]
+#[command(name = "keyward", version, arg_required_else_help = true)]
+struct Cli {
+    /// The configuration file (TOML).
+    #[arg(long, global = true, env = "KEYWARD_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The database: sqlite://PATH or postgres://…
+    #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try Keyward: a server on this machine, with a demo tenant, over SQLite in ./data.
+    Demo(serve::ServeArgs),
+    /// Run the server.
+    Serve(serve::ServeArgs),
+    /// Run the database's migrations. `serve` does so too.
+    Migrate,
+    /// Print the OpenAPI document.
+    Openapi(openapi::OpenapiArgs),
+    /// The built-in identity provider's accounts.
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// The organizations.
+    #[command(subcommand)]
+    Organization(organization::OrganizationCommand),
+    /// The operator's lever on subscriptions.
+    #[command(subcommand)]
+    Subscription(subscription::SubscriptionCommand),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+}
+
+impl Cli {
+    fn sources(&self) -> Sources {
+        Sources { file: self.config.clone(), database_url: self.database_url.clone(), ..Sources::default() }
+    }
+
+    fn load(&self) -> Result<Config, String> {
+        load(&self.sources())
+    }
+}
+
+/// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 the arguments are wrong.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Serve(args) => serve::run(cli.sources(), args),
+        Command::Migrate => migrate(&cli),
+        Command::Openapi(args) => cli.load().and_then(|config| openapi::run(&config, args)),
+        Command::User(command) => database(&cli).and_then(|(_, db)| user::run(&db, command)),
+        Command::Organization(command) => database(&cli).and_then(|(_, db)| organization::run(&db, command)),
+        Command::Subscription(command) => {
+            database(&cli).and_then(|(config, db)| subscription::run(&config, &db, command))
+        }
+        Command::Config(command) => cli.load().and_then(|config| config::run(&config, command)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("keyward: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn migrate(cli: &Cli) -> Result<(), String> {
+    let url = cli.load()?.database.url;
+    let applied = db::migrate(&url)?;
+    match applied.is_empty() {
+        true => println!("{url} is up to date"),
+        false => applied.iter().for_each(|name| println!("applied {name}")),
+    }
+    Ok(())
+}
+
+/// The database for a command that changes it: one connection, and the schema that this binary knows.
+fn database(cli: &Cli) -> Result<(Config, Db), String> {
+    let config = cli.load()?;
+    db::migrate(&config.database.url)?;
+    let db = Db::new(&config.database.url, 1, config.database.pool_timeout);
+    Ok((config, db))
+}

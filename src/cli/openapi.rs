@@ -1,0 +1,33 @@
+//! `keyward openapi`
+
+use crate::config::Config;
+use crate::openapi;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Print, or compare.
+#[derive(Args)]
+pub struct OpenapiArgs {
+    /// Compare with the committed document instead of printing.
+    #[arg(long)]
+    check: bool,
+    /// The committed document.
+    #[arg(long, value_name = "FILE", default_value = "openapi/keyward.json")]
+    file: PathBuf,
+}
+
+/// Prints the document, or fails when the committed one is another.
+pub fn run(config: &Config, args: &OpenapiArgs) -> Result<(), String> {
+    let text = openapi::document(config).to_pretty_json().map_err(|error| error.to_string())? + "\n";
+    if !args.check {
+        print!("{text}");
+        return Ok(());
+    }
+    let file = args.file.display();
+    let committed = std::fs::read_to_string(&args.file).map_err(|error| format!("{file}: {error}"))?;
+    if committed != text {
+        return Err(format!("{file} is not the document of this binary. Run `make openapi` and review the change."));
+    }
+    println!("{file} is up to date");
+    Ok(())
+}

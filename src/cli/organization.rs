@@ -1,0 +1,26 @@
+//! `keyward organization`
+
+use crate::db::Db;
+use crate::organizations::Organization;
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum OrganizationCommand {
+    /// List the organizations, newest first: id, status, plan, name.
+    List,
+}
+
+/// Runs the command.
+pub fn run(db: &Db, command: &OrganizationCommand) -> Result<(), String> {
+    match command {
+        OrganizationCommand::List => {
+            let rows = db.write_blocking(Organization::all).map_err(|error| error.to_string())?;
+            for (organization, subscription) in rows {
+                let (status, plan) = (subscription.status, &subscription.plan);
+                println!("{}\t{status}\t{plan}\t{}", organization.id, organization.name);
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! `keyward serve`
+
+use crate::app::{self, Application};
+use crate::clock::Clock;
+use crate::config::{Config, Sources, load};
+use crate::telemetry;
+use actix_web::rt::System;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Where to listen.
+#[derive(Args)]
+pub struct ServeArgs {
+    /// Address and port; port 0 takes a free one, and the log says which.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+}
+
+/// Serves until SIGTERM or SIGINT, then finishes the requests in flight.
+pub fn run(sources: Sources, args: &ServeArgs) -> Result<(), String> {
+    let config = load(&Sources { listen: args.listen.clone(), ..sources })?;
+    start(config, async |_| Ok(()))
+}
+
+/// Builds the application, does what is to be done before it serves, and serves.
+pub(super) fn start(config: Config, prepare: impl AsyncFnOnce(&Application) -> Result<(), String>) -> Result<(), String> {
+    telemetry::init(&config.log)?;
+    telemetry::log_panics();
+    System::new().block_on(async {
+        let application = app::build(config, Clock::system()).await?;
+        prepare(&application).await?;
+        let handle = application.handle();
+        let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+        actix_web::rt::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!("stopping: finishing the requests in flight");
+            handle.stop(true).await;
+        });
+        application.run().await.map_err(|error| error.to_string())
+    })
+}

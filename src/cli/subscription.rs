@@ -1,0 +1,61 @@
+//! `keyward subscription`
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{Db, Timestamp};
+use crate::error::{ApiError, Code};
+use crate::ids::OrganizationId;
+use crate::subscriptions::{Status, Subscription, SubscriptionChange};
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum SubscriptionCommand {
+    /// Change a subscription. What is left out stays.
+    Set {
+        /// The organization, such as org_01k4w5c9q2e0vb7m3t8z6r1xhd.
+        organization_id: OrganizationId,
+        /// trialing, active, canceled, expired or past_due.
+        #[arg(long)]
+        status: Option<Status>,
+        /// The name of a configured plan.
+        #[arg(long)]
+        plan: Option<String>,
+        /// When the trial ends (RFC 3339).
+        #[arg(long, value_name = "TIME")]
+        trial_ends_at: Option<Timestamp>,
+        /// Until when it is paid (RFC 3339).
+        #[arg(long, value_name = "TIME")]
+        period_ends_at: Option<Timestamp>,
+    },
+}
+
+/// Runs the command.
+pub fn run(config: &Config, db: &Db, command: &SubscriptionCommand) -> Result<(), String> {
+    let SubscriptionCommand::Set { organization_id, status, plan, trial_ends_at, period_ends_at } = command;
+    if let Some(plan) = plan
+        && !config.plans.contains_key(plan)
+    {
+        let known: Vec<&str> = config.plans.keys().map(String::as_str).collect();
+        return Err(format!("--plan: {plan:?} is not one of the configured plans: {}", known.join(", ")));
+    }
+    let now = Clock::system().now();
+    let change = SubscriptionChange {
+        status: *status,
+        plan: plan.clone(),
+        trial_ends_at: *trial_ends_at,
+        current_period_end: *period_ends_at,
+        updated_at: now,
+    };
+    let changed = db.write_blocking(|conn| Subscription::change(conn, *organization_id, &change));
+    let subscription = changed.map_err(|error: ApiError| match error.code {
+        Code::NotFound => format!("there is no organization {organization_id}"),
+        _ => error.to_string(),
+    })?;
+    let counts = subscription.status_at(now);
+    println!("{organization_id} is {counts}, plan {}", subscription.plan);
+    if counts != subscription.status {
+        println!("(set to {}, but its trial or period has ended: set a later end to let programs in)", subscription.status);
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! `keyward user`
+
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::error::{ApiError, Code};
+use crate::http::validation::Email;
+use crate::identity::Account;
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum UserCommand {
+    /// List the built-in provider's accounts, newest first: id, state, e-mail.
+    List,
+    /// Sign somebody out everywhere, refuse new sign-ins, and stop the person's API keys.
+    Disable {
+        /// The account's address.
+        email: Email,
+    },
+    /// The opposite of `disable`.
+    Enable {
+        /// The account's address.
+        email: Email,
+    },
+    /// Count an address as verified, without a mail.
+    VerifyEmail {
+        /// The account's address.
+        email: Email,
+    },
+}
+
+/// Runs the command.
+pub fn run(db: &Db, command: &UserCommand) -> Result<(), String> {
+    let now = Clock::system().now();
+    let done = match command {
+        UserCommand::List => return list(db),
+        UserCommand::Disable { email } => {
+            db.write_blocking(|conn| Account::set_disabled(conn, email.as_str(), Some(now)))
+        }
+        UserCommand::Enable { email } => {
+            db.write_blocking(|conn| Account::set_disabled(conn, email.as_str(), None))
+        }
+        UserCommand::VerifyEmail { email } => db.write_blocking(|conn| Account::verify_email(conn, email.as_str())),
+    };
+    let (UserCommand::Disable { email } | UserCommand::Enable { email } | UserCommand::VerifyEmail { email }) = command
+    else {
+        return Ok(());
+    };
+    done.map_err(|error: ApiError| match error.code {
+        Code::NotFound => format!("there is no account with the address {}", email.as_str()),
+        _ => error.to_string(),
+    })?;
+    println!("done: {}", email.as_str());
+    Ok(())
+}
+
+fn list(db: &Db) -> Result<(), String> {
+    let accounts = db.write_blocking(Account::all).map_err(|error| error.to_string())?;
+    for account in accounts {
+        let state = match (account.disabled_at, account.email_verified) {
+            (Some(_), _) => "disabled",
+            (None, true) => "verified",
+            (None, false) => "unverified",
+        };
+        println!("{}\t{state}\t{}", account.id, account.email);
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! Durations in configuration: a whole number and a unit, such as `"30s"`.
+
+use serde::{Deserialize, Deserializer, Serializer, de::Error};
+use std::time::Duration;
+
+const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+
+pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let (unit, size) = UNITS.iter().rev().find(|(_, size)| milliseconds.is_multiple_of(*size)).unwrap_or(&UNITS[0]);
+    serializer.collect_str(&format_args!("{}{unit}", milliseconds / size))
+}
+
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = UNITS.iter().find(|(unit, _)| *unit == &text[number.len()..]);
+    match (number.parse::<u64>(), unit) {
+        (Ok(count), Some((_, size))) => Ok(Duration::from_millis(count.saturating_mul(*size))),
+        _ => Err(D::Error::custom(format!("{text:?} must be a whole number and a unit: ms, s, m, h or d"))),
+    }
+}

@@ -1,0 +1,71 @@
+//! Configuration: one typed struct, parsed and checked once, before anything is opened.
+//!
+//! [`load`] merges the layers and names the layer, the key and the value when one is wrong; [`Config::check`] holds the
+//! rules that span fields. `config/default.toml` documents every key.
+
+mod duration;
+mod load;
+mod presets;
+mod sections;
+
+pub use load::{Sources, load};
+pub use presets::{PRESETS, Preset};
+pub use sections::*;
+
+use crate::error::style::ErrorSettings;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The whole configuration.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The preset that lies under the file, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// The HTTP server.
+    pub server: Server,
+    /// Where the data is.
+    pub database: Database,
+    /// What API keys look like, and who may make them.
+    pub keys: Keys,
+    /// How errors are written.
+    pub errors: ErrorSettings,
+    /// Who signs people in.
+    pub identity: Identity,
+    /// The subscription gate.
+    pub subscription: Subscription,
+    /// The plans, by name; `free` is a new organization's.
+    pub plans: BTreeMap<String, Plan>,
+    /// Logs.
+    pub log: Log,
+}
+
+impl Config {
+    /// The plan of an organization without another.
+    pub const DEFAULT_PLAN: &'static str = "free";
+
+    /// The limits of a plan; those of `free` for one that is no longer configured.
+    pub fn plan(&self, name: &str) -> Plan {
+        self.plans.get(name).or_else(|| self.plans.get(Self::DEFAULT_PLAN)).copied().unwrap_or(Plan::CLOSED)
+    }
+
+    /// The rules that span fields. Each message names its key.
+    fn check(&self) -> Result<(), String> {
+        self.server.check()?;
+        self.keys.check()?;
+        self.identity.check()?;
+        if self.database.pool_size == 0 {
+            return Err("database.pool_size: must be at least 1".into());
+        }
+        if !self.plans.contains_key(Self::DEFAULT_PLAN) {
+            return Err("plans: must have a plan named \"free\", which new organizations get".into());
+        }
+        for (name, plan) in &self.plans {
+            if plan.requests_per_minute == 0 || plan.burst == 0 {
+                return Err(format!("plans.{name}: requests_per_minute and burst must be at least 1"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! [`Conn`]: one connection type over both databases, and the r2d2 manager that opens it.
+
+use super::DatabaseUrl;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel::sqlite::SqliteConnection;
+
+/// A connection to whichever database the configuration names.
+#[derive(diesel::MultiConnection)]
+pub enum Conn {
+    /// PostgreSQL, for more than one node.
+    Postgres(PgConnection),
+    /// Embedded SQLite.
+    Sqlite(SqliteConnection),
+}
+
+/// The same expression, compiled once for each backend, on the native connection: for the statements that
+/// diesel's multi-backend refuses (`ON CONFLICT`, several rows in one INSERT).
+macro_rules! each {
+    ($conn:expr, |$native:ident| $body:expr) => {
+        match $conn {
+            $crate::db::Conn::Postgres($native) => $body,
+            $crate::db::Conn::Sqlite($native) => $body,
+        }
+    };
+}
+pub(crate) use each;
+
+impl Conn {
+    /// A transaction that will write.
+    ///
+    /// On SQLite it is `BEGIN IMMEDIATE`: a plain one that reads first and then writes is refused as soon as another
+    /// connection wrote in between, and no busy timeout helps. On PostgreSQL it is READ COMMITTED, so whoever reads
+    /// before writing locks the row ([`super::ForUpdate`]).
+    pub fn write<T, E>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<Error>,
+    {
+        let Self::Sqlite(sqlite) = self else { return self.transaction(body) };
+        match AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE") {
+            Err(Error::AlreadyInTransaction) => return self.transaction(body),
+            other => other?,
+        }
+        match body(self) {
+            Ok(value) => {
+                <Self as Connection>::TransactionManager::commit_transaction(self)?;
+                Ok(value)
+            }
+            Err(error) => {
+                <Self as Connection>::TransactionManager::rollback_transaction(self)?;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Opens connections for the pool; made instead of diesel's own because that one picks the backend by trial.
+pub struct Manager {
+    url: DatabaseUrl,
+}
+
+impl Manager {
+    /// A manager that opens `url`.
+    pub fn new(url: DatabaseUrl) -> Self {
+        Self { url }
+    }
+
+    /// Opens one connection and sets it up.
+    pub fn open(&self) -> Result<Conn, diesel::r2d2::Error> {
+        use diesel::r2d2::Error::{ConnectionError, QueryError};
+        match &self.url {
+            DatabaseUrl::Postgres(url) => {
+                let mut postgres = PgConnection::establish(url).map_err(ConnectionError)?;
+                // Bounds on waiting: a request must end in an answer, not in a queue behind somebody's lock.
+                postgres
+                    .batch_execute("SET lock_timeout = '5s'; SET statement_timeout = '20s'; SET TIME ZONE 'UTC'")
+                    .map_err(QueryError)?;
+                Ok(Conn::Postgres(postgres))
+            }
+            DatabaseUrl::Sqlite(path) => {
+                let mut sqlite = SqliteConnection::establish(path).map_err(ConnectionError)?;
+                sqlite
+                    .batch_execute(
+                        "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
+                         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+                    )
+                    .map_err(QueryError)?;
+                Ok(Conn::Sqlite(sqlite))
+            }
+        }
+    }
+}
+
+impl diesel::r2d2::ManageConnection for Manager {
+    type Connection = Conn;
+    type Error = diesel::r2d2::Error;
+
+    fn connect(&self) -> Result<Conn, Self::Error> {
+        self.open()
+    }
+
+    fn is_valid(&self, conn: &mut Conn) -> Result<(), Self::Error> {
+        diesel::r2d2::R2D2Connection::ping(conn).map_err(diesel::r2d2::Error::QueryError)
+    }
+
+    fn has_broken(&self, conn: &mut Conn) -> bool {
+        diesel::r2d2::R2D2Connection::is_broken(conn)
+    }
+}

@@ -1,0 +1,24 @@
+//! The embedded migrations.
+
+use super::{Conn, DatabaseUrl, connection::Manager};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// Runs the migrations that `url` lacks, and gives their names, oldest first.
+///
+/// # Errors
+/// A text for the operator, when the database can't be reached or a migration fails.
+pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
+    if let DatabaseUrl::Sqlite(path) = url
+        && let Some(folder) = std::path::Path::new(path).parent()
+    {
+        std::fs::create_dir_all(folder).map_err(|error| format!("can't create {}: {error}", folder.display()))?;
+    }
+    let mut conn = Manager::new(url.clone()).open().map_err(|error| format!("can't open {url}: {error}"))?;
+    run_pending(&mut conn).map_err(|error| format!("migrating {url} failed: {error}"))
+}
+
+fn run_pending(conn: &mut Conn) -> diesel::migration::Result<Vec<String>> {
+    Ok(conn.run_pending_migrations(MIGRATIONS)?.iter().map(ToString::to_string).collect())
+}

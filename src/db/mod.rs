@@ -1,0 +1,139 @@
+//! The only room that knows two databases.
+//!
+//! [`Db`] is what handlers hold: `read` and `write` move a closure to a blocking thread, give it a pooled [`Conn`] and
+//! bring the result back; `write` wraps it in one transaction. [`Timestamp`] and `text_enum!` are the types that both
+//! backends read and write; [`ForUpdate`] and `each!` cover what diesel's multi-backend lacks.
+
+mod connection;
+mod migrations;
+mod portable;
+pub mod schema;
+pub mod sql_types;
+mod timestamp;
+
+pub(crate) use connection::each;
+pub use connection::{Conn, Manager, MultiBackend};
+pub use migrations::migrate;
+pub(crate) use portable::text_enum;
+pub use portable::{Columns, ForUpdate};
+pub use timestamp::Timestamp;
+
+use crate::error::ApiError;
+use actix_web::web;
+use diesel::r2d2;
+use std::fmt;
+use std::time::Duration;
+
+/// Where the data is: `postgres://…` or `sqlite://PATH`. Its `Display` hides the password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A libpq connection URL.
+    Postgres(String),
+    /// A file's path.
+    Sqlite(String),
+}
+
+impl std::str::FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        match url.strip_prefix("sqlite://") {
+            Some(path) if !path.is_empty() && !path.contains(":memory:") => Ok(Self::Sqlite(path.to_owned())),
+            _ => Err("must be postgres://USER:PASSWORD@HOST/DATABASE or sqlite://PATH".into()),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{path}"),
+            Self::Postgres(url) => {
+                // libpq takes a password in the authority and as a query parameter; neither is shown.
+                let (address, _) = url.split_once('?').unwrap_or((url, ""));
+                let (scheme, rest) = address.split_once("://").unwrap_or(("postgres", address));
+                match rest.rsplit_once('@') {
+                    Some((user, host)) => write!(f, "{scheme}://{}@{host}", user.split(':').next().unwrap_or(user)),
+                    None => write!(f, "{scheme}://{rest}"),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The pool, as handlers use it. Cloning is cheap.
+#[derive(Clone)]
+pub struct Db {
+    pool: r2d2::Pool<Manager>,
+}
+
+impl Db {
+    /// A pool of at most `size` connections. Opens none yet: a database that is down shows as 503, not as a crash.
+    pub fn new(url: &DatabaseUrl, size: u32, wait: Duration) -> Self {
+        let pool = r2d2::Pool::builder()
+            .max_size(size)
+            .min_idle(Some(1))
+            .connection_timeout(wait)
+            .error_handler(Box::new(LogPoolError))
+            .build_unchecked(Manager::new(url.clone()));
+        Self { pool }
+    }
+
+    /// Runs queries on a blocking thread.
+    ///
+    /// # Errors
+    /// `unavailable` (503) when no connection was free in time, besides what `body` answers.
+    pub async fn read<T, F>(&self, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let pool = self.pool.clone();
+        let span = tracing::Span::current();
+        web::block(move || {
+            let _entered = span.enter();
+            body(&mut *pool.get().map_err(ApiError::unavailable_because)?)
+        })
+        .await
+        .map_err(ApiError::internal)?
+    }
+
+    /// Runs `body` in one writing transaction on a blocking thread: all of it happens, or nothing.
+    ///
+    /// # Errors
+    /// As [`Db::read`]; any error rolls back.
+    pub async fn write<T, F>(&self, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.read(move |conn| conn.write(body)).await
+    }
+
+    /// [`Db::write`] for a thread that may block: the command line and background flushes.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub fn write_blocking<T>(&self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
+        self.pool.get().map_err(ApiError::unavailable_because)?.write(body)
+    }
+}
+
+/// r2d2 reports a failed connection here each time it tries again; the caller meanwhile gets a 503.
+#[derive(Debug)]
+struct LogPoolError;
+
+impl<E: std::error::Error> r2d2::HandleError<E> for LogPoolError {
+    fn handle_error(&self, error: E) {
+        tracing::warn!(%error, "no connection to the database");
+    }
+}

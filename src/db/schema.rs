@@ -1,0 +1,227 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    users (id) {
+        id -> Text,
+        issuer -> Text,
+        subject -> Text,
+        email -> Nullable<Text>,
+        email_verified -> Bool,
+        name -> Nullable<Text>,
+        disabled_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    accounts (id) {
+        id -> Text,
+        email -> Text,
+        email_verified -> Bool,
+        password_hash -> Text,
+        display_name -> Nullable<Text>,
+        photo_url -> Nullable<Text>,
+        disabled_at -> Nullable<Timestamptz>,
+        valid_since -> Timestamptz,
+        password_updated_at -> Timestamptz,
+        last_login_at -> Timestamptz,
+        last_refresh_at -> Timestamptz,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    refresh_tokens (hash) {
+        hash -> Binary,
+        account_id -> Text,
+        authenticated_at -> Timestamptz,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    signing_keys (id) {
+        id -> Text,
+        sealed_private_key -> Binary,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    organizations (id) {
+        id -> Text,
+        name -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    subscriptions (organization_id) {
+        organization_id -> Text,
+        status -> Text,
+        plan -> Text,
+        trial_ends_at -> Nullable<Timestamptz>,
+        current_period_end -> Nullable<Timestamptz>,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    organization_members (id) {
+        id -> Text,
+        organization_id -> Text,
+        user_id -> Text,
+        role -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    workspaces (id) {
+        id -> Text,
+        organization_id -> Text,
+        name -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    workspace_members (workspace_id, user_id) {
+        workspace_id -> Text,
+        organization_id -> Text,
+        user_id -> Text,
+        role -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    invitations (id) {
+        id -> Text,
+        organization_id -> Text,
+        email -> Text,
+        role -> Text,
+        token_hash -> Binary,
+        expires_at -> Timestamptz,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    invitation_workspaces (invitation_id, workspace_id) {
+        invitation_id -> Text,
+        organization_id -> Text,
+        workspace_id -> Text,
+        role -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    api_keys (id) {
+        id -> Text,
+        organization_id -> Text,
+        workspace_id -> Text,
+        creator_id -> Text,
+        name -> Nullable<Text>,
+        preview -> Text,
+        scope -> Text,
+        allowed_ips -> Text,
+        expires_at -> Nullable<Timestamptz>,
+        disabled_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        orphaned_at -> Nullable<Timestamptz>,
+        overlap_ends_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    api_key_secrets (hash) {
+        hash -> Binary,
+        api_key_id -> Text,
+        valid_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    idempotency_keys (caller_id, idempotency_key) {
+        caller_id -> Text,
+        idempotency_key -> Text,
+        fingerprint -> Binary,
+        resource_id -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::joinable!(api_key_secrets -> api_keys (api_key_id));
+diesel::joinable!(api_keys -> users (creator_id));
+diesel::joinable!(api_keys -> workspaces (workspace_id));
+diesel::joinable!(invitation_workspaces -> invitations (invitation_id));
+diesel::joinable!(invitation_workspaces -> workspaces (workspace_id));
+diesel::joinable!(invitations -> organizations (organization_id));
+diesel::joinable!(organization_members -> organizations (organization_id));
+diesel::joinable!(organization_members -> users (user_id));
+diesel::joinable!(refresh_tokens -> accounts (account_id));
+diesel::joinable!(subscriptions -> organizations (organization_id));
+diesel::joinable!(workspace_members -> workspaces (workspace_id));
+diesel::joinable!(workspaces -> organizations (organization_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    api_key_secrets,
+    api_keys,
+    idempotency_keys,
+    invitation_workspaces,
+    invitations,
+    organization_members,
+    organizations,
+    refresh_tokens,
+    signing_keys,
+    subscriptions,
+    users,
+    workspace_members,
+    workspaces,
+);

@@ -1,0 +1,24 @@
+//! `/docs`: the Swagger UI, from files that are compiled in, and `/openapi.json`, which it shows.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use utoipa::openapi::OpenApi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// The page and the document.
+pub fn page(document: OpenApi) -> SwaggerUi {
+    SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", document).config(
+        Config::default()
+            .try_it_out_enabled(true)
+            .persist_authorization(true)
+            .display_request_duration(true)
+            .default_models_expand_depth(0)
+            .filter(true),
+    )
+}
+
+/// `/docs` without its slash, as people type it.
+pub fn redirect(services: &mut web::ServiceConfig) {
+    let to_page = || async { HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish() };
+    services.route("/docs", web::get().to(to_page));
+}

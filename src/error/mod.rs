@@ -1,0 +1,144 @@
+//! [`ApiError`]: what a handler answers when it refuses.
+//!
+//! A handler returns an error with a stable [`Code`] and words for the caller; `http::errors` writes it in the
+//! configured [`style`], with the request's id. What went wrong inside (`source`) goes to the log only.
+
+mod code;
+pub mod style;
+
+pub use code::Code;
+
+use actix_web::{HttpResponse, ResponseError, http::StatusCode};
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+/// How long a caller waits before it tries again after a 503, in seconds.
+const RETRY_UNAVAILABLE_SECONDS: u32 = 2;
+
+/// One field that is to blame, by its path in the body (`workspaces[0].role`) or its parameter's name.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+pub struct FieldError {
+    /// The path of the field.
+    pub field: String,
+    /// What it must be.
+    pub message: String,
+}
+
+/// A refusal or a failure, ready to be written in any style.
+#[derive(Debug)]
+pub struct ApiError {
+    /// The stable reason.
+    pub code: Code,
+    /// What the caller can do about it.
+    pub message: Cow<'static, str>,
+    /// The fields to blame, if any.
+    pub details: Vec<FieldError>,
+    /// Seconds for `Retry-After`.
+    pub retry_after: Option<u32>,
+    /// The methods for `Allow`, with a 405.
+    pub allow: Option<String>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl ApiError {
+    /// The error of a code, with the code's own message.
+    pub fn new(code: Code) -> Self {
+        Self::with_message(code, code.message())
+    }
+
+    /// The error of a code, in other words.
+    pub fn with_message(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        let retry_after = (code == Code::Unavailable).then_some(RETRY_UNAVAILABLE_SECONDS);
+        Self { code, message: message.into(), details: Vec::new(), retry_after, allow: None, source: None }
+    }
+
+    /// 400: malformed.
+    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::with_message(Code::BadRequest, message)
+    }
+
+    /// 404, with the same body for what isn't there and what the caller may not know.
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound)
+    }
+
+    /// 405, with the methods that the path has.
+    pub fn method_not_allowed(allow: impl Into<String>) -> Self {
+        Self { allow: Some(allow.into()), ..Self::new(Code::MethodNotAllowed) }
+    }
+
+    /// The same error in other words.
+    #[must_use]
+    pub fn saying(self, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
+    /// 422 that blames one field.
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        let (field, message) = (field.into(), message.into());
+        let mut error = Self::with_message(Code::ValidationFailed, format!("{field}: {message}"));
+        error.details.push(FieldError { field, message });
+        error
+    }
+
+    /// 500: a fault of ours. The cause is logged and never shown.
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: Some(cause.into()), ..Self::new(Code::Internal) }
+    }
+
+    /// 503: something that Keyward needs does not answer. The cause is logged and never shown.
+    pub fn unavailable_because(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: Some(cause.into()), ..Self::new(Code::Unavailable) }
+    }
+}
+
+impl From<Code> for ApiError {
+    fn from(code: Code) -> Self {
+        Self::new(code)
+    }
+}
+
+/// Keeps a fault of the database apart from its absence: a lock that was not free in time, a lost connection and a
+/// deadlock are 503, since the same request may succeed a moment later.
+impl From<DieselError> for ApiError {
+    fn from(error: DieselError) -> Self {
+        let passing = match &error {
+            DieselError::NotFound => return Self::not_found(),
+            DieselError::BrokenTransactionManager => true,
+            DieselError::DatabaseError(kind, information) => {
+                let message = information.message();
+                matches!(kind, DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ClosedConnection)
+                    || ["database is locked", "lock timeout", "statement timeout", "deadlock detected", "server closed", "terminating connection", "database or disk is full"]
+                        .iter()
+                        .any(|sign| message.contains(sign))
+            }
+            _ => false,
+        };
+        if passing { Self::unavailable_because(error) } else { Self::internal(error) }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl Error for ApiError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// Without a body: only `http::errors` knows the style and the request's id.
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}

@@ -1,0 +1,72 @@
+//! Who is calling: reads the credential, asks [`verify`], and lets the caller pass the subscription gate.
+//!
+//! Wraps the API's scope, so a handler never runs, and no body is read, for a caller who is not known.
+
+use super::client_address;
+use crate::access::{Caller, Credential, subscription_gate, verify};
+use crate::api_keys::PlaintextKey;
+use crate::config::Keys;
+use crate::error::{ApiError, Code};
+use crate::state::State;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, web};
+use tracing::Span;
+
+/// The header in which a program may name its workspace.
+pub const X_WORKSPACE_ID: &str = "x-workspace-id";
+
+/// The middleware.
+pub async fn authenticate(
+    state: web::Data<State>,
+    req: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let credential = credential_of(req.headers(), &state.config.keys)?;
+    let from = client_address(req.request(), &state.config.server.trusted_proxies);
+    let caller = verify(&state, &credential, from).await?;
+    Span::current().record("caller", caller.id());
+    if let Caller::ApiKey(key) = &caller {
+        subscription_gate(&state.config, key)?;
+        let named = req.headers().get(X_WORKSPACE_ID);
+        if named.is_some_and(|named| named.as_bytes() != key.workspace_id.as_str().as_bytes()) {
+            return Err(ApiError::new(Code::WorkspaceMismatch).into());
+        }
+    }
+    req.extensions_mut().insert(caller);
+    next.call(req).await
+}
+
+/// The one credential of a request.
+fn credential_of(headers: &HeaderMap, keys: &Keys) -> Result<Credential, ApiError> {
+    let mut found = bearer(headers, keys)?;
+    for name in keys.own_headers() {
+        let mut values = headers.get_all(name);
+        let Some(value) = values.next() else { continue };
+        if found.is_some() || values.next().is_some() {
+            return Err(ApiError::bad_request("More than one credential was sent. Send one."));
+        }
+        let value = value.to_str().map_err(|_| Code::InvalidApiKey)?;
+        found = Some(Credential::ApiKey(PlaintextKey::from(value)));
+    }
+    found.ok_or_else(|| Code::MissingCredentials.into())
+}
+
+fn bearer(headers: &HeaderMap, keys: &Keys) -> Result<Option<Credential>, ApiError> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let malformed = || ApiError::new(Code::InvalidAuthorizationFormat);
+    let (scheme, token) = value.to_str().map_err(|_| malformed())?.split_once(' ').ok_or_else(malformed)?;
+    let token = token.trim_matches(' ');
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.contains([' ', ',']) {
+        return Err(malformed());
+    }
+    if !token.starts_with(&keys.prefix) && token.split('.').count() == 3 {
+        return Ok(Some(Credential::IdToken(token.into())));
+    }
+    if !keys.bearer() {
+        return Err(Code::InvalidIdToken.into());
+    }
+    Ok(Some(Credential::ApiKey(PlaintextKey::from(token))))
+}

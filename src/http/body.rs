@@ -1,0 +1,122 @@
+//! [`Body`]: a JSON body that the handler reads after its guard has passed.
+//!
+//! It takes the payload at once and parses it on [`Body::read`], so that who may not do a thing is told so, and never
+//! what is wrong with the body.
+
+use crate::error::{ApiError, Code};
+use crate::state::State;
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+
+/// A JSON body, not yet read.
+pub struct Body<T> {
+    payload: Payload,
+    is_json: bool,
+    declared_length: Option<usize>,
+    limit: usize,
+    shape: PhantomData<T>,
+}
+
+impl<T> FromRequest for Body<T> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let length = req.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        ready(Ok(Self {
+            payload: payload.take(),
+            is_json: req.content_type().eq_ignore_ascii_case("application/json"),
+            declared_length: length,
+            limit: req.app_data::<web::Data<State>>().map_or(0, |state| state.config.server.body_limit),
+            shape: PhantomData,
+        }))
+    }
+}
+
+impl<T: DeserializeOwned> Body<T> {
+    /// Reads and checks the body.
+    ///
+    /// # Errors
+    /// `unsupported_media_type`, `body_too_large`, `bad_request` for what is not JSON, `validation_failed` with the
+    /// field for JSON of another shape.
+    pub async fn read(self) -> Result<T, ApiError> {
+        self.parse().await.map(|(value, _)| value)
+    }
+
+    /// [`Body::read`], and the bytes it was read from: what an idempotency key is compared by.
+    ///
+    /// # Errors
+    /// As [`Body::read`].
+    pub async fn parse(self) -> Result<(T, Vec<u8>), ApiError> {
+        let is_json = self.is_json;
+        let bytes = self.bytes().await?;
+        if !is_json {
+            return Err(Code::UnsupportedMediaType.into());
+        }
+        Ok((from_slice(&bytes)?, bytes))
+    }
+
+    async fn bytes(mut self) -> Result<Vec<u8>, ApiError> {
+        if self.declared_length.is_some_and(|length| length > self.limit) {
+            return Err(too_large(self.limit));
+        }
+        let mut bytes = Vec::with_capacity(self.declared_length.unwrap_or(0));
+        while let Some(chunk) = self.payload.next().await {
+            let chunk = chunk.map_err(|error| ApiError::bad_request(format!("The body can't be read: {error}.")))?;
+            if bytes.len() + chunk.len() > self.limit {
+                return Err(too_large(self.limit));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+}
+
+impl<T: DeserializeOwned + Default> Body<T> {
+    /// [`Body::parse`], where no body at all means the defaults.
+    ///
+    /// # Errors
+    /// As [`Body::read`].
+    pub async fn parse_or_default(self) -> Result<(T, Vec<u8>), ApiError> {
+        let is_json = self.is_json;
+        let bytes = self.bytes().await?;
+        if bytes.is_empty() {
+            return Ok((T::default(), bytes));
+        }
+        if !is_json {
+            return Err(Code::UnsupportedMediaType.into());
+        }
+        Ok((from_slice(&bytes)?, bytes))
+    }
+}
+
+fn too_large(limit: usize) -> ApiError {
+    ApiError::with_message(Code::BodyTooLarge, format!("The body is larger than {limit} bytes."))
+}
+
+/// JSON into a value, with the field's path in the error.
+fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let cause = error.into_inner();
+        match cause.classify() {
+            Category::Data => ApiError::invalid(if path == "." { "body".into() } else { path }, without_place(&cause)),
+            _ => ApiError::bad_request(format!("The body is not JSON: {cause}.")),
+        }
+    })?;
+    deserializer.end().map_err(|error| ApiError::bad_request(format!("The body is not JSON: {error}.")))?;
+    Ok(value)
+}
+
+/// serde_json's message without " at line 1 column 2": the path says it better.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
+}

@@ -1,0 +1,50 @@
+//! Bounds on every request: the size of its headers, the time it takes, and panics.
+
+use crate::error::{ApiError, Code};
+use crate::state::State;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+
+/// The middleware. A panic becomes a 500 and a request that takes too long a 503, each with its id.
+pub async fn enforce(
+    state: web::Data<State>,
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let request = req.request().clone();
+    if let Err(error) = check_headers(&req, state.config.server.header_limit) {
+        return Ok(ServiceResponse::from_err(error, request).map_into_right_body());
+    }
+    let answered = tokio::time::timeout(
+        state.config.server.request_timeout,
+        AssertUnwindSafe(next.call(req)).catch_unwind(),
+    );
+    let error: Error = match answered.await {
+        Ok(Ok(Ok(response))) => return Ok(response.map_into_left_body()),
+        Ok(Ok(Err(error))) => error,
+        // The panic hook has logged the message and the place.
+        Ok(Err(_)) => ApiError::internal("a handler panicked").into(),
+        Err(_) => ApiError::unavailable_because("the request took longer than server.request_timeout").into(),
+    };
+    // Into a response here, so that CORS, which lies around this, adds its headers.
+    Ok(ServiceResponse::from_err(error, request).map_into_right_body())
+}
+
+fn check_headers(req: &ServiceRequest, limit: usize) -> Result<(), ApiError> {
+    let size: usize = req.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if size > limit {
+        return Err(ApiError::bad_request(format!("The headers are {size} bytes; at most {limit} are allowed.")));
+    }
+    // Proxies differ in which of two they believe, so two are refused rather than chosen from.
+    for name in [header::AUTHORIZATION, header::CONTENT_TYPE, header::CONTENT_LENGTH] {
+        if req.headers().get_all(&name).count() > 1 {
+            return Err(ApiError::with_message(Code::BadRequest, format!("The header {name} was sent more than once.")));
+        }
+    }
+    Ok(())
+}

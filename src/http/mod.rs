@@ -1,0 +1,37 @@
+//! What every request goes through, whatever it asks for.
+//!
+//! [`stack`] wraps the application, outermost first: [`request_id`], the log line (`telemetry`), [`errors`], CORS,
+//! [`limits`]. [`authentication`] wraps the API's scope. Handlers use [`Body`], [`PageQuery`] and [`path_parameter`].
+
+pub mod authentication;
+mod body;
+mod client_address;
+pub mod errors;
+mod limits;
+mod pagination;
+pub mod request_id;
+mod stack;
+pub mod unmatched;
+pub mod validation;
+
+pub use body::Body;
+pub use client_address::client_address;
+pub use pagination::{ListScope, Page, PageQuery, Position, query};
+pub use request_id::RequestId;
+pub use stack::stack;
+
+use crate::error::ApiError;
+use actix_web::HttpRequest;
+use std::str::FromStr;
+
+/// A parameter of the path, such as an id.
+///
+/// # Errors
+/// `bad_request` when it is malformed; `internal` when the route has no such parameter.
+pub fn path_parameter<T: FromStr<Err = String>>(req: &HttpRequest, name: &'static str) -> Result<T, ApiError> {
+    let text = req
+        .match_info()
+        .get(name)
+        .ok_or_else(|| ApiError::internal(format!("the route has no parameter {name}")))?;
+    text.parse().map_err(|reason| ApiError::bad_request(format!("{name} in the path {reason}.")))
+}

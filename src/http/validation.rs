@@ -1,0 +1,133 @@
+//! Values that are checked as they are parsed, so that a handler never sees a bad one.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The most characters of a name.
+pub const NAME_LIMIT: usize = 100;
+
+/// A name for people to read: 1 to 100 characters, none of them a control character, no space at its ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Name(String);
+
+impl Name {
+    /// The text.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// Cuts space off the ends and checks the rest.
+pub fn name(text: &str) -> Result<Name, String> {
+    let text = text.trim();
+    let length = text.chars().count();
+    if length == 0 || length > NAME_LIMIT {
+        return Err(format!("must be 1 to {NAME_LIMIT} characters long; it is {length}"));
+    }
+    if text.chars().any(is_unprintable) {
+        return Err("must not contain control characters".into());
+    }
+    Ok(Name(text.to_owned()))
+}
+
+/// Control characters, and those that reorder or hide the text around them (Unicode's bidirectional controls).
+fn is_unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        name(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl utoipa::PartialSchema for Name {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::schema::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .min_length(Some(1))
+            .max_length(Some(NAME_LIMIT))
+            .description(Some("1 to 100 characters, without control characters."))
+            .examples(["Production"])
+            .into()
+    }
+}
+impl utoipa::ToSchema for Name {}
+
+/// An e-mail address in lower case: the form in which addresses are kept and compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Email(String);
+
+impl Email {
+    /// The text.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
+    /// The text, borrowed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Checks the shape only: something, one `@`, a dot in the domain, at most 254 bytes (RFC 5321). That mail arrives is
+/// the only real check.
+impl std::str::FromStr for Email {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fits = text.len() <= 254 && !text.chars().any(|c| is_unprintable(c) || c.is_whitespace());
+        let (local, domain) = text.split_once('@').unwrap_or_default();
+        let labels_are_good = domain.split('.').all(|label| !label.is_empty() && label.len() <= 63);
+        if !fits || local.is_empty() || domain.contains('@') || !domain.contains('.') || !labels_are_good {
+            return Err("must be an e-mail address".into());
+        }
+        Ok(Self(text.to_lowercase()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Email {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl utoipa::PartialSchema for Email {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Email)))
+            .max_length(Some(254))
+            .examples(["ada@example.com"])
+            .into()
+    }
+}
+impl utoipa::ToSchema for Email {}
+
+/// Tells a field that was left out (`None`) from one that is null (`Some(None)`), for PATCH.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_names_length_is_counted_in_characters() {
+        assert!(name(&"é".repeat(100)).is_ok());
+        assert!(name(&"é".repeat(101)).is_err());
+        assert_eq!(name("  CI bot ").unwrap().into_string(), "CI bot");
+        for bad in ["", "   ", "a\0b", "a\u{202e}b", "line\nbreak"] {
+            assert!(name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_compared_in_lower_case() {
+        assert_eq!("Ada@Example.COM".parse::<Email>().unwrap().as_str(), "ada@example.com");
+        for bad in ["", "ada", "@example.com", "ada@", "ada@example", "a@b@example.com", "a b@example.com", "a@b..c"] {
+            assert!(bad.parse::<Email>().is_err(), "{bad:?}");
+        }
+    }
+}

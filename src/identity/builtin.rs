@@ -1,0 +1,217 @@
+//! [`BuiltIn`]: the built-in identity provider. Sign-up, sign-in, refresh and lookup, whoever asks for them.
+
+use super::accounts::{Account, RefreshToken};
+use super::firebase_error::{FirebaseError, Refusal};
+use super::master_secret::MasterSecret;
+use super::password::{self, Passwords};
+use super::signing_keys::SigningKeys;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{Db, Timestamp};
+use crate::error::ApiError;
+use crate::http::validation::Email;
+use crate::state::State;
+use actix_web::web;
+use secrecy::SecretString;
+use serde::Serialize;
+
+/// How long an ID token is good for: an hour, as Firebase's.
+pub(super) const ID_TOKEN_SECONDS: i64 = 3600;
+
+/// The provider.
+pub(super) struct BuiltIn {
+    /// The `iss` of its tokens.
+    pub(super) issuer: String,
+    /// Their `aud`.
+    pub(super) project_id: String,
+    /// What signs them.
+    pub(super) keys: SigningKeys,
+    passwords: Passwords,
+}
+
+/// A person who signed in, and the tokens.
+pub(super) struct Session {
+    /// The person's account.
+    pub(super) account: Account,
+    /// Good for an hour.
+    pub(super) id_token: SecretString,
+    /// Gets more ID tokens.
+    pub(super) refresh_token: SecretString,
+}
+
+/// An ID token's claims, as Firebase's have them.
+#[derive(Serialize)]
+struct NewClaims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    auth_time: i64,
+    user_id: &'a str,
+    sub: &'a str,
+    iat: i64,
+    exp: i64,
+    email: &'a str,
+    email_verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<&'a str>,
+    firebase: FirebaseClaim<'a>,
+}
+
+#[derive(Serialize)]
+struct FirebaseClaim<'a> {
+    identities: Identities<'a>,
+    sign_in_provider: &'static str,
+}
+
+#[derive(Serialize)]
+struct Identities<'a> {
+    email: [&'a str; 1],
+}
+
+impl BuiltIn {
+    /// Opens the signing keys, or makes them.
+    pub(super) async fn start(config: &Config, clock: &Clock, db: &Db) -> Result<Self, String> {
+        let identity = config.identity.clone();
+        let passwords = web::block(move || Passwords::new(&identity)).await.map_err(|error| error.to_string())??;
+        let secret = MasterSecret::load(&config.identity)?;
+        Ok(Self {
+            issuer: format!("{}/{}", config.server.public_url, config.identity.project_id),
+            project_id: config.identity.project_id.clone(),
+            keys: SigningKeys::load(clock, db, &secret).await?,
+            passwords,
+        })
+    }
+
+    /// Makes an account, and does not sign in.
+    pub(super) async fn create_account(
+        &self,
+        state: &State,
+        email: &str,
+        password: SecretString,
+        email_verified: bool,
+    ) -> Result<Account, Refusal> {
+        let (mut account, hash) = self.prepare(&state.clock, email, password).await?;
+        account.email_verified = email_verified;
+        let stored = state.db.write(move |conn| Ok(account.insert(conn, &hash)?.then_some(account)));
+        Ok(stored.await?.ok_or(FirebaseError::EmailExists)?)
+    }
+
+    /// Makes an account, and signs in.
+    pub(super) async fn sign_up(&self, state: &State, email: &str, password: SecretString) -> Result<Session, Refusal> {
+        let (account, hash) = self.prepare(&state.clock, email, password).await?;
+        let now = account.created_at;
+        let token = RefreshToken::generate();
+        let stored = state.db.write(move |conn| {
+            if !account.insert(conn, &hash)? {
+                return Ok(None);
+            }
+            token.insert(conn, &account, now, now)?;
+            Ok(Some((account, token)))
+        });
+        let (account, token) = stored.await?.ok_or(FirebaseError::EmailExists)?;
+        Ok(self.session(account, token, now, now)?)
+    }
+
+    /// A new account and its password's hash, both checked and not yet stored.
+    async fn prepare(
+        &self,
+        clock: &Clock,
+        email: &str,
+        password: SecretString,
+    ) -> Result<(Account, SecretString), Refusal> {
+        let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
+        password::check_strength(&password)?;
+        let hash = self.passwords.hash(password).await?;
+        Ok((Account::new(email.into_string(), clock.now()), hash))
+    }
+
+    /// Signs in. An unknown address and a wrong password are told apart neither by the answer nor by its time.
+    pub(super) async fn sign_in(&self, state: &State, email: &str, password: SecretString) -> Result<Session, Refusal> {
+        let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
+        let found = state.db.read(move |conn| Account::credentials(conn, email.as_str())).await?;
+        let hash = found.as_ref().map(|(_, hash)| hash.clone());
+        let is_right = self.passwords.verify(password, hash).await?;
+        let (id, hash) = found.filter(|_| is_right).ok_or(FirebaseError::InvalidLoginCredentials)?;
+        let now = state.clock.now();
+        let token = RefreshToken::generate();
+        let signed_in = state.db.write(move |conn| {
+            // The password may have changed while it was checked.
+            let Some(account) = Account::lock(conn, &id, &hash)? else {
+                return Ok(Err(FirebaseError::InvalidLoginCredentials));
+            };
+            if account.disabled_at.is_some() {
+                return Ok(Err(FirebaseError::UserDisabled));
+            }
+            // Within a second of the moment that ended all earlier sign-ins, this one counts as the first after it.
+            let authenticated_at = now.max(account.valid_since);
+            account.touch_login(conn, now)?;
+            token.insert(conn, &account, authenticated_at, now)?;
+            Ok(Ok((account, token, authenticated_at)))
+        });
+        let (account, token, authenticated_at) = signed_in.await??;
+        Ok(self.session(account, token, authenticated_at, now)?)
+    }
+
+    /// A new ID token for a refresh token, of the same sign-in.
+    pub(super) async fn refresh(&self, state: &State, token: &SecretString) -> Result<Session, Refusal> {
+        let token = RefreshToken::parse(token).ok_or(FirebaseError::InvalidRefreshToken)?;
+        let now = state.clock.now();
+        let refreshed = state.db.write(move |conn| {
+            let Some((account, authenticated_at)) = token.owner(conn)? else {
+                // It has the form of one, so it was one, and was deleted: the SDK signs out.
+                return Ok(Err(FirebaseError::TokenExpired));
+            };
+            if account.disabled_at.is_some() {
+                return Ok(Err(FirebaseError::UserDisabled));
+            }
+            if !account.honours(authenticated_at.seconds()) {
+                return Ok(Err(FirebaseError::TokenExpired));
+            }
+            account.touch_refresh(conn, now)?;
+            Ok(Ok((account, token, authenticated_at)))
+        });
+        let (account, token, authenticated_at) = refreshed.await??;
+        Ok(self.session(account, token, authenticated_at, now)?)
+    }
+
+    /// The account of a verified token's subject.
+    pub(super) async fn look_up(&self, state: &State, subject: String, auth_time: i64) -> Result<Account, Refusal> {
+        let found = state.db.read(move |conn| Account::find(conn, &subject)).await?;
+        let account = found.ok_or(FirebaseError::UserNotFound)?;
+        if account.disabled_at.is_some() {
+            return Err(FirebaseError::UserDisabled.into());
+        }
+        if !account.honours(auth_time) {
+            return Err(FirebaseError::TokenExpired.into());
+        }
+        Ok(account)
+    }
+
+    fn session(
+        &self,
+        account: Account,
+        refresh_token: RefreshToken,
+        authenticated_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Session, ApiError> {
+        let id_token = self.keys.sign(&NewClaims {
+            iss: &self.issuer,
+            aud: &self.project_id,
+            auth_time: authenticated_at.seconds(),
+            user_id: &account.id,
+            sub: &account.id,
+            iat: now.seconds(),
+            exp: now.seconds() + ID_TOKEN_SECONDS,
+            email: &account.email,
+            email_verified: account.email_verified,
+            name: account.display_name.as_deref(),
+            picture: account.photo_url.as_deref(),
+            firebase: FirebaseClaim {
+                identities: Identities { email: [&account.email] },
+                sign_in_provider: "password",
+            },
+        })?;
+        Ok(Session { account, id_token, refresh_token: refresh_token.into_secret() })
+    }
+}

@@ -1,0 +1,219 @@
+//! [`RemoteKeys`]: another issuer's published keys, fetched and kept.
+//!
+//! [`RemoteKeys::find`] answers from the kept set while it is fresh. Else, or for an unknown key id, one request fetches
+//! and the others wait for it. Attempts have a least distance, so tokens with made-up key ids cause no storm. While the
+//! endpoint is down the old set serves for a bounded time; after that nothing can be checked, which is not the
+//! caller's fault: 503, never 401.
+
+use super::jwk;
+use crate::clock::Clock;
+use crate::db::Timestamp;
+use crate::error::{ApiError, Code};
+use jsonwebtoken::DecodingKey;
+use reqwest::header::{CACHE_CONTROL, HeaderMap};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+/// How long a fetch may take, from the connection to the last byte.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+/// The most bytes of a set.
+const SIZE_LIMIT: usize = 1024 * 1024;
+/// The least time that a set is fresh, and the time for one that does not say.
+const MIN_FRESH: Duration = Duration::from_secs(60);
+/// The longest time that a set is fresh: a withdrawn key must go.
+const MAX_FRESH: Duration = Duration::from_secs(24 * 3600);
+/// How long a set that is no longer fresh serves while no newer one can be had.
+const MAX_STALE: Duration = Duration::from_secs(3600);
+/// The least time between a fetch that worked and the next.
+const AFTER_SUCCESS: Duration = Duration::from_secs(30);
+/// The least time between a fetch that failed and the next.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// The keys of one issuer.
+pub(super) struct RemoteKeys {
+    url: String,
+    client: OnceLock<reqwest::Client>,
+    kept: RwLock<Arc<Kept>>,
+    /// Held by the one request that fetches.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+/// What the last fetches left.
+#[derive(Clone, Default)]
+struct Kept {
+    keys: HashMap<String, DecodingKey>,
+    fresh_until: Option<Timestamp>,
+    next_attempt: Option<Timestamp>,
+    last_attempt_failed: bool,
+}
+
+impl Kept {
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        self.fresh_until.is_some_and(|end| now < end)
+    }
+
+    fn may_serve(&self, now: Timestamp) -> bool {
+        self.fresh_until.is_some_and(|end| now < end.plus(MAX_STALE))
+    }
+
+    fn may_attempt(&self, now: Timestamp) -> bool {
+        self.next_attempt.is_none_or(|next| now >= next)
+    }
+
+    /// The key while the set is fresh.
+    fn fresh(&self, id: &str, now: Timestamp) -> Option<DecodingKey> {
+        self.keys.get(id).filter(|_| self.is_fresh(now)).cloned()
+    }
+
+    /// The answer without another fetch. A key that is not in the set is unknown only if the set is up to date.
+    fn settle(&self, id: &str, now: Timestamp) -> Result<DecodingKey, ApiError> {
+        match self.keys.get(id) {
+            Some(key) if self.may_serve(now) => Ok(key.clone()),
+            None if self.is_fresh(now) && !self.last_attempt_failed => Err(Code::InvalidIdToken.into()),
+            _ => Err(ApiError::unavailable_because("the issuer's keys can't be fetched")),
+        }
+    }
+}
+
+impl RemoteKeys {
+    /// The keys at `url`. Fetches nothing yet.
+    pub(super) fn new(url: String) -> Self {
+        Self { url, client: OnceLock::new(), kept: RwLock::default(), fetching: tokio::sync::Mutex::default() }
+    }
+
+    /// The key of an id.
+    pub(super) async fn find(&self, id: &str, clock: &Clock) -> Result<DecodingKey, ApiError> {
+        let kept = self.kept();
+        let now = clock.now();
+        if let Some(key) = kept.fresh(id, now) {
+            return Ok(key);
+        }
+        let _alone = match self.fetching.try_lock() {
+            Ok(guard) => guard,
+            // Somebody fetches; a stale key serves meanwhile, so that an endpoint that hangs delays one request only.
+            Err(_) if kept.keys.contains_key(id) && kept.may_serve(now) => return kept.settle(id, now),
+            Err(_) => self.fetching.lock().await,
+        };
+        // The one who had the lock before may have brought the key.
+        let kept = self.kept();
+        let now = clock.now();
+        if let Some(key) = kept.fresh(id, now) {
+            return Ok(key);
+        }
+        if !kept.may_attempt(now) {
+            return kept.settle(id, now);
+        }
+        let updated = match self.fetch().await {
+            Ok((keys, fresh)) => Kept {
+                keys,
+                fresh_until: Some(now.plus(fresh)),
+                next_attempt: Some(now.plus(AFTER_SUCCESS)),
+                last_attempt_failed: false,
+            },
+            Err(error) => {
+                tracing::warn!(url = self.url, error, "an issuer's keys can't be fetched");
+                Kept { next_attempt: Some(now.plus(AFTER_FAILURE)), last_attempt_failed: true, ..Kept::clone(&kept) }
+            }
+        };
+        let answer = updated.settle(id, now);
+        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(updated);
+        answer
+    }
+
+    fn kept(&self) -> Arc<Kept> {
+        Arc::clone(&self.kept.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn fetch(&self) -> Result<(HashMap<String, DecodingKey>, Duration), String> {
+        let mut response = self.client()?.get(&self.url).send().await.map_err(explain)?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(format!("the answer is {}", response.status()));
+        }
+        let fresh = freshness(response.headers());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(explain)? {
+            if body.len() + chunk.len() > SIZE_LIMIT {
+                return Err(format!("the answer is larger than {SIZE_LIMIT} bytes"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((jwk::verifiers(&body)?, fresh))
+    }
+
+    /// Built at the first fetch: where the system has no certificates it fails, and nothing else needs one.
+    fn client(&self) -> Result<&reqwest::Client, String> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(TIME_LIMIT)
+            // Fetches are hours apart: a connection that is kept would only go stale.
+            .pool_max_idle_per_host(0)
+            .build()
+            .map_err(explain)?;
+        Ok(self.client.get_or_init(|| client))
+    }
+}
+
+/// reqwest's errors say what they were doing; why it failed stands in their causes.
+fn explain(error: reqwest::Error) -> String {
+    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// How long a set is fresh: `max-age` of `Cache-Control`, within bounds.
+fn freshness(headers: &HeaderMap) -> Duration {
+    let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let mut directives = values.flat_map(|value| value.split(',')).map(str::trim);
+    let max_age = directives.find_map(|directive| {
+        let (name, value) = directive.split_once('=')?;
+        if name.trim().eq_ignore_ascii_case("max-age") { value.trim().trim_matches('"').parse().ok() } else { None }
+    });
+    max_age.map_or(MIN_FRESH, |seconds| Duration::from_secs(seconds).clamp(MIN_FRESH, MAX_FRESH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn max_age_is_honoured_within_bounds() {
+        let seconds = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CACHE_CONTROL, value.parse().unwrap());
+            }
+            freshness(&headers).as_secs()
+        };
+        assert_eq!(seconds(&["public, max-age=21600, must-revalidate, no-transform"]), 21_600);
+        assert_eq!(seconds(&["public", "Max-Age = \"300\""]), 300);
+        assert_eq!(seconds(&["max-age=0"]), 60);
+        assert_eq!(seconds(&["max-age=999999999"]), 24 * 3600);
+        assert_eq!(seconds(&["s-maxage=300"]), 60);
+        assert_eq!(seconds(&["max-age=-1"]), 60);
+        assert_eq!(seconds(&["no-store"]), 60);
+        assert_eq!(seconds(&[]), 60);
+    }
+
+    #[test]
+    fn an_unknown_key_is_the_callers_fault_only_while_the_set_is_up_to_date() {
+        let now = Clock::system().now();
+        let keys = HashMap::from([("known".to_owned(), DecodingKey::from_secret(b""))]);
+        let kept = |failed| Kept {
+            keys: keys.clone(),
+            fresh_until: Some(now),
+            next_attempt: None,
+            last_attempt_failed: failed,
+        };
+        let outcome = |kept: &Kept, id, at| kept.settle(id, at).map(|_| ()).map_err(|error| error.code);
+        let (before, after, late) = (now.minus(Duration::from_secs(1)), now.plus(MAX_STALE / 2), now.plus(MAX_STALE));
+        assert_eq!(outcome(&kept(false), "unknown", before), Err(Code::InvalidIdToken));
+        assert_eq!(outcome(&kept(true), "unknown", before), Err(Code::Unavailable));
+        assert_eq!(outcome(&kept(true), "unknown", after), Err(Code::Unavailable));
+        assert_eq!(outcome(&kept(true), "known", after), Ok(()));
+        assert_eq!(outcome(&kept(true), "known", late), Err(Code::Unavailable));
+        assert_eq!(outcome(&Kept::default(), "known", now), Err(Code::Unavailable));
+    }
+}

@@ -1,0 +1,164 @@
+//! Who people are: the built-in identity provider, and the verification of ID tokens, its own and other issuers'.
+//!
+//! The way of a token: [`IdentityService::verify`] picks a configured [`issuer`] by the token's `iss`, takes the key
+//! from it (its own [`signing_keys`], or another's published [`jwks`]), checks the [`token`] by one set of rules, and
+//! returns the user.
+//!
+//! The way of a sign-in: [`firebase`] (the REST API of Firebase Auth, which Firebase's SDK speaks) or [`docs_token`]
+//! (OAuth 2, which the Swagger UI speaks) calls [`builtin`], which checks the [`password`] against the [`accounts`]
+//! and signs. [`well_known`] publishes the keys. The signing keys are sealed under the [`master_secret`].
+
+mod accounts;
+mod builtin;
+mod docs_token;
+mod firebase;
+mod firebase_error;
+mod firebase_wire;
+mod issuer;
+mod jwk;
+mod jwks;
+mod master_secret;
+mod password;
+mod signing_keys;
+mod token;
+mod well_known;
+
+pub use accounts::Account;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::error::{ApiError, Code};
+use crate::state::State;
+use crate::users::{Profile, User};
+use builtin::BuiltIn;
+use firebase_error::Refusal;
+use issuer::Issuer;
+use secrecy::{ExposeSecret, SecretString};
+use token::Claims;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// What users of the built-in provider have for an issuer. Not its `iss`, so that a change of `server.public_url` loses
+/// nobody.
+pub const BUILTIN_ISSUER: &str = "builtin";
+
+/// Sign-in, and the verification of ID tokens.
+pub struct IdentityService {
+    builtin: Option<BuiltIn>,
+    issuers: Vec<Issuer>,
+}
+
+/// The routes of the built-in provider, at the origin's root. For `identity.builtin` only.
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(firebase::sign_up)
+        .service(firebase::sign_in)
+        .service(firebase::look_up)
+        .service(firebase::other_operation)
+        .service(firebase::refresh)
+        .service(docs_token::docs_token)
+        .service(well_known::jwks)
+        .service(well_known::openid_configuration);
+}
+
+impl IdentityService {
+    /// Opens the built-in provider's keys, or makes them, and sets up the other issuers. Fetches nothing.
+    ///
+    /// # Errors
+    /// A text for the operator: the master secret or the database can't be used.
+    pub async fn start(config: &Config, clock: &Clock, db: &Db) -> Result<Self, String> {
+        let builtin = match config.identity.builtin {
+            true => Some(BuiltIn::start(config, clock, db).await?),
+            false => None,
+        };
+        let issuers = config.identity.issuers.iter().map(Issuer::firebase_project).collect();
+        Ok(Self { builtin, issuers })
+    }
+
+    /// The user of an ID token, of whichever configured issuer.
+    ///
+    /// # Errors
+    /// `id_token_expired`; `invalid_id_token` for whatever else is wrong with it, in the same words; `unavailable` when
+    /// the issuer's keys or the database can't be reached.
+    pub async fn verify(&self, state: &State, token: &SecretString) -> Result<User, ApiError> {
+        let verified = self.authenticate(&state.clock, token).await?;
+        let now = state.clock.now();
+        state
+            .db
+            .read(move |conn| {
+                let profile = match verified {
+                    // The row is the truth: what the token says of the account may be an hour old.
+                    Verified::BuiltIn(claims) => Account::find(conn, &claims.sub)?
+                        .filter(|account| account.disabled_at.is_none() && account.honours(claims.auth_time))
+                        .ok_or(Code::InvalidIdToken)?
+                        .profile(),
+                    Verified::Other { issuer, claims } => claims.into_profile(issuer),
+                };
+                let user = User::of_profile(conn, &profile, now)?;
+                if user.disabled_at.is_some() { Err(Code::InvalidIdToken.into()) } else { Ok(user) }
+            })
+            .await
+    }
+
+    /// Whether the built-in provider has an account with that address.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn has_account(&self, state: &State, email: &str) -> Result<bool, ApiError> {
+        let email = email.to_lowercase();
+        state.db.read(move |conn| Ok(Account::credentials(conn, &email)?.is_some())).await
+    }
+
+    /// Makes an account of the built-in provider, as the operator, and tells who its person is among the users.
+    ///
+    /// # Errors
+    /// `validation_failed` when the address is taken or is none or the password is too short, or those of the database.
+    pub async fn create_account(
+        &self,
+        state: &State,
+        email: &str,
+        password: &SecretString,
+        email_verified: bool,
+    ) -> Result<Profile, ApiError> {
+        let account = self.builtin()?.create_account(state, email, password.clone(), email_verified).await;
+        account.map(|account| account.profile()).map_err(|refusal| match refusal {
+            Refusal::Firebase(error) => ApiError::with_message(Code::ValidationFailed, error.to_string()),
+            Refusal::Api(error) => error,
+        })
+    }
+
+    /// The built-in provider.
+    fn builtin(&self) -> Result<&BuiltIn, ApiError> {
+        self.builtin.as_ref().ok_or_else(ApiError::not_found)
+    }
+
+    /// Verifies a token, up to what only a row can say.
+    async fn authenticate(&self, clock: &Clock, token: &SecretString) -> Result<Verified, ApiError> {
+        let token = token.expose_secret();
+        let named = token::issuer_of(token)?;
+        let key_id = token::key_id_of(token)?;
+        if let Some(builtin) = self.builtin.as_ref().filter(|builtin| builtin.issuer == named) {
+            let key = builtin.keys.find(&key_id).ok_or(Code::InvalidIdToken)?;
+            let claims = token::open(token, key)?;
+            claims.check(&builtin.issuer, &builtin.project_id, clock.now())?;
+            return Ok(Verified::BuiltIn(claims));
+        }
+        let issuer = self.issuers.iter().find(|issuer| issuer.name == named).ok_or(Code::InvalidIdToken)?;
+        let key = issuer.keys.find(&key_id, clock).await?;
+        let claims = token::open(token, &key)?;
+        claims.check(&issuer.name, &issuer.audience, clock.now())?;
+        Ok(Verified::Other { issuer: issuer.name.clone(), claims })
+    }
+}
+
+/// A token whose signature and claims are good.
+enum Verified {
+    /// Its account must still be looked at.
+    BuiltIn(Claims),
+    /// Its issuer is the only one to ask.
+    Other {
+        /// The issuer's name.
+        issuer: String,
+        /// What it says.
+        claims: Claims,
+    },
+}

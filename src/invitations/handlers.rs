@@ -1,0 +1,166 @@
+//! `/organizations/{organizationId}/invitations` and `/invitations/accept`
+
+use super::model::{Invitation, InvitationToken, InvitationWithGrants, WorkspaceGrant};
+use crate::access::{OrganizationAccess, OrganizationRole, SignedIn, can};
+use crate::db::Timestamp;
+use crate::error::ApiError;
+use crate::http::validation::Email;
+use crate::http::{Body, ListScope, Page, PageQuery, path_parameter};
+use crate::idempotency::{Idempotency, Outcome};
+use crate::ids::{InvitationId, OrganizationId};
+use crate::members::ensure_may_touch;
+use crate::state::State;
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use serde::{Deserialize, Serialize};
+
+/// The most workspaces of one invitation.
+const MAX_WORKSPACES: usize = 100;
+
+/// An invitation.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InvitationView {
+    id: InvitationId,
+    #[schema(example = "grace@example.com")]
+    email: String,
+    role: OrganizationRole,
+    workspaces: Vec<WorkspaceGrant>,
+    expires_at: Timestamp,
+    created_at: Timestamp,
+}
+
+impl From<InvitationWithGrants> for InvitationView {
+    fn from((invitation, workspaces): InvitationWithGrants) -> Self {
+        let Invitation { id, email, role, expires_at, created_at, .. } = invitation;
+        Self { id, email, role, workspaces, expires_at, created_at }
+    }
+}
+
+/// An invitation with its token: answered once, when it is made. A replay lacks it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct InvitationWithToken {
+    #[serde(flatten)]
+    invitation: InvitationView,
+    /// What accepts the invitation. It is shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "inv_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX3o5iB8kZ6yW")]
+    token: Option<String>,
+}
+
+/// Whom to invite, and as what.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InvitationInput {
+    email: Email,
+    role: OrganizationRole,
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    workspaces: Vec<WorkspaceGrant>,
+}
+
+/// List invitations
+///
+/// Those that nobody has accepted yet.
+#[utoipa::path(tag = "Invitations", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<InvitationView>)))]
+#[get("/organizations/{organizationId}/invitations")]
+pub async fn list_invitations(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationManage>,
+    page: PageQuery,
+) -> Result<web::Json<Page<InvitationView>>, ApiError> {
+    let organization = access.organization_id();
+    let scope = ListScope("invitations", organization.as_str());
+    let position = page.position(scope)?;
+    let rows = state.db.read(move |conn| Invitation::page_of(conn, &access, position)).await?;
+    Ok(web::Json(Page::new(rows, &position, scope, |(invitation, _)| invitation.id, Into::into)))
+}
+
+/// Invite somebody
+///
+/// The token is answered this once; an older invitation of the same address is withdrawn. Only an owner invites owners.
+#[utoipa::path(tag = "Invitations", params(Idempotency), request_body = InvitationInput,
+    responses((status = 201, description = "Invited.", body = InvitationWithToken),
+        (status = 200, description = "Invited before, with the same Idempotency-Key: without the token.", body = InvitationWithToken)))]
+#[post("/organizations/{organizationId}/invitations")]
+pub async fn create_invitation(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationManage>,
+    idempotency: Idempotency,
+    body: Body<InvitationInput>,
+) -> Result<HttpResponse, ApiError> {
+    let (input, bytes) = body.parse().await?;
+    ensure_may_touch(access.role(), input.role)?;
+    if input.workspaces.len() > MAX_WORKSPACES {
+        return Err(ApiError::invalid("workspaces", format!("must name at most {MAX_WORKSPACES}")));
+    }
+    let claim = idempotency.claim(&bytes);
+    let now = state.clock.now();
+    let outcome = state
+        .db
+        .write(move |conn| {
+            claim.run(conn, InvitationId::new(), now, |conn, id, replayed| {
+                if replayed {
+                    return Ok((Invitation::of(conn, &access, id)?, None));
+                }
+                let email = input.email.as_str();
+                let (made, token) =
+                    Invitation::create(conn, &access, id, email, input.role, &input.workspaces, now)?;
+                Ok((made, Some(token)))
+            })
+        })
+        .await?;
+    Ok(Outcome::map(outcome, |(invitation, token)| InvitationWithToken {
+        invitation: invitation.into(),
+        token: token.map(|token| token.expose().to_owned()),
+    })
+    .respond())
+}
+
+/// Withdraw an invitation
+#[utoipa::path(tag = "Invitations", responses((status = 204, description = "Withdrawn.")))]
+#[delete("/organizations/{organizationId}/invitations/{invitationId}")]
+pub async fn withdraw_invitation(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationManage>,
+    req: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let id = path_parameter(&req, "invitationId")?;
+    state.db.write(move |conn| Invitation::withdraw(conn, &access, id)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The token of an invitation.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptInput {
+    #[schema(value_type = String, example = "inv_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX3o5iB8kZ6yW")]
+    token: InvitationToken,
+}
+
+/// The organization that the caller belongs to now.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Accepted {
+    id: OrganizationId,
+    #[schema(example = "Acme")]
+    name: String,
+    role: OrganizationRole,
+}
+
+/// Accept an invitation
+///
+/// The caller's verified e-mail address must be the invited one.
+#[utoipa::path(tag = "Invitations", request_body = AcceptInput,
+    responses((status = 200, description = "A member now.", body = Accepted)))]
+#[post("/invitations/accept")]
+pub async fn accept_invitation(
+    state: web::Data<State>,
+    caller: SignedIn,
+    body: Body<AcceptInput>,
+) -> Result<web::Json<Accepted>, ApiError> {
+    let input = body.read().await?;
+    let now = state.clock.now();
+    let (organization, role) =
+        state.db.write(move |conn| Invitation::accept(conn, &input.token, caller.user(), now)).await?;
+    Ok(web::Json(Accepted { id: organization.id, name: organization.name, role }))
+}

@@ -1,0 +1,41 @@
+//! Keyward: organizations, workspaces, roles, subscriptions and API keys for a multi-tenant SaaS.
+//!
+//! # The map
+//! - [`cli`], [`config`], [`app`]: the command line, the configuration, and the running application made of it.
+//! - [`routes`]: the whole URL map; [`openapi`]: the document collected from it; [`docs`]: the page that shows it.
+//! - [`http`]: what every request goes through; [`error`]: what a refusal is; [`telemetry`]: what is logged.
+//! - [`access`]: callers, roles, permissions and the guards in handlers' signatures.
+//! - [`identity`] and [`users`]: who people are. [`organizations`], [`workspaces`], [`members`], [`invitations`],
+//!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has.
+//! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
+//!
+//! # The way of a request
+//! Request id → log span → error style → CORS → limits on size and time (`http::stack`) → who is calling, 401
+//! (`http::authentication`) → subscription gate, 403 → guard: role and scope against the permission in the handler's
+//! signature, 403 or 404 (`access::guards`) → the handler reads its body → queries that take the guard → response.
+
+pub mod access;
+pub mod api_keys;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod docs;
+pub mod error;
+pub mod health;
+pub mod http;
+pub mod idempotency;
+pub mod identity;
+pub mod ids;
+pub mod invitations;
+pub mod members;
+pub mod openapi;
+pub mod organizations;
+pub mod programs;
+pub mod routes;
+pub mod state;
+pub mod subscriptions;
+pub mod telemetry;
+pub mod users;
+pub mod workspaces;

@@ -1,0 +1,167 @@
+//! Rows of `organization_members`.
+
+use crate::access::{OrganizationAccess, OrganizationRole, Permission, can};
+use crate::api_keys::{ApiKey, Removed, RemovedKeys};
+use crate::config::Config;
+use crate::db::schema::{organization_members as members, users};
+use crate::db::{Conn, Timestamp, each};
+use crate::error::{ApiError, Code};
+use crate::http::Position;
+use crate::ids::{MembershipId, OrganizationId, UserId};
+use crate::organizations::Organization;
+use diesel::prelude::*;
+
+/// A member of an organization, with what is known of the person.
+#[derive(Clone, Debug, Queryable)]
+pub struct OrganizationMember {
+    /// The order of lists.
+    pub id: MembershipId,
+    /// Who it is.
+    pub user_id: UserId,
+    /// The role.
+    pub role: OrganizationRole,
+    /// Since when.
+    pub joined_at: Timestamp,
+    /// The person's address.
+    pub email: Option<String>,
+    /// The person's name.
+    pub name: Option<String>,
+}
+
+macro_rules! columns {
+    () => {
+        (members::id, members::user_id, members::role, members::created_at, users::email, users::name)
+    };
+}
+
+impl OrganizationMember {
+    /// A page of the members, newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn page_of(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationRead>,
+        page: Position<MembershipId>,
+    ) -> Result<Vec<Self>, ApiError> {
+        let mut query = members::table
+            .inner_join(users::table)
+            .filter(members::organization_id.eq(access.organization_id()))
+            .select(columns!())
+            .order(members::id.desc())
+            .limit(page.limit())
+            .into_boxed();
+        if let Some(after) = page.after {
+            query = query.filter(members::id.lt(after));
+        }
+        Ok(query.load(conn)?)
+    }
+
+    /// One member.
+    ///
+    /// # Errors
+    /// `not_found`
+    pub fn of(conn: &mut Conn, organization: OrganizationId, user: UserId) -> Result<Self, ApiError> {
+        Ok(members::table
+            .inner_join(users::table)
+            .filter(members::organization_id.eq(organization).and(members::user_id.eq(user)))
+            .select(columns!())
+            .first(conn)?)
+    }
+
+    /// Adds a member; `false` when the user is one already.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn add(
+        conn: &mut Conn,
+        organization: OrganizationId,
+        user: UserId,
+        role: OrganizationRole,
+        now: Timestamp,
+    ) -> Result<bool, ApiError> {
+        let row = (
+            members::id.eq(MembershipId::new()),
+            members::organization_id.eq(organization),
+            members::user_id.eq(user),
+            members::role.eq(role),
+            members::created_at.eq(now),
+        );
+        let added = each!(conn, |native| {
+            diesel::insert_into(members::table).values(row).on_conflict_do_nothing().execute(native)
+        })?;
+        Ok(added == 1)
+    }
+
+    /// Gives a member another role. Only an owner names owners and takes the role from them; one always remains.
+    ///
+    /// # Errors
+    /// `not_found`, `insufficient_permission`, `last_owner`
+    pub fn change_role(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        user: UserId,
+        role: OrganizationRole,
+    ) -> Result<Self, ApiError> {
+        Organization::lock(conn, access.organization_id())?;
+        let member = Self::of(conn, access.organization_id(), user)?;
+        ensure_may_touch(access.role(), member.role.max(role))?;
+        if role != OrganizationRole::Owner {
+            ensure_other_owner(conn, access.organization_id(), &member)?;
+        }
+        diesel::update(members::table.find(member.id)).set(members::role.eq(role)).execute(conn)?;
+        Ok(Self { role, ..member })
+    }
+
+    /// Removes a member, its roles in workspaces, and settles its API keys. A member may remove itself.
+    ///
+    /// # Errors
+    /// `not_found`, `insufficient_permission`, `last_owner`; `validation_failed` for an heir who may not have the keys.
+    pub fn remove(
+        conn: &mut Conn,
+        config: &Config,
+        access: &OrganizationAccess<can::OrganizationRead>,
+        user: UserId,
+        heir: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<RemovedKeys, ApiError> {
+        Organization::lock(conn, access.organization_id())?;
+        let leaves = user == access.user().id && heir.is_none();
+        if !leaves && !Permission::OrganizationManage.held_in_organization(access.role()) {
+            return Err(Code::InsufficientPermission.into());
+        }
+        let member = Self::of(conn, access.organization_id(), user)?;
+        ensure_may_touch(access.role(), member.role)?;
+        ensure_other_owner(conn, access.organization_id(), &member)?;
+        let removed =
+            Removed { organization_id: access.organization_id(), workspace_id: None, user_id: user, heir };
+        let keys = ApiKey::settle(conn, config, removed, now)?;
+        diesel::delete(members::table.find(member.id)).execute(conn)?;
+        Ok(keys)
+    }
+}
+
+/// Whoever touches an owner, or makes one, must be an owner.
+pub(crate) fn ensure_may_touch(own: OrganizationRole, touched: OrganizationRole) -> Result<(), ApiError> {
+    if touched == OrganizationRole::Owner && !Permission::OwnersManage.held_in_organization(own) {
+        return Err(Code::InsufficientPermission.into());
+    }
+    Ok(())
+}
+
+/// The last owner can't stop being one. Exact only under `Organization::lock`.
+fn ensure_other_owner(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    member: &OrganizationMember,
+) -> Result<(), ApiError> {
+    if member.role != OrganizationRole::Owner {
+        return Ok(());
+    }
+    let others: i64 = members::table
+        .filter(members::organization_id.eq(organization))
+        .filter(members::role.eq(OrganizationRole::Owner).and(members::user_id.ne(member.user_id)))
+        .count()
+        .get_result(conn)?;
+    if others == 0 { Err(Code::LastOwner.into()) } else { Ok(()) }
+}

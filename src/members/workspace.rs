@@ -1,0 +1,159 @@
+//! Rows of `workspace_members`, and who else is in a workspace.
+
+use super::organization::OrganizationMember;
+use crate::access::{OrganizationRole, WorkspaceAccess, WorkspaceRole, can, effective_role};
+use crate::api_keys::{ApiKey, Removed, RemovedKeys};
+use crate::config::Config;
+use crate::db::schema::{organization_members, users, workspace_members as members};
+use crate::db::{Conn, Timestamp, each};
+use crate::error::ApiError;
+use crate::http::Position;
+use crate::ids::{MembershipId, OrganizationId, UserId, WorkspaceId};
+use crate::organizations::Organization;
+use diesel::prelude::*;
+
+/// Somebody with a role in a workspace: given there, or as an admin of the organization.
+#[derive(Clone, Debug)]
+pub struct WorkspaceMember {
+    /// The membership of the organization: the order of lists.
+    pub id: MembershipId,
+    /// Who it is.
+    pub user_id: UserId,
+    /// The role that counts.
+    pub role: WorkspaceRole,
+    /// Since when: in the workspace, or else in the organization.
+    pub joined_at: Timestamp,
+    /// The person's address.
+    pub email: Option<String>,
+    /// The person's name.
+    pub name: Option<String>,
+}
+
+impl WorkspaceMember {
+    /// A page of everybody with a role in the workspace, newest first. One statement.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn page_of(
+        conn: &mut Conn,
+        organization: OrganizationId,
+        workspace: WorkspaceId,
+        page: Position<MembershipId>,
+    ) -> Result<Vec<Self>, ApiError> {
+        type Row = (OrganizationMember, Option<WorkspaceRole>, Option<Timestamp>);
+        let mut query = organization_members::table
+            .inner_join(users::table)
+            .left_join(
+                members::table.on(members::workspace_id
+                    .eq(workspace)
+                    .and(members::user_id.eq(organization_members::user_id))),
+            )
+            .filter(organization_members::organization_id.eq(organization))
+            .filter(
+                members::user_id
+                    .is_not_null()
+                    .or(organization_members::role.eq_any([OrganizationRole::Admin, OrganizationRole::Owner])),
+            )
+            .select((
+                (
+                    organization_members::id,
+                    organization_members::user_id,
+                    organization_members::role,
+                    organization_members::created_at,
+                    users::email,
+                    users::name,
+                ),
+                members::role.nullable(),
+                members::created_at.nullable(),
+            ))
+            .order(organization_members::id.desc())
+            .limit(page.limit())
+            .into_boxed();
+        if let Some(after) = page.after {
+            query = query.filter(organization_members::id.lt(after));
+        }
+        let rows: Vec<Row> = query.load(conn)?;
+        Ok(rows.into_iter().filter_map(|(member, role, since)| Self::of(member, role, since)).collect())
+    }
+
+    fn of(member: OrganizationMember, role: Option<WorkspaceRole>, since: Option<Timestamp>) -> Option<Self> {
+        let OrganizationMember { id, user_id, role: organization_role, joined_at, email, name } = member;
+        let role = effective_role(organization_role, role)?;
+        Some(Self { id, user_id, role, joined_at: since.unwrap_or(joined_at), email, name })
+    }
+
+    /// Gives a member of the organization a role in the workspace, or another one.
+    ///
+    /// # Errors
+    /// `not_found` when the user is no member of the organization.
+    pub fn put(
+        conn: &mut Conn,
+        access: &WorkspaceAccess<can::MembersManage>,
+        user: UserId,
+        role: WorkspaceRole,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        let organization = access.workspace().organization_id;
+        Organization::lock(conn, organization)?;
+        let member = OrganizationMember::of(conn, organization, user)?;
+        Self::set(conn, organization, access.workspace_id(), user, role, now)?;
+        let since = members::table.find((access.workspace_id(), user)).select(members::created_at).first(conn)?;
+        Self::of(member, Some(role), Some(since)).ok_or_else(ApiError::not_found)
+    }
+
+    /// Writes the role. The foreign keys refuse a workspace or a user of another organization.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn set(
+        conn: &mut Conn,
+        organization: OrganizationId,
+        workspace: WorkspaceId,
+        user: UserId,
+        role: WorkspaceRole,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let row = (
+            members::workspace_id.eq(workspace),
+            members::organization_id.eq(organization),
+            members::user_id.eq(user),
+            members::role.eq(role),
+            members::created_at.eq(now),
+        );
+        each!(conn, |native| {
+            diesel::insert_into(members::table)
+                .values(row)
+                .on_conflict((members::workspace_id, members::user_id))
+                .do_update()
+                .set(members::role.eq(role))
+                .execute(native)
+        })?;
+        Ok(())
+    }
+
+    /// Takes the role in the workspace away and settles the member's keys there. An admin of the organization stays
+    /// admin, and so do its keys.
+    ///
+    /// # Errors
+    /// `not_found` when the user has no role of its own here; `validation_failed` for an heir who may not have the keys.
+    pub fn remove(
+        conn: &mut Conn,
+        config: &Config,
+        access: &WorkspaceAccess<can::MembersManage>,
+        user: UserId,
+        heir: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<RemovedKeys, ApiError> {
+        let organization_id = access.workspace().organization_id;
+        Organization::lock(conn, organization_id)?;
+        let member = OrganizationMember::of(conn, organization_id, user)?;
+        if diesel::delete(members::table.find((access.workspace_id(), user))).execute(conn)? == 0 {
+            return Err(ApiError::not_found());
+        }
+        if heir.is_none() && effective_role(member.role, None).is_some() {
+            return Ok(RemovedKeys::default());
+        }
+        let removed = Removed { organization_id, workspace_id: Some(access.workspace_id()), user_id: user, heir };
+        ApiKey::settle(conn, config, removed, now)
+    }
+}

@@ -1,0 +1,92 @@
+//! `/workspaces/{workspaceId}/members`, and `/members` for programs.
+
+use super::wire::{RemovalQuery, WorkspaceMemberView, WorkspaceRoleInput};
+use super::workspace::WorkspaceMember;
+use crate::access::{ProgramAccess, WorkspaceAccess, can};
+use crate::api_keys::RemovedKeys;
+use crate::error::ApiError;
+use crate::http::{Body, ListScope, Page, PageQuery, path_parameter, query};
+use crate::ids::{OrganizationId, WorkspaceId};
+use crate::state::State;
+use actix_web::{HttpRequest, delete, get, put, web};
+
+/// List a workspace's members
+///
+/// Everybody with a role in it, the organization's admins and owners included.
+#[utoipa::path(tag = "Members", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<WorkspaceMemberView>)))]
+#[get("/workspaces/{workspaceId}/members")]
+pub async fn list_workspace_members(
+    state: web::Data<State>,
+    access: WorkspaceAccess<can::MembersRead>,
+    page: PageQuery,
+) -> Result<web::Json<Page<WorkspaceMemberView>>, ApiError> {
+    list(state, access.workspace().organization_id, access.workspace_id(), page).await
+}
+
+/// List the members, as a program
+///
+/// Everybody with a role in the API key's workspace.
+#[utoipa::path(tag = "Programs", params(PageQuery, ("X-Workspace-Id" = Option<WorkspaceId>, Header, description = "If sent, it must be the key's workspace.")),
+    security(("apiKey" = []), ("apiKeyHeader" = [])),
+    responses((status = 200, description = "A page.", body = Page<WorkspaceMemberView>)))]
+#[get("/members")]
+pub async fn list_members(
+    state: web::Data<State>,
+    access: ProgramAccess<can::MembersRead>,
+    page: PageQuery,
+) -> Result<web::Json<Page<WorkspaceMemberView>>, ApiError> {
+    list(state, access.key().organization_id, access.key().workspace_id, page).await
+}
+
+async fn list(
+    state: web::Data<State>,
+    organization: OrganizationId,
+    workspace: WorkspaceId,
+    page: PageQuery,
+) -> Result<web::Json<Page<WorkspaceMemberView>>, ApiError> {
+    let scope = ListScope("workspace-members", workspace.as_str());
+    let position = page.position(scope)?;
+    let rows =
+        state.db.read(move |conn| WorkspaceMember::page_of(conn, organization, workspace, position)).await?;
+    Ok(web::Json(Page::new(rows, &position, scope, |member| member.id, Into::into)))
+}
+
+/// Add a member of the organization to the workspace, or change its role
+#[utoipa::path(tag = "Members", request_body = WorkspaceRoleInput,
+    responses((status = 200, description = "It has the role.", body = WorkspaceMemberView)))]
+#[put("/workspaces/{workspaceId}/members/{userId}")]
+pub async fn put_workspace_member(
+    state: web::Data<State>,
+    access: WorkspaceAccess<can::MembersManage>,
+    req: HttpRequest,
+    body: Body<WorkspaceRoleInput>,
+) -> Result<web::Json<WorkspaceMemberView>, ApiError> {
+    let user = path_parameter(&req, "userId")?;
+    let role = body.read().await?.role;
+    let now = state.clock.now();
+    let member = state.db.write(move |conn| WorkspaceMember::put(conn, &access, user, role, now)).await?;
+    Ok(web::Json(member.into()))
+}
+
+/// Remove a member from the workspace
+///
+/// Its API keys there are orphaned, or, with `transferKeysTo`, taken over by another member.
+#[utoipa::path(tag = "Members", params(RemovalQuery),
+    responses((status = 200, description = "Removed.", body = RemovedKeys)))]
+#[delete("/workspaces/{workspaceId}/members/{userId}")]
+pub async fn remove_workspace_member(
+    state: web::Data<State>,
+    access: WorkspaceAccess<can::MembersManage>,
+    req: HttpRequest,
+) -> Result<web::Json<RemovedKeys>, ApiError> {
+    let user = path_parameter(&req, "userId")?;
+    let heir = query::<RemovalQuery>(&req)?.transfer_keys_to;
+    let now = state.clock.now();
+    let shared = state.clone();
+    let keys = state
+        .db
+        .write(move |conn| WorkspaceMember::remove(conn, &shared.config, &access, user, heir, now))
+        .await?;
+    Ok(web::Json(keys))
+}

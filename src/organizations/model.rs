@@ -1,0 +1,147 @@
+//! Rows of `organizations`.
+
+use crate::access::{OrganizationAccess, OrganizationRole, can};
+use crate::config::Config;
+use crate::db::schema::{organization_members, organizations};
+use crate::db::{Columns, Conn, ForUpdate, Timestamp};
+use crate::error::ApiError;
+use crate::http::Position;
+use crate::ids::{MembershipId, OrganizationId, UserId};
+use crate::subscriptions::Subscription;
+use diesel::prelude::*;
+
+/// The paying customer.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = organizations)]
+pub struct Organization {
+    /// Its id.
+    pub id: OrganizationId,
+    /// The name to show.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl Organization {
+    /// Makes an organization with its owner and its trial.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn create(
+        conn: &mut Conn,
+        config: &Config,
+        id: OrganizationId,
+        name: String,
+        owner: UserId,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        let organization = Self { id, name, created_at: now };
+        diesel::insert_into(organizations::table).values(&organization).execute(conn)?;
+        diesel::insert_into(organization_members::table)
+            .values((
+                organization_members::id.eq(MembershipId::new()),
+                organization_members::organization_id.eq(id),
+                organization_members::user_id.eq(owner),
+                organization_members::role.eq(OrganizationRole::Owner),
+                organization_members::created_at.eq(now),
+            ))
+            .execute(conn)?;
+        Subscription::start_trial(conn, config, id, now)?;
+        Ok(organization)
+    }
+
+    /// An organization and a user's role in it: what a guard is made from. `None` when either is missing.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn with_role_of(
+        conn: &mut Conn,
+        id: OrganizationId,
+        user: UserId,
+    ) -> Result<Option<(Self, OrganizationRole)>, ApiError> {
+        Ok(organizations::table
+            .inner_join(organization_members::table)
+            .filter(organizations::id.eq(id).and(organization_members::user_id.eq(user)))
+            .select((Self::as_select(), organization_members::role))
+            .first(conn)
+            .optional()?)
+    }
+
+    /// All organizations of a user, newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn all_of(conn: &mut Conn, user: UserId) -> Result<Vec<(Self, OrganizationRole)>, ApiError> {
+        let all = Position { size: u16::MAX, after: None };
+        Self::page_of(conn, user, all)
+    }
+
+    /// A page of a user's organizations, newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn page_of(
+        conn: &mut Conn,
+        user: UserId,
+        page: Position<OrganizationId>,
+    ) -> Result<Vec<(Self, OrganizationRole)>, ApiError> {
+        let mut query = organizations::table
+            .inner_join(organization_members::table)
+            .filter(organization_members::user_id.eq(user))
+            .select((Self::as_select(), organization_members::role))
+            .order(organizations::id.desc())
+            .limit(page.limit())
+            .into_boxed();
+        if let Some(after) = page.after {
+            query = query.filter(organizations::id.lt(after));
+        }
+        Ok(query.load(conn)?)
+    }
+
+    /// Holds the organization until the transaction ends: whoever changes its members does so one after another.
+    ///
+    /// # Errors
+    /// `not_found` when it was deleted meanwhile.
+    pub fn lock(conn: &mut Conn, id: OrganizationId) -> Result<(), ApiError> {
+        ForUpdate(organizations::table.find(id).select(organizations::id)).get_result::<OrganizationId>(conn)?;
+        Ok(())
+    }
+
+    /// Gives it another name.
+    ///
+    /// # Errors
+    /// `not_found` when it was deleted meanwhile.
+    pub fn rename(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        name: String,
+    ) -> Result<Self, ApiError> {
+        Ok(diesel::update(organizations::table.find(access.organization_id()))
+            .set(organizations::name.eq(name))
+            .returning(Self::columns())
+            .get_result(conn)?)
+    }
+
+    /// Deletes it, with everything in it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn delete(conn: &mut Conn, access: &OrganizationAccess<can::OrganizationDelete>) -> Result<(), ApiError> {
+        Self::lock(conn, access.organization_id())?;
+        diesel::delete(organizations::table.find(access.organization_id())).execute(conn)?;
+        Ok(())
+    }
+
+    /// Every organization, newest first, with its subscription: for the operator.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn all(conn: &mut Conn) -> Result<Vec<(Self, Subscription)>, ApiError> {
+        use crate::db::schema::subscriptions;
+        Ok(organizations::table
+            .inner_join(subscriptions::table)
+            .select((Self::as_select(), Subscription::as_select()))
+            .order(organizations::id.desc())
+            .load(conn)?)
+    }
+}

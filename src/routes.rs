@@ -1,0 +1,60 @@
+//! The whole URL map on one screen. Each handler names its method and path; this is where it is mounted.
+
+use crate::config::Config;
+use crate::http::{authentication, unmatched};
+use crate::{api_keys, health, identity, invitations, members, organizations, programs, subscriptions, users, workspaces};
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{App, Error, web};
+use utoipa::openapi::OpenApi;
+use utoipa_actix_web::{AppExt, scope};
+
+/// The application's services, and the document that was collected from them.
+pub fn assemble(
+    config: &Config,
+) -> (
+    App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()> + use<>>,
+    OpenApi,
+) {
+    let api = scope(config.server.base_path.as_str())
+        .wrap(from_fn(authentication::authenticate))
+        .service(users::me)
+        .service(organizations::list_organizations)
+        .service(organizations::create_organization)
+        .service(organizations::read_organization)
+        .service(organizations::rename_organization)
+        .service(organizations::delete_organization)
+        .service(subscriptions::read_subscription)
+        .service(members::list_organization_members)
+        .service(members::change_organization_member)
+        .service(members::remove_organization_member)
+        .service(invitations::list_invitations)
+        .service(invitations::create_invitation)
+        .service(invitations::withdraw_invitation)
+        .service(invitations::accept_invitation)
+        .service(workspaces::list_workspaces)
+        .service(workspaces::create_workspace)
+        .service(workspaces::read_workspace)
+        .service(workspaces::rename_workspace)
+        .service(workspaces::delete_workspace)
+        .service(members::list_workspace_members)
+        .service(members::put_workspace_member)
+        .service(members::remove_workspace_member)
+        .service(api_keys::list_api_keys)
+        .service(api_keys::create_api_key)
+        .service(api_keys::read_api_key)
+        .service(api_keys::change_api_key)
+        .service(api_keys::delete_api_key)
+        .service(api_keys::roll_api_key)
+        .service(api_keys::disable_api_key)
+        .service(api_keys::enable_api_key)
+        .service(api_keys::revoke_api_key)
+        .service(api_keys::transfer_api_key)
+        .service(programs::whoami)
+        .service(members::list_members)
+        .default_service(web::to(unmatched::unmatched));
+    let app = App::new().into_utoipa_app().service(health::healthz).service(health::readyz).service(api);
+    let app = if config.identity.builtin { app.configure(identity::routes) } else { app };
+    app.default_service(web::to(unmatched::unmatched)).split_for_parts()
+}

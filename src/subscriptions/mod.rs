@@ -1,0 +1,7 @@
+//! What an organization has paid for: status, plan and the limits that go with it.
+
+mod handlers;
+mod model;
+
+pub use handlers::*;
+pub use model::{Status, Subscription, SubscriptionChange};

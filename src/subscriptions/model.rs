@@ -1,0 +1,118 @@
+//! Rows of `subscriptions`, and the status that counts at a moment.
+
+use crate::config::Config;
+use crate::db::schema::subscriptions;
+use crate::db::{Columns, Conn, Timestamp, text_enum};
+use crate::error::ApiError;
+use crate::ids::OrganizationId;
+use diesel::prelude::*;
+use std::time::Duration;
+
+text_enum! {
+    /// Where a subscription stands.
+    Status {
+        /// In its trial.
+        Trialing = "trialing",
+        /// Paid.
+        Active = "active",
+        /// Ended by the customer.
+        Canceled = "canceled",
+        /// Its trial or period ended.
+        Expired = "expired",
+        /// A payment is due.
+        PastDue = "past_due",
+    }
+}
+
+impl Status {
+    /// Whether programs may call the API.
+    pub fn admits(self) -> bool {
+        matches!(self, Self::Trialing | Self::Active)
+    }
+
+    /// This status at `now`: a trial or a period that ended is expired from that moment, whether or not a job ran.
+    #[must_use]
+    pub fn at(self, now: Timestamp, trial_ends_at: Option<Timestamp>, current_period_end: Option<Timestamp>) -> Self {
+        let end = match self {
+            Self::Trialing => trial_ends_at,
+            Self::Active => current_period_end,
+            _ => None,
+        };
+        if end.is_some_and(|end| end <= now) { Self::Expired } else { self }
+    }
+}
+
+/// An organization's subscription. Only the operator and billing change it, never the customer.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = subscriptions)]
+pub struct Subscription {
+    /// Whose it is.
+    pub organization_id: OrganizationId,
+    /// As stored; see [`Status::at`].
+    pub status: Status,
+    /// The name of a configured plan.
+    pub plan: String,
+    /// When the trial ends.
+    pub trial_ends_at: Option<Timestamp>,
+    /// Until when it is paid.
+    pub current_period_end: Option<Timestamp>,
+    /// The last change.
+    pub updated_at: Timestamp,
+}
+
+/// What the operator sets; what is `None` stays.
+#[derive(Debug, AsChangeset)]
+#[diesel(table_name = subscriptions)]
+pub struct SubscriptionChange {
+    /// The new status.
+    pub status: Option<Status>,
+    /// The new plan.
+    pub plan: Option<String>,
+    /// The new end of the trial.
+    pub trial_ends_at: Option<Timestamp>,
+    /// The new end of the paid period.
+    pub current_period_end: Option<Timestamp>,
+    /// Now.
+    pub updated_at: Timestamp,
+}
+
+impl Subscription {
+    /// Starts the trial of a new organization.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn start_trial(conn: &mut Conn, config: &Config, id: OrganizationId, now: Timestamp) -> Result<(), ApiError> {
+        let days = Duration::from_secs(u64::from(config.subscription.trial_days) * 86_400);
+        let row = Self {
+            organization_id: id,
+            status: Status::Trialing,
+            plan: Config::DEFAULT_PLAN.to_owned(),
+            trial_ends_at: Some(now.plus(days)),
+            current_period_end: None,
+            updated_at: now,
+        };
+        diesel::insert_into(subscriptions::table).values(row).execute(conn)?;
+        Ok(())
+    }
+
+    /// The subscription of an organization.
+    ///
+    /// # Errors
+    /// `not_found`, or those of the database.
+    pub fn of(conn: &mut Conn, id: OrganizationId) -> Result<Self, ApiError> {
+        Ok(subscriptions::table.find(id).select(Self::as_select()).first(conn)?)
+    }
+
+    /// Changes it: the operator's lever.
+    ///
+    /// # Errors
+    /// `not_found`, or those of the database.
+    pub fn change(conn: &mut Conn, id: OrganizationId, change: &SubscriptionChange) -> Result<Self, ApiError> {
+        Ok(diesel::update(subscriptions::table.find(id)).set(change).returning(Self::columns()).get_result(conn)?)
+    }
+
+    /// The status that counts at `now`.
+    pub fn status_at(&self, now: Timestamp) -> Status {
+        self.status.at(now, self.trial_ends_at, self.current_period_end)
+    }
+}

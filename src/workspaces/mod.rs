@@ -1,0 +1,7 @@
+//! Workspaces: where work and API keys live.
+
+mod handlers;
+mod model;
+
+pub use handlers::*;
+pub use model::Workspace;

@@ -1,0 +1,153 @@
+//! Rows of `workspaces`.
+
+use crate::access::{OrganizationAccess, OrganizationRole, WorkspaceAccess, WorkspaceRole, can, effective_role};
+use crate::db::schema::{organization_members, workspace_members, workspaces};
+use crate::db::{Columns, Conn, ForUpdate, Timestamp};
+use crate::error::ApiError;
+use crate::http::Position;
+use crate::ids::{OrganizationId, UserId, WorkspaceId};
+use crate::organizations::Organization;
+use diesel::prelude::*;
+
+/// Where work and API keys live.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = workspaces)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// Whose it is.
+    pub organization_id: OrganizationId,
+    /// The name to show.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl Workspace {
+    /// Makes a workspace.
+    ///
+    /// # Errors
+    /// `not_found` when the organization was deleted meanwhile.
+    pub fn create(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        id: WorkspaceId,
+        name: String,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        Organization::lock(conn, access.organization_id())?;
+        Self::insert(conn, Self { id, organization_id: access.organization_id(), name, created_at: now })
+    }
+
+    /// Writes the row: for [`Workspace::create`], and for the demo's tenant, which no request makes.
+    pub(crate) fn insert(conn: &mut Conn, row: Self) -> Result<Self, ApiError> {
+        diesel::insert_into(workspaces::table).values(&row).execute(conn)?;
+        Ok(row)
+    }
+
+    /// A workspace of an organization that the caller manages.
+    ///
+    /// # Errors
+    /// `not_found`
+    pub fn of_organization(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        id: WorkspaceId,
+    ) -> Result<Self, ApiError> {
+        Ok(workspaces::table
+            .filter(workspaces::id.eq(id).and(workspaces::organization_id.eq(access.organization_id())))
+            .select(Self::as_select())
+            .first(conn)?)
+    }
+
+    /// A workspace and a user's roles around it: what a guard is made from. `None` when the workspace is not there, or
+    /// the user has no role in it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn with_role_of(
+        conn: &mut Conn,
+        id: WorkspaceId,
+        user: UserId,
+    ) -> Result<Option<(Self, OrganizationRole, WorkspaceRole)>, ApiError> {
+        let found: Option<(Self, OrganizationRole, Option<WorkspaceRole>)> = workspaces::table
+            .inner_join(
+                organization_members::table.on(organization_members::organization_id
+                    .eq(workspaces::organization_id)
+                    .and(organization_members::user_id.eq(user))),
+            )
+            .left_join(
+                workspace_members::table
+                    .on(workspace_members::workspace_id.eq(workspaces::id).and(workspace_members::user_id.eq(user))),
+            )
+            .filter(workspaces::id.eq(id))
+            .select((Self::as_select(), organization_members::role, workspace_members::role.nullable()))
+            .first(conn)
+            .optional()?;
+        Ok(found.and_then(|(workspace, organization, role)| {
+            effective_role(organization, role).map(|role| (workspace, organization, role))
+        }))
+    }
+
+    /// A page of the workspaces that the caller sees, newest first: all of them for an admin of the organization,
+    /// else those it was added to.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn page_of(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationRead>,
+        page: Position<WorkspaceId>,
+    ) -> Result<Vec<(Self, Option<WorkspaceRole>)>, ApiError> {
+        let mut query = workspaces::table
+            .left_join(workspace_members::table.on(workspace_members::workspace_id
+                .eq(workspaces::id)
+                .and(workspace_members::user_id.eq(access.user().id))))
+            .filter(workspaces::organization_id.eq(access.organization_id()))
+            .select((Self::as_select(), workspace_members::role.nullable()))
+            .order(workspaces::id.desc())
+            .limit(page.limit())
+            .into_boxed();
+        if access.role() < OrganizationRole::Admin {
+            query = query.filter(workspace_members::user_id.is_not_null());
+        }
+        if let Some(after) = page.after {
+            query = query.filter(workspaces::id.lt(after));
+        }
+        Ok(query.load(conn)?)
+    }
+
+    /// Holds the workspace until the transaction ends: whoever adds an active key does so one after another.
+    ///
+    /// # Errors
+    /// `not_found` when it was deleted meanwhile.
+    pub fn lock(conn: &mut Conn, id: WorkspaceId) -> Result<(), ApiError> {
+        ForUpdate(workspaces::table.find(id).select(workspaces::id)).get_result::<WorkspaceId>(conn)?;
+        Ok(())
+    }
+
+    /// Gives it another name.
+    ///
+    /// # Errors
+    /// `not_found` when it was deleted meanwhile.
+    pub fn rename(
+        conn: &mut Conn,
+        access: &WorkspaceAccess<can::WorkspaceManage>,
+        name: String,
+    ) -> Result<Self, ApiError> {
+        Ok(diesel::update(workspaces::table.find(access.workspace_id()))
+            .set(workspaces::name.eq(name))
+            .returning(Self::columns())
+            .get_result(conn)?)
+    }
+
+    /// Deletes it, with its keys.
+    ///
+    /// # Errors
+    /// `not_found` when it was deleted meanwhile.
+    pub fn delete(conn: &mut Conn, access: &WorkspaceAccess<can::WorkspaceManage>) -> Result<(), ApiError> {
+        Self::lock(conn, access.workspace_id())?;
+        diesel::delete(workspaces::table.find(access.workspace_id())).execute(conn)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+//! The black-box suite: the real application, over HTTP, on SQLite and on PostgreSQL.
+//!
+//! It has a harness of its own because one PostgreSQL serves all tests, each test runs on both databases, and the log
+//! of the whole run is searched for secrets at the end. The usual arguments work:
+//! `cargo test --test suite -- postgres::organizations`.
+
+mod support;
+
+use support::harness::{self, Test};
+
+/// Every module of the suite. One that is missing here does not run.
+fn tests() -> Vec<Test> {
+    [support::checks::tests()].into_iter().flatten().collect()
+}
+
+fn main() -> std::process::ExitCode {
+    harness::main(tests())
+}

@@ -1,0 +1,185 @@
+//! One throwaway PostgreSQL for the whole run: no network, no durability, gone with the process that started it.
+
+use diesel::Connection;
+use diesel::pg::PgConnection;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Names a server to use instead.
+const EXISTING: &str = "KEYWARD_TEST_POSTGRES_URL";
+
+const MISSING: &str = "PostgreSQL is not installed, and every test runs on it too.
+  Debian, Ubuntu: apt-get install postgresql
+  macOS:          brew install postgresql@17
+Or let KEYWARD_TEST_POSTGRES_URL name a server where databases may be created.";
+
+/// Starts the server, waits until nobody holds its standard input any more, and then clears up. The kernel closes that
+/// pipe however the suite ends, so even a killed run leaves nothing behind.
+const KEEPER: &str = r#"
+"$@" & server=$!
+read -r _
+kill -QUIT "$server"
+wait "$server"
+rm -rf "$DIRECTORY"
+"#;
+
+/// The running server.
+pub struct Postgres {
+    url: String,
+    keeper: Option<Child>,
+}
+
+impl Postgres {
+    /// Starts one, or takes the one that the environment names.
+    pub fn start() -> Result<Self, String> {
+        if let Ok(url) = std::env::var(EXISTING) {
+            PgConnection::establish(&url).map_err(|error| format!("{EXISTING}: {error}"))?;
+            return Ok(Self { url, keeper: None });
+        }
+        let binaries = find_binaries().ok_or(MISSING)?;
+        let directory = TempDir::with_prefix("keyward-pg-").map_err(|error| error.to_string())?;
+        let user = ServerUser::owning(directory.path())?;
+        let data = directory.path().join("data");
+        let mut initdb = user.command(&binaries.join("initdb"));
+        initdb.arg("-D").arg(&data).args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
+        run(&mut initdb)?;
+
+        // Once it runs, the keeper removes the directory.
+        let directory = directory.keep();
+        let mut server = user.command(&binaries.join("postgres"));
+        server.arg("-D").arg(&data).arg("-k").arg(&directory);
+        for setting in [
+            "listen_addresses=",
+            "max_connections=200",
+            "fsync=off",
+            "synchronous_commit=off",
+            "full_page_writes=off",
+            "autovacuum=off",
+        ] {
+            server.args(["-c", setting]);
+        }
+        let log = std::fs::File::create(directory.join("server.log")).map_err(|error| error.to_string())?;
+        let keeper = Command::new("sh")
+            .args(["-c", KEEPER, "sh"])
+            .arg(server.get_program())
+            .args(server.get_args())
+            .env("DIRECTORY", &directory)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log)
+            // A group of its own: Ctrl-C reaches the suite, and the suite's end reaches the keeper.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| format!("sh: {error}"))?;
+        let url = format!("postgres://postgres@/postgres?host={}", directory.display());
+        let server = Self { url, keeper: Some(keeper) };
+        server.wait_until_ready(&directory)?;
+        Ok(server)
+    }
+
+    /// The URL of its `postgres` database.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops it, unless it was there before.
+    pub fn stop(&mut self) {
+        if let Some(mut keeper) = self.keeper.take() {
+            // Waiting closes the pipe, which is the sign to stop.
+            if let Err(error) = keeper.wait() {
+                eprintln!("PostgreSQL was not stopped: {error}");
+            }
+        }
+    }
+
+    fn wait_until_ready(&self, directory: &Path) -> Result<(), String> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            match PgConnection::establish(&self.url) {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() > deadline => {
+                    let log = std::fs::read_to_string(directory.join("server.log")).unwrap_or_default();
+                    return Err(format!("PostgreSQL did not start: {error}\n{log}"));
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Who the server runs as: it refuses root.
+enum ServerUser {
+    Myself,
+    Postgres,
+}
+
+impl ServerUser {
+    /// Whose directory this fresh one is tells who we are; the server's user becomes its owner.
+    fn owning(directory: &Path) -> Result<Self, String> {
+        let owner = std::fs::metadata(directory).map_err(|error| error.to_string())?.uid();
+        if owner != 0 {
+            return Ok(Self::Myself);
+        }
+        run(Command::new("chown").arg("postgres:").arg(directory))?;
+        Ok(Self::Postgres)
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = match self {
+            Self::Myself => Command::new(program),
+            Self::Postgres => {
+                let mut command = Command::new("setpriv");
+                command
+                    .args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--inh-caps=-all", "--"])
+                    .arg(program);
+                command
+            }
+        };
+        // Not where the suite was started: the server's user may not be allowed to be there.
+        command.current_dir("/");
+        command
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| format!("{program}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{program} failed: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// The newest version's directory that has `initdb` and `postgres`; Debian keeps it off the PATH.
+fn find_binaries() -> Option<PathBuf> {
+    let mut candidates = Vec::new();
+    for (parent, prefix) in
+        [("/usr/lib/postgresql", ""), ("/opt/homebrew/opt", "postgresql@"), ("/usr/local/opt", "postgresql@")]
+    {
+        let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+        let mut versions: Vec<(u32, PathBuf)> = entries
+            .filter_map(|entry| {
+                let version = entry.file_name().to_str()?.strip_prefix(prefix)?.parse().ok()?;
+                Some((version, entry.path().join("bin")))
+            })
+            .collect();
+        versions.sort_by(|a, b| b.0.cmp(&a.0));
+        candidates.extend(versions.into_iter().map(|(_, path)| path));
+    }
+    if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {
+        candidates.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    }
+    candidates.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    candidates.into_iter().find(|path| path.join("initdb").is_file() && path.join("postgres").is_file())
+}

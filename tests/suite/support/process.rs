@@ -1,0 +1,151 @@
+//! The real binary: for the command line, and for servers that are killed.
+
+use super::database::TestDatabase;
+use super::http::Api;
+use super::server::MASTER_SECRET;
+use super::{environment, log};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
+
+/// The longest that a start, a command or a stop may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The binary with these arguments and nothing of the suite's own environment that configures it.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keyward"));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("KEYWARD_") || name == "DATABASE_URL" {
+            command.env_remove(&*name);
+        }
+    }
+    // Relative paths in the defaults, such as data/, must not end up in the sources.
+    command.args(arguments).current_dir(environment::directory()).stdin(Stdio::null());
+    command
+}
+
+/// The binary against this database.
+pub fn command_on(database: &TestDatabase, arguments: &[&str]) -> Command {
+    let mut command = command(arguments);
+    command
+        .env("DATABASE_URL", database.connection_url())
+        .env("KEYWARD__IDENTITY__MASTER_SECRET", format!("\"{MASTER_SECRET}\""))
+        .env("KEYWARD__IDENTITY__ARGON2", "{ memory_kib = 64, iterations = 1, parallelism = 1 }");
+    command
+}
+
+/// Runs a command to its end; its standard error goes into the suite's log.
+pub async fn output(mut command: Command) -> Output {
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("running does not panic");
+    let output = output.expect("the binary runs");
+    String::from_utf8_lossy(&output.stderr).lines().for_each(log::append);
+    output
+}
+
+/// Runs a command against this database, and gives what it printed. It must succeed.
+pub async fn run(database: &TestDatabase, arguments: &[&str]) -> String {
+    let output = output(command_on(database, arguments)).await;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "keyward {} failed: {errors}", arguments.join(" "));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A server that is a process of its own. It is also its [`Api`]. Dropping it kills it.
+pub struct Keyward {
+    child: Child,
+    log_reader: Option<JoinHandle<()>>,
+    api: Api,
+}
+
+impl Keyward {
+    /// `keyward serve` on this database, on a free port, with a configuration file of this TOML.
+    pub async fn serve(database: Arc<TestDatabase>, configuration: &str) -> Self {
+        let mut file = NamedTempFile::with_suffix_in(".toml", environment::directory()).expect("a file");
+        file.write_all(configuration.as_bytes()).expect("the configuration can be written");
+        let path = file.path().to_str().expect("a plain path").to_owned();
+        let mut command = command_on(&database, &["serve", "--listen", "127.0.0.1:0", "--config", &path]);
+        // As much as the servers inside the suite log, because it is searched like theirs.
+        command.env("KEYWARD__LOG__FILTER", "\"debug,keyward=trace\"").env("KEYWARD__LOG__FORMAT", "json");
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let (sender, listening) = mpsc::channel();
+        let stderr = child.stderr.take().expect("standard error is piped");
+        let log_reader = Some(thread::spawn(move || follow_log(stderr, &sender)));
+        let address = tokio::task::spawn_blocking(move || listening.recv_timeout(LIMIT)).await.expect("no panic");
+        let Ok(address) = address else {
+            let _ = child.kill();
+            panic!("keyward serve did not say where it listens: {:?}", child.wait());
+        };
+        Self { child, log_reader, api: Api::new(address, database) }
+    }
+
+    /// SIGKILL: the process gets no chance to finish anything.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it still runs");
+        self.wait();
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(status.is_ok_and(|status| status.success()), "kill -TERM failed");
+        self.wait()
+    }
+
+    /// Waits for the end, and until its log is complete.
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + LIMIT;
+        let status = loop {
+            match self.child.try_wait().expect("it can be waited for") {
+                Some(status) => break status,
+                None if Instant::now() > deadline => panic!("keyward serve did not stop"),
+                None => thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        if let Some(reader) = self.log_reader.take() {
+            reader.join().expect("its log was read to the end");
+        }
+        status
+    }
+}
+
+impl Deref for Keyward {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
+impl Drop for Keyward {
+    fn drop(&mut self) {
+        // Whatever fails here, it has stopped already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(reader) = self.log_reader.take() {
+            let _ = reader.join();
+        }
+    }
+}
+
+/// Copies the log of a child, and reports the address that one of its lines names.
+fn follow_log(stderr: ChildStderr, listening: &mpsc::Sender<SocketAddr>) {
+    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        log::append(&line);
+        let event: Value = serde_json::from_str(&line).unwrap_or_default();
+        if event["message"] == "listening"
+            && let Some(address) = event["address"].as_str().and_then(|address| address.parse().ok())
+        {
+            // Nobody waits for a second one.
+            let _ = listening.send(address);
+        }
+    }
+}

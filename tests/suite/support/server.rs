@@ -1,0 +1,82 @@
+//! [`Server`]: a node on a fresh database, with a clock that the test moves.
+
+use super::database::{Backend, TestDatabase};
+use super::http::Api;
+use super::node::Node;
+use keyward::clock::Clock;
+use keyward::config::{self, Argon2Settings, Config, Sources};
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One for the whole suite, so that the signing key in the templates opens everywhere.
+pub const MASTER_SECRET: &str = "5c0ff1e5a11ba11ad0c0a57a1ab1e5afe0b0a710ad0f5a1e5ab1e5b1a5edc0de";
+
+/// A running server. It is also its [`Api`]: `server.get("/v1/me")`.
+pub struct Server {
+    // Dropped in this order: the node stops before its database goes.
+    _node: Node,
+    /// Moves this node's time, and that of the nodes started by [`Server::another`].
+    pub clock: Clock,
+    /// What it was started with.
+    pub config: Config,
+    api: Api,
+}
+
+impl Server {
+    /// A server with the default configuration.
+    pub async fn start(backend: Backend) -> Self {
+        Self::with(backend, |_| {}).await
+    }
+
+    /// A server whose configuration the test changes.
+    pub async fn with(backend: Backend, change: impl FnOnce(&mut Config)) -> Self {
+        let database = tokio::task::spawn_blocking(move || TestDatabase::create(backend)).await;
+        let database = Arc::new(database.expect("a fresh database"));
+        let mut config = test_config(&database);
+        change(&mut config);
+        Self::launch(database, config, Clock::system()).await
+    }
+
+    /// A second node on the same database, with the same clock; the configuration is this one's, changed.
+    pub async fn another(&self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = self.config.clone();
+        change(&mut config);
+        Self::launch(self.database.clone(), config, self.clock.clone()).await
+    }
+
+    async fn launch(database: Arc<TestDatabase>, config: Config, clock: Clock) -> Self {
+        let start = {
+            let (config, clock) = (config.clone(), clock.clone());
+            move || Node::start(config, clock)
+        };
+        let node = tokio::task::spawn_blocking(start).await.expect("starting does not panic");
+        let node = node.unwrap_or_else(|reason| panic!("the server does not start: {reason}"));
+        let api = Api::new(node.address(), database);
+        Self { _node: node, clock, config, api }
+    }
+}
+
+impl Deref for Server {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
+/// The defaults, made small: a test needs one worker, a short stop, and a hash that costs nothing.
+pub fn test_config(database: &TestDatabase) -> Config {
+    let sources = Sources {
+        database_url: Some(database.connection_url()),
+        listen: Some("127.0.0.1:0".to_owned()),
+        ..Sources::default()
+    };
+    let mut config = config::load(&sources).unwrap_or_else(|reason| panic!("the defaults do not load: {reason}"));
+    config.server.workers = 1;
+    config.server.shutdown_timeout = Duration::from_secs(5);
+    config.database.pool_size = 4;
+    config.identity.master_secret = Some(MASTER_SECRET.into());
+    config.identity.argon2 = Argon2Settings { memory_kib: 64, iterations: 1, parallelism: 1 };
+    config
+}

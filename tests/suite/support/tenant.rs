@@ -1,0 +1,149 @@
+//! People, organizations, workspaces and keys, made the way that customers make them: through the API.
+
+use super::http::{Answer, Api};
+use super::process;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A person who is signed in.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub email: String,
+    pub password: String,
+    /// Firebase's `localId`, the subject of the ID tokens.
+    pub local_id: String,
+    /// Keyward's own id, `usr_…`.
+    pub user_id: String,
+    pub id_token: String,
+    pub refresh_token: String,
+}
+
+impl User {
+    /// A new person, signed up at the built-in provider, with an e-mail address of their own.
+    pub async fn sign_up(server: &Api) -> Self {
+        Self::sign_up_as(server, &format!("user-{}@example.com", next_number())).await
+    }
+
+    /// A new person of this e-mail address.
+    pub async fn sign_up_as(server: &Api, email: &str) -> Self {
+        let password = format!("correct-horse-{:08}", next_number());
+        let answer = server
+            .post("/identitytoolkit.googleapis.com/v1/accounts:signUp?key=test")
+            .json(json!({ "email": email, "password": password, "returnSecureToken": true }))
+            .send()
+            .await
+            .expect(200);
+        let id_token = answer.text_at("/idToken");
+        let me = server.get("/v1/me").bearer(&id_token).send().await.expect(200);
+        Self {
+            email: email.to_owned(),
+            password,
+            local_id: answer.text_at("/localId"),
+            user_id: me.text_at("/user/id"),
+            id_token,
+            refresh_token: answer.text_at("/refreshToken"),
+        }
+    }
+
+    /// Takes a new ID token, with the claims as they are now.
+    pub async fn refresh(&mut self, server: &Api) {
+        let answer = server
+            .post("/securetoken.googleapis.com/v1/token?key=test")
+            .form(&[("grant_type", "refresh_token"), ("refresh_token", &self.refresh_token)])
+            .send()
+            .await
+            .expect(200);
+        self.id_token = answer.text_at("/id_token");
+        self.refresh_token = answer.text_at("/refresh_token");
+    }
+}
+
+/// Marks the address as verified, as the operator does, and takes an ID token that says so.
+pub async fn verify_email(server: &Api, user: &mut User) {
+    process::run(&server.database, &["user", "verify-email", &user.email]).await;
+    user.refresh(server).await;
+}
+
+/// An organization with its owner and one workspace.
+pub struct Tenant<'s> {
+    server: &'s Api,
+    pub owner: User,
+    pub organization_id: String,
+    pub workspace_id: String,
+}
+
+impl<'s> Tenant<'s> {
+    pub async fn new(server: &'s Api) -> Self {
+        let owner = User::sign_up(server).await;
+        let request = server.post("/v1/organizations").bearer(&owner.id_token);
+        let organization_id = request.json(json!({ "name": "Acme" })).send().await.expect(201).text_at("/id");
+        let mut tenant = Self { server, owner, organization_id, workspace_id: String::new() };
+        tenant.workspace_id = tenant.add_workspace("Production").await;
+        tenant
+    }
+
+    /// Another workspace; gives its id.
+    pub async fn add_workspace(&self, name: &str) -> String {
+        let path = self.organization_path("/workspaces");
+        let request = self.server.post(&path).bearer(&self.owner.id_token);
+        request.json(json!({ "name": name })).send().await.expect(201).text_at("/id")
+    }
+
+    /// A new person who joins by invitation, with an organization role and workspace roles: `(workspace id, role)`.
+    pub async fn add_member(&self, role: &str, workspaces: &[(&str, &str)]) -> User {
+        let email = format!("member-{}@example.com", next_number());
+        let token = self.invite(&email, role, workspaces).await.text_at("/token");
+        let mut user = User::sign_up_as(self.server, &email).await;
+        verify_email(self.server, &mut user).await;
+        let accept = self.server.post("/v1/invitations/accept").bearer(&user.id_token);
+        accept.json(json!({ "token": token })).send().await.expect(200);
+        user
+    }
+
+    /// A new person in the first workspace.
+    pub async fn add_to_workspace(&self, role: &str) -> User {
+        self.add_member("member", &[(&self.workspace_id, role)]).await
+    }
+
+    /// An invitation by the owner.
+    pub async fn invite(&self, email: &str, role: &str, workspaces: &[(&str, &str)]) -> Answer {
+        let workspaces: Vec<Value> = workspaces.iter().map(|(id, role)| json!({ "id": id, "role": role })).collect();
+        let request = self.server.post(&self.organization_path("/invitations")).bearer(&self.owner.id_token);
+        request.json(json!({ "email": email, "role": role, "workspaces": workspaces })).send().await.expect(201)
+    }
+
+    /// A key of this person in the first workspace.
+    pub async fn create_key(&self, creator: &User, request: Value) -> Key {
+        let path = self.workspace_path("/api-keys");
+        let answer = self.server.post(&path).bearer(&creator.id_token).json(request).send().await.expect(201);
+        Key { id: answer.text_at("/id"), plaintext: answer.text_at("/plaintext"), body: answer.body }
+    }
+
+    /// `/v1/organizations/{organizationId}` and what follows.
+    pub fn organization_path(&self, rest: &str) -> String {
+        format!("/v1/organizations/{}{rest}", self.organization_id)
+    }
+
+    /// `/v1/workspaces/{workspaceId}` and what follows.
+    pub fn workspace_path(&self, rest: &str) -> String {
+        format!("/v1/workspaces/{}{rest}", self.workspace_id)
+    }
+
+    /// `/v1/workspaces/{workspaceId}/api-keys/{keyId}` and what follows.
+    pub fn key_path(&self, key: &Key, rest: &str) -> String {
+        self.workspace_path(&format!("/api-keys/{}{rest}", key.id))
+    }
+}
+
+/// An API key, as its creation answered.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub id: String,
+    pub plaintext: String,
+    pub body: Value,
+}
+
+fn next_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
