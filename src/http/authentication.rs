@@ -22,21 +22,30 @@ pub const X_WORKSPACE_ID: &str = "x-workspace-id";
 pub async fn authenticate(
     state: web::Data<State>,
     req: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    match caller_of(&state, &req).await {
+        Ok(caller) => {
+            req.extensions_mut().insert(caller);
+            next.call(req).await.map(ServiceResponse::map_into_left_body)
+        }
+        Err(error) => Ok(req.error_response(error).map_into_right_body()),
+    }
+}
+
+async fn caller_of(state: &State, req: &ServiceRequest) -> Result<Caller, ApiError> {
     let credential = credential_of(req.headers(), &state.config.keys)?;
     let from = client_address(req.request(), &state.config.server.trusted_proxies);
-    let caller = verify(&state, &credential, from).await?;
+    let caller = verify(state, &credential, from).await?;
     Span::current().record("caller", caller.id());
     if let Caller::ApiKey(key) = &caller {
         subscription_gate(&state.config, key)?;
         let named = req.headers().get(X_WORKSPACE_ID);
         if named.is_some_and(|named| named.as_bytes() != key.workspace_id.as_str().as_bytes()) {
-            return Err(ApiError::new(Code::WorkspaceMismatch).into());
+            return Err(Code::WorkspaceMismatch.into());
         }
     }
-    req.extensions_mut().insert(caller);
-    next.call(req).await
+    Ok(caller)
 }
 
 /// The one credential of a request.

@@ -5,6 +5,7 @@
 //! A response that brings its own JSON, as the identity provider's do, stays as it is.
 
 use super::RequestId;
+use super::request_id::X_REQUEST_ID;
 use crate::error::{ApiError, Code};
 use crate::state::State;
 use actix_web::body::{BoxBody, MessageBody};
@@ -12,14 +13,21 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, web};
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
 
 /// The middleware.
-pub async fn render(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let request = req.request().clone();
+pub async fn render(
+    state: web::Data<State>,
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = req.extensions().get::<RequestId>().cloned();
+    let id = id.as_ref().map_or("", RequestId::as_str);
+    let origin = req.headers().get(header::ORIGIN).cloned();
+    // No clone of the request may live on here: the router needs it for itself.
     let response = match next.call(req).await {
         Ok(response) => response.map_into_boxed_body(),
-        Err(error) => ServiceResponse::from_err(error, request),
+        Err(error) => return Err(Unrouted::new(error, &state, id, origin).into()),
     };
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -35,10 +43,68 @@ pub async fn render(req: ServiceRequest, next: Next<impl MessageBody + 'static>)
             &converted
         }
     };
-    Ok(match write(error, response.request()) {
-        Some(written) => written.onto(response),
-        None => response,
-    })
+    let written = Written::new(error, &state, id);
+    let (request, response) = response.into_parts();
+    Ok(ServiceResponse::new(request, written.onto(response)))
+}
+
+/// An error that left no request to answer, after a panic or a time-out. It brings its own response: what lies further
+/// out can only add to one that exists.
+#[derive(Debug)]
+pub struct Unrouted {
+    /// What happened.
+    pub error: ApiError,
+    written: Written,
+    request_id: String,
+    allow_origin: Option<HeaderValue>,
+}
+
+impl Unrouted {
+    fn new(error: Error, state: &State, id: &str, origin: Option<HeaderValue>) -> Self {
+        let error = match error.as_error::<ApiError>() {
+            Some(error) if error.code == Code::Unavailable => ApiError::unavailable_because(cause_of(error)),
+            Some(error) => ApiError::internal(cause_of(error)),
+            None => of_status(error.as_response_error().status_code(), Some(&error)),
+        };
+        let allowed = |origin: &HeaderValue| {
+            state.config.server.cors_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+        };
+        Self {
+            written: Written::new(&error, state, id),
+            error,
+            request_id: id.to_owned(),
+            allow_origin: origin.filter(allowed),
+        }
+    }
+}
+
+fn cause_of(error: &ApiError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+impl std::fmt::Display for Unrouted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl ResponseError for Unrouted {
+    fn status_code(&self) -> StatusCode {
+        self.written.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = self.written.onto(HttpResponse::new(self.written.status));
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        if let Some(origin) = &self.allow_origin {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+        }
+        response
+    }
 }
 
 fn has_own_body(response: &ServiceResponse) -> bool {
@@ -60,6 +126,7 @@ fn of_status(status: StatusCode, cause: Option<&Error>) -> ApiError {
 }
 
 /// An error as it goes out.
+#[derive(Debug)]
 struct Written {
     status: StatusCode,
     body: String,
@@ -68,24 +135,20 @@ struct Written {
     allow: Option<String>,
 }
 
-fn write(error: &ApiError, request: &HttpRequest) -> Option<Written> {
-    let state = request.app_data::<web::Data<State>>()?;
-    let id = request.extensions().get::<RequestId>().cloned();
-    let id = id.as_ref().map_or("", RequestId::as_str);
-    Some(Written {
-        status: error.code.status(),
-        body: state.config.errors.body(error, id, state.clock.now()).to_string(),
-        content_type: state.config.errors.content_type(),
-        retry_after: error.retry_after,
-        allow: error.allow.clone(),
-    })
-}
-
 impl Written {
+    fn new(error: &ApiError, state: &State, request_id: &str) -> Self {
+        Self {
+            status: error.code.status(),
+            body: state.config.errors.body(error, request_id, state.clock.now()).to_string(),
+            content_type: state.config.errors.content_type(),
+            retry_after: error.retry_after,
+            allow: error.allow.clone(),
+        }
+    }
+
     /// Puts the body and the headers on a response, and keeps its other headers and the error for the log line.
-    fn onto(self, response: ServiceResponse) -> ServiceResponse {
-        let (request, response) = response.into_parts();
-        let mut response = response.set_body(BoxBody::new(self.body));
+    fn onto<B>(&self, response: HttpResponse<B>) -> HttpResponse {
+        let mut response = response.set_body(BoxBody::new(self.body.clone()));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
@@ -95,9 +158,9 @@ impl Written {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
+        if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
             headers.insert(header::ALLOW, allow);
         }
-        ServiceResponse::new(request, response)
+        response
     }
 }

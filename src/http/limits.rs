@@ -16,23 +16,19 @@ pub async fn enforce(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let request = req.request().clone();
     if let Err(error) = check_headers(&req, state.config.server.header_limit) {
-        return Ok(ServiceResponse::from_err(error, request).map_into_right_body());
+        return Ok(req.error_response(error).map_into_right_body());
     }
     let answered = tokio::time::timeout(
         state.config.server.request_timeout,
         AssertUnwindSafe(next.call(req)).catch_unwind(),
     );
-    let error: Error = match answered.await {
-        Ok(Ok(Ok(response))) => return Ok(response.map_into_left_body()),
-        Ok(Ok(Err(error))) => error,
+    match answered.await {
+        Ok(Ok(done)) => done.map(ServiceResponse::map_into_left_body),
         // The panic hook has logged the message and the place.
-        Ok(Err(_)) => ApiError::internal("a handler panicked").into(),
-        Err(_) => ApiError::unavailable_because("the request took longer than server.request_timeout").into(),
-    };
-    // Into a response here, so that CORS, which lies around this, adds its headers.
-    Ok(ServiceResponse::from_err(error, request).map_into_right_body())
+        Ok(Err(_)) => Err(ApiError::internal("a handler panicked").into()),
+        Err(_) => Err(ApiError::unavailable_because("the request took longer than server.request_timeout").into()),
+    }
 }
 
 fn check_headers(req: &ServiceRequest, limit: usize) -> Result<(), ApiError> {

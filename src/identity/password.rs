@@ -124,7 +124,8 @@ mod tests {
         let hash = passwords.hash("secret".into()).await.ok().unwrap();
         assert!(hash.expose_secret().starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
         let verify = |password: &'static str| passwords.verify(password.into(), Some(hash.clone()));
-        let (first, second, third) = futures_util::join!(verify("secret"), verify("Secret"), verify("secret"));
+        let (first, second, third) =
+            futures_util::future::join3(verify("secret"), verify("Secret"), verify("secret")).await;
         assert!(first.ok().unwrap() && !second.ok().unwrap());
         assert!(matches!(third, Err(Refusal::Firebase(FirebaseError::TooManyAttemptsTryLater))));
         assert!(!passwords.verify("secret".into(), None).await.ok().unwrap());

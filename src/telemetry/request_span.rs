@@ -1,6 +1,7 @@
 //! The span around each request, and the one line that tells how it ended.
 
 use crate::error::{ApiError, Code};
+use crate::http::errors::Unrouted;
 use crate::http::request_id::X_REQUEST_ID;
 use crate::http::{RequestId, client_address};
 use crate::state::State;
@@ -39,9 +40,16 @@ impl RootSpanBuilder for RequestSpan {
 
     fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
         let _entered = span.enter();
-        let Ok(response) = outcome else { return };
-        let status = response.status().as_u16();
-        let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
+        let (status, error, reads) = match outcome {
+            Ok(response) => {
+                let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
+                (response.status().as_u16(), error, response.request().method().is_safe())
+            }
+            Err(error) => {
+                let unrouted = error.as_error::<Unrouted>();
+                (error.as_response_error().status_code().as_u16(), unrouted.map(|unrouted| &unrouted.error), false)
+            }
+        };
         let code = error.map(|error| error.code.as_str());
         match error {
             Some(error) if error.code == Code::Internal => {
@@ -52,7 +60,7 @@ impl RootSpanBuilder for RequestSpan {
             }
             Some(_) => tracing::info!(status, code, "refused"),
             // What only reads and succeeds is the bulk of all requests, and of no interest to an operator.
-            None if response.request().method().is_safe() && status < 400 => tracing::debug!(status, "answered"),
+            None if reads && status < 400 => tracing::debug!(status, "answered"),
             None => tracing::info!(status, "answered"),
         }
     }

@@ -4,13 +4,14 @@
 //! of the whole run is searched for secrets at the end. The usual arguments work:
 //! `cargo test --test suite -- postgres::organizations`.
 
+mod identity;
 mod support;
 
 use support::harness::{self, Test};
 
 /// Every module of the suite. One that is missing here does not run.
 fn tests() -> Vec<Test> {
-    [support::checks::tests()].into_iter().flatten().collect()
+    [identity::tests(), support::checks::tests()].into_iter().flatten().collect()
 }
 
 fn main() -> std::process::ExitCode {

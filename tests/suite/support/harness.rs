@@ -77,8 +77,8 @@ pub fn main(tests: Vec<Test>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let whole_run = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.ignored;
     let suite = libtest_mimic::run(&arguments, trials);
+    let whole_run = suite.num_filtered_out == 0 && suite.num_ignored == 0 && !suite.has_failed();
     let search = Trial::test("the_whole_suites_log_contains_no_secret", move || log::search(whole_run));
     let everything = Arguments { filter: None, skip: Vec::new(), exact: false, ignored: false, ..arguments };
     let search = libtest_mimic::run(&everything, vec![search]);

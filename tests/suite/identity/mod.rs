@@ -1,0 +1,28 @@
+//! Who people are: the built-in provider, Firebase projects, and what is refused.
+
+mod accounts;
+mod builtin_tokens;
+mod docs_token;
+mod first_start;
+mod forge;
+mod key_server;
+mod project_keys;
+mod project_tokens;
+mod rest;
+
+use crate::support::harness::Test;
+
+pub fn tests() -> Vec<Test> {
+    [
+        accounts::tests(),
+        builtin_tokens::tests(),
+        docs_token::tests(),
+        first_start::tests(),
+        project_keys::tests(),
+        project_tokens::tests(),
+        rest::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
