@@ -4,14 +4,16 @@
 use crate::config::Config;
 use crate::db::Timestamp;
 use crate::error::{ApiError, Code, style::Style};
+use crate::ids::{InvitationId, KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::routes;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use utoipa::openapi::path::Operation;
+use utoipa::PartialSchema;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes};
 use utoipa::openapi::security::{SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Response,
+    ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, Response,
     ResponseBuilder, Schema,
 };
 
@@ -41,6 +43,7 @@ pub fn document(config: &Config) -> OpenApi {
             if is_api {
                 authenticate(operation, config);
             }
+            add_path_parameters(operation, path);
             add_errors(operation, config, is_api, place != 0, path.contains('{'));
             add_request_id(operation);
         }
@@ -97,6 +100,28 @@ fn authenticate(operation: &mut Operation, config: &Config) {
     }
 }
 
+/// The ids in a path, which guards and not handlers read.
+fn add_path_parameters(operation: &mut Operation, path: &str) {
+    let known = [
+        ("organizationId", OrganizationId::schema()),
+        ("workspaceId", WorkspaceId::schema()),
+        ("userId", UserId::schema()),
+        ("invitationId", InvitationId::schema()),
+        ("keyId", KeyId::schema()),
+    ];
+    for (name, schema) in known {
+        if path.contains(&format!("{{{name}}}")) {
+            let parameter = ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .schema(Some(schema))
+                .build();
+            operation.parameters.get_or_insert_default().insert(0, RefOr::T(parameter));
+        }
+    }
+}
+
 /// The codes that an operation can answer.
 fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool) -> Vec<Code> {
     let has_body = operation.request_body.is_some();
@@ -110,7 +135,8 @@ fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool
         },
         404 => is_api && (has_parameters || writes),
         409 | 422 => is_api && writes,
-        413 | 415 => has_body && is_api,
+        413 => has_body,
+        415 => has_body && is_api,
         500 => true,
         503 => true,
         _ => false,

@@ -22,7 +22,7 @@ pub trait Can: 'static {
 macro_rules! permissions {
     ($($(#[$doc:meta])* $variant:ident = $text:literal, $level:ident $role:ident;)+) => {
         /// One verb on one kind of thing.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
         pub enum Permission { $($(#[$doc])* #[serde(rename = $text)] $variant),+ }
 
         impl Permission {
@@ -39,6 +39,16 @@ macro_rules! permissions {
                 match self { $(Self::$variant => permissions!(@least $level $role)),+ }
             }
         }
+
+        impl utoipa::PartialSchema for Permission {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::schema::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .enum_values(Some([$($text),+]))
+                    .into()
+            }
+        }
+        impl utoipa::ToSchema for Permission {}
 
         /// The permissions as types.
         pub mod can {

@@ -79,7 +79,7 @@ impl<T: DeserializeOwned> Body<T> {
 }
 
 impl<T: DeserializeOwned + Default> Body<T> {
-    /// [`Body::parse`], where no body at all means the defaults.
+    /// [`Body::parse`], where no body at all, or null, means the defaults.
     ///
     /// # Errors
     /// As [`Body::read`].
@@ -92,7 +92,7 @@ impl<T: DeserializeOwned + Default> Body<T> {
         if !is_json {
             return Err(Code::UnsupportedMediaType.into());
         }
-        Ok((from_slice(&bytes)?, bytes))
+        Ok((from_slice::<Option<T>>(&bytes)?.unwrap_or_default(), bytes))
     }
 }
 

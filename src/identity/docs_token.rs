@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(super) struct PasswordGrant {
     /// `password`
-    #[schema(required, example = "password")]
+    #[schema(value_type = String, required, example = "password")]
     grant_type: Option<String>,
     /// The e-mail address.
-    #[schema(required, example = "ada@example.com")]
+    #[schema(value_type = String, required, example = "ada@example.com")]
     username: Option<String>,
-    #[schema(required, value_type = String, example = "correct horse battery staple")]
+    #[schema(value_type = String, required, example = "correct horse battery staple")]
     password: Option<SecretString>,
 }
 

@@ -23,13 +23,13 @@ pub(super) fn read_json<T: DeserializeOwned>(req: &HttpRequest, body: &[u8]) -> 
 #[serde(rename_all = "camelCase")]
 #[schema(as = PasswordRequest)]
 pub(super) struct PasswordRequest {
-    #[schema(example = "ada@example.com")]
+    #[schema(value_type = String, required, example = "ada@example.com")]
     email: Option<String>,
-    #[schema(value_type = Option<String>, example = "correct horse battery staple")]
+    #[schema(value_type = String, required, example = "correct horse battery staple")]
     password: Option<SecretString>,
     /// Firebase's SDK sends it; tokens are returned in any case.
     #[serde(rename = "returnSecureToken")]
-    #[schema(value_type = Option<bool>, example = true)]
+    #[schema(value_type = bool, required = false, example = true)]
     _return_secure_token: Option<serde::de::IgnoredAny>,
 }
 
@@ -52,7 +52,7 @@ impl PasswordRequest {
 #[serde(rename_all = "camelCase")]
 pub(super) struct LookupRequest {
     /// An ID token of this server.
-    #[schema(value_type = Option<String>, example = "eyJhbGciOiJSUzI1NiIs…")]
+    #[schema(value_type = String, required, example = "eyJhbGciOiJSUzI1NiIs…")]
     pub(super) id_token: Option<SecretString>,
 }
 
@@ -60,10 +60,10 @@ pub(super) struct LookupRequest {
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(super) struct RefreshRequest {
     /// `refresh_token`
-    #[schema(example = "refresh_token")]
+    #[schema(value_type = String, required, example = "refresh_token")]
     pub(super) grant_type: Option<String>,
     /// The token of a sign-in.
-    #[schema(value_type = Option<String>, example = "AMf-vBx…")]
+    #[schema(value_type = String, required, example = "AMf-vBx…")]
     pub(super) refresh_token: Option<SecretString>,
 }
 
@@ -95,7 +95,7 @@ pub(super) struct SignInResponse {
     #[schema(example = true)]
     registered: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "Ada Lovelace")]
+    #[schema(value_type = String, required = false, example = "Ada Lovelace")]
     display_name: Option<String>,
 }
 
@@ -177,9 +177,10 @@ struct AccountView {
     email: String,
     email_verified: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "Ada Lovelace")]
+    #[schema(value_type = String, required = false, example = "Ada Lovelace")]
     display_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     photo_url: Option<String>,
     /// Exactly one: the password.
     provider_user_info: Vec<ProviderView>,

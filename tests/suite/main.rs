@@ -4,14 +4,37 @@
 //! of the whole run is searched for secrets at the end. The usual arguments work:
 //! `cargo test --test suite -- postgres::organizations`.
 
+mod api_keys;
+mod configuration;
+mod http;
 mod identity;
+mod invitations;
+mod members;
+mod operation;
+mod organizations;
+mod subscriptions;
 mod support;
 
 use support::harness::{self, Test};
 
 /// Every module of the suite. One that is missing here does not run.
 fn tests() -> Vec<Test> {
-    [identity::tests(), support::checks::tests()].into_iter().flatten().collect()
+    [
+        api_keys::tests(),
+        configuration::tests_once(),
+        http::tests(),
+        identity::tests(),
+        invitations::tests(),
+        members::tests(),
+        operation::tests(),
+        operation::tests_once(),
+        organizations::tests(),
+        subscriptions::tests(),
+        support::checks::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn main() -> std::process::ExitCode {

@@ -4,9 +4,11 @@ use crate::support::database::TestDatabase;
 use crate::support::node::Node;
 use crate::support::server::test_config;
 use crate::support::{Backend, environment, tests};
+use diesel::connection::SimpleConnection;
 use keyward::clock::Clock;
 use keyward::config::Config;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 tests![
     nodes_that_start_at_once_on_an_empty_database_share_one_key,
@@ -33,10 +35,19 @@ async fn published(node: &Node) -> serde_json::Value {
 
 async fn nodes_that_start_at_once_on_an_empty_database_share_one_key(db: Backend) {
     let database = empty(db);
-    let starts = (0..3).map(|_| start(test_config(&database)));
+    // Each finds no key, makes one, and can't store it before all others have got as far.
+    let mut blocker = database.connect();
+    let lock = match db {
+        Backend::Sqlite => "BEGIN IMMEDIATE",
+        Backend::Postgres => "BEGIN; LOCK TABLE signing_keys IN EXCLUSIVE MODE",
+    };
+    blocker.batch_execute(lock).expect("a lock");
+    let starts: Vec<_> = (0..3).map(|_| tokio::spawn(start(test_config(&database)))).collect();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    blocker.batch_execute("ROLLBACK").expect("no lock");
     let mut sets = Vec::new();
     for node in futures_util::future::join_all(starts).await {
-        sets.push(published(&node.expect("it starts")).await);
+        sets.push(published(&node.expect("no panic").expect("it starts")).await);
     }
     assert_eq!(sets[0]["keys"].as_array().map(Vec::len), Some(1));
     assert!(sets.iter().all(|set| set == &sets[0]));

@@ -1,6 +1,7 @@
 //! Who people are: the built-in provider, Firebase projects, and what is refused.
 
 mod accounts;
+mod bodies;
 mod builtin_tokens;
 mod docs_token;
 mod first_start;
@@ -15,6 +16,7 @@ use crate::support::harness::Test;
 pub fn tests() -> Vec<Test> {
     [
         accounts::tests(),
+        bodies::tests(),
         builtin_tokens::tests(),
         docs_token::tests(),
         first_start::tests(),

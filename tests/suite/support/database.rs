@@ -116,6 +116,30 @@ impl TestDatabase {
     }
 }
 
+impl TestDatabase {
+    /// Makes every writer to `api_keys` wait while the connection lives; readers go on.
+    pub fn hold_writers(&self) -> Conn {
+        let mut conn = self.connect();
+        let statement = match &conn {
+            Conn::Postgres(_) => "BEGIN; LOCK TABLE api_keys IN EXCLUSIVE MODE",
+            Conn::Sqlite(_) => "BEGIN IMMEDIATE",
+        };
+        conn.batch_execute(statement).expect("the lock is free");
+        conn
+    }
+
+    /// Ends every connection to a PostgreSQL database, and lets nobody in again.
+    pub fn take_away(&self) {
+        let Place::Postgres { name } = &self.place else { panic!("an embedded database is never away") };
+        for statement in [
+            format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"),
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+        ] {
+            administer(&statement).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+}
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         if let Place::Postgres { name } = &self.place {

@@ -99,9 +99,6 @@ impl Request {
         self.map(|builder| builder.form(fields))
     }
 
-    pub fn query(self, fields: &[(&str, &str)]) -> Self {
-        self.map(|builder| builder.query(fields))
-    }
 
     /// A body as it is; the caller sets its content type.
     pub fn body(self, body: impl Into<reqwest::Body>) -> Self {

@@ -174,7 +174,7 @@ fn find_binaries() -> Option<PathBuf> {
                 Some((version, entry.path().join("bin")))
             })
             .collect();
-        versions.sort_by(|a, b| b.0.cmp(&a.0));
+        versions.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
         candidates.extend(versions.into_iter().map(|(_, path)| path));
     }
     if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {

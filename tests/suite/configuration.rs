@@ -1,0 +1,110 @@
+//! Configuration and the command line: what is wrong is named, and stops the start.
+
+use crate::support::{environment, process, tests_once};
+use std::io::Write;
+use std::process::Output;
+use tempfile::NamedTempFile;
+
+tests_once![
+    the_defaults_are_printed_and_good,
+    what_is_wrong_is_named_with_its_place_and_stops_the_start,
+    later_layers_win,
+    every_preset_loads_and_says_what_its_contract_documents,
+    secrets_are_not_printed,
+    the_committed_document_is_the_one_served,
+];
+
+fn file(toml: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::with_suffix_in(".toml", environment::directory()).expect("a file");
+    file.write_all(toml.as_bytes()).expect("written");
+    file
+}
+
+async fn check(toml: &str, variables: &[(&str, &str)]) -> Output {
+    let file = file(toml);
+    let mut command = process::command(&["config", "check", "--config", file.path().to_str().expect("a path")]);
+    command.envs(variables.iter().copied());
+    process::output(command).await
+}
+
+async fn printed(toml: &str, variables: &[(&str, &str)]) -> String {
+    let output = check(toml, variables).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+async fn the_defaults_are_printed_and_good() {
+    let text = printed("", &[]).await;
+    for line in ["listen = \"127.0.0.1:8080\"", "prefix = \"sk_live_\"", "style = \"envelope\"", "trial_days = 14"] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    // What is printed is itself a configuration, and the same one.
+    assert_eq!(printed(&text, &[]).await, text);
+}
+
+async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
+    let rows: [(&str, &[(&str, &str)], &[&str]); 14] = [
+        ("[server]\nlissten = \"x\"", &[], &[".toml", "server.lissten", "listen"]),
+        ("[servers]\nlisten = \"x\"", &[], &[".toml", "servers", "server"]),
+        ("[server]\nlisten = \"nowhere\"", &[], &[".toml", "server.listen", "socket address"]),
+        ("[server]\nrequest_timeout = \"soon\"", &[], &["server.request_timeout", "soon", "ms, s, m, h or d"]),
+        ("[server]\nbase_path = \"v1/\"", &[], &["server.base_path", "v1/", "/api/v1"]),
+        ("[server", &[], &[".toml"]),
+        ("[keys]\nbody = \"base64\"", &[], &["keys.body", "base64", "base62"]),
+        ("[keys]\nlength = 8", &[], &["keys.length", "8", "128 bits"]),
+        ("[keys]\nprefix = \"s k\"", &[], &["keys.prefix", "s k", "letters"]),
+        ("[keys]\nscopes = []", &[], &["keys.scopes", "full"]),
+        ("[errors]\nstyle = \"fancy\"", &[], &["errors.style", "fancy", "envelope"]),
+        ("preset = \"sokku\"", &[], &["preset", "sokku", "soku"]),
+        ("", &[("KEYWARD__SERVER__WORKERS", "many")], &["environment", "KEYWARD__SERVER__WORKERS", "many"]),
+        ("", &[("DATABASE_URL", "host=localhost")], &["database.url", "postgres://", "sqlite://"]),
+    ];
+    for (toml, variables, expected) in rows {
+        let output = check(toml, variables).await;
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{toml:?} {variables:?} was taken");
+        for part in expected {
+            assert!(message.to_lowercase().contains(&part.to_lowercase()), "{part:?} is not in {message:?}");
+        }
+    }
+    let missing = process::output(process::command(&["serve", "--config", "no-such-file.toml"])).await;
+    assert!(!missing.status.success() && String::from_utf8_lossy(&missing.stderr).contains("no-such-file.toml"));
+}
+
+async fn later_layers_win() {
+    let toml = "preset = \"sotion\"\n[keys]\nprefix = \"file_\"\n[server]\nworkers = 3";
+    let text = printed(toml, &[("KEYWARD__SERVER__WORKERS", "4"), ("KEYWARD__KEYS__SCOPES", "[\"read_only\"]")]).await;
+    for line in ["prefix = \"file_\"", "workers = 4", "scopes = [\"read_only\"]", "style = \"flat\"", "length = 26"] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}
+
+async fn every_preset_loads_and_says_what_its_contract_documents() {
+    let rows: [(&str, &[&str]); 4] = [
+        ("sotion", &["prefix = \"so_\"", "base_path = \"/v1\"", "style = \"flat\"", "min_creator_role = \"admin\""]),
+        ("soku", &["prefix = \"sk_live_\"", "\"soku-api-key\"", "style = \"envelope\"", "enforce = true"]),
+        ("socifyr", &["prefix = \"sk_\"", "body = \"hex\"", "base_path = \"/api\"", "manage_with_keys = true"]),
+        ("siteplot", &["base_path = \"/api/v1\"", "style = \"titled\"", "scopes = [\"read_only\"]", "\"organization_admin\""]),
+    ];
+    for (name, lines) in rows {
+        let text = printed("", &[("KEYWARD__PRESET", name)]).await;
+        for line in lines {
+            assert!(text.contains(line), "{name}: {line} in {text}");
+        }
+    }
+}
+
+async fn secrets_are_not_printed() {
+    let secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    let quoted = format!("\"{secret}\"");
+    let url = "postgres://keyward:hunter2hunter2@db.example/keyward?password=hunter2hunter2";
+    let text = printed("", &[("KEYWARD__IDENTITY__MASTER_SECRET", &quoted), ("DATABASE_URL", url)]).await;
+    assert!(!text.contains(secret) && !text.contains("hunter2"), "{text}");
+    assert!(text.contains("[redacted]") && text.contains("postgres://keyward@db.example/keyward"), "{text}");
+}
+
+async fn the_committed_document_is_the_one_served() {
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/keyward.json");
+    let output = process::output(process::command(&["openapi", "--check", "--file", committed])).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,149 @@
+//! Invitations: the only way to become a member, and no way to learn who has an account.
+
+use crate::support::dump::{assert_unchanged, dump};
+use crate::support::http::Answer;
+use crate::support::tenant::{User, verify_email};
+use crate::support::{Backend, Server, Tenant, process, tests};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+tests![
+    an_invited_person_joins_with_the_roles_of_the_invitation,
+    the_token_is_answered_once_and_kept_as_a_hash,
+    an_invitation_answers_alike_for_an_address_with_and_without_an_account,
+    another_persons_token_is_refused,
+    an_unverified_address_is_refused_until_the_operator_verifies_it,
+    a_used_a_withdrawn_and_an_expired_token_are_unknown,
+    a_second_invitation_of_an_address_withdraws_the_first,
+    one_token_makes_one_member_however_often_it_is_sent,
+    a_members_address_is_not_invited_again,
+];
+
+async fn accept(server: &Server, user: &User, token: &str) -> Answer {
+    server.post("/v1/invitations/accept").bearer(&user.id_token).json(json!({"token": token})).send().await
+}
+
+async fn verified(server: &Server, email: &str) -> User {
+    let mut user = User::sign_up_as(server, email).await;
+    verify_email(server, &mut user).await;
+    user
+}
+
+async fn an_invited_person_joins_with_the_roles_of_the_invitation(db: Backend) {
+    let server = Server::start(db).await;
+    let tenant = Tenant::new(&server).await;
+    let invited = tenant.invite("Grace@Example.com", "admin", &[(&tenant.workspace_id, "viewer")]).await;
+    assert_eq!(invited["email"], "grace@example.com");
+    assert_eq!(invited["workspaces"], json!([{"id": tenant.workspace_id, "role": "viewer"}]));
+    let user = verified(&server, "grace@example.com").await;
+    let joined = accept(&server, &user, &invited.text_at("/token")).await.expect(200);
+    assert_eq!(joined.body, json!({"id": tenant.organization_id, "name": "Acme", "role": "admin"}));
+    let list = server.get(&tenant.organization_path("/invitations")).bearer(&user.id_token).send().await.expect(200);
+    assert_eq!(list["data"], json!([]));
+}
+
+async fn the_token_is_answered_once_and_kept_as_a_hash(db: Backend) {
+    let server = Server::start(db).await;
+    let tenant = Tenant::new(&server).await;
+    let token = tenant.invite("grace@example.com", "member", &[]).await.text_at("/token");
+    let path = tenant.organization_path("/invitations");
+    let list = server.get(&path).bearer(&tenant.owner.id_token).send().await.expect(200);
+    assert!(list["data"][0]["id"].is_string() && !list.text.contains("token"), "{}", list.text);
+    assert!(!dump(&server.database)["invitations"].contains(&token));
+}
+
+async fn an_invitation_answers_alike_for_an_address_with_and_without_an_account(db: Backend) {
+    let server = Server::start(db).await;
+    let tenant = Tenant::new(&server).await;
+    let known = verified(&server, "known@example.com").await;
+    let shape = |answer: &Answer| -> Value {
+        let mut body = answer.body.clone();
+        for field in ["id", "token", "email", "expiresAt", "createdAt"] {
+            assert!(body[field].is_string(), "{field} in {}", answer.text);
+            body[field] = json!("…");
+        }
+        json!([answer.status, body, answer.headers.keys().map(ToString::to_string).collect::<Vec<_>>().len()])
+    };
+    let with = tenant.invite(&known.email, "member", &[]).await;
+    let without = tenant.invite("unknown@example.com", "member", &[]).await;
+    assert_eq!(shape(&with), shape(&without));
+}
+
+async fn another_persons_token_is_refused(db: Backend) {
+    let server = Server::start(db).await;
+    let tenant = Tenant::new(&server).await;
+    let token = tenant.invite("grace@example.com", "owner", &[]).await.text_at("/token");
+    let thief = verified(&server, "mallory@example.com").await;
+    let before = dump(&server.database);
+    accept(&server, &thief, &token).await.expect_error(403, "insufficient_permission");
+    assert_unchanged(&before, &server.database);
+    let grace = verified(&server, "grace@example.com").await;
+    accept(&server, &grace, &token).await.expect(200);
+}
+
+async fn an_unverified_address_is_refused_until_the_operator_verifies_it(db: Backend) {
+    let server = Server::start(db).await;
+    let tenant = Tenant::new(&server).await;
+    let token = tenant.invite("grace@example.com", "member", &[]).await.text_at("/token");
+    let grace = User::sign_up_as(&server, "grace@example.com").await;
+    let before = dump(&server.database);
+    accept(&server, &grace, &token).await.expect_error(403, "insufficient_permission");
+    assert_unchanged(&before, &server.database);
+    process::run(&server.database, &["user", "verify-email", "Grace@example.com"]).await;
+    accept(&server, &grace, &token).await.expect(200);
+}
+
+async fn a_used_a_withdrawn_and_an_expired_token_are_unknown(db: Backend) {
+    let server = Server::start(db).await;
+    let tenant = Tenant::new(&server).await;
+    let mut grace = verified(&server, "grace@example.com").await;
+    let invited = tenant.invite(&grace.email, "member", &[]).await;
+    let path = tenant.organization_path(&format!("/invitations/{}", invited.text_at("/id")));
+    server.delete(&path).bearer(&tenant.owner.id_token).send().await.expect(204);
+    accept(&server, &grace, &invited.text_at("/token")).await.expect_error(404, "not_found");
+    server.delete(&path).bearer(&tenant.owner.id_token).send().await.expect_error(404, "not_found");
+
+    let used = tenant.invite(&grace.email, "member", &[]).await.text_at("/token");
+    accept(&server, &grace, &used).await.expect(200);
+    accept(&server, &grace, &used).await.expect_error(404, "not_found");
+
+    let expired = tenant.invite("late@example.com", "member", &[]).await.text_at("/token");
+    server.clock.advance(Duration::from_secs(7 * 86_400));
+    let late = verified(&server, "late@example.com").await;
+    accept(&server, &late, &expired).await.expect_error(404, "not_found");
+    grace.refresh(&server).await;
+    accept(&server, &grace, "inv_nonsense").await.expect_error(404, "not_found");
+}
+
+async fn a_second_invitation_of_an_address_withdraws_the_first(db: Backend) {
+    let server = Server::start(db).await;
+    let tenant = Tenant::new(&server).await;
+    let first = tenant.invite("grace@example.com", "admin", &[]).await.text_at("/token");
+    let second = tenant.invite("GRACE@example.com", "member", &[]).await.text_at("/token");
+    let grace = verified(&server, "grace@example.com").await;
+    accept(&server, &grace, &first).await.expect_error(404, "not_found");
+    assert_eq!(accept(&server, &grace, &second).await.expect(200)["role"], "member");
+}
+
+async fn one_token_makes_one_member_however_often_it_is_sent(db: Backend) {
+    let server = Server::start(db).await;
+    let node = server.another(|_| {}).await;
+    let tenant = Tenant::new(&server).await;
+    let token = tenant.invite("grace@example.com", "member", &[(&tenant.workspace_id, "editor")]).await.text_at("/token");
+    let grace = verified(&server, "grace@example.com").await;
+    let tries = (0..8).map(|place| accept(if place % 2 == 0 { &server } else { &node }, &grace, &token));
+    let statuses: Vec<u16> = join_all(tries).await.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 404).count(), 7, "{statuses:?}");
+}
+
+async fn a_members_address_is_not_invited_again(db: Backend) {
+    let server = Server::start(db).await;
+    let tenant = Tenant::new(&server).await;
+    let before = dump(&server.database);
+    let invite = server.post(&tenant.organization_path("/invitations")).bearer(&tenant.owner.id_token);
+    let invite = invite.json(json!({"email": tenant.owner.email, "role": "member"}));
+    invite.send().await.expect_error(409, "conflict");
+    assert_unchanged(&before, &server.database);
+}

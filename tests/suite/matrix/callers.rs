@@ -1,0 +1,192 @@
+//! Everybody who can send a request, and what each may do.
+
+use Caller::*;
+
+/// Who sends a request, or with what instead of a good credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Caller {
+    Owner,
+    OrganizationAdmin,
+    /// A member of the organization who was added to no workspace.
+    Member,
+    WorkspaceAdmin,
+    Editor,
+    Viewer,
+    OtherTenantsOwner,
+    AdminKey,
+    /// The same key, in the header for keys.
+    AdminKeyInItsHeader,
+    ViewerKey,
+    /// Of a workspace admin.
+    ReadOnlyKey,
+    OtherTenantsKey,
+    /// Its organization does not pay any more.
+    CanceledKey,
+    RevokedKey,
+    DisabledKey,
+    ExpiredKey,
+    OrphanedKey,
+    /// The shape is right, the checksum is not.
+    MistypedKey,
+    Nobody,
+    MalformedAuthorization,
+    GarbageBearer,
+    GarbageToken,
+    /// The owner's token of two hours ago.
+    ExpiredToken,
+}
+
+impl Caller {
+    pub const ALL: [Self; 23] = [
+        Owner,
+        OrganizationAdmin,
+        Member,
+        WorkspaceAdmin,
+        Editor,
+        Viewer,
+        OtherTenantsOwner,
+        AdminKey,
+        AdminKeyInItsHeader,
+        ViewerKey,
+        ReadOnlyKey,
+        OtherTenantsKey,
+        CanceledKey,
+        RevokedKey,
+        DisabledKey,
+        ExpiredKey,
+        OrphanedKey,
+        MistypedKey,
+        Nobody,
+        MalformedAuthorization,
+        GarbageBearer,
+        GarbageToken,
+        ExpiredToken,
+    ];
+
+    fn standing(self) -> Standing {
+        match self {
+            Owner => Standing::person(InOrganization::Owner, InWorkspace::Admin),
+            OrganizationAdmin => Standing::person(InOrganization::Admin, InWorkspace::Admin),
+            Member => Standing::person(InOrganization::Member, InWorkspace::Nothing),
+            WorkspaceAdmin => Standing::person(InOrganization::Member, InWorkspace::Admin),
+            Editor => Standing::person(InOrganization::Member, InWorkspace::Editor),
+            Viewer => Standing::person(InOrganization::Member, InWorkspace::Viewer),
+            OtherTenantsOwner => Standing::person(InOrganization::Nothing, InWorkspace::Nothing),
+            AdminKey | AdminKeyInItsHeader | ViewerKey | ReadOnlyKey | OtherTenantsKey => Standing::Program,
+            CanceledKey => Standing::Refused(403, "subscription_inactive"),
+            RevokedKey => Standing::Refused(401, "api_key_revoked"),
+            DisabledKey => Standing::Refused(401, "api_key_disabled"),
+            ExpiredKey => Standing::Refused(401, "api_key_expired"),
+            OrphanedKey => Standing::Refused(401, "api_key_orphaned"),
+            MistypedKey | GarbageBearer => Standing::Refused(401, "invalid_api_key"),
+            Nobody => Standing::Refused(401, "missing_credentials"),
+            MalformedAuthorization => Standing::Refused(401, "invalid_authorization_format"),
+            GarbageToken => Standing::Refused(401, "invalid_id_token"),
+            ExpiredToken => Standing::Refused(401, "id_token_expired"),
+        }
+    }
+}
+
+/// What a caller is to the organization and the workspace that the table's routes are about.
+enum Standing {
+    /// Stopped before any route is asked.
+    Refused(u16, &'static str),
+    Program,
+    Person {
+        organization: InOrganization,
+        workspace: InWorkspace,
+    },
+}
+
+impl Standing {
+    fn person(organization: InOrganization, workspace: InWorkspace) -> Self {
+        Self::Person { organization, workspace }
+    }
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum InOrganization {
+    Nothing,
+    Member,
+    Admin,
+    Owner,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum InWorkspace {
+    Nothing,
+    Viewer,
+    Editor,
+    Admin,
+}
+
+/// The least that a route asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody, whatever credential is sent.
+    Public,
+    /// Every person and every program.
+    Known,
+    /// Every person.
+    SignedIn,
+    /// Every program.
+    Program,
+    OrganizationMember,
+    OrganizationAdmin,
+    OrganizationOwner,
+    WorkspaceViewer,
+    WorkspaceAdmin,
+    /// Who made the key, as long as it is in the workspace, and who manages everyone's. In the table only: it stands
+    /// for the next two.
+    KeyHolder,
+    /// The key is the caller's own.
+    OwnKey,
+    /// The key is somebody else's.
+    SomeonesKey,
+}
+
+/// What a caller gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Success,
+    Refusal(u16, &'static str),
+}
+
+const NOT_FOUND: Outcome = Outcome::Refusal(404, "not_found");
+const NOT_ALLOWED: Outcome = Outcome::Refusal(403, "insufficient_permission");
+const NOT_ACCEPTED: Outcome = Outcome::Refusal(403, "credential_not_accepted");
+
+/// The whole of the access rules: what a caller may not see is not there, what it may only see is forbidden.
+pub fn outcome(who: Who, caller: Caller) -> Outcome {
+    if who == Who::Public {
+        return Outcome::Success;
+    }
+    let (organization, workspace) = match caller.standing() {
+        Standing::Refused(status, code) => return Outcome::Refusal(status, code),
+        Standing::Program if matches!(who, Who::Known | Who::Program) => return Outcome::Success,
+        Standing::Program => return NOT_ACCEPTED,
+        Standing::Person { organization, workspace } => (organization, workspace),
+    };
+    match who {
+        Who::Public | Who::Known | Who::SignedIn => Outcome::Success,
+        Who::Program => NOT_ACCEPTED,
+        Who::OrganizationMember => at_least(organization, InOrganization::Member, InOrganization::Nothing),
+        Who::OrganizationAdmin => at_least(organization, InOrganization::Admin, InOrganization::Nothing),
+        Who::OrganizationOwner => at_least(organization, InOrganization::Owner, InOrganization::Nothing),
+        Who::WorkspaceViewer | Who::OwnKey => at_least(workspace, InWorkspace::Viewer, InWorkspace::Nothing),
+        Who::WorkspaceAdmin => at_least(workspace, InWorkspace::Admin, InWorkspace::Nothing),
+        Who::SomeonesKey if workspace == InWorkspace::Admin => Outcome::Success,
+        Who::SomeonesKey => NOT_FOUND,
+        Who::KeyHolder => unreachable!("stands for two others"),
+    }
+}
+
+fn at_least<Role: Ord>(role: Role, least: Role, nothing: Role) -> Outcome {
+    if role >= least {
+        Outcome::Success
+    } else if role == nothing {
+        NOT_FOUND
+    } else {
+        NOT_ALLOWED
+    }
+}

@@ -1,0 +1,27 @@
+//! Three matrices over every route, drawn from the OpenAPI document that the server serves: who may call it
+//! ([`roles`]), whether it hides other tenants ([`tenants`], [`cursors`]), and what it does with malformed requests
+//! ([`malformed`]).
+//!
+//! A route that is added to the product must be added to the [`table`]: one row, and all matrices cover it. Until then
+//! they fail and name it.
+
+mod callers;
+mod cursors;
+mod document;
+mod failures;
+mod malformed;
+mod reply;
+mod roles;
+mod schema;
+mod table;
+mod tenants;
+mod world;
+
+use crate::support::harness::Test;
+
+pub fn tests() -> Vec<Test> {
+    [cursors::tests(), document::tests(), malformed::tests(), roles::tests(), tenants::tests()]
+        .into_iter()
+        .flatten()
+        .collect()
+}

@@ -1,0 +1,153 @@
+//! The table: for each route who may call it, on what, with what body, and what the answer to the allowed ones is.
+//!
+//! A route stands in it as often as it asks for different things, by body or by target.
+
+use super::callers::Who::{self, *};
+use super::world::Targets;
+use serde_json::{Value, json};
+
+/// What a request is about. A successful one may destroy it, so it gets a fresh one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Whatever stands there: the request destroys nothing.
+    Standing,
+    Organization,
+    Workspace,
+    /// A member of organization and workspace, a viewer.
+    Member,
+    /// A second owner.
+    Owner,
+    /// An invitation of the organization that nobody accepts.
+    Invitation,
+    /// An invitation, by another tenant, of the caller.
+    InvitationOfCaller,
+    Key,
+}
+
+/// The body of a request.
+#[derive(Clone, Copy)]
+pub enum Body {
+    Nothing,
+    Json(fn(&Targets) -> Value),
+    Form(fn(&Targets) -> Value),
+}
+
+/// One row.
+#[derive(Clone, Copy)]
+pub struct Row {
+    /// As the document has it: `GET /v1/me`.
+    pub operation: &'static str,
+    pub who: Who,
+    /// The status of a success.
+    pub answers: u16,
+    pub target: Target,
+    pub body: Body,
+}
+
+const fn row(operation: &'static str, who: Who, answers: u16) -> Row {
+    Row { operation, who, answers, target: Target::Standing, body: Body::Nothing }
+}
+
+impl Row {
+    const fn on(self, target: Target) -> Self {
+        Self { target, ..self }
+    }
+
+    const fn json(self, body: fn(&Targets) -> Value) -> Self {
+        Self { body: Body::Json(body), ..self }
+    }
+
+    const fn form(self, body: fn(&Targets) -> Value) -> Self {
+        Self { body: Body::Form(body), ..self }
+    }
+
+    /// What the row stands for.
+    pub fn cases(&self) -> Vec<Who> {
+        if self.who == KeyHolder { vec![OwnKey, SomeonesKey] } else { vec![self.who] }
+    }
+}
+
+/// The first row of an operation: its usual request.
+pub fn usual(operation: &str) -> &'static Row {
+    let found = ROWS.iter().find(|row| row.operation == operation);
+    found.unwrap_or_else(|| panic!("{operation} is not in the table: tests/suite/matrix/table.rs"))
+}
+
+/// Every route. The bodies name every field that the document has, so that each is tried with wrong values.
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    row("GET /healthz", Public, 200),
+    row("GET /readyz", Public, 200),
+    row("GET /.well-known/jwks.json", Public, 200),
+    row("GET /.well-known/openid-configuration", Public, 200),
+    row("POST /docs/token", Public, 200)
+        .form(|t| json!({ "grant_type": "password", "username": t["ownersEmail"], "password": t["ownersPassword"] })),
+    row("POST /identitytoolkit.googleapis.com/v1/accounts:signUp", Public, 200)
+        .json(|t| json!({ "email": t["freshEmail"], "password": t["ownersPassword"], "returnSecureToken": true })),
+    row("POST /identitytoolkit.googleapis.com/v1/accounts:signInWithPassword", Public, 200)
+        .json(|t| json!({ "email": t["ownersEmail"], "password": t["ownersPassword"], "returnSecureToken": true })),
+    row("POST /identitytoolkit.googleapis.com/v1/accounts:lookup", Public, 200)
+        .json(|t| json!({ "idToken": t["ownersToken"] })),
+    row("POST /identitytoolkit.googleapis.com/v1/accounts:{operation}", Public, 400),
+    row("POST /securetoken.googleapis.com/v1/token", Public, 200)
+        .json(|t| json!({ "grant_type": "refresh_token", "refresh_token": t["ownersRefreshToken"] })),
+
+    row("GET /v1/whoami", Known, 200),
+    row("GET /v1/members", Program, 200),
+
+    row("GET /v1/me", SignedIn, 200),
+    row("POST /v1/invitations/accept", SignedIn, 200)
+        .on(Target::InvitationOfCaller).json(|t| json!({ "token": t["token"] })),
+    row("GET /v1/organizations", SignedIn, 200),
+    row("POST /v1/organizations", SignedIn, 201).json(|_| json!({ "name": "Initech" })),
+
+    row("GET /v1/organizations/{organizationId}", OrganizationMember, 200),
+    row("PATCH /v1/organizations/{organizationId}", OrganizationAdmin, 200).json(|_| json!({ "name": "Acme & Sons" })),
+    row("DELETE /v1/organizations/{organizationId}", OrganizationOwner, 204).on(Target::Organization),
+    row("GET /v1/organizations/{organizationId}/subscription", OrganizationMember, 200),
+    row("GET /v1/organizations/{organizationId}/members", OrganizationMember, 200),
+    row("PATCH /v1/organizations/{organizationId}/members/{userId}", OrganizationAdmin, 200)
+        .on(Target::Member).json(|_| json!({ "role": "admin" })),
+    row("PATCH /v1/organizations/{organizationId}/members/{userId}", OrganizationOwner, 200)
+        .on(Target::Member).json(|_| json!({ "role": "owner" })),
+    row("PATCH /v1/organizations/{organizationId}/members/{userId}", OrganizationOwner, 200)
+        .on(Target::Owner).json(|_| json!({ "role": "member" })),
+    row("DELETE /v1/organizations/{organizationId}/members/{userId}", OrganizationAdmin, 200).on(Target::Member),
+    row("DELETE /v1/organizations/{organizationId}/members/{userId}", OrganizationOwner, 200).on(Target::Owner),
+    row("GET /v1/organizations/{organizationId}/invitations", OrganizationAdmin, 200),
+    row("POST /v1/organizations/{organizationId}/invitations", OrganizationAdmin, 201).json(|t| json!({
+        "email": t["freshEmail"], "role": "member", "workspaces": [{ "id": t["workspaceId"], "role": "editor" }],
+    })),
+    row("POST /v1/organizations/{organizationId}/invitations", OrganizationOwner, 201)
+        .json(|t| json!({ "email": t["freshEmail"], "role": "owner" })),
+    row("DELETE /v1/organizations/{organizationId}/invitations/{invitationId}", OrganizationAdmin, 204)
+        .on(Target::Invitation),
+    row("GET /v1/organizations/{organizationId}/workspaces", OrganizationMember, 200),
+    row("POST /v1/organizations/{organizationId}/workspaces", OrganizationAdmin, 201)
+        .json(|_| json!({ "name": "Staging" })),
+
+    row("GET /v1/workspaces/{workspaceId}", WorkspaceViewer, 200),
+    row("PATCH /v1/workspaces/{workspaceId}", WorkspaceAdmin, 200).json(|_| json!({ "name": "Live" })),
+    row("DELETE /v1/workspaces/{workspaceId}", WorkspaceAdmin, 204).on(Target::Workspace),
+    row("GET /v1/workspaces/{workspaceId}/members", WorkspaceViewer, 200),
+    row("PUT /v1/workspaces/{workspaceId}/members/{userId}", WorkspaceAdmin, 200)
+        .on(Target::Member).json(|_| json!({ "role": "editor" })),
+    row("DELETE /v1/workspaces/{workspaceId}/members/{userId}", WorkspaceAdmin, 200).on(Target::Member),
+
+    row("GET /v1/workspaces/{workspaceId}/api-keys", WorkspaceViewer, 200),
+    row("POST /v1/workspaces/{workspaceId}/api-keys", WorkspaceViewer, 201).json(|_| json!({
+        "name": "CI", "scope": "full", "expiresAt": "2099-01-01T00:00:00.000Z", "allowedIps": ["203.0.113.0/24"],
+    })),
+    row("GET /v1/workspaces/{workspaceId}/api-keys/{keyId}", KeyHolder, 200).on(Target::Key),
+    row("PATCH /v1/workspaces/{workspaceId}/api-keys/{keyId}", KeyHolder, 200).on(Target::Key).json(|_| json!({
+        "name": "CD", "expiresAt": "2099-01-01T00:00:00.000Z", "allowedIps": ["203.0.113.0/24"],
+    })),
+    row("DELETE /v1/workspaces/{workspaceId}/api-keys/{keyId}", KeyHolder, 204).on(Target::Key),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/roll", KeyHolder, 200)
+        .on(Target::Key).json(|_| json!({ "overlapSeconds": 60 })),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/disable", KeyHolder, 200).on(Target::Key),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/enable", KeyHolder, 200).on(Target::Key),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/revoke", KeyHolder, 200).on(Target::Key),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/transfer", WorkspaceAdmin, 200)
+        .on(Target::Key).json(|t| json!({ "userId": t["heirsId"] })),
+];
