@@ -6,6 +6,8 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Provider};
 use std::path::PathBuf;
 
+/// What the names of environment variables start with.
+const ENVIRONMENT: &str = "KEYWARD__";
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// Where configuration comes from, besides the built-in defaults and the environment.
@@ -33,7 +35,7 @@ pub fn load(sources: &Sources) -> Result<Config, String> {
         }
         over = over.merge(Toml::file_exact(path));
     }
-    over = over.merge(Env::prefixed("KEYWARD__").split("__"));
+    over = over.merge(Env::prefixed(ENVIRONMENT).split("__"));
     if let Some(url) = &sources.database_url {
         over = over.merge(Serialized::default("database.url", url));
     }
@@ -71,20 +73,18 @@ fn explain(errors: figment::Error) -> String {
     let lines: Vec<String> = errors
         .into_iter()
         .map(|error| {
-            let place = error.metadata.as_ref().map(|metadata| match &metadata.source {
-                Some(source) => format!("{} {source}", metadata.name),
-                None => metadata.name.to_string(),
-            });
-            let key = match &error.metadata {
-                Some(metadata) if !error.path.is_empty() => {
-                    let profile = error.profile.clone().unwrap_or_default();
-                    metadata.interpolate(&profile, &error.path)
+            let (place, key) = match &error.metadata {
+                Some(metadata) if metadata.name.contains("environment") => {
+                    ("environment".to_owned(), format!("{ENVIRONMENT}{}", error.path.join("__").to_uppercase()))
                 }
-                _ => error.path.join("."),
+                Some(metadata) => match &metadata.source {
+                    Some(source) => (source.to_string(), error.path.join(".")),
+                    None => (metadata.name.to_string(), error.path.join(".")),
+                },
+                None => (String::new(), error.path.join(".")),
             };
-            let place = place.map_or_else(String::new, |place| format!("{place}: "));
-            let key = if key.is_empty() { key } else { format!("{key}: ") };
-            format!("{place}{key}{}", error.kind)
+            let parts = [place, key, error.kind.to_string()];
+            parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
         })
         .collect();
     lines.join("\n")

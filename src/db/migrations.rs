@@ -1,6 +1,8 @@
 //! The embedded migrations.
 
 use super::{Conn, DatabaseUrl, connection::Manager};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -13,7 +15,8 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
     if let DatabaseUrl::Sqlite(path) = url
         && let Some(folder) = std::path::Path::new(path).parent()
     {
-        std::fs::create_dir_all(folder).map_err(|error| format!("can't create {}: {error}", folder.display()))?;
+        // The file holds password hashes: a folder that is made for it is its owner's alone.
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| format!("can't create {}: {error}", folder.display()))?;
     }
     let mut conn = Manager::new(url.clone()).open().map_err(|error| format!("can't open {url}: {error}"))?;
     run_pending(&mut conn).map_err(|error| format!("migrating {url} failed: {error}"))

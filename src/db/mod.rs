@@ -4,9 +4,11 @@
 //! bring the result back; `write` wraps it in one transaction. [`Timestamp`] and `text_enum!` are the types that both
 //! backends read and write; [`ForUpdate`] and `each!` cover what diesel's multi-backend lacks.
 
+#[allow(missing_docs, reason = "diesel derives an undocumented backend beside the connection")]
 mod connection;
 mod migrations;
 mod portable;
+#[allow(missing_docs, reason = "generated; the migrations document the tables")]
 pub mod schema;
 pub mod sql_types;
 mod timestamp;

@@ -4,11 +4,14 @@
 //! of the whole run is searched for secrets at the end. The usual arguments work:
 //! `cargo test --test suite -- postgres::organizations`.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, missing_docs, reason = "tests fail by panicking, and their names are their docs")]
+
 mod api_keys;
 mod configuration;
 mod http;
 mod identity;
 mod invitations;
+mod matrix;
 mod members;
 mod operation;
 mod organizations;
@@ -25,6 +28,7 @@ fn tests() -> Vec<Test> {
         http::tests(),
         identity::tests(),
         invitations::tests(),
+        matrix::tests(),
         members::tests(),
         operation::tests(),
         operation::tests_once(),

@@ -60,7 +60,7 @@ impl Document {
     }
 
     /// A schema with its references followed.
-    pub fn shape(&self, schema: &Value) -> Shape {
+    pub fn shape<'d>(&'d self, schema: &'d Value) -> Shape<'d> {
         Shape::of(&self.root, schema)
     }
 }

@@ -1,0 +1,67 @@
+//! Malformed queries.
+
+use super::super::document::Document;
+use super::super::failures::Failures;
+use super::super::reply::Call;
+use super::super::table;
+use super::super::world::{self, World, best_caller};
+use super::unless_refused;
+use crate::support::dump::dump;
+use crate::support::{Backend, tests};
+
+tests![every_route_refuses_malformed_queries];
+
+/// Bad queries for a parameter that the document has.
+fn bad_queries(parameter: &str) -> Vec<String> {
+    let values: &[&str] = match parameter {
+        "pageSize" => {
+            &["0", "101", "-1", "x", "1e3", "", "1.0", "0x10", "%FF", "%00", "99999999999999999999", "%D9%A3", "5;"]
+        }
+        "cursor" => &[
+            "",
+            "x",
+            "!!!",
+            "%00",
+            "%FF",
+            "AAAAAAAAAAAAAAAAAAAA",
+            "eyJpZCI6MX0",
+            "%F0%9F%94%91",
+            "key_01k4w5c9q2e0vb7m3t8z6r1xhd",
+        ],
+        "transferKeysTo" => {
+            &["", "x", "%00", "%FF", "null", "USR_01K4W5C9Q2E0VB7M3T8Z6R1XHD", "key_01k4w5c9q2e0vb7m3t8z6r1xhd"]
+        }
+        other => panic!("no bad values for the parameter {other}: add some to tests/suite/matrix/malformed/queries.rs"),
+    };
+    let mut queries: Vec<String> = values.iter().map(|value| format!("{parameter}={value}")).collect();
+    queries.push(parameter.to_owned());
+    queries.push(format!("{parameter}={}", "a".repeat(10_000)));
+    queries.push(format!("{parameter}[]=1"));
+    let good = if parameter == "pageSize" { "5" } else { "usr_01k4w5c9q2e0vb7m3t8z6r1xhd" };
+    queries.push(format!("{parameter}={good}&{parameter}={good}"));
+    queries
+}
+
+async fn every_route_refuses_malformed_queries(db: Backend) {
+    let server = world::server(db).await;
+    let world = World::new(&server).await;
+    let document = Document::of(&server).await;
+    let mut failures = Failures::default();
+    for operation in document.operations.iter().filter(|operation| !operation.query_parameters.is_empty()) {
+        let row = table::usual(&operation.name);
+        let path = world.standing(row.target).fill(&operation.path);
+        let mut queries: Vec<String> = operation.query_parameters.iter().flat_map(|name| bad_queries(name)).collect();
+        queries.extend(["unknown=1", "pagesize=5", "page_size=5", "&=", "%FF=1"].map(str::to_owned));
+        let before = dump(&server.database);
+        for query in queries {
+            let call = Call::new(&operation.method, &format!("{path}?{query}"));
+            let call = call.headers(world.credentials(best_caller(row)));
+            let shown: String = query.chars().take(60).collect();
+            let reply = call.send(&server, format!("{}?{shown}", operation.name)).await;
+            failures.cell(unless_refused(&reply, operation, &[400]));
+        }
+        failures.unless_unchanged(&operation.name, &before, &dump(&server.database));
+        failures.cell(world.unless_succeeds(row, operation).await);
+    }
+    failures.conclude(230);
+}
