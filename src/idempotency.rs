@@ -32,7 +32,9 @@ pub struct Idempotency {
 }
 
 impl utoipa::IntoParams for Idempotency {
-    fn into_params(_: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>) -> Vec<utoipa::openapi::path::Parameter> {
+    fn into_params(
+        _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+    ) -> Vec<utoipa::openapi::path::Parameter> {
         use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
         use utoipa::openapi::schema::{ObjectBuilder, Type};
         let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_LENGTH));
@@ -66,9 +68,10 @@ impl FromRequest for Idempotency {
 fn key_of(req: &HttpRequest) -> Result<Option<String>, ApiError> {
     let mut values = req.headers().get_all(HEADER);
     let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().ok().filter(|text| {
-        (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-    });
+    let text = value
+        .to_str()
+        .ok()
+        .filter(|text| (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()));
     match (text, values.next()) {
         (Some(text), None) => Ok(Some(text.to_owned())),
         _ => Err(ApiError::bad_request(format!("Idempotency-Key must be 1 to {MAX_LENGTH} visible ASCII characters."))),
@@ -131,10 +134,8 @@ impl Claim {
         if claimed == 1 {
             return body(conn, new_id, false).map(Outcome::Done);
         }
-        let (fingerprint, resource): (Vec<u8>, String) = keys::table
-            .find((&self.caller_id, &key))
-            .select((keys::fingerprint, keys::resource_id))
-            .first(conn)?;
+        let (fingerprint, resource): (Vec<u8>, String) =
+            keys::table.find((&self.caller_id, &key)).select((keys::fingerprint, keys::resource_id)).first(conn)?;
         if fingerprint != self.fingerprint {
             return Err(Code::IdempotencyKeyReused.into());
         }

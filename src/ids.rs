@@ -150,7 +150,13 @@ mod tests {
     fn an_id_of_another_kind_or_shape_is_refused() {
         let key = KeyId::new();
         assert!(key.as_str().parse::<WorkspaceId>().is_err());
-        for bad in ["", "key_", "key_81k4w5c9q2e0vb7m3t8z6r1xhd", "key_01K4W5C9Q2E0VB7M3T8Z6R1XHD", "key_01k4w5c9q2e0vb7m3t8z6r1xh\0"] {
+        for bad in [
+            "",
+            "key_",
+            "key_81k4w5c9q2e0vb7m3t8z6r1xhd",
+            "key_01K4W5C9Q2E0VB7M3T8Z6R1XHD",
+            "key_01k4w5c9q2e0vb7m3t8z6r1xh\0",
+        ] {
             assert!(bad.parse::<KeyId>().is_err(), "{bad:?}");
         }
     }

@@ -13,8 +13,8 @@ use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes};
 use utoipa::openapi::security::{SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, Response,
-    ResponseBuilder, Schema,
+    ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required,
+    Response, ResponseBuilder, Schema,
 };
 
 /// The document of a configuration.
@@ -26,8 +26,7 @@ pub fn document(config: &Config) -> OpenApi {
         .description(Some(DESCRIPTION))
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
-    let mut components =
-        document.components.take().map_or_else(ComponentsBuilder::new, ComponentsBuilder::from);
+    let mut components = document.components.take().map_or_else(ComponentsBuilder::new, ComponentsBuilder::from);
     for (name, scheme) in credentials(config) {
         components = components.security_scheme(name, scheme);
     }
@@ -165,11 +164,10 @@ fn error_response(config: &Config, codes: &[Code]) -> Response {
         let body = config.errors.body(&error, "req_Xw3PbV9cQ2LzT7mKd1Rf", example_time());
         (code.as_str(), utoipa::openapi::example::ExampleBuilder::new().value(Some(body)).build())
     });
-    let content = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("Error")))
-        .examples_from_iter(examples)
-        .build();
-    let mut response = ResponseBuilder::new().description(shown.join(", ")).content(config.errors.content_type(), content);
+    let content =
+        ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).examples_from_iter(examples).build();
+    let mut response =
+        ResponseBuilder::new().description(shown.join(", ")).content(config.errors.content_type(), content);
     match codes.first().map(|code| code.status().as_u16()) {
         Some(401) => response = response.header("WWW-Authenticate", text_header("`Bearer` (RFC 6750).")),
         Some(429 | 503) => response = response.header("Retry-After", text_header("Seconds to wait.")),
@@ -185,7 +183,9 @@ fn text_header(description: &str) -> utoipa::openapi::Header {
 fn add_request_id(operation: &mut Operation) {
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
-            response.headers.insert("X-Request-ID".to_owned(), RefOr::T(text_header("Names this request in Keyward's logs.")));
+            response
+                .headers
+                .insert("X-Request-ID".to_owned(), RefOr::T(text_header("Names this request in Keyward's logs.")));
         }
     }
 }
@@ -200,7 +200,8 @@ fn error_schema(config: &Config) -> Option<RefOr<Schema>> {
     let text = json!({"type": "string"});
     let details = json!({"type": "array", "items": {"type": "object", "required": ["field", "message"],
         "properties": {"field": text, "message": text}}, "description": "The fields to blame."});
-    let object = |required: Value, properties: Value| json!({"type": "object", "required": required, "properties": properties});
+    let object =
+        |required: Value, properties: Value| json!({"type": "object", "required": required, "properties": properties});
     let schema = match config.errors.style {
         Style::Envelope => object(
             json!(["error"]),

@@ -2,7 +2,9 @@
 
 use crate::config::Config;
 use crate::http::{authentication, unmatched};
-use crate::{api_keys, health, identity, invitations, members, organizations, programs, subscriptions, users, workspaces};
+use crate::{
+    api_keys, health, identity, invitations, members, organizations, programs, subscriptions, users, workspaces,
+};
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
@@ -14,7 +16,10 @@ use utoipa_actix_web::{AppExt, scope};
 pub fn assemble(
     config: &Config,
 ) -> (
-    App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()> + use<>>,
+    App<
+        impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
+        + use<>,
+    >,
     OpenApi,
 ) {
     let api = scope(config.server.base_path.as_str())

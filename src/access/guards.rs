@@ -111,8 +111,7 @@ impl<P: Can> FromRequest for OrganizationAccess<P> {
             let user = caller_of(&req)?.user()?.clone();
             let id: OrganizationId = path_parameter(&req, "organizationId")?;
             let user_id = user.id;
-            let found =
-                state_of(&req)?.db.read(move |conn| Organization::with_role_of(conn, id, user_id)).await?;
+            let found = state_of(&req)?.db.read(move |conn| Organization::with_role_of(conn, id, user_id)).await?;
             let (organization, role) = found.ok_or_else(ApiError::not_found)?;
             Self { organization, user, role, permission: PhantomData }.require::<P>()
         })

@@ -2,9 +2,7 @@
 
 use super::lifecycle::{self, KeyAccess, NewKey};
 use super::model::ApiKey;
-use super::wire::{
-    ApiKeyView, ApiKeyWithPlaintext, ChangeKey, CreateKey, RollKey, TransferKey, ensure_future,
-};
+use super::wire::{ApiKeyView, ApiKeyWithPlaintext, ChangeKey, CreateKey, RollKey, TransferKey, ensure_future};
 use crate::access::{WorkspaceAccess, can};
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, Code};
@@ -183,10 +181,8 @@ pub async fn disable_api_key(state: web::Data<State>, access: KeyAccess, req: Ht
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/enable")]
 pub async fn enable_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
     let shared = state.clone();
-    change_key(state, access, &req, move |conn, access, id, now| {
-        ApiKey::enable(conn, access, &shared.config, id, now)
-    })
-    .await
+    change_key(state, access, &req, move |conn, access, id, now| ApiKey::enable(conn, access, &shared.config, id, now))
+        .await
 }
 
 /// Revoke an API key
@@ -212,10 +208,8 @@ pub async fn transfer_api_key(
 ) -> Answer {
     let heir = body.read().await?.user_id;
     let shared = state.clone();
-    change_key(state, access, &req, move |conn, access, id, _| {
-        ApiKey::transfer(conn, access, &shared.config, id, heir)
-    })
-    .await
+    change_key(state, access, &req, move |conn, access, id, _| ApiKey::transfer(conn, access, &shared.config, id, heir))
+        .await
 }
 
 /// One change of one key in one transaction, and the key as it is then.

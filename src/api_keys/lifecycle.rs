@@ -87,7 +87,9 @@ fn ensure_room(
     if ApiKey::count_active(conn, workspace, now)? >= i64::from(limit) {
         return Err(ApiError::with_message(
             Code::MaxActiveKeysReached,
-            format!("The workspace has {limit} active API keys, the most its plan allows. Revoke or delete unused keys, then try again."),
+            format!(
+                "The workspace has {limit} active API keys, the most its plan allows. Revoke or delete unused keys, then try again."
+            ),
         ));
     }
     Ok(())
@@ -126,7 +128,13 @@ impl ApiKey {
     ///
     /// # Errors
     /// `not_found`, `conflict`
-    pub fn change(conn: &mut Conn, access: &KeyAccess, id: KeyId, change: KeyChange, now: Timestamp) -> Result<(), ApiError> {
+    pub fn change(
+        conn: &mut Conn,
+        access: &KeyAccess,
+        id: KeyId,
+        change: KeyChange,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
         let key = Self::lock(conn, access, id)?;
         let KeyChange { name, expires_at, allowed_ips } = change;
         if expires_at.is_some() || allowed_ips.is_some() {
@@ -163,7 +171,8 @@ impl ApiKey {
             None
         } else {
             let over = api_key_secrets::valid_until.le(now);
-            diesel::delete(api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id).and(over))).execute(conn)?;
+            diesel::delete(api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id).and(over)))
+                .execute(conn)?;
             diesel::update(old.filter(api_key_secrets::valid_until.is_null()))
                 .set(api_key_secrets::valid_until.eq(end))
                 .execute(conn)?;
@@ -194,16 +203,20 @@ impl ApiKey {
     ///
     /// # Errors
     /// `not_found`, `conflict`, `max_active_keys_reached`
-    pub fn enable(conn: &mut Conn, access: &KeyAccess, config: &Config, id: KeyId, now: Timestamp) -> Result<(), ApiError> {
+    pub fn enable(
+        conn: &mut Conn,
+        access: &KeyAccess,
+        config: &Config,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
         // The workspace before the key, as `issue` does, so that two can't wait for each other.
         Workspace::lock(conn, access.workspace_id())?;
         let key = Self::lock(conn, access, id)?;
         ensure_alive(&key, now)?;
         if key.0.disabled_at.is_some() {
             ensure_room(conn, config, key.0.organization_id, key.0.workspace_id, now)?;
-            diesel::update(api_keys::table.find(id))
-                .set(api_keys::disabled_at.eq(None::<Timestamp>))
-                .execute(conn)?;
+            diesel::update(api_keys::table.find(id)).set(api_keys::disabled_at.eq(None::<Timestamp>)).execute(conn)?;
         }
         Ok(())
     }

@@ -45,12 +45,7 @@ impl ApiKeys {
     /// # Errors
     /// `invalid_api_key`, `api_key_revoked`, `api_key_expired`, `api_key_disabled`, `api_key_orphaned`,
     /// `ip_not_allowed`; `unavailable` when the database can't be asked.
-    pub async fn verify(
-        &self,
-        state: &State,
-        key: &PlaintextKey,
-        from: Option<IpAddr>,
-    ) -> Result<KeyCaller, ApiError> {
+    pub async fn verify(&self, state: &State, key: &PlaintextKey, from: Option<IpAddr>) -> Result<KeyCaller, ApiError> {
         if !self.format.recognizes(key) {
             return Err(Code::InvalidApiKey.into());
         }
@@ -70,12 +65,7 @@ fn find(conn: &mut Conn, hash: &[u8]) -> Result<Option<Found>, ApiError> {
         .inner_join(subscriptions::table.on(subscriptions::organization_id.eq(api_keys::organization_id)));
     let row: Option<Row> = with_creator!(from)
         .filter(api_key_secrets::hash.eq(hash))
-        .select((
-            ApiKey::as_select(),
-            standing_columns!(),
-            Subscription::as_select(),
-            api_key_secrets::valid_until,
-        ))
+        .select((ApiKey::as_select(), standing_columns!(), Subscription::as_select(), api_key_secrets::valid_until))
         .first(conn)
         .optional()?;
     Ok(row.map(|(key, standing, subscription, value_ends_at)| Found {

@@ -23,7 +23,10 @@ pub fn run(sources: Sources, args: &ServeArgs) -> Result<(), String> {
 }
 
 /// Builds the application, does what is to be done before it serves, and serves.
-pub(super) fn start(config: Config, prepare: impl AsyncFnOnce(&Application) -> Result<(), String>) -> Result<(), String> {
+pub(super) fn start(
+    config: Config,
+    prepare: impl AsyncFnOnce(&Application) -> Result<(), String>,
+) -> Result<(), String> {
     telemetry::init(&config.log)?;
     telemetry::log_panics();
     System::new().block_on(async {

@@ -55,7 +55,10 @@ pub fn run(config: &Config, db: &Db, command: &SubscriptionCommand) -> Result<()
     let counts = subscription.status_at(now);
     println!("{organization_id} is {counts}, plan {}", subscription.plan);
     if counts != subscription.status {
-        println!("(set to {}, but its trial or period has ended: set a later end to let programs in)", subscription.status);
+        println!(
+            "(set to {}, but its trial or period has ended: set a later end to let programs in)",
+            subscription.status
+        );
     }
     Ok(())
 }

@@ -37,9 +37,7 @@ pub fn run(db: &Db, command: &UserCommand) -> Result<(), String> {
         UserCommand::Disable { email } => {
             db.write_blocking(|conn| Account::set_disabled(conn, email.as_str(), Some(now)))
         }
-        UserCommand::Enable { email } => {
-            db.write_blocking(|conn| Account::set_disabled(conn, email.as_str(), None))
-        }
+        UserCommand::Enable { email } => db.write_blocking(|conn| Account::set_disabled(conn, email.as_str(), None)),
         UserCommand::VerifyEmail { email } => db.write_blocking(|conn| Account::verify_email(conn, email.as_str())),
     };
     let (UserCommand::Disable { email } | UserCommand::Enable { email } | UserCommand::VerifyEmail { email }) = command

@@ -55,7 +55,9 @@ impl Server {
         for origin in &self.cors_origins {
             let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
             if !host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*'])) {
-                return Err(format!("server.cors_origins: {origin:?} must be an origin such as https://admin.example.com"));
+                return Err(format!(
+                    "server.cors_origins: {origin:?} must be an origin such as https://admin.example.com"
+                ));
             }
         }
         if self.request_timeout.is_zero() || self.body_limit == 0 || self.header_limit == 0 {

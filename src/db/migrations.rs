@@ -1,9 +1,9 @@
 //! The embedded migrations.
 
 use super::{Conn, DatabaseUrl, connection::Manager};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
@@ -16,7 +16,11 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
         && let Some(folder) = std::path::Path::new(path).parent()
     {
         // The file holds password hashes: a folder that is made for it is its owner's alone.
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| format!("can't create {}: {error}", folder.display()))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| format!("can't create {}: {error}", folder.display()))?;
     }
     let mut conn = Manager::new(url.clone()).open().map_err(|error| format!("can't open {url}: {error}"))?;
     run_pending(&mut conn).map_err(|error| format!("migrating {url} failed: {error}"))

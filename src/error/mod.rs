@@ -110,9 +110,17 @@ impl From<DieselError> for ApiError {
             DieselError::DatabaseError(kind, information) => {
                 let message = information.message();
                 matches!(kind, DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ClosedConnection)
-                    || ["database is locked", "lock timeout", "statement timeout", "deadlock detected", "server closed", "terminating connection", "database or disk is full"]
-                        .iter()
-                        .any(|sign| message.contains(sign))
+                    || [
+                        "database is locked",
+                        "lock timeout",
+                        "statement timeout",
+                        "deadlock detected",
+                        "server closed",
+                        "terminating connection",
+                        "database or disk is full",
+                    ]
+                    .iter()
+                    .any(|sign| message.contains(sign))
             }
             _ => false,
         };

@@ -12,8 +12,7 @@ pub fn client_address(req: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     if !is_trusted(&nearest) {
         return Some(nearest);
     }
-    let headers: Vec<&str> =
-        req.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
+    let headers: Vec<&str> = req.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
     for entry in headers.iter().rev().flat_map(|value| value.rsplit(',')) {
         let Ok(address) = entry.trim().parse::<IpAddr>() else { break };
         nearest = address.to_canonical();

@@ -19,10 +19,8 @@ pub async fn enforce(
     if let Err(error) = check_headers(&req, state.config.server.header_limit) {
         return Ok(req.error_response(error).map_into_right_body());
     }
-    let answered = tokio::time::timeout(
-        state.config.server.request_timeout,
-        AssertUnwindSafe(next.call(req)).catch_unwind(),
-    );
+    let answered =
+        tokio::time::timeout(state.config.server.request_timeout, AssertUnwindSafe(next.call(req)).catch_unwind());
     match answered.await {
         Ok(Ok(done)) => done.map(ServiceResponse::map_into_left_body),
         // The panic hook has logged the message and the place.
@@ -39,7 +37,10 @@ fn check_headers(req: &ServiceRequest, limit: usize) -> Result<(), ApiError> {
     // Proxies differ in which of two they believe, so two are refused rather than chosen from.
     for name in [header::AUTHORIZATION, header::CONTENT_TYPE, header::CONTENT_LENGTH] {
         if req.headers().get_all(&name).count() > 1 {
-            return Err(ApiError::with_message(Code::BadRequest, format!("The header {name} was sent more than once.")));
+            return Err(ApiError::with_message(
+                Code::BadRequest,
+                format!("The header {name} was sent more than once."),
+            ));
         }
     }
     Ok(())

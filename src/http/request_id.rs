@@ -36,7 +36,10 @@ impl fmt::Display for RequestId {
 }
 
 /// The outermost middleware: gives the request its id, and the response the header.
-pub async fn assign(req: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+pub async fn assign(
+    req: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = RequestId::new();
     req.extensions_mut().insert(id.clone());
     let mut res = next.call(req).await?;

@@ -42,8 +42,14 @@ fn cors(origins: &[String]) -> Cors {
         .allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
         .allowed_headers([
-            "idempotency-key", "x-api-key", "x-workspace-id", "x-client-version", "x-firebase-client",
-            "x-firebase-gmpid", "x-firebase-locale", "x-firebase-appcheck",
+            "idempotency-key",
+            "x-api-key",
+            "x-workspace-id",
+            "x-client-version",
+            "x-firebase-client",
+            "x-firebase-gmpid",
+            "x-firebase-locale",
+            "x-firebase-appcheck",
         ])
         .expose_headers(["x-request-id", "retry-after", "idempotent-replayed"])
         .block_on_origin_mismatch(false)

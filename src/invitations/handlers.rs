@@ -104,8 +104,7 @@ pub async fn create_invitation(
                     return Ok((Invitation::of(conn, &access, id)?, None));
                 }
                 let email = input.email.as_str();
-                let (made, token) =
-                    Invitation::create(conn, &access, id, email, input.role, &input.workspaces, now)?;
+                let (made, token) = Invitation::create(conn, &access, id, email, input.role, &input.workspaces, now)?;
                 Ok((made, Some(token)))
             })
         })

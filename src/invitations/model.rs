@@ -148,11 +148,14 @@ impl Invitation {
         }
         let rows: Vec<Self> = query.load(conn)?;
         let mut grants = grants_of(conn, &rows)?;
-        Ok(rows.into_iter().map(|row| {
-            let own = grants.iter().filter(|(id, _)| *id == row.id).map(|(_, grant)| *grant).collect();
-            grants.retain(|(id, _)| *id != row.id);
-            (row, own)
-        }).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let own = grants.iter().filter(|(id, _)| *id == row.id).map(|(_, grant)| *grant).collect();
+                grants.retain(|(id, _)| *id != row.id);
+                (row, own)
+            })
+            .collect())
     }
 
     /// One invitation of an organization.
@@ -230,11 +233,7 @@ impl Invitation {
 }
 
 /// All workspaces must be the organization's; another tenant's is answered like one that does not exist.
-fn ensure_workspaces(
-    conn: &mut Conn,
-    organization: OrganizationId,
-    grants: &[WorkspaceGrant],
-) -> Result<(), ApiError> {
+fn ensure_workspaces(conn: &mut Conn, organization: OrganizationId, grants: &[WorkspaceGrant]) -> Result<(), ApiError> {
     let ids: Vec<WorkspaceId> = grants.iter().map(|grant| grant.id).collect();
     let known: Vec<WorkspaceId> = workspaces::table
         .filter(workspaces::organization_id.eq(organization).and(workspaces::id.eq_any(&ids)))
@@ -242,7 +241,10 @@ fn ensure_workspaces(
         .load(conn)?;
     for (place, id) in ids.iter().enumerate() {
         if !known.contains(id) {
-            return Err(ApiError::invalid(format!("workspaces[{place}].id"), "must be a workspace of the organization"));
+            return Err(ApiError::invalid(
+                format!("workspaces[{place}].id"),
+                "must be a workspace of the organization",
+            ));
         }
         if ids[..place].contains(id) {
             return Err(ApiError::invalid(format!("workspaces[{place}].id"), "must not be named twice"));

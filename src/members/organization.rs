@@ -133,8 +133,7 @@ impl OrganizationMember {
         let member = Self::of(conn, access.organization_id(), user)?;
         ensure_may_touch(access.role(), member.role)?;
         ensure_other_owner(conn, access.organization_id(), &member)?;
-        let removed =
-            Removed { organization_id: access.organization_id(), workspace_id: None, user_id: user, heir };
+        let removed = Removed { organization_id: access.organization_id(), workspace_id: None, user_id: user, heir };
         let keys = ApiKey::settle(conn, config, removed, now)?;
         diesel::delete(members::table.find(member.id)).execute(conn)?;
         Ok(keys)

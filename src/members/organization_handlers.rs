@@ -58,9 +58,7 @@ pub async fn remove_organization_member(
     let heir = query::<RemovalQuery>(&req)?.transfer_keys_to;
     let now = state.clock.now();
     let shared = state.clone();
-    let keys = state
-        .db
-        .write(move |conn| OrganizationMember::remove(conn, &shared.config, &access, user, heir, now))
-        .await?;
+    let keys =
+        state.db.write(move |conn| OrganizationMember::remove(conn, &shared.config, &access, user, heir, now)).await?;
     Ok(web::Json(keys))
 }

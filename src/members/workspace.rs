@@ -44,9 +44,8 @@ impl WorkspaceMember {
         let mut query = organization_members::table
             .inner_join(users::table)
             .left_join(
-                members::table.on(members::workspace_id
-                    .eq(workspace)
-                    .and(members::user_id.eq(organization_members::user_id))),
+                members::table
+                    .on(members::workspace_id.eq(workspace).and(members::user_id.eq(organization_members::user_id))),
             )
             .filter(organization_members::organization_id.eq(organization))
             .filter(

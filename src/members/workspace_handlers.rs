@@ -47,8 +47,7 @@ async fn list(
 ) -> Result<web::Json<Page<WorkspaceMemberView>>, ApiError> {
     let scope = ListScope("workspace-members", workspace.as_str());
     let position = page.position(scope)?;
-    let rows =
-        state.db.read(move |conn| WorkspaceMember::page_of(conn, organization, workspace, position)).await?;
+    let rows = state.db.read(move |conn| WorkspaceMember::page_of(conn, organization, workspace, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |member| member.id, Into::into)))
 }
 
@@ -84,9 +83,7 @@ pub async fn remove_workspace_member(
     let heir = query::<RemovalQuery>(&req)?.transfer_keys_to;
     let now = state.clock.now();
     let shared = state.clone();
-    let keys = state
-        .db
-        .write(move |conn| WorkspaceMember::remove(conn, &shared.config, &access, user, heir, now))
-        .await?;
+    let keys =
+        state.db.write(move |conn| WorkspaceMember::remove(conn, &shared.config, &access, user, heir, now)).await?;
     Ok(web::Json(keys))
 }

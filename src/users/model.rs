@@ -47,8 +47,7 @@ impl User {
     pub fn of_profile(conn: &mut Conn, profile: &Profile, now: Timestamp) -> Result<Self, ApiError> {
         let found = Self::find(conn, profile)?;
         if let Some(user) = &found
-            && (&user.email, user.email_verified, &user.name)
-                == (&profile.email, profile.email_verified, &profile.name)
+            && (&user.email, user.email_verified, &user.name) == (&profile.email, profile.email_verified, &profile.name)
         {
             return Ok(user.clone());
         }
@@ -60,7 +59,10 @@ impl User {
                 users::created_at.eq(now),
             );
             // Two first requests at once make one user.
-            each!(conn, |native| diesel::insert_into(users::table).values(row).on_conflict_do_nothing().execute(native))?;
+            each!(conn, |native| diesel::insert_into(users::table)
+                .values(row)
+                .on_conflict_do_nothing()
+                .execute(native))?;
             let user = diesel::update(users::table)
                 .filter(users::issuer.eq(&profile.issuer).and(users::subject.eq(&profile.subject)))
                 .set((

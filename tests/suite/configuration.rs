@@ -43,7 +43,9 @@ async fn the_defaults_are_printed_and_good() {
 }
 
 async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
-    let rows: [(&str, &[(&str, &str)], &[&str]); 14] = [
+    /// A file, environment variables, and what the message must have.
+    type Row = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+    let rows: [Row; 14] = [
         ("[server]\nlissten = \"x\"", &[], &[".toml", "server.lissten", "listen"]),
         ("[servers]\nlisten = \"x\"", &[], &[".toml", "servers", "server"]),
         ("[server]\nlisten = \"nowhere\"", &[], &[".toml", "server.listen", "socket address"]),
@@ -84,7 +86,10 @@ async fn every_preset_loads_and_says_what_its_contract_documents() {
         ("sotion", &["prefix = \"so_\"", "base_path = \"/v1\"", "style = \"flat\"", "min_creator_role = \"admin\""]),
         ("soku", &["prefix = \"sk_live_\"", "\"soku-api-key\"", "style = \"envelope\"", "enforce = true"]),
         ("socifyr", &["prefix = \"sk_\"", "body = \"hex\"", "base_path = \"/api\"", "manage_with_keys = true"]),
-        ("siteplot", &["base_path = \"/api/v1\"", "style = \"titled\"", "scopes = [\"read_only\"]", "\"organization_admin\""]),
+        (
+            "siteplot",
+            &["base_path = \"/api/v1\"", "style = \"titled\"", "scopes = [\"read_only\"]", "\"organization_admin\""],
+        ),
     ];
     for (name, lines) in rows {
         let text = printed("", &[("KEYWARD__PRESET", name)]).await;

@@ -45,7 +45,11 @@ async fn errors_come_in_the_configured_style(db: Backend) {
     let styled = async |style: Style| {
         let node = server.another(|config| config.errors.style = style).await;
         let answer = node.get("/v1/me").send().await.expect(401);
-        (answer.header("content-type").expect("a type").to_owned(), answer.header("x-request-id").map(str::to_owned), answer.body)
+        (
+            answer.header("content-type").expect("a type").to_owned(),
+            answer.header("x-request-id").map(str::to_owned),
+            answer.body,
+        )
     };
     let (kind, _, body) = styled(Style::Flat).await;
     assert_eq!((kind.as_str(), body.as_object().expect("an object").len()), ("application/json", 1));
@@ -145,7 +149,10 @@ async fn a_read_only_key_is_refused_wherever_something_would_change(db: Backend)
             let code = answer["error"]["code"].as_str();
             let about_keys = path.contains("/api-keys") && !path.ends_with("/transfer");
             let expected = if about_keys { "read_only_key" } else { code.expect("a code") };
-            assert!(code == Some(expected) && (about_keys || code != Some("insufficient_permission")), "{path}: {code:?}");
+            assert!(
+                code == Some(expected) && (about_keys || code != Some("insufficient_permission")),
+                "{path}: {code:?}"
+            );
             tried += 1;
         }
     }

@@ -130,7 +130,8 @@ async fn one_token_makes_one_member_however_often_it_is_sent(db: Backend) {
     let server = Server::start(db).await;
     let node = server.another(|_| {}).await;
     let tenant = Tenant::new(&server).await;
-    let token = tenant.invite("grace@example.com", "member", &[(&tenant.workspace_id, "editor")]).await.text_at("/token");
+    let token =
+        tenant.invite("grace@example.com", "member", &[(&tenant.workspace_id, "editor")]).await.text_at("/token");
     let grace = verified(&server, "grace@example.com").await;
     let tries = (0..8).map(|place| accept(if place % 2 == 0 { &server } else { &node }, &grace, &token));
     let statuses: Vec<u16> = join_all(tries).await.iter().map(|answer| answer.status).collect();

@@ -43,9 +43,8 @@ async fn two_owners_who_leave_at_once_leave_one(db: Backend) {
     for _ in 0..4 {
         let tenant = Tenant::new(&server).await;
         let second = tenant.add_member("owner", &[]).await;
-        let leaves = [(&server, &tenant.owner), (&node, &second)].map(|(on, user)| {
-            on.delete(&member_path(&tenant, user)).bearer(&user.id_token).send()
-        });
+        let leaves = [(&server, &tenant.owner), (&node, &second)]
+            .map(|(on, user)| on.delete(&member_path(&tenant, user)).bearer(&user.id_token).send());
         let mut statuses: Vec<u16> = join_all(leaves).await.iter().map(|answer| answer.status).collect();
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 409]);

@@ -102,9 +102,8 @@ async fn a_full_pool_is_503_in_bounded_time_and_never_401(db: Backend) {
     let tenant = Tenant::new(&server).await;
     let key = tenant.create_key(&tenant.owner, json!({})).await;
     let held = server.database.hold_writers();
-    let writers = (0..server.config.database.pool_size).map(|_| {
-        server.post(&tenant.key_path(&key, "/disable")).bearer(&tenant.owner.id_token).send()
-    });
+    let writers = (0..server.config.database.pool_size)
+        .map(|_| server.post(&tenant.key_path(&key, "/disable")).bearer(&tenant.owner.id_token).send());
     let reader = async {
         // The writers have every connection as soon as one more request finds none.
         let deadline = Instant::now() + Duration::from_secs(4);

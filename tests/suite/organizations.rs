@@ -101,7 +101,8 @@ async fn a_workspace_is_renamed_and_deleted_with_its_keys(db: Backend) {
 async fn names_are_limited_in_characters_not_in_bytes(db: Backend) {
     let server = Server::start(db).await;
     let user = User::sign_up(&server).await;
-    let create = |name: String| server.post("/v1/organizations").bearer(&user.id_token).json(json!({"name": name})).send();
+    let create =
+        |name: String| server.post("/v1/organizations").bearer(&user.id_token).json(json!({"name": name})).send();
     create("é".repeat(100)).await.expect(201);
     for bad in ["é".repeat(101), String::new(), " ".into(), "a\u{0}b".into(), "a\u{202e}b".into()] {
         let refused = create(bad).await.expect_error(422, "validation_failed");

@@ -24,7 +24,8 @@ async fn a_new_organization_is_trialing_with_the_free_plans_limits(db: Backend) 
     let mut shown = server.get(&path).bearer(&tenant.owner.id_token).send().await.expect(200);
     assert!(shown.body["trialEndsAt"].take().is_string());
     let limits = json!({"requestsPerMinute": 600, "burst": 100, "maxActiveKeys": 10});
-    let expected = json!({"status": "trialing", "plan": "free", "trialEndsAt": null, "currentPeriodEnd": null, "limits": limits});
+    let expected =
+        json!({"status": "trialing", "plan": "free", "trialEndsAt": null, "currentPeriodEnd": null, "limits": limits});
     assert_eq!(shown.body, expected);
 }
 
@@ -67,7 +68,17 @@ async fn a_period_that_ended_is_expired_from_that_moment_on(db: Backend) {
     let tenant = Tenant::new(&server).await;
     let key = tenant.create_key(&tenant.owner, json!({})).await;
     let end = server.clock.now().plus(Duration::from_secs(600)).to_string();
-    let set = ["subscription", "set", &tenant.organization_id, "--status", "active", "--plan", "pro", "--period-ends-at", &end];
+    let set = [
+        "subscription",
+        "set",
+        &tenant.organization_id,
+        "--status",
+        "active",
+        "--plan",
+        "pro",
+        "--period-ends-at",
+        &end,
+    ];
     process::run(&server.database, &set).await;
     let whoami = server.get("/v1/whoami").bearer(&key.plaintext).send().await.expect(200);
     assert_eq!(whoami["subscription"], json!({"status": "active", "plan": "pro"}));

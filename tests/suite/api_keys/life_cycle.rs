@@ -76,7 +76,7 @@ async fn a_member_sees_and_manages_only_its_own_keys(db: Backend) {
         let request = server.get(&tenant.workspace_path("/api-keys")).bearer(&token);
         async move { ids(&request.send().await.expect(200).body) }
     };
-    assert_eq!(list(viewer.id_token.clone()).await, [own.id.clone()]);
+    assert_eq!(list(viewer.id_token.clone()).await, std::slice::from_ref(&own.id));
     assert_eq!(list(admin.id_token.clone()).await, [foreign.id.clone(), own.id.clone()]);
 
     let before = dump(&server.database);
@@ -99,7 +99,8 @@ async fn a_key_is_renamed_and_its_name_cleared(db: Backend) {
     let server = Server::start(db).await;
     let tenant = Tenant::new(&server).await;
     let key = tenant.create_key(&tenant.owner, json!({"name": "Old", "expiresAt": "2999-01-01T00:00:00Z"})).await;
-    let change = |body: Value| server.patch(&tenant.key_path(&key, "")).bearer(&tenant.owner.id_token).json(body).send();
+    let change =
+        |body: Value| server.patch(&tenant.key_path(&key, "")).bearer(&tenant.owner.id_token).json(body).send();
     let renamed = change(json!({"name": "  New "})).await.expect(200);
     assert_eq!(renamed["name"], "New");
     assert_eq!(renamed["expiresAt"], "2999-01-01T00:00:00.000Z", "what is left out stays");

@@ -44,9 +44,8 @@ async fn parallel_enables_never_pass_the_limit(db: Backend) {
         server.post(&tenant.key_path(&key, "/disable")).bearer(&tenant.owner.id_token).send().await.expect(200);
         disabled.push(key);
     }
-    let enables = disabled.iter().map(|key| {
-        server.post(&tenant.key_path(key, "/enable")).bearer(&tenant.owner.id_token).send()
-    });
+    let enables =
+        disabled.iter().map(|key| server.post(&tenant.key_path(key, "/enable")).bearer(&tenant.owner.id_token).send());
     let statuses: Vec<u16> = join_all(enables).await.iter().map(|answer| answer.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), LIMIT, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 3, "{statuses:?}");
@@ -61,7 +60,8 @@ async fn revoking_disabling_expiry_and_deleting_make_room(db: Backend) {
     for _ in 1..LIMIT {
         keys.push(tenant.create_key(&tenant.owner, json!({})).await);
     }
-    let create = || server.post(&tenant.workspace_path("/api-keys")).bearer(&tenant.owner.id_token).json(json!({})).send();
+    let create =
+        || server.post(&tenant.workspace_path("/api-keys")).bearer(&tenant.owner.id_token).json(json!({})).send();
     let full = async || {
         let before = dump(&server.database);
         create().await.expect_error(409, "max_active_keys_reached");

@@ -36,7 +36,8 @@ async fn prefix_and_body_are_configured(db: Backend) {
 
 async fn a_key_is_taken_from_the_configured_headers_only(db: Backend) {
     let server = with_keys(db, |keys| keys.headers = vec!["soku-api-key".into()]).await;
-    let standard = server.another(|config| config.keys.headers = vec!["Authorization".into(), "X-API-Key".into()]).await;
+    let standard =
+        server.another(|config| config.keys.headers = vec!["Authorization".into(), "X-API-Key".into()]).await;
     let tenant = Tenant::new(&server).await;
     let key = tenant.create_key(&tenant.owner, json!({})).await.plaintext;
     server.get("/v1/whoami").header("soku-api-key", &key).send().await.expect(200);
@@ -100,9 +101,8 @@ async fn the_forwarded_address_counts_behind_a_trusted_proxy_only(db: Backend) {
     let behind = behind.await;
     let tenant = Tenant::new(&server).await;
     let key = tenant.create_key(&tenant.owner, json!({"allowedIps": ["203.0.113.0/24"]})).await.plaintext;
-    let from = |node: &Server, address: &str| {
-        node.get("/v1/whoami").bearer(&key).header("x-forwarded-for", address).send()
-    };
+    let from =
+        |node: &Server, address: &str| node.get("/v1/whoami").bearer(&key).header("x-forwarded-for", address).send();
     from(&server, "203.0.113.7").await.expect_error(403, "ip_not_allowed");
     from(&behind, "203.0.113.7").await.expect(200);
     from(&behind, "203.0.113.7, 198.51.100.1").await.expect_error(403, "ip_not_allowed");

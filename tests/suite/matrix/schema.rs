@@ -54,11 +54,6 @@ impl<'d> Shape<'d> {
         }
     }
 
-    /// Whether null is allowed.
-    pub fn is_nullable(&self) -> bool {
-        self.is_nullable
-    }
-
     fn kind(&self) -> &'d str {
         let kinds = &self.schema["type"];
         let first = kinds.as_array().and_then(|kinds| kinds.iter().find(|kind| *kind != "null")).unwrap_or(kinds);

@@ -99,7 +99,6 @@ impl Request {
         self.map(|builder| builder.form(fields))
     }
 
-
     /// A body as it is; the caller sets its content type.
     pub fn body(self, body: impl Into<reqwest::Body>) -> Self {
         self.map(|builder| builder.body(body))
