@@ -43,7 +43,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
         let app = app
             .app_data(shared.clone())
             .app_data(routes.clone())
-            .configure(docs::redirect)
+            .configure(docs::beside_page)
             .service(docs::page(document.clone()));
         stack(app, &shared.config)
     });

@@ -1,5 +1,6 @@
 //! `/docs`: the Swagger UI, from files that are compiled in, and `/openapi.json`, which it shows.
 
+use crate::http::unmatched::unmatched;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use utoipa::openapi::OpenApi;
@@ -17,8 +18,9 @@ pub fn page(document: OpenApi) -> SwaggerUi {
     )
 }
 
-/// `/docs` without its slash, as people type it.
-pub fn redirect(services: &mut web::ServiceConfig) {
+/// `/docs` without its slash, as people type it; and the page's own sign-in, which is no file of the page.
+pub fn beside_page(services: &mut web::ServiceConfig) {
+    services.route("/docs/token", web::to(unmatched));
     let to_page = || async { HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish() };
     services.route("/docs", web::get().to(to_page));
 }

@@ -12,6 +12,7 @@ use utoipa::PartialSchema;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes};
 use utoipa::openapi::security::{SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required,
     Response, ResponseBuilder, Schema,
@@ -26,6 +27,8 @@ pub fn document(config: &Config) -> OpenApi {
         .description(Some(DESCRIPTION))
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
+    document.tags =
+        Some(TAGS.iter().map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build()).collect());
     let mut components = document.components.take().map_or_else(ComponentsBuilder::new, ComponentsBuilder::from);
     for (name, scheme) in credentials(config) {
         components = components.security_scheme(name, scheme);
@@ -53,6 +56,19 @@ pub fn document(config: &Config) -> OpenApi {
 const DESCRIPTION: &str = "Organizations, workspaces, roles, subscriptions and API keys.\n\n\
     People manage with an ID token: choose **Authorize**, then sign in under `signIn` (the client fields stay empty) or \
     paste a token under `idToken`. Programs call with an API key under `apiKey` or `apiKeyHeader`.";
+
+/// The groups of operations, in the order of the page.
+const TAGS: [(&str, &str); 9] = [
+    ("Account", "The signed-in person."),
+    ("Organizations", "The paying customers."),
+    ("Members", "People in organizations and workspaces."),
+    ("Invitations", "The only way to become a member."),
+    ("Workspaces", "Where work and API keys live."),
+    ("API keys", "Made by people, used by programs."),
+    ("Programs", "What an API key is good for."),
+    ("Identity", "The built-in identity provider, in the shape of Firebase's."),
+    ("Operation", "For probes and load balancers."),
+];
 
 /// The ways to authenticate.
 fn credentials(config: &Config) -> Vec<(&'static str, SecurityScheme)> {
@@ -126,7 +142,7 @@ fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool
     let has_body = operation.request_body.is_some();
     let takes_keys = operation.tags.iter().flatten().any(|tag| tag == "Programs");
     let applies = |code: &Code| match code.status().as_u16() {
-        400 => is_api,
+        400 => true,
         401 => is_api,
         403 => match code {
             Code::SubscriptionInactive | Code::IpNotAllowed | Code::WorkspaceMismatch => is_api && takes_keys,

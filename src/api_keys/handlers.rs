@@ -36,7 +36,7 @@ pub async fn list_api_keys(
 /// Create an API key
 ///
 /// The key has its creator's role, today's and not that of its creation. `plaintext` is answered this once.
-#[utoipa::path(tag = "API keys", params(Idempotency), request_body = CreateKey,
+#[utoipa::path(tag = "API keys", params(Idempotency), request_body = Option<CreateKey>,
     responses((status = 201, description = "Made.", body = ApiKeyWithPlaintext),
         (status = 200, description = "Made before, with the same Idempotency-Key: without the plaintext, and with `Idempotent-Replayed: true`.", body = ApiKeyWithPlaintext)))]
 #[post("/workspaces/{workspaceId}/api-keys")]

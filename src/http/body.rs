@@ -3,6 +3,7 @@
 //! It takes the payload at once and parses it on [`Body::read`], so that who may not do a thing is told so, and never
 //! what is wrong with the body.
 
+use super::validation::Object;
 use crate::error::{ApiError, Code};
 use crate::state::State;
 use actix_web::dev::Payload;
@@ -10,6 +11,7 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::error::Category;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
@@ -59,7 +61,8 @@ impl<T: DeserializeOwned> Body<T> {
         if !is_json {
             return Err(Code::UnsupportedMediaType.into());
         }
-        Ok((from_slice(&bytes)?, bytes))
+        let Object(value) = from_slice(&bytes)?;
+        Ok((value, bytes))
     }
 
     async fn bytes(mut self) -> Result<Vec<u8>, ApiError> {
@@ -92,7 +95,8 @@ impl<T: DeserializeOwned + Default> Body<T> {
         if !is_json {
             return Err(Code::UnsupportedMediaType.into());
         }
-        Ok((from_slice::<Option<T>>(&bytes)?.unwrap_or_default(), bytes))
+        let value = from_slice::<Option<Object<T>>>(&bytes)?;
+        Ok((value.map_or_else(T::default, |Object(value)| value), bytes))
     }
 }
 
@@ -106,8 +110,13 @@ fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
+        let field = || if path == "." { "body".into() } else { path.clone() };
         match cause.classify() {
-            Category::Data => ApiError::invalid(if path == "." { "body".into() } else { path }, without_place(&cause)),
+            Category::Data => ApiError::invalid(field(), without_place(&cause)),
+            // A number where an enum's text should be is bad syntax to serde_json, and yet it is JSON.
+            _ if serde_json::from_slice::<Value>(bytes).is_ok() => {
+                ApiError::invalid(field(), "must be a value of another type")
+            }
             _ => ApiError::bad_request(format!("The body is not JSON: {cause}.")),
         }
     })?;

@@ -70,9 +70,10 @@ impl PageQuery {
     pub fn position<Id: FromStr>(&self, scope: ListScope<'_>) -> Result<Position<Id>, ApiError> {
         let size = match &self.page_size {
             None => DEFAULT_SIZE,
-            Some(text) => text
-                .parse()
-                .ok()
+            // Rust's own parse would also take "+5".
+            Some(text) => Some(text)
+                .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+                .and_then(|text| text.parse().ok())
                 .filter(|size| (1..=MAX_SIZE).contains(size))
                 .ok_or_else(|| ApiError::bad_request("pageSize must be a number from 1 to 100."))?,
         };

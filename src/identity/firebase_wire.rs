@@ -29,7 +29,7 @@ pub(super) struct PasswordRequest {
     password: Option<SecretString>,
     /// Firebase's SDK sends it; tokens are returned in any case.
     #[serde(rename = "returnSecureToken")]
-    #[schema(value_type = bool, required = false, example = true)]
+    #[schema(value_type = serde_json::Value, required = false, example = true)]
     _return_secure_token: Option<serde::de::IgnoredAny>,
 }
 

@@ -124,8 +124,14 @@ mod tests {
         let hash = passwords.hash("secret".into()).await.ok().unwrap();
         assert!(hash.expose_secret().starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
         let verify = |password: &'static str| passwords.verify(password.into(), Some(hash.clone()));
-        let (first, second, third) =
-            futures_util::future::join3(verify("secret"), verify("Secret"), verify("secret")).await;
+        // One run at once and one that waits: while neither can begin, a third finds no room.
+        let held = Arc::clone(&passwords.running).acquire_owned().await.unwrap();
+        let refused = async {
+            let answer = verify("secret").await;
+            drop(held);
+            answer
+        };
+        let (first, second, third) = futures_util::future::join3(verify("secret"), verify("Secret"), refused).await;
         assert!(first.ok().unwrap() && !second.ok().unwrap());
         assert!(matches!(third, Err(Refusal::Firebase(FirebaseError::TooManyAttemptsTryLater))));
         assert!(!passwords.verify("secret".into(), None).await.ok().unwrap());

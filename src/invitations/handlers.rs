@@ -4,7 +4,7 @@ use super::model::{Invitation, InvitationToken, InvitationWithGrants, WorkspaceG
 use crate::access::{OrganizationAccess, OrganizationRole, SignedIn, can};
 use crate::db::Timestamp;
 use crate::error::ApiError;
-use crate::http::validation::Email;
+use crate::http::validation::{Email, objects};
 use crate::http::{Body, ListScope, Page, PageQuery, path_parameter};
 use crate::idempotency::{Idempotency, Outcome};
 use crate::ids::{InvitationId, OrganizationId};
@@ -53,7 +53,7 @@ pub struct InvitationWithToken {
 pub struct InvitationInput {
     email: Email,
     role: OrganizationRole,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     #[schema(max_items = 100)]
     workspaces: Vec<WorkspaceGrant>,
 }

@@ -27,7 +27,7 @@ pub async fn list_workspace_members(
 /// List the members, as a program
 ///
 /// Everybody with a role in the API key's workspace.
-#[utoipa::path(tag = "Programs", params(PageQuery, ("X-Workspace-Id" = Option<WorkspaceId>, Header, description = "If sent, it must be the key's workspace.")),
+#[utoipa::path(tag = "Programs", params(PageQuery, ("X-Workspace-Id" = Option<String>, Header, description = "If sent, it must be the key's workspace.")),
     security(("apiKey" = []), ("apiKeyHeader" = [])),
     responses((status = 200, description = "A page.", body = Page<WorkspaceMemberView>)))]
 #[get("/members")]

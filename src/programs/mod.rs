@@ -69,7 +69,7 @@ impl From<KeyCaller> for ProgramView {
 /// Who am I?
 ///
 /// Works with an API key and with an ID token.
-#[utoipa::path(tag = "Programs", params(("X-Workspace-Id" = Option<WorkspaceId>, Header, description = "If sent with an API key, it must be the key's workspace.")),
+#[utoipa::path(tag = "Programs", params(("X-Workspace-Id" = Option<String>, Header, description = "If sent with an API key, it must be the key's workspace.")),
     security(("apiKey" = []), ("apiKeyHeader" = []), ("idToken" = []), ("signIn" = [])),
     responses((status = 200, description = "The caller.", body = WhoAmI)))]
 #[get("/whoami")]

@@ -1,11 +1,16 @@
 //! [`Call`] and [`Reply`]: requests byte by byte, and what must be true of every answer.
 
 use crate::support::http::{Api, is_timestamp};
-use crate::support::raw::raw;
 use crate::support::secrets;
 use keyward::error::Code;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The longest that an answer may take.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The part of a body that a failure shows.
 const SHOWN: usize = 300;
@@ -74,12 +79,48 @@ impl Call {
         }
         request.extend_from_slice(b"Connection: close\r\n\r\n");
         request.extend_from_slice(&self.body);
-        let (status, headers, body) = raw(server, request).await;
+        let what = what.into();
+        let answer = tokio::time::timeout(LIMIT, exchange(server, request)).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{what}: no answer after {} s", LIMIT.as_secs()));
+        let (status, headers, body) = parse(&answer).unwrap_or_else(|| {
+            panic!("{what}: not HTTP: {:?}", String::from_utf8_lossy(&answer));
+        });
         let text = String::from_utf8_lossy(&body).into_owned();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         secrets::register_fields(&body);
-        Reply { what: what.into(), status: status.as_u16(), headers, body, text }
+        Reply { what, status, headers, body, text }
     }
+}
+
+/// Sends the bytes, and reads one answer. It does not wait for the end of the connection: a server that has refused a
+/// request without reading all of it closes late, so that the client gets to read the answer.
+async fn exchange(server: &Api, request: Vec<u8>) -> Vec<u8> {
+    let stream = TcpStream::connect(server.address()).await.expect("the server listens");
+    let (mut reader, mut writer) = stream.into_split();
+    // A server that has refused may stop reading; its answer counts, not our unsent rest.
+    let sending = tokio::spawn(async move { writer.write_all(&request).await.map(|()| writer) });
+    let mut answer = Vec::new();
+    while !is_complete(&answer) && matches!(reader.read_buf(&mut answer).await, Ok(1..)) {}
+    sending.abort();
+    answer
+}
+
+fn is_complete(answer: &[u8]) -> bool {
+    let expected = |headers: &HeaderMap| headers.get("content-length")?.to_str().ok()?.parse::<usize>().ok();
+    parse(answer).is_some_and(|(status, headers, body)| status == 204 || expected(&headers) == Some(body.len()))
+}
+
+/// Status, headers and the body so far; nothing while the headers are incomplete.
+fn parse(answer: &[u8]) -> Option<(u16, HeaderMap, Vec<u8>)> {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let mut lines = std::str::from_utf8(&answer[..end]).ok()?.split("\r\n");
+    let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let (name, value) = line.split_once(':')?;
+        headers.append(HeaderName::try_from(name).ok()?, HeaderValue::from_str(value.trim()).ok()?);
+    }
+    Some((status, headers, answer[end + 4..].to_vec()))
 }
 
 /// What came back.

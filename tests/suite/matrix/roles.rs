@@ -45,6 +45,6 @@ async fn every_route_answers_each_role_and_credential_as_the_table_says(db: Back
             }
         }
     }
-    assert!(successes >= 350 && refusals >= 900, "{successes} successes and {refusals} refusals: too few");
-    failures.conclude(1300);
+    failures.conclude(1265);
+    assert!(successes >= 400 && refusals >= 850, "{successes} successes and {refusals} refusals: too few");
 }

@@ -59,7 +59,7 @@ async fn every_route_hides_another_tenants_things(db: Backend) {
             failures.cell(world.unless_succeeds(row, operation).await);
         }
     }
-    failures.conclude(180);
+    failures.conclude(190);
 }
 
 async fn a_key_is_not_found_through_another_workspace_of_its_tenant(db: Backend) {

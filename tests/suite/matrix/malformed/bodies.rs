@@ -69,7 +69,7 @@ async fn refuse_all(
 }
 
 async fn every_route_refuses_a_body_that_is_no_json(db: Backend) {
-    refuse_all(db, 270, |_, subject| {
+    refuse_all(db, 330, |_, subject| {
         let valid = subject.valid.to_string().into_bytes();
         let (name, value) = subject.valid.as_object().and_then(|fields| fields.iter().next()).expect("a field");
         let with = |value: &[u8]| [format!("{{\"{name}\":").as_bytes(), value, b"}"].concat();
@@ -105,7 +105,7 @@ async fn every_route_refuses_a_body_that_is_no_json(db: Backend) {
 }
 
 async fn every_route_refuses_each_field_of_the_wrong_type_or_beyond_its_bounds(db: Backend) {
-    refuse_all(db, 500, |document, subject| {
+    refuse_all(db, 550, |document, subject| {
         let Some((_, schema)) = &subject.operation.body else { unreachable!("has a body") };
         let shape = document.shape(schema);
         assert_eq!(shape.objection(&subject.valid), None, "{}", subject.operation.name);
@@ -117,7 +117,7 @@ async fn every_route_refuses_each_field_of_the_wrong_type_or_beyond_its_bounds(d
 }
 
 async fn every_route_refuses_too_large_a_body(db: Backend) {
-    refuse_all(db, 60, |_, subject| {
+    refuse_all(db, 64, |_, subject| {
         let valid = subject.valid.to_string().into_bytes();
         let padded = |size: usize| [valid.clone(), vec![b' '; size - valid.len()]].concat();
         vec![
@@ -134,7 +134,7 @@ async fn every_route_refuses_too_large_a_body(db: Backend) {
 }
 
 async fn every_route_refuses_a_body_of_another_media_type(db: Backend) {
-    refuse_all(db, 80, |_, subject| {
+    refuse_all(db, 110, |_, subject| {
         let types = [
             None,
             Some("text/plain"),

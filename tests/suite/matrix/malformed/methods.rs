@@ -37,5 +37,5 @@ async fn every_path_refuses_other_methods_and_names_its_own(db: Backend) {
         }
     }
     failures.unless_unchanged("unknown methods", &before, &dump(&server.database));
-    failures.conclude(180);
+    failures.conclude(210);
 }
