@@ -99,6 +99,10 @@ impl<'d> Shape<'d> {
 
     /// Values of other types, and of this type beyond its bounds. `valid` is what to spoil.
     pub fn wrong_values(&self, valid: &Value) -> Vec<Wrong> {
+        if self.schema["type"].is_null() {
+            // No value of a field that takes any is wrong.
+            return Vec::new();
+        }
         let mut wrong = match self.kind() {
             "object" => self.wrong_objects(valid),
             "array" => self.wrong_arrays(valid),
