@@ -15,7 +15,7 @@ test: setup setup-postgres ## Run all tests, on SQLite and on PostgreSQL
 lint: setup ## Formatting, clippy and documentation, with warnings as errors
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 
 openapi: setup ## Write openapi/keyward.json anew
 	cargo build

@@ -1,6 +1,6 @@
 //! Configuration: one typed struct, parsed and checked once, before anything is opened.
 //!
-//! [`load`] merges the layers and names the layer, the key and the value when one is wrong; [`Config::check`] holds the
+//! [`load()`] merges the layers and names the layer, the key and the value when one is wrong; [`Config::check`] holds the
 //! rules that span fields. `config/default.toml` documents every key.
 
 mod duration;

@@ -1,6 +1,6 @@
 //! What every request goes through, whatever it asks for.
 //!
-//! [`stack`] wraps the application, outermost first: [`request_id`], the log line (`telemetry`), [`errors`], CORS,
+//! [`stack()`] wraps the application, outermost first: [`request_id`], the log line (`telemetry`), [`errors`], CORS,
 //! [`limits`]. [`authentication`] wraps the API's scope. Handlers use [`Body`], [`PageQuery`] and [`path_parameter`].
 
 pub mod authentication;
