@@ -1,12 +1,13 @@
 //! [`build`]: configuration in, running application out. The command line and the tests start the same one.
 
-use crate::api_keys::{ApiKeys, LastUsed};
+use crate::api_keys::{ApiKeys, FLUSH_INTERVAL};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{self, Db};
 use crate::http::stack;
 use crate::http::unmatched::RouteTable;
 use crate::identity::IdentityService;
+use crate::service_tokens::ServiceTokens;
 use crate::state::State;
 use crate::{docs, openapi, routes};
 use actix_web::dev::{Server, ServerHandle};
@@ -33,7 +34,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let db = Db::new(&config.database.url, config.database.pool_size, config.database.pool_timeout);
     let identity = IdentityService::start(&config, &clock, &db).await?;
     let api_keys = ApiKeys::new(&config);
-    let state = web::Data::new(State { config, clock, db, identity, api_keys });
+    let state =
+        web::Data::new(State { config, clock, db, identity, api_keys, service_tokens: ServiceTokens::default() });
 
     let document = openapi::document(&state.config);
     let routes = web::Data::new(RouteTable::new(&document));
@@ -91,7 +93,7 @@ impl Application {
 }
 
 async fn flush_last_used(state: web::Data<State>) {
-    let mut ticks = rt::time::interval(LastUsed::FLUSH_INTERVAL);
+    let mut ticks = rt::time::interval(FLUSH_INTERVAL);
     loop {
         ticks.tick().await;
         flush(state.clone()).await;
@@ -99,7 +101,11 @@ async fn flush_last_used(state: web::Data<State>) {
 }
 
 async fn flush(state: web::Data<State>) {
-    if let Err(error) = web::block(move || state.api_keys.last_used.flush(&state.db)).await {
+    let write = move || {
+        state.api_keys.last_used.flush(&state.db);
+        state.service_tokens.last_used.flush(&state.db);
+    };
+    if let Err(error) = web::block(write).await {
         tracing::error!(%error, "last uses can't be written");
     }
 }

@@ -133,6 +133,8 @@ ids! {
     InvitationId = "inv";
     /// An API key's record, which survives rolls.
     KeyId = "key";
+    /// A service token's record.
+    ServiceTokenId = "svt";
 }
 
 #[cfg(test)]

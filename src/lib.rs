@@ -6,7 +6,8 @@
 //! - [`http`]: what every request goes through; [`error`]: what a refusal is; [`telemetry`]: what is logged.
 //! - [`access`]: callers, roles, permissions and the guards in handlers' signatures.
 //! - [`identity`] and [`users`]: who people are. [`organizations`], [`workspaces`], [`members`], [`invitations`],
-//!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has.
+//!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has. [`service_tokens`]: how
+//!   gateways prove themselves.
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
 //!
 //! # The way of a request
@@ -34,6 +35,7 @@ pub mod openapi;
 pub mod organizations;
 pub mod programs;
 pub mod routes;
+pub mod service_tokens;
 pub mod state;
 pub mod subscriptions;
 pub mod telemetry;

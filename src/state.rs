@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::identity::IdentityService;
+use crate::service_tokens::ServiceTokens;
 
 /// What all handlers share; one for each running application.
 pub struct State {
@@ -18,4 +19,6 @@ pub struct State {
     pub identity: IdentityService,
     /// The verification of API keys.
     pub api_keys: ApiKeys,
+    /// The verification of service tokens.
+    pub service_tokens: ServiceTokens,
 }

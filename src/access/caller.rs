@@ -4,6 +4,7 @@ use super::role::{OrganizationRole, WorkspaceRole};
 use crate::api_keys::{PlaintextKey, Scope};
 use crate::error::{ApiError, Code};
 use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
+use crate::service_tokens::ServiceCaller;
 use crate::state::State;
 use crate::subscriptions::Status;
 use crate::users::User;
@@ -15,6 +16,8 @@ use std::net::IpAddr;
 pub enum Credential {
     /// Looks like an API key: it starts with the configured prefix, or came in a header for keys.
     ApiKey(PlaintextKey),
+    /// Starts with `svc_`.
+    ServiceToken(PlaintextKey),
     /// Anything else after `Bearer`.
     IdToken(SecretString),
 }
@@ -26,6 +29,8 @@ pub enum Caller {
     User(User),
     /// A program, by API key.
     ApiKey(KeyCaller),
+    /// A gateway or another service, by service token.
+    Service(ServiceCaller),
 }
 
 /// A program: its key, and what the key may do at this moment.
@@ -59,30 +64,32 @@ impl Caller {
         match self {
             Self::User(user) => user.id.as_str(),
             Self::ApiKey(key) => key.key_id.as_str(),
+            Self::Service(service) => service.id.as_str(),
         }
     }
 
     /// The person, where only a person will do.
     ///
     /// # Errors
-    /// `credential_not_accepted` for a program.
+    /// `credential_not_accepted` for a program and a service.
     pub fn user(&self) -> Result<&User, ApiError> {
         match self {
             Self::User(user) => Ok(user),
-            Self::ApiKey(_) => Err(Code::CredentialNotAccepted.into()),
+            Self::ApiKey(_) | Self::Service(_) => Err(Code::CredentialNotAccepted.into()),
         }
     }
 }
 
 /// Finds out who is behind a credential: the one place where credentials become callers, and the seam of the cache.
 ///
-/// Cost today: one SELECT for an API key; for an ID token one RSA verification and one SELECT.
+/// Cost today: one SELECT for an API key or a service token; for an ID token one RSA verification and one SELECT.
 ///
 /// # Errors
 /// A 401 code that says what is wrong with the credential; `ip_not_allowed`; `unavailable` when it can't be checked.
 pub async fn verify(state: &State, credential: &Credential, from: Option<IpAddr>) -> Result<Caller, ApiError> {
     match credential {
         Credential::ApiKey(key) => state.api_keys.verify(state, key, from).await.map(Caller::ApiKey),
+        Credential::ServiceToken(token) => state.service_tokens.verify(state, token).await.map(Caller::Service),
         Credential::IdToken(token) => state.identity.verify(state, token).await.map(Caller::User),
     }
 }

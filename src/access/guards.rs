@@ -174,6 +174,7 @@ impl<P: Can> WorkspaceAccess<P> {
                 }
                 key.creator_id
             }
+            Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
         };
         let found = state.db.read(move |conn| Workspace::with_role_of(conn, id, user_id)).await?;
         let (workspace, organization_role, role) = found.ok_or_else(ApiError::not_found)?;
@@ -226,7 +227,7 @@ impl<P: Can> FromRequest for ProgramAccess<P> {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(caller_of(req).and_then(|caller| match caller {
-            Caller::User(_) => Err(Code::CredentialNotAccepted.into()),
+            Caller::User(_) | Caller::Service(_) => Err(Code::CredentialNotAccepted.into()),
             Caller::ApiKey(key) if !P::PERMISSION.kept_by(key.scope) => Err(Code::ReadOnlyKey.into()),
             Caller::ApiKey(key) if !P::PERMISSION.held_in_workspace(key.role) => {
                 Err(Code::InsufficientPermission.into())

@@ -61,6 +61,11 @@ impl KeyFormat {
         Self { prefix: keys.prefix.clone(), alphabet, length: keys.length, checksum_length }
     }
 
+    /// 26 characters of base 62 and their checksum after a prefix.
+    pub fn base62(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned(), alphabet: BASE62, length: 26, checksum_length: 6 }
+    }
+
     /// A fresh key, of the operating system's randomness.
     pub fn generate(&self) -> PlaintextKey {
         let mut rng = rand::rng();

@@ -18,7 +18,7 @@ mod wire;
 pub use allowed_ips::AllowedIps;
 pub use format::{KeyFormat, PlaintextKey};
 pub use handlers::*;
-pub use last_used::LastUsed;
+pub use last_used::{FLUSH_INTERVAL, LastUsed};
 pub use lifecycle::{NewKey, issue};
 pub use model::ApiKey;
 pub use removal::{Removed, RemovedKeys};

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::db::schema::{api_key_secrets, api_keys, organization_members, subscriptions, users, workspace_members};
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, Code};
+use crate::ids::KeyId;
 use crate::state::State;
 use crate::subscriptions::Subscription;
 use diesel::prelude::*;
@@ -23,7 +24,7 @@ pub struct ApiKeys {
     /// How keys look.
     pub format: KeyFormat,
     /// Uses not yet written.
-    pub last_used: LastUsed,
+    pub last_used: LastUsed<KeyId>,
 }
 
 /// All that a request needs to know of a key, in one row.
@@ -37,7 +38,7 @@ struct Found {
 impl ApiKeys {
     /// For the keys that the configuration describes.
     pub fn new(config: &Config) -> Self {
-        Self { format: KeyFormat::new(&config.keys), last_used: LastUsed::default() }
+        Self { format: KeyFormat::new(&config.keys), last_used: LastUsed::of_table("api_keys") }
     }
 
     /// Who is behind a key, and what it may do at this moment.

@@ -5,6 +5,7 @@ mod demo;
 mod openapi;
 mod organization;
 mod serve;
+mod service_token;
 mod subscription;
 mod user;
 
@@ -47,6 +48,9 @@ enum Command {
     /// The operator's lever on subscriptions.
     #[command(subcommand)]
     Subscription(subscription::SubscriptionCommand),
+    /// The tokens of gateways and other services.
+    #[command(subcommand)]
+    ServiceToken(service_token::ServiceTokenCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -75,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Subscription(command) => {
             database(&cli).and_then(|(config, db)| subscription::run(&config, &db, command))
         }
+        Command::ServiceToken(command) => database(&cli).and_then(|(_, db)| service_token::run(&db, command)),
         Command::Config(command) => cli.load().and_then(|config| config::run(&config, command)),
     };
     match done {

@@ -196,6 +196,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    service_tokens (id) {
+        id -> Text,
+        name -> Text,
+        hash -> Binary,
+        preview -> Text,
+        revoked_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
 diesel::joinable!(api_key_secrets -> api_keys (api_key_id));
 diesel::joinable!(api_keys -> users (creator_id));
 diesel::joinable!(api_keys -> workspaces (workspace_id));
@@ -219,6 +234,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     organization_members,
     organizations,
     refresh_tokens,
+    service_tokens,
     signing_keys,
     subscriptions,
     users,

@@ -7,6 +7,7 @@ use crate::access::{Caller, Credential, subscription_gate, verify};
 use crate::api_keys::PlaintextKey;
 use crate::config::Keys;
 use crate::error::{ApiError, Code};
+use crate::service_tokens;
 use crate::state::State;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -70,6 +71,9 @@ fn bearer(headers: &HeaderMap, keys: &Keys) -> Result<Option<Credential>, ApiErr
     let token = token.trim_matches(' ');
     if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.contains([' ', ',']) {
         return Err(malformed());
+    }
+    if token.starts_with(service_tokens::PREFIX) {
+        return Ok(Some(Credential::ServiceToken(PlaintextKey::from(token))));
     }
     if !token.starts_with(&keys.prefix) && token.split('.').count() == 3 {
         return Ok(Some(Credential::IdToken(token.into())));

@@ -90,7 +90,7 @@ mod tests {
         let (clock, db) = (Clock::system(), Db::new(&config.database.url, 1, Duration::from_secs(1)));
         let identity = IdentityService::start(&config, &clock, &db).await.unwrap();
         let api_keys = ApiKeys::new(&config);
-        let state = web::Data::new(State { config, clock, db, identity, api_keys });
+        let state = web::Data::new(State { config, clock, db, identity, api_keys, service_tokens: Default::default() });
         let app = App::new()
             .app_data(state.clone())
             .route("/panics", web::get().to(panics))

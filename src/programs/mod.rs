@@ -2,6 +2,7 @@
 
 use crate::access::{Caller, KeyCaller, Permission, WorkspaceRole};
 use crate::api_keys::Scope;
+use crate::error::{ApiError, Code};
 use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::subscriptions::Status;
 use actix_web::{get, web};
@@ -73,9 +74,10 @@ impl From<KeyCaller> for ProgramView {
     security(("apiKey" = []), ("apiKeyHeader" = []), ("idToken" = []), ("signIn" = [])),
     responses((status = 200, description = "The caller.", body = WhoAmI)))]
 #[get("/whoami")]
-pub async fn whoami(caller: Caller) -> web::Json<WhoAmI> {
-    web::Json(match caller {
+pub async fn whoami(caller: Caller) -> Result<web::Json<WhoAmI>, ApiError> {
+    Ok(web::Json(match caller {
         Caller::ApiKey(key) => WhoAmI::ApiKey(key.into()),
         Caller::User(user) => WhoAmI::User(PersonView { user_id: user.id, email: user.email, name: user.name }),
-    })
+        Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
+    }))
 }

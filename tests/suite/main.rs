@@ -16,10 +16,12 @@ mod configuration;
 mod http;
 mod identity;
 mod invitations;
+mod logs;
 mod matrix;
 mod members;
 mod operation;
 mod organizations;
+mod service_tokens;
 mod subscriptions;
 mod support;
 
@@ -33,11 +35,13 @@ fn tests() -> Vec<Test> {
         http::tests(),
         identity::tests(),
         invitations::tests(),
+        logs::tests(),
         matrix::tests(),
         members::tests(),
         operation::tests(),
         operation::tests_once(),
         organizations::tests(),
+        service_tokens::tests(),
         subscriptions::tests(),
         support::checks::tests(),
     ]

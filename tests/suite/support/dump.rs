@@ -9,7 +9,7 @@ use keyward::db::Conn;
 use std::collections::BTreeMap;
 
 /// When a key was last used is written in the background, after requests that changed nothing.
-const WRITTEN_ANY_TIME: [(&str, &str); 1] = [("api_keys", "last_used_at")];
+const WRITTEN_ANY_TIME: [(&str, &str); 2] = [("api_keys", "last_used_at"), ("service_tokens", "last_used_at")];
 
 /// Each table's rows as text, sorted.
 pub fn dump(database: &TestDatabase) -> BTreeMap<String, String> {

@@ -124,3 +124,11 @@ impl<'a> Needles<'a> {
         usize::try_from(end.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 44).unwrap_or_default()
     }
 }
+
+/// The events of one request so far, by its id, in the order of the log.
+pub fn events_of(request_id: &str) -> Vec<Value> {
+    let log = LOG.get().expect("the log is installed");
+    let reader = BufReader::new(File::open(&log.path).expect("the log can be read"));
+    let lines = reader.lines().map_while(Result::ok).filter(|line| line.contains(request_id));
+    lines.filter_map(|line| serde_json::from_str(&line).ok()).collect()
+}

@@ -1,0 +1,56 @@
+//! `keyward service-token`
+
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::error::{ApiError, Code};
+use crate::http::validation::{Name, name};
+use crate::ids::ServiceTokenId;
+use crate::service_tokens::ServiceToken;
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum ServiceTokenCommand {
+    /// Make a token for a gateway or another service. It is printed this once.
+    Create {
+        /// What to call it.
+        #[arg(long, value_parser = name)]
+        name: Name,
+    },
+    /// List the tokens, newest first: id, state, preview, last use, name.
+    List,
+    /// Stop a token at once and for good.
+    Revoke {
+        /// Its id, as `list` shows it.
+        id: ServiceTokenId,
+    },
+}
+
+/// Runs the command.
+pub fn run(db: &Db, command: &ServiceTokenCommand) -> Result<(), String> {
+    let now = Clock::system().now();
+    match command {
+        ServiceTokenCommand::Create { name } => {
+            let name = name.clone().into_string();
+            let made = db.write_blocking(|conn| ServiceToken::create(conn, &name, now));
+            let (id, token) = made.map_err(|error| error.to_string())?;
+            println!("{id}\n{}", token.expose());
+        }
+        ServiceTokenCommand::List => {
+            for token in db.write_blocking(ServiceToken::all).map_err(|error| error.to_string())? {
+                let state = if token.revoked_at.is_some() { "revoked" } else { "active" };
+                let used = token.last_used_at.map_or_else(|| "never used".to_owned(), |used| used.to_string());
+                println!("{}\t{state}\t{}\t{used}\t{}", token.id, token.preview, token.name);
+            }
+        }
+        ServiceTokenCommand::Revoke { id } => {
+            let revoked = db.write_blocking(|conn| ServiceToken::revoke(conn, *id, now));
+            revoked.map_err(|error: ApiError| match error.code {
+                Code::NotFound => format!("there is no service token {id}"),
+                _ => error.to_string(),
+            })?;
+            println!("{id} is revoked");
+        }
+    }
+    Ok(())
+}
