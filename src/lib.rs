@@ -7,6 +7,7 @@
 //! - [`access`]: callers, roles, permissions and the guards in handlers' signatures.
 //! - [`identity`] and [`users`]: who people are. [`organizations`], [`workspaces`], [`members`], [`invitations`],
 //!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has.
+//! - [`mail`]: the queue of mails to people, and the way out.
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
 //!
 //! # The way of a request
@@ -29,6 +30,7 @@ pub mod idempotency;
 pub mod identity;
 pub mod ids;
 pub mod invitations;
+pub mod mail;
 pub mod members;
 pub mod openapi;
 pub mod organizations;

@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::identity::IdentityService;
+use crate::mail::Mailer;
 
 /// What all handlers share; one for each running application.
 pub struct State {
@@ -16,6 +17,8 @@ pub struct State {
     pub db: Db,
     /// Sign-in, and the verification of ID tokens.
     pub identity: IdentityService,
+    /// Mails to people.
+    pub mailer: Mailer,
     /// The verification of API keys.
     pub api_keys: ApiKeys,
 }

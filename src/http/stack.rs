@@ -65,6 +65,7 @@ mod tests {
     use crate::config::{Sources, load};
     use crate::db::Db;
     use crate::identity::IdentityService;
+    use crate::mail::Mailer;
     use crate::state::State;
     use actix_web::{HttpResponse, test, web};
     use std::time::Duration;
@@ -90,7 +91,8 @@ mod tests {
         let (clock, db) = (Clock::system(), Db::new(&config.database.url, 1, Duration::from_secs(1)));
         let identity = IdentityService::start(&config, &clock, &db).await.unwrap();
         let api_keys = ApiKeys::new(&config);
-        let state = web::Data::new(State { config, clock, db, identity, api_keys });
+        let (mailer, _) = Mailer::new(&config).unwrap();
+        let state = web::Data::new(State { config, clock, db, identity, mailer, api_keys });
         let app = App::new()
             .app_data(state.clone())
             .route("/panics", web::get().to(panics))
