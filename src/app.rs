@@ -1,13 +1,13 @@
 //! [`build`]: configuration in, running application out. The command line and the tests start the same one.
 
-use crate::api_keys::{ApiKeys, FLUSH_INTERVAL};
+use crate::api_keys::FLUSH_INTERVAL;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{self, Db};
 use crate::http::stack;
 use crate::http::unmatched::RouteTable;
 use crate::identity::IdentityService;
-use crate::service_tokens::ServiceTokens;
+use crate::mail::Outbox;
 use crate::state::State;
 use crate::{docs, openapi, routes};
 use actix_web::dev::{Server, ServerHandle};
@@ -19,6 +19,7 @@ pub struct Application {
     address: SocketAddr,
     server: Server,
     state: web::Data<State>,
+    outbox: Outbox,
 }
 
 /// Migrates the database, loads what must be there, and binds the address. Runs in an actix system.
@@ -33,9 +34,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     }
     let db = Db::new(&config.database.url, config.database.pool_size, config.database.pool_timeout);
     let identity = IdentityService::start(&config, &clock, &db).await?;
-    let api_keys = ApiKeys::new(&config);
-    let state =
-        web::Data::new(State { config, clock, db, identity, api_keys, service_tokens: ServiceTokens::default() });
+    let (state, outbox) = State::new(config, clock, db, identity)?;
+    let state = web::Data::new(state);
 
     let document = openapi::document(&state.config);
     let routes = web::Data::new(RouteTable::new(&document));
@@ -58,7 +58,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
         .bind(settings.listen)
         .map_err(|error| format!("can't listen on {}: {error}", settings.listen))?;
     let address = server.addrs().first().copied().ok_or("the server has no address")?;
-    Ok(Application { address, server: server.run(), state })
+    Ok(Application { address, server: server.run(), state, outbox })
 }
 
 impl Application {
@@ -84,7 +84,13 @@ impl Application {
     pub async fn run(self) -> std::io::Result<()> {
         tracing::info!(address = %self.address, "listening");
         let flusher = rt::spawn(flush_last_used(self.state.clone()));
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let post = rt::spawn(self.outbox.run(async { _ = stopped.await }));
         let ended = self.server.await;
+        drop(stop);
+        if let Err(error) = post.await {
+            tracing::error!(%error, "the mail room panicked");
+        }
         flusher.abort();
         flush(self.state).await;
         tracing::info!("stopped");

@@ -8,6 +8,7 @@
 //! - [`identity`] and [`users`]: who people are. [`organizations`], [`workspaces`], [`members`], [`invitations`],
 //!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has. [`service_tokens`]: how
 //!   gateways prove themselves.
+//! - [`mail`]: the queue of mails to people, and the way out.
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
 //!
 //! # The way of a request
@@ -30,6 +31,7 @@ pub mod idempotency;
 pub mod identity;
 pub mod ids;
 pub mod invitations;
+pub mod mail;
 pub mod members;
 pub mod openapi;
 pub mod organizations;

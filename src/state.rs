@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::identity::IdentityService;
+use crate::mail::{Mailer, Outbox};
 use crate::service_tokens::ServiceTokens;
 
 /// What all handlers share; one for each running application.
@@ -17,8 +18,22 @@ pub struct State {
     pub db: Db,
     /// Sign-in, and the verification of ID tokens.
     pub identity: IdentityService,
+    /// Mails to people.
+    pub mailer: Mailer,
     /// The verification of API keys.
     pub api_keys: ApiKeys,
     /// The verification of service tokens.
     pub service_tokens: ServiceTokens,
+}
+
+impl State {
+    /// The state over an open database, and the other end of its queue of mails.
+    ///
+    /// # Errors
+    /// A text for the operator: `[mail]` can't be used.
+    pub fn new(config: Config, clock: Clock, db: Db, identity: IdentityService) -> Result<(Self, Outbox), String> {
+        let (mailer, outbox) = Mailer::new(&config)?;
+        let (api_keys, service_tokens) = (ApiKeys::new(&config), ServiceTokens::default());
+        Ok((Self { config, clock, db, identity, mailer, api_keys, service_tokens }, outbox))
+    }
 }

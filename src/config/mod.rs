@@ -33,6 +33,8 @@ pub struct Config {
     pub errors: ErrorSettings,
     /// Who signs people in.
     pub identity: Identity,
+    /// Mails to people.
+    pub mail: MailSettings,
     /// The subscription gate.
     pub subscription: Subscription,
     /// The plans, by name; `free` is a new organization's.
@@ -55,6 +57,7 @@ impl Config {
         self.server.check()?;
         self.keys.check()?;
         self.identity.check()?;
+        self.mail.check()?;
         if self.database.pool_size == 0 {
             return Err("database.pool_size: must be at least 1".into());
         }

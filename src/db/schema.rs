@@ -211,12 +211,35 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    oob_codes (hash) {
+        hash -> Binary,
+        account_id -> Text,
+        purpose -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    orphaned_refresh_tokens (hash) {
+        hash -> Binary,
+        deleted_at -> Timestamptz,
+    }
+}
+
 diesel::joinable!(api_key_secrets -> api_keys (api_key_id));
 diesel::joinable!(api_keys -> users (creator_id));
 diesel::joinable!(api_keys -> workspaces (workspace_id));
 diesel::joinable!(invitation_workspaces -> invitations (invitation_id));
 diesel::joinable!(invitation_workspaces -> workspaces (workspace_id));
 diesel::joinable!(invitations -> organizations (organization_id));
+diesel::joinable!(oob_codes -> accounts (account_id));
 diesel::joinable!(organization_members -> organizations (organization_id));
 diesel::joinable!(organization_members -> users (user_id));
 diesel::joinable!(refresh_tokens -> accounts (account_id));
@@ -231,8 +254,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,
     invitation_workspaces,
     invitations,
+    oob_codes,
     organization_members,
     organizations,
+    orphaned_refresh_tokens,
     refresh_tokens,
     service_tokens,
     signing_keys,

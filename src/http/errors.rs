@@ -2,7 +2,7 @@
 //!
 //! An [`ApiError`] travels here as an `actix_web::Error` or attached to a response without a body. Whatever else has an
 //! error status and no body of ours (actix's own 404, a payload error) becomes the code that goes with its status.
-//! A response that brings its own JSON, as the identity provider's do, stays as it is.
+//! A response that brings its own JSON or page, as the identity provider's do, stays as it is.
 
 use super::RequestId;
 use super::request_id::X_REQUEST_ID;
@@ -108,7 +108,9 @@ impl ResponseError for Unrouted {
 }
 
 fn has_own_body(response: &ServiceResponse) -> bool {
-    response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
+    let ours: [&[u8]; 2] = [b"application/json", b"text/html"];
+    let named = response.headers().get(header::CONTENT_TYPE);
+    named.is_some_and(|value| ours.iter().any(|media| value.as_bytes().starts_with(media)))
 }
 
 /// An error of the framework in our words.

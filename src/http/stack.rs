@@ -60,7 +60,6 @@ fn cors(origins: &[String]) -> Cors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api_keys::ApiKeys;
     use crate::clock::Clock;
     use crate::config::{Sources, load};
     use crate::db::Db;
@@ -89,8 +88,8 @@ mod tests {
         config.server.cors_origins = vec![ORIGIN.to_owned()];
         let (clock, db) = (Clock::system(), Db::new(&config.database.url, 1, Duration::from_secs(1)));
         let identity = IdentityService::start(&config, &clock, &db).await.unwrap();
-        let api_keys = ApiKeys::new(&config);
-        let state = web::Data::new(State { config, clock, db, identity, api_keys, service_tokens: Default::default() });
+        let (state, _) = State::new(config, clock, db, identity).unwrap();
+        let state = web::Data::new(state);
         let app = App::new()
             .app_data(state.clone())
             .route("/panics", web::get().to(panics))

@@ -33,7 +33,7 @@ pub fn name(text: &str) -> Result<Name, String> {
 }
 
 /// Control characters, and those that reorder or hide the text around them (Unicode's bidirectional controls).
-fn is_unprintable(c: char) -> bool {
+pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }

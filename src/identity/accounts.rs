@@ -1,7 +1,7 @@
 //! Rows of `accounts` and `refresh_tokens`: the people of the built-in provider.
 
 use super::BUILTIN_ISSUER;
-use crate::db::schema::{accounts, refresh_tokens, users};
+use crate::db::schema::{accounts, orphaned_refresh_tokens, refresh_tokens, users};
 use crate::db::{Columns, Conn, ForUpdate, Timestamp, each};
 use crate::error::ApiError;
 use crate::users::Profile;
@@ -232,6 +232,12 @@ impl RefreshToken {
         );
         diesel::insert_into(refresh_tokens::table).values(row).execute(conn)?;
         Ok(())
+    }
+
+    /// Whether the token was a person's whose account has been deleted.
+    pub(super) fn is_orphaned(&self, conn: &mut Conn) -> Result<bool, ApiError> {
+        let row = orphaned_refresh_tokens::table.find(self.hash()).select(orphaned_refresh_tokens::hash);
+        Ok(row.first::<Vec<u8>>(conn).optional()?.is_some())
     }
 
     /// Whose token it is, and when that person signed in.

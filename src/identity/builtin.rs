@@ -26,7 +26,8 @@ pub(super) struct BuiltIn {
     pub(super) project_id: String,
     /// What signs them.
     pub(super) keys: SigningKeys,
-    passwords: Passwords,
+    /// Hashes them, and checks them.
+    pub(super) passwords: Passwords,
 }
 
 /// A person who signed in, and the tokens.
@@ -160,7 +161,8 @@ impl BuiltIn {
         let refreshed = state.db.write(move |conn| {
             let Some((account, authenticated_at)) = token.owner(conn)? else {
                 // It has the form of one, so it was one, and was deleted: the SDK signs out.
-                return Ok(Err(FirebaseError::TokenExpired));
+                let gone = token.is_orphaned(conn)?;
+                return Ok(Err(if gone { FirebaseError::UserNotFound } else { FirebaseError::TokenExpired }));
             };
             if account.disabled_at.is_some() {
                 return Ok(Err(FirebaseError::UserDisabled));
@@ -188,7 +190,8 @@ impl BuiltIn {
         Ok(account)
     }
 
-    fn session(
+    /// The tokens of a sign-in.
+    pub(super) fn session(
         &self,
         account: Account,
         refresh_token: RefreshToken,

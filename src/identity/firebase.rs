@@ -3,12 +3,12 @@
 //! Paths, bodies and errors are Firebase's, so that a frontend that was written for Firebase works against Keyward
 //! unchanged. `?key=` is not looked at: it names a Firebase project, and there is one here.
 
+use super::BuiltIn;
 use super::firebase_error::{FirebaseError, FirebaseErrorBody};
 use super::firebase_wire::{
     LookupRequest, LookupResponse, PasswordRequest, RefreshRequest, RefreshResponse, SignInResponse, SignUpResponse,
     read_json,
 };
-use super::{BuiltIn, Verified};
 use crate::error::{ApiError, Code};
 use crate::state::State;
 use actix_web::http::header::CACHE_CONTROL;
@@ -105,14 +105,9 @@ pub(super) async fn look_up(
     payload: web::Payload,
 ) -> Result<HttpResponse, Error> {
     let body = read(&state, payload).await?;
-    let token = read_json::<LookupRequest>(&req, &body)?.id_token.ok_or(FirebaseError::MissingIdToken)?;
+    let request: LookupRequest = read_json(&req, &body)?;
     let builtin = state.identity.builtin()?;
-    let claims = match state.identity.authenticate(&state.clock, &token).await {
-        Ok(Verified::BuiltIn(claims)) => claims,
-        Err(error) if error.code == Code::Unavailable => return Err(error.into()),
-        // Another issuer's token says nothing of an account here.
-        _ => return Err(FirebaseError::InvalidIdToken.into()),
-    };
+    let claims = state.identity.own_claims(&state.clock, request.id_token).await?;
     let account = builtin.look_up(&state, claims.sub, claims.auth_time).await?;
     Ok(no_store(LookupResponse::from(account)))
 }
@@ -123,7 +118,7 @@ pub(super) async fn look_up(
 #[utoipa::path(
     tag = "Identity",
     security(()),
-    params(("operation" = String, Path, description = "The operation.", example = "sendOobCode")),
+    params(("operation" = String, Path, description = "The operation.", example = "signInWithIdp")),
     responses((status = 400, description = "Refused: `OPERATION_NOT_ALLOWED`.", body = FirebaseErrorBody))
 )]
 #[post("/identitytoolkit.googleapis.com/v1/accounts:{operation}")]
@@ -144,7 +139,8 @@ pub(super) async fn other_operation() -> Result<HttpResponse, Error> {
     responses(
         (status = 200, description = "A new ID token.", body = RefreshResponse),
         (status = 400, description = "Refused: `MISSING_GRANT_TYPE`, `INVALID_GRANT_TYPE`, `MISSING_REFRESH_TOKEN`, \
-            `INVALID_REFRESH_TOKEN`, `TOKEN_EXPIRED` (signed out since), `USER_DISABLED` or `INVALID_JSON`.",
+            `INVALID_REFRESH_TOKEN`, `TOKEN_EXPIRED` (signed out since), `USER_NOT_FOUND` (deleted since), \
+            `USER_DISABLED` or `INVALID_JSON`.",
             body = FirebaseErrorBody),
     )
 )]

@@ -11,10 +11,14 @@ use std::fmt;
 pub(super) enum FirebaseError {
     /// Anonymous sign-up.
     AdminOnlyOperation,
+    /// A change that needs a sign-in of the last minutes.
+    CredentialTooOldLoginAgain,
     /// The address has an account.
     EmailExists,
     /// Not an address.
     InvalidEmail,
+    /// A mailed code whose time is over.
+    ExpiredOobCode,
     /// A grant type other than `refresh_token`.
     InvalidGrantType,
     /// An ID token that is not valid here.
@@ -23,6 +27,10 @@ pub(super) enum FirebaseError {
     InvalidJson,
     /// Unknown address or wrong password.
     InvalidLoginCredentials,
+    /// A mailed code that is unknown, used or replaced.
+    InvalidOobCode,
+    /// A name or a picture's address that is not acceptable, and why.
+    InvalidProfileAttribute(&'static str),
     /// Not a refresh token.
     InvalidRefreshToken,
     /// No address.
@@ -31,12 +39,18 @@ pub(super) enum FirebaseError {
     MissingGrantType,
     /// No ID token.
     MissingIdToken,
+    /// No mailed code.
+    MissingOobCode,
     /// No password.
     MissingPassword,
+    /// No kind of mail.
+    MissingReqType,
     /// No refresh token.
     MissingRefreshToken,
     /// An operation that is not offered.
     OperationNotAllowed,
+    /// An operation that is offered, but not now, and why.
+    NotAllowedBecause(&'static str),
     /// Signed out since: sign in again.
     TokenExpired,
     /// Too many sign-ins at once.
@@ -53,19 +67,25 @@ impl FirebaseError {
     fn code(self) -> &'static str {
         match self {
             Self::AdminOnlyOperation => "ADMIN_ONLY_OPERATION",
+            Self::CredentialTooOldLoginAgain => "CREDENTIAL_TOO_OLD_LOGIN_AGAIN",
             Self::EmailExists => "EMAIL_EXISTS",
+            Self::ExpiredOobCode => "EXPIRED_OOB_CODE",
             Self::InvalidEmail => "INVALID_EMAIL",
             Self::InvalidGrantType => "INVALID_GRANT_TYPE",
             Self::InvalidIdToken => "INVALID_ID_TOKEN",
             Self::InvalidJson => "INVALID_JSON",
             Self::InvalidLoginCredentials => "INVALID_LOGIN_CREDENTIALS",
+            Self::InvalidOobCode => "INVALID_OOB_CODE",
+            Self::InvalidProfileAttribute(_) => "INVALID_PROFILE_ATTRIBUTE",
             Self::InvalidRefreshToken => "INVALID_REFRESH_TOKEN",
             Self::MissingEmail => "MISSING_EMAIL",
             Self::MissingGrantType => "MISSING_GRANT_TYPE",
             Self::MissingIdToken => "MISSING_ID_TOKEN",
+            Self::MissingOobCode => "MISSING_OOB_CODE",
             Self::MissingPassword => "MISSING_PASSWORD",
+            Self::MissingReqType => "MISSING_REQ_TYPE",
             Self::MissingRefreshToken => "MISSING_REFRESH_TOKEN",
-            Self::OperationNotAllowed => "OPERATION_NOT_ALLOWED",
+            Self::OperationNotAllowed | Self::NotAllowedBecause(_) => "OPERATION_NOT_ALLOWED",
             Self::TokenExpired => "TOKEN_EXPIRED",
             Self::TooManyAttemptsTryLater => "TOO_MANY_ATTEMPTS_TRY_LATER",
             Self::UserDisabled => "USER_DISABLED",
@@ -79,7 +99,9 @@ impl FirebaseError {
 impl fmt::Display for FirebaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::WeakPassword(reason) => write!(f, "{} : {reason}", self.code()),
+            Self::WeakPassword(reason) | Self::InvalidProfileAttribute(reason) | Self::NotAllowedBecause(reason) => {
+                write!(f, "{} : {reason}", self.code())
+            }
             other => f.write_str(other.code()),
         }
     }

@@ -203,7 +203,7 @@ struct AccountView {
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = FirebaseProvider)]
-struct ProviderView {
+pub(super) struct ProviderView {
     #[schema(value_type = String, example = "password")]
     provider_id: &'static str,
     #[schema(example = "ada@example.com")]
@@ -212,16 +212,30 @@ struct ProviderView {
     federated_id: String,
     #[schema(example = "ada@example.com")]
     raw_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "Ada Lovelace")]
+    display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    photo_url: Option<String>,
 }
 
-impl From<Account> for LookupResponse {
-    fn from(account: Account) -> Self {
-        let provider = ProviderView {
+impl From<&Account> for ProviderView {
+    fn from(account: &Account) -> Self {
+        Self {
             provider_id: "password",
             email: account.email.clone(),
             federated_id: account.email.clone(),
             raw_id: account.email.clone(),
-        };
+            display_name: account.display_name.clone(),
+            photo_url: account.photo_url.clone(),
+        }
+    }
+}
+
+impl From<Account> for LookupResponse {
+    fn from(account: Account) -> Self {
+        let provider = ProviderView::from(&account);
         let user = AccountView {
             local_id: account.id,
             email: account.email,

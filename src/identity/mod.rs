@@ -6,19 +6,27 @@
 //!
 //! The way of a sign-in: [`firebase`] (the REST API of Firebase Auth, which Firebase's SDK speaks) or [`docs_token`]
 //! (OAuth 2, which the Swagger UI speaks) calls [`builtin`], which checks the [`password`] against the [`accounts`]
-//! and signs. [`well_known`] publishes the keys. The signing keys are sealed under the [`master_secret`].
+//! and signs. [`firebase_account`] calls [`self_service`]: what people do with their own account, and the mailed
+//! [`oob_codes`], whose links lead to the [`action_page`]. [`well_known`] publishes the keys. The signing keys are sealed under the [`master_secret`].
 
+mod account_changes;
 mod accounts;
+mod action_page;
 mod builtin;
+mod certificate;
 mod docs_token;
 mod firebase;
+mod firebase_account;
+mod firebase_account_wire;
 mod firebase_error;
 mod firebase_wire;
 mod issuer;
 mod jwk;
 mod jwks;
 mod master_secret;
+mod oob_codes;
 mod password;
+mod self_service;
 mod signing_keys;
 mod token;
 mod well_known;
@@ -53,10 +61,17 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(firebase::sign_up)
         .service(firebase::sign_in)
         .service(firebase::look_up)
+        .service(firebase_account::update)
+        .service(firebase_account::delete)
+        .service(firebase_account::send_oob_code)
+        .service(firebase_account::reset_password)
         .service(firebase::other_operation)
         .service(firebase::refresh)
         .service(docs_token::docs_token)
+        .service(action_page::action_page)
+        .service(action_page::act)
         .service(well_known::jwks)
+        .service(well_known::certificates)
         .service(well_known::openid_configuration);
 }
 

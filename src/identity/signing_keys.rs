@@ -2,6 +2,7 @@
 //!
 //! All nodes on a database share the keys. The newest signs; all of them are published, and verify.
 
+use super::certificate;
 use super::jwk::RsaJwk;
 use super::master_secret::MasterSecret;
 use crate::clock::Clock;
@@ -19,6 +20,7 @@ use diesel::prelude::*;
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
 use secrecy::SecretString;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A row: the private key as PKCS#8, sealed under the master secret and bound to its id.
 #[derive(Clone, Queryable, Selectable, Insertable)]
@@ -34,6 +36,7 @@ struct SigningKey {
     id: String,
     pair: KeyPair,
     public: DecodingKey,
+    certificate: String,
 }
 
 /// The keys, oldest first; never empty.
@@ -72,6 +75,11 @@ impl SigningKeys {
     /// The public halves, for publishing.
     pub(super) fn public(&self) -> Vec<RsaJwk> {
         self.all().map(|key| RsaJwk::for_signatures(key.id.clone(), &key.modulus(), &key.exponent())).collect()
+    }
+
+    /// The same as certificates in PEM, by their ids.
+    pub(super) fn certificates(&self) -> BTreeMap<&str, &str> {
+        self.all().map(|key| (key.id.as_str(), key.certificate.as_str())).collect()
     }
 
     /// A signed token.
@@ -137,7 +145,8 @@ impl Row {
         let pair =
             KeyPair::from_pkcs8(&private).map_err(|_| format!("the signing key {} is not an RSA key", self.id))?;
         let public = DecodingKey::from_rsa_der(pair.public_key().as_ref());
-        Ok(SigningKey { id: self.id, pair, public })
+        let certificate = certificate::pem(&self.id, &pair)?;
+        Ok(SigningKey { id: self.id, pair, public, certificate })
     }
 }
 

@@ -39,6 +39,20 @@ pub(super) async fn jwks(state: web::Data<State>) -> Result<HttpResponse, Error>
     Ok(HttpResponse::Ok().insert_header(CACHE).json(JwkSet { keys }))
 }
 
+/// The same keys as certificates
+///
+/// X.509 certificates in PEM by key id, as Google publishes those of Firebase. They are self-signed: what vouches for
+/// them is this server's own address.
+#[utoipa::path(
+    tag = "Identity",
+    security(()),
+    responses((status = 200, description = "The public keys.", body = std::collections::BTreeMap<String, String>))
+)]
+#[get("/robot/v1/metadata/x509/securetoken@keyward")]
+pub(super) async fn certificates(state: web::Data<State>) -> Result<HttpResponse, Error> {
+    Ok(HttpResponse::Ok().insert_header(CACHE).json(state.identity.builtin()?.keys.certificates()))
+}
+
 /// Where the keys are
 ///
 /// For services that find an issuer's keys by discovery.

@@ -138,6 +138,33 @@ impl OrganizationMember {
         diesel::delete(members::table.find(member.id)).execute(conn)?;
         Ok(keys)
     }
+
+    /// Takes a person out of every organization, as if removed from each; the keys are orphaned.
+    ///
+    /// # Errors
+    /// `last_owner` when an organization would have none, or those of the database.
+    pub(crate) fn remove_everywhere(
+        conn: &mut Conn,
+        config: &Config,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        // In one order, so that two people who leave at once do not wait for each other.
+        let organizations: Vec<OrganizationId> = members::table
+            .filter(members::user_id.eq(user))
+            .select(members::organization_id)
+            .order(members::organization_id)
+            .load(conn)?;
+        for organization_id in organizations {
+            Organization::lock(conn, organization_id)?;
+            let member = Self::of(conn, organization_id, user)?;
+            ensure_other_owner(conn, organization_id, &member)?;
+            let removed = Removed { organization_id, workspace_id: None, user_id: user, heir: None };
+            ApiKey::settle(conn, config, removed, now)?;
+            diesel::delete(members::table.find(member.id)).execute(conn)?;
+        }
+        Ok(())
+    }
 }
 
 /// Whoever touches an owner, or makes one, must be an owner.

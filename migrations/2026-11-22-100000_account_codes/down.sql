@@ -1,0 +1,2 @@
+DROP TABLE orphaned_refresh_tokens;
+DROP TABLE oob_codes;

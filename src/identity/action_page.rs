@@ -1,0 +1,175 @@
+//! Where the links in mails lead: a page on which a person sets a new password or confirms an address.
+//!
+//! Plain HTML with one style and no script. Opening a link changes nothing, because scanners of mail open links too;
+//! the button does.
+
+use super::firebase_error::{FirebaseError, Refusal};
+use super::oob_codes::{OobCode, Purpose};
+use crate::state::State;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ContentType};
+use actix_web::{Error, HttpResponse, get, post, web};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+const STYLE: &str = include_str!("action_page.css");
+
+/// What a link says.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Link {
+    /// The code.
+    #[param(value_type = String, required = false)]
+    oob_code: Option<SecretString>,
+}
+
+/// What a person typed.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ActionForm {
+    /// The code of the link.
+    #[schema(value_type = String)]
+    oob_code: SecretString,
+    /// The new password, where the code is for one.
+    #[schema(value_type = String, required = false)]
+    new_password: Option<SecretString>,
+}
+
+/// The page of a mailed link
+///
+/// HTML for a person: a form for a new password, or a button that confirms the address.
+#[utoipa::path(
+    tag = "Identity",
+    security(()),
+    params(Link),
+    responses(
+        (status = 200, description = "The form.", body = String, content_type = "text/html"),
+        (status = 400, description = "The link is not good (any more).", body = String, content_type = "text/html"),
+    )
+)]
+#[get("/__/auth/action")]
+pub(super) async fn action_page(state: web::Data<State>, link: web::Query<Link>) -> Result<HttpResponse, Error> {
+    let Some(code) = link.into_inner().oob_code else { return Ok(refused(FirebaseError::InvalidOobCode)) };
+    let known = state.identity.builtin()?.look_at_code(&state, OobCode::from_client(code.clone())).await;
+    match known {
+        Ok(known) => Ok(form(known.purpose, &known.account.email, &code, None)),
+        Err(Refusal::Firebase(refusal)) => Ok(refused(refusal)),
+        Err(Refusal::Api(error)) => Err(error.into()),
+    }
+}
+
+/// Do what a mailed link is for
+///
+/// The form of the page.
+#[utoipa::path(
+    tag = "Identity",
+    security(()),
+    request_body(content = ActionForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Done.", body = String, content_type = "text/html"),
+        (status = 400, description = "The link is not good, or the password is not.", body = String,
+            content_type = "text/html"),
+    )
+)]
+#[post("/__/auth/action")]
+pub(super) async fn act(state: web::Data<State>, payload: web::Payload) -> Result<HttpResponse, Error> {
+    let body = super::firebase::read(&state, payload).await?;
+    let Ok(form_data) = serde_urlencoded::from_bytes::<ActionForm>(&body) else {
+        return Ok(refused(FirebaseError::InvalidOobCode));
+    };
+    let builtin = state.identity.builtin()?;
+    let code = form_data.oob_code;
+    let done = match form_data.new_password {
+        Some(password) => builtin.reset_password(&state, code.clone(), password).await.map(|account| {
+            let text = "Your new password is set, and you are signed out everywhere. Sign in with it.";
+            message(StatusCode::OK, "Done", &account.email, text)
+        }),
+        None => builtin
+            .confirm_email(&state, OobCode::from_client(code.clone()))
+            .await
+            .map(|account| message(StatusCode::OK, "Done", &account.email, "This is your address: it is confirmed.")),
+    };
+    match done {
+        Ok(page) => Ok(page),
+        // The code is still good: the person may choose another password.
+        Err(Refusal::Firebase(FirebaseError::WeakPassword(reason))) => {
+            match builtin.look_at_code(&state, OobCode::from_client(code.clone())).await {
+                Ok(known) => Ok(form(known.purpose, &known.account.email, &code, Some(reason))),
+                Err(refusal) => Err(refusal.into()),
+            }
+        }
+        Err(Refusal::Firebase(refusal)) => Ok(refused(refusal)),
+        Err(Refusal::Api(error)) => Err(error.into()),
+    }
+}
+
+fn form(purpose: Purpose, email: &str, code: &SecretString, fault: Option<&str>) -> HttpResponse {
+    let (email, code) = (escape(email), escape(code.expose_secret()));
+    let fault = fault.map_or_else(String::new, |fault| format!("<p class=fault role=alert>{}.</p>", escape(fault)));
+    let (title, fields, button) = match purpose {
+        Purpose::PasswordReset => (
+            "Set a new password",
+            "<label for=new>New password</label><input id=new name=newPassword type=password minlength=6 \
+             maxlength=4096 autocomplete=new-password required autofocus>",
+            "Set password",
+        ),
+        Purpose::VerifyEmail => ("Confirm your e-mail address", "", "Confirm"),
+    };
+    let status = if fault.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let body = format!(
+        "<p>For <strong>{email}</strong></p>{fault}<form method=post action=\"/__/auth/action\">\
+         <input type=hidden name=username autocomplete=username value=\"{email}\">\
+         <input type=hidden name=oobCode value=\"{code}\">{fields}<button>{button}</button></form>"
+    );
+    page(status, title, &body)
+}
+
+fn refused(refusal: FirebaseError) -> HttpResponse {
+    let text = match refusal {
+        FirebaseError::ExpiredOobCode => "This link is too old. Ask for a new one.",
+        FirebaseError::UserDisabled => "This account is disabled.",
+        FirebaseError::TooManyAttemptsTryLater => "Too many people are signing in. Go back, and try again in a moment.",
+        _ => "This link is not valid. It may have been used, or replaced by a newer one. Ask for a new one.",
+    };
+    page(StatusCode::BAD_REQUEST, "This did not work", &format!("<p>{text}</p>"))
+}
+
+fn message(status: StatusCode, title: &str, email: &str, text: &str) -> HttpResponse {
+    page(status, title, &format!("<p>For <strong>{}</strong></p><p>{text}</p>", escape(email)))
+}
+
+fn page(status: StatusCode, title: &str, body: &str) -> HttpResponse {
+    let hash = STANDARD.encode(Sha256::digest(STYLE));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    );
+    HttpResponse::build(status)
+        .content_type(ContentType::html())
+        .insert_header((header::CONTENT_SECURITY_POLICY, policy))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        // The address has the code in it.
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .body(format!(
+            "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+             <meta name=robots content=noindex><title>{title}</title><style>{STYLE}</style><main><h1>{title}</h1>{body}\
+             </main></html>"
+        ))
+}
+
+fn escape(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+        escaped
+    })
+}

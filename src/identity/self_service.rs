@@ -1,0 +1,249 @@
+//! What people do with their own account: change it, delete it, and get back in by a mailed code.
+
+use super::account_changes::Change;
+use super::accounts::{Account, RefreshToken};
+use super::builtin::{BuiltIn, Session};
+use super::firebase_error::{FirebaseError, Refusal};
+use super::oob_codes::{Known, OobCode, Purpose};
+use super::password;
+use super::token::Claims;
+use crate::db::{Conn, Timestamp};
+use crate::error::{ApiError, Code};
+use crate::http::validation::Email;
+use crate::mail::{Composition, Mail};
+use crate::state::State;
+use secrecy::SecretString;
+
+/// How old a sign-in may be for a new password and for deletion: Firebase's five minutes.
+const RECENT_SECONDS: i64 = 5 * 60;
+const LAST_OWNER: &str =
+    "You are the last owner of an organization. Delete it or make somebody else an owner, then try again.";
+
+/// What a transaction answers: a refusal in Firebase's words commits nothing, since it comes before any change.
+type Answer<T> = Result<Result<T, FirebaseError>, ApiError>;
+
+/// The account of a token's claims, locked, if the token still counts at this moment.
+fn lock_own(conn: &mut Conn, claims: &Claims) -> Answer<Account> {
+    let Some(account) = Account::lock_by_id(conn, &claims.sub)? else { return Ok(Err(FirebaseError::UserNotFound)) };
+    Ok(check_own(&account, claims).map(|()| account))
+}
+
+fn check_own(account: &Account, claims: &Claims) -> Result<(), FirebaseError> {
+    if account.disabled_at.is_some() {
+        return Err(FirebaseError::UserDisabled);
+    }
+    if account.honours(claims.auth_time) { Ok(()) } else { Err(FirebaseError::TokenExpired) }
+}
+
+fn check_recent(claims: &Claims, now: Timestamp) -> Result<(), FirebaseError> {
+    if now.seconds() - claims.auth_time > RECENT_SECONDS {
+        return Err(FirebaseError::CredentialTooOldLoginAgain);
+    }
+    Ok(())
+}
+
+/// What is known of a code, if it is good now.
+fn check_code(conn: &mut Conn, code: &OobCode, now: Timestamp) -> Answer<Known> {
+    let Some(known) = code.find(conn)? else { return Ok(Err(FirebaseError::InvalidOobCode)) };
+    if known.expires_at <= now {
+        return Ok(Err(FirebaseError::ExpiredOobCode));
+    }
+    if known.account.disabled_at.is_some() {
+        return Ok(Err(FirebaseError::UserDisabled));
+    }
+    Ok(Ok(known))
+}
+
+/// Uses a code of this purpose up, under the lock of its account.
+fn use_code(conn: &mut Conn, code: &OobCode, purpose: Purpose, now: Timestamp) -> Answer<Account> {
+    let known = match check_code(conn, code, now)? {
+        Ok(known) if known.purpose == purpose => known,
+        Ok(_) => return Ok(Err(FirebaseError::InvalidOobCode)),
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    // Looked at again under the lock: of two requests with one code, one finds it used.
+    let Some(account) = Account::lock_by_id(conn, &known.account.id)? else {
+        return Ok(Err(FirebaseError::InvalidOobCode));
+    };
+    if account.disabled_at.is_some() {
+        return Ok(Err(FirebaseError::UserDisabled));
+    }
+    Ok(if code.consume(conn)? { Ok(account) } else { Err(FirebaseError::InvalidOobCode) })
+}
+
+impl BuiltIn {
+    /// Sets a new password, ends every sign-in, and signs in anew.
+    pub(super) async fn change_password(
+        &self,
+        state: &State,
+        claims: Claims,
+        password: SecretString,
+        (name, photo): (Change, Change),
+    ) -> Result<Session, Refusal> {
+        // Before the work of hashing; the transaction looks again.
+        self.look_up(state, claims.sub.clone(), claims.auth_time).await?;
+        let now = state.clock.now();
+        check_recent(&claims, now)?;
+        password::check_strength(&password)?;
+        let hash = self.passwords.hash(password).await?;
+        let token = RefreshToken::generate();
+        let changed = state.db.write(move |conn| {
+            let account = match lock_own(conn, &claims)? {
+                Ok(account) => account.set_password(conn, &hash, false, now)?.set_profile(conn, name, photo)?,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            // A link that was mailed for the old password must not undo the new one.
+            OobCode::drop_all(conn, &account, Purpose::PasswordReset)?;
+            let authenticated_at = account.valid_since;
+            token.insert(conn, &account, authenticated_at, now)?;
+            Ok(Ok((account, token, authenticated_at)))
+        });
+        let (account, token, authenticated_at) = changed.await??;
+        Ok(self.session(account, token, authenticated_at, now)?)
+    }
+
+    /// Changes name and picture. Both are in ID tokens from the next refresh on.
+    pub(super) async fn change_profile(
+        &self,
+        state: &State,
+        claims: Claims,
+        (name, photo): (Change, Change),
+    ) -> Result<Account, Refusal> {
+        let changed = state.db.write(move |conn| match lock_own(conn, &claims)? {
+            Ok(account) => Ok(Ok(account.set_profile(conn, name, photo)?)),
+            Err(refusal) => Ok(Err(refusal)),
+        });
+        Ok(changed.await??)
+    }
+
+    /// Deletes the account of a recent sign-in.
+    pub(super) async fn delete(&self, state: &State, claims: Claims) -> Result<(), Refusal> {
+        let (config, now) = (state.config.clone(), state.clock.now());
+        let deleted = state.db.write(move |conn| {
+            let account =
+                match lock_own(conn, &claims)?.and_then(|account| check_recent(&claims, now).map(|()| account)) {
+                    Ok(account) => account,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+            account.erase(conn, &config, now)?;
+            Ok(Ok(()))
+        });
+        match deleted.await {
+            // Raised as an error, because organizations before the one without another owner were left already.
+            Err(error) if error.code == Code::LastOwner => Err(FirebaseError::NotAllowedBecause(LAST_OWNER).into()),
+            other => Ok(other??),
+        }
+    }
+
+    /// Mails a link that sets a new password, if the address has an account.
+    ///
+    /// Whether it has is found out after the answer, so neither the answer nor its time tells.
+    pub(super) fn request_password_reset(&self, state: &State, email: &str) -> Result<Email, Refusal> {
+        let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
+        let find = {
+            let email = email.clone();
+            move |conn: &mut Conn| match Account::credentials(conn, email.as_str())? {
+                Some((id, _)) => Account::lock_by_id(conn, &id),
+                None => Ok(None),
+            }
+        };
+        self.mail_code(state, Purpose::PasswordReset, find)?;
+        Ok(email)
+    }
+
+    /// Mails a link that confirms the address of a token's account.
+    pub(super) async fn request_verification(&self, state: &State, claims: Claims) -> Result<Account, Refusal> {
+        let account = self.look_up(state, claims.sub, claims.auth_time).await?;
+        let id = account.id.clone();
+        self.mail_code(state, Purpose::VerifyEmail, move |conn| Account::lock_by_id(conn, &id))?;
+        Ok(account)
+    }
+
+    /// Makes a code for the account that `find` locks, and mails it, both off the request's path.
+    fn mail_code<F>(&self, state: &State, purpose: Purpose, find: F) -> Result<(), Refusal>
+    where
+        F: FnOnce(&mut Conn) -> Result<Option<Account>, ApiError> + Send + 'static,
+    {
+        if !state.mailer.is_on() {
+            return Err(FirebaseError::NotAllowedBecause("This server sends no mail.").into());
+        }
+        let (db, clock) = (state.db.clone(), state.clock.clone());
+        let action_url = state.config.mail.action_url(&state.config.server);
+        let compose: Composition = Box::pin(async move {
+            let stored = db.write(move |conn| {
+                let Some(account) = find(conn)?.filter(|account| account.disabled_at.is_none()) else {
+                    return Ok(None);
+                };
+                let code = OobCode::generate();
+                code.replace(conn, &account, purpose, clock.now())?;
+                Ok(Some((account.email, code)))
+            });
+            let (email, code) = stored.await?.unzip();
+            Ok(email.zip(code).map(|(email, code)| letter(purpose, email, &action_url, &code)))
+        });
+        Ok(state.mailer.compose_later(compose)?)
+    }
+
+    /// Whose code it is, and what it is good for.
+    pub(super) async fn look_at_code(&self, state: &State, code: OobCode) -> Result<Known, Refusal> {
+        let now = state.clock.now();
+        Ok(state.db.read(move |conn| check_code(conn, &code, now)).await??)
+    }
+
+    /// Sets a new password by a code, and ends every sign-in. The code proves the address, so it counts as verified.
+    pub(super) async fn reset_password(
+        &self,
+        state: &State,
+        code: SecretString,
+        password: SecretString,
+    ) -> Result<Account, Refusal> {
+        // Before the work of hashing; the transaction looks again.
+        let known = self.look_at_code(state, OobCode::from_client(code.clone())).await?;
+        if known.purpose != Purpose::PasswordReset {
+            return Err(FirebaseError::InvalidOobCode.into());
+        }
+        password::check_strength(&password)?;
+        let hash = self.passwords.hash(password).await?;
+        let now = state.clock.now();
+        let reset = state.db.write(move |conn| {
+            let code = OobCode::from_client(code);
+            match use_code(conn, &code, Purpose::PasswordReset, now)? {
+                Ok(account) => Ok(Ok(account.set_password(conn, &hash, true, now)?)),
+                Err(refusal) => Ok(Err(refusal)),
+            }
+        });
+        Ok(reset.await??)
+    }
+
+    /// Confirms an address by a code.
+    pub(super) async fn confirm_email(&self, state: &State, code: OobCode) -> Result<Account, Refusal> {
+        let now = state.clock.now();
+        let confirmed = state.db.write(move |conn| match use_code(conn, &code, Purpose::VerifyEmail, now)? {
+            Ok(account) => Ok(Ok(account.set_email_verified(conn)?)),
+            Err(refusal) => Ok(Err(refusal)),
+        });
+        Ok(confirmed.await??)
+    }
+}
+
+/// The mail with a code's link.
+fn letter(purpose: Purpose, to: String, action_url: &str, code: &OobCode) -> Mail {
+    let link = format!("{action_url}?mode={}&oobCode={}", purpose.mode(), code.expose());
+    let (subject, text) = match purpose {
+        Purpose::PasswordReset => (
+            "Set a new password",
+            format!(
+                "Hello,\n\nsomebody, hopefully you, asked for a new password for {to}. Follow this link within an \
+                 hour to set one:\n\n{link}\n\nIf it was not you, ignore this mail: nothing has changed.\n"
+            ),
+        ),
+        Purpose::VerifyEmail => (
+            "Confirm your e-mail address",
+            format!(
+                "Hello,\n\nfollow this link within a day to confirm that {to} is your address:\n\n{link}\n\nIf you \
+                 have not signed up, ignore this mail.\n"
+            ),
+        ),
+    };
+    Mail { to, subject: subject.to_owned(), text: text.into() }
+}
