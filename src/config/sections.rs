@@ -279,7 +279,10 @@ impl MailSettings {
             return Err("mail.smtp_url: must look like smtps://USER:PASSWORD@HOST".into());
         }
         if self.from.parse::<lettre::message::Mailbox>().is_err() {
-            return Err(format!("mail.from: {:?} must be an address, such as Keyward <keyward@example.com>", self.from));
+            return Err(format!(
+                "mail.from: {:?} must be an address, such as Keyward <keyward@example.com>",
+                self.from
+            ));
         }
         if let Some(url) = &self.action_url
             && (!(url.starts_with("http://") || url.starts_with("https://")) || url.contains(['?', '#']))

@@ -87,9 +87,10 @@ pub(super) async fn act(state: web::Data<State>, payload: web::Payload) -> Resul
             let text = "Your new password is set, and you are signed out everywhere. Sign in with it.";
             message(StatusCode::OK, "Done", &account.email, text)
         }),
-        None => builtin.confirm_email(&state, OobCode::from_client(code.clone())).await.map(|account| {
-            message(StatusCode::OK, "Done", &account.email, "This is your address: it is confirmed.")
-        }),
+        None => builtin
+            .confirm_email(&state, OobCode::from_client(code.clone()))
+            .await
+            .map(|account| message(StatusCode::OK, "Done", &account.email, "This is your address: it is confirmed.")),
     };
     match done {
         Ok(page) => Ok(page),

@@ -39,6 +39,7 @@ pub(super) fn pem(id: &str, pair: &KeyPair) -> Result<String, String> {
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, id);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    let certificate = params.self_signed(&Signer(pair)).map_err(|error| format!("a certificate can't be made: {error}"))?;
+    let certificate =
+        params.self_signed(&Signer(pair)).map_err(|error| format!("a certificate can't be made: {error}"))?;
     Ok(certificate.pem())
 }

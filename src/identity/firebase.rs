@@ -3,12 +3,12 @@
 //! Paths, bodies and errors are Firebase's, so that a frontend that was written for Firebase works against Keyward
 //! unchanged. `?key=` is not looked at: it names a Firebase project, and there is one here.
 
+use super::BuiltIn;
 use super::firebase_error::{FirebaseError, FirebaseErrorBody};
 use super::firebase_wire::{
     LookupRequest, LookupResponse, PasswordRequest, RefreshRequest, RefreshResponse, SignInResponse, SignUpResponse,
     read_json,
 };
-use super::BuiltIn;
 use crate::error::{ApiError, Code};
 use crate::state::State;
 use actix_web::http::header::CACHE_CONTROL;

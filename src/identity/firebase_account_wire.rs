@@ -47,13 +47,14 @@ pub(super) struct UpdateRequest {
 impl UpdateRequest {
     /// What happens to name and picture, in this order.
     pub(super) fn profile(&self) -> Result<(Change, Change), FirebaseError> {
-        let change = |name: &str, value: &Option<Option<String>>| {
-            match value.as_ref().map(|value| value.as_deref().unwrap_or_default()) {
-                _ if self.delete_attribute.iter().any(|attribute| attribute == name) => Change::Clear,
-                None => Change::Keep,
-                Some("") => Change::Clear,
-                Some(value) => Change::Set(value.to_owned()),
-            }
+        let change = |name: &str, value: &Option<Option<String>>| match value
+            .as_ref()
+            .map(|value| value.as_deref().unwrap_or_default())
+        {
+            _ if self.delete_attribute.iter().any(|attribute| attribute == name) => Change::Clear,
+            None => Change::Keep,
+            Some("") => Change::Clear,
+            Some(value) => Change::Set(value.to_owned()),
         };
         let name = change("DISPLAY_NAME", &self.display_name);
         let photo = change("PHOTO_URL", &self.photo_url);
@@ -248,8 +249,17 @@ mod tests {
         assert!(check_name(&"é".repeat(256)).is_ok() && check_name(&"é".repeat(257)).is_err());
         assert!(check_name("a\0b").is_err() && check_name("a\u{202e}b").is_err());
         assert!(check_photo("https://example.com/a.png?size=1").is_ok() && check_photo("http://a/").is_ok());
-        for bad in ["a", "/a", "//a", "javascript:alert(1)", "data:,a", "ftp://a/b", "https://", "https://a b/", "https://a/\n"]
-        {
+        for bad in [
+            "a",
+            "/a",
+            "//a",
+            "javascript:alert(1)",
+            "data:,a",
+            "ftp://a/b",
+            "https://",
+            "https://a b/",
+            "https://a/\n",
+        ] {
             assert!(check_photo(bad).is_err(), "{bad:?}");
         }
         assert!(check_photo(&format!("https://a/{}", "x".repeat(2040))).is_err());

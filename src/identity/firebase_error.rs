@@ -99,7 +99,9 @@ impl FirebaseError {
 impl fmt::Display for FirebaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::WeakPassword(reason) | Self::InvalidProfileAttribute(reason) | Self::NotAllowedBecause(reason) => write!(f, "{} : {reason}", self.code()),
+            Self::WeakPassword(reason) | Self::InvalidProfileAttribute(reason) | Self::NotAllowedBecause(reason) => {
+                write!(f, "{} : {reason}", self.code())
+            }
             other => f.write_str(other.code()),
         }
     }

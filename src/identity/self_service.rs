@@ -120,11 +120,11 @@ impl BuiltIn {
     pub(super) async fn delete(&self, state: &State, claims: Claims) -> Result<(), Refusal> {
         let (config, now) = (state.config.clone(), state.clock.now());
         let deleted = state.db.write(move |conn| {
-            let account = match lock_own(conn, &claims)?.and_then(|account| check_recent(&claims, now).map(|()| account))
-            {
-                Ok(account) => account,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
+            let account =
+                match lock_own(conn, &claims)?.and_then(|account| check_recent(&claims, now).map(|()| account)) {
+                    Ok(account) => account,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
             account.erase(conn, &config, now)?;
             Ok(Ok(()))
         });

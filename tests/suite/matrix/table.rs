@@ -88,7 +88,20 @@ pub const ROWS: &[Row] = &[
         .json(|t| json!({ "email": t["ownersEmail"], "password": t["ownersPassword"], "returnSecureToken": true })),
     row("POST /identitytoolkit.googleapis.com/v1/accounts:lookup", Public, 200)
         .json(|t| json!({ "idToken": t["ownersToken"] })),
+    row("POST /identitytoolkit.googleapis.com/v1/accounts:update", Public, 200).json(|t| json!({
+        "idToken": t["ownersToken"], "displayName": "Ada", "photoUrl": "https://example.com/a.png", "deleteAttribute": [],
+    })),
+    row("POST /identitytoolkit.googleapis.com/v1/accounts:delete", Public, 400)
+        .json(|_| json!({ "idToken": "nobodys.own.token" })),
+    row("POST /identitytoolkit.googleapis.com/v1/accounts:sendOobCode", Public, 400)
+        .json(|t| json!({ "requestType": "PASSWORD_RESET", "email": t["ownersEmail"] })),
+    row("POST /identitytoolkit.googleapis.com/v1/accounts:resetPassword", Public, 400)
+        .json(|t| json!({ "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"] })),
     row("POST /identitytoolkit.googleapis.com/v1/accounts:{operation}", Public, 400),
+    row("GET /__/auth/action", Public, 400),
+    row("POST /__/auth/action", Public, 400)
+        .form(|t| json!({ "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"] })),
+    row("GET /robot/v1/metadata/x509/securetoken@keyward", Public, 200),
     row("POST /securetoken.googleapis.com/v1/token", Public, 200)
         .json(|t| json!({ "grant_type": "refresh_token", "refresh_token": t["ownersRefreshToken"] })),
 
