@@ -29,11 +29,11 @@ pub(super) struct UpdateRequest {
     pub(super) email: Option<String>,
     /// The name to show: at most 256 characters. Null or empty takes it away.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false, example = "Ada Lovelace")]
+    #[schema(value_type = String, required = false, example = "Ada Lovelace")]
     display_name: Option<Option<String>>,
     /// A picture's http or https address. Null or empty takes it away.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false, example = "https://example.com/ada.png")]
+    #[schema(value_type = String, required = false, example = "https://example.com/ada.png")]
     photo_url: Option<Option<String>>,
     /// `DISPLAY_NAME` and `PHOTO_URL`: what to take away.
     #[serde(default)]

@@ -13,6 +13,7 @@
 
 mod api_keys;
 mod configuration;
+mod firebase;
 mod http;
 mod identity;
 mod invitations;
@@ -32,6 +33,7 @@ fn tests() -> Vec<Test> {
     [
         api_keys::tests(),
         configuration::tests_once(),
+        firebase::tests(),
         http::tests(),
         identity::tests(),
         invitations::tests(),

@@ -1,28 +1,40 @@
 //! Who people are: the built-in provider, Firebase projects, and what is refused.
 
 mod accounts;
+mod action_page;
 mod bodies;
 mod builtin_tokens;
+mod certificates;
+mod cors;
+mod deletion;
 mod docs_token;
 mod first_start;
 mod forge;
 mod key_server;
+mod mailed_codes;
 mod project_keys;
 mod project_tokens;
 mod rest;
+mod update;
 
 use crate::support::harness::Test;
 
 pub fn tests() -> Vec<Test> {
     [
         accounts::tests(),
+        action_page::tests(),
         bodies::tests(),
         builtin_tokens::tests(),
+        certificates::tests(),
+        cors::tests(),
+        deletion::tests(),
         docs_token::tests(),
         first_start::tests(),
+        mailed_codes::tests(),
         project_keys::tests(),
         project_tokens::tests(),
         rest::tests(),
+        update::tests(),
     ]
     .into_iter()
     .flatten()

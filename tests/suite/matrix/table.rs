@@ -73,6 +73,16 @@ pub fn usual(operation: &str) -> &'static Row {
     found.unwrap_or_else(|| panic!("{operation} is not in the table: tests/suite/matrix/table.rs"))
 }
 
+/// Routes whose success uses up a mailed code or an account, or needs a mail server. `identity` and `firebase` prove it.
+pub const SUCCEED_ELSEWHERE: [&str; 6] = [
+    "POST /identitytoolkit.googleapis.com/v1/accounts:update",
+    "POST /identitytoolkit.googleapis.com/v1/accounts:delete",
+    "POST /identitytoolkit.googleapis.com/v1/accounts:sendOobCode",
+    "POST /identitytoolkit.googleapis.com/v1/accounts:resetPassword",
+    "GET /__/auth/action",
+    "POST /__/auth/action",
+];
+
 /// Every route. The bodies name every field that the document has, so that each is tried with wrong values.
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
@@ -88,7 +98,23 @@ pub const ROWS: &[Row] = &[
         .json(|t| json!({ "email": t["ownersEmail"], "password": t["ownersPassword"], "returnSecureToken": true })),
     row("POST /identitytoolkit.googleapis.com/v1/accounts:lookup", Public, 200)
         .json(|t| json!({ "idToken": t["ownersToken"] })),
+    row("POST /identitytoolkit.googleapis.com/v1/accounts:update", Public, 400).json(|t| json!({
+        "idToken": t["ownersToken"], "password": t["ownersPassword"], "displayName": "Ada",
+        "photoUrl": "https://example.com/a.png", "deleteAttribute": [], "oobCode": "nobodys-code-at-all",
+    })),
+    row("POST /identitytoolkit.googleapis.com/v1/accounts:delete", Public, 400)
+        .json(|_| json!({ "idToken": "nobodys.own.token" })),
+    row("POST /identitytoolkit.googleapis.com/v1/accounts:sendOobCode", Public, 400)
+        .json(|t| json!({
+            "requestType": "PASSWORD_RESET", "email": t["ownersEmail"], "idToken": t["ownersToken"],
+        })),
+    row("POST /identitytoolkit.googleapis.com/v1/accounts:resetPassword", Public, 400)
+        .json(|t| json!({ "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"] })),
     row("POST /identitytoolkit.googleapis.com/v1/accounts:{operation}", Public, 400),
+    row("GET /__/auth/action", Public, 400),
+    row("POST /__/auth/action", Public, 400)
+        .form(|t| json!({ "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"] })),
+    row("GET /robot/v1/metadata/x509/securetoken@keyward", Public, 200),
     row("POST /securetoken.googleapis.com/v1/token", Public, 200)
         .json(|t| json!({ "grant_type": "refresh_token", "refresh_token": t["ownersRefreshToken"] })),
 

@@ -16,6 +16,7 @@ pub mod process;
 pub mod raw;
 pub mod secrets;
 pub mod server;
+pub mod smtp;
 pub mod tenant;
 
 pub use database::Backend;

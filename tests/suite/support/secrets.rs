@@ -5,8 +5,20 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 /// Fields of requests and answers whose values are secrets.
-const FIELDS: [&str; 9] =
-    ["password", "plaintext", "idToken", "refreshToken", "access_token", "id_token", "refresh_token", "token", "key"];
+const FIELDS: [&str; 12] = [
+    "password",
+    "plaintext",
+    "idToken",
+    "refreshToken",
+    "access_token",
+    "id_token",
+    "refresh_token",
+    "token",
+    "key",
+    "oobCode",
+    "newPassword",
+    "smtp_url",
+];
 /// A shorter one is a test's nonsense, and may stand in the log by chance.
 const SHORTEST: usize = 12;
 
