@@ -17,13 +17,17 @@ mod firebase_wire;
 mod issuer;
 mod jwk;
 mod jwks;
+mod key_ring;
+mod limits;
 mod master_secret;
 mod password;
+mod revocation;
 mod signing_keys;
 mod token;
 mod well_known;
 
 pub use accounts::Account;
+pub use key_ring::rotate_signing_key;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -137,8 +141,8 @@ impl IdentityService {
         let named = token::issuer_of(token)?;
         let key_id = token::key_id_of(token)?;
         if let Some(builtin) = self.builtin.as_ref().filter(|builtin| builtin.issuer == named) {
-            let key = builtin.keys.find(&key_id).ok_or(Code::InvalidIdToken)?;
-            let claims = token::open(token, key)?;
+            let key = builtin.keys.find(&key_id).await?;
+            let claims = token::open(token, &key)?;
             claims.check(&builtin.issuer, &builtin.project_id, clock.now())?;
             return Ok(Verified::BuiltIn(claims));
         }

@@ -30,7 +30,7 @@ async fn assert_refused(server: &Server, token: &str, why: &str) {
 
 async fn published_key(server: &Server) -> Value {
     let answer = server.get("/.well-known/jwks.json").send().await.expect(200);
-    assert_eq!(answer.header("cache-control"), Some("public, max-age=3600"));
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
     assert_eq!(answer["keys"].as_array().map(Vec::len), Some(1));
     answer["keys"][0].clone()
 }

@@ -1,6 +1,7 @@
 //! Who people are: the built-in provider, Firebase projects, and what is refused.
 
 mod accounts;
+mod attempts;
 mod bodies;
 mod builtin_tokens;
 mod docs_token;
@@ -10,12 +11,14 @@ mod key_server;
 mod project_keys;
 mod project_tokens;
 mod rest;
+mod rotation;
 
 use crate::support::harness::Test;
 
 pub fn tests() -> Vec<Test> {
     [
         accounts::tests(),
+        attempts::tests(),
         bodies::tests(),
         builtin_tokens::tests(),
         docs_token::tests(),
@@ -23,6 +26,7 @@ pub fn tests() -> Vec<Test> {
         project_keys::tests(),
         project_tokens::tests(),
         rest::tests(),
+        rotation::tests(),
     ]
     .into_iter()
     .flatten()
