@@ -1,6 +1,6 @@
 //! The sections of the configuration, one struct each.
 
-use super::duration;
+use super::{IssuerSettings, duration};
 use crate::access::CreatorRole;
 use crate::api_keys::Scope;
 use crate::db::DatabaseUrl;
@@ -218,11 +218,10 @@ impl Identity {
             return Err("identity.fetch_timeout: must be more than 0".into());
         }
         self.limits.check()?;
-        for issuer in &self.issuers {
-            if let Some(url) = &issuer.jwks_url
-                && !(url.starts_with("https://") || is_loopback_http(url))
-            {
-                return Err(format!("identity.issuers: jwks_url {url:?} must start with https://"));
+        for (place, issuer) in self.issuers.iter().enumerate() {
+            issuer.check()?;
+            if self.issuers[..place].iter().any(|other| other.name() == issuer.name()) {
+                return Err(format!("identity.issuers: {} is there twice", issuer.name()));
             }
         }
         Ok(())
@@ -234,24 +233,8 @@ pub(crate) fn is_32_bytes_in_hex(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Plain HTTP is for an issuer on this very machine: keys from anywhere else could be anyone's.
-fn is_loopback_http(url: &str) -> bool {
-    ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"].iter().any(|start| url.starts_with(start))
-}
-
 fn redacted<S: Serializer>(_: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str("[redacted]")
-}
-
-/// One of `identity.issuers`: a Firebase project.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IssuerSettings {
-    /// The project's id: the audience, and the end of the issuer's name.
-    pub firebase_project: String,
-    /// Where its keys are; Google's by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jwks_url: Option<String>,
 }
 
 /// `[identity.limits]`

@@ -233,7 +233,7 @@ mod tests {
         let claims = json!({"iss": "i", "aud": "app", "sub": "s", "iat": 1, "exp": 2, "auth_time": 1});
         let token = keys.sign(&claims).unwrap();
         let token = secrecy::ExposeSecret::expose_secret(&token);
-        assert_eq!(token::key_id_of(token), Ok(row.id.clone()));
+        assert_eq!(token::header_of(token, &[Algorithm::RS256]), Ok((row.id.clone(), Algorithm::RS256)));
         assert_eq!(token::open(token, &keys.find(&row.id, now).unwrap()).unwrap().sub, "s");
         let published = serde_json::to_value(keys.public(now)).unwrap();
         let published =

@@ -7,6 +7,7 @@ mod builtin_tokens;
 mod docs_token;
 mod first_start;
 mod forge;
+mod issuers;
 mod key_server;
 mod project_keys;
 mod project_tokens;
@@ -23,6 +24,7 @@ pub fn tests() -> Vec<Test> {
         builtin_tokens::tests(),
         docs_token::tests(),
         first_start::tests(),
+        issuers::tests(),
         project_keys::tests(),
         project_tokens::tests(),
         rest::tests(),
