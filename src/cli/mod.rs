@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod identity;
 mod openapi;
 mod organization;
 mod serve;
@@ -42,6 +43,9 @@ enum Command {
     /// The built-in identity provider's accounts.
     #[command(subcommand)]
     User(user::UserCommand),
+    /// The built-in identity provider itself.
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
     /// The organizations.
     #[command(subcommand)]
     Organization(organization::OrganizationCommand),
@@ -75,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Migrate => migrate(&cli),
         Command::Openapi(args) => cli.load().and_then(|config| openapi::run(&config, args)),
         Command::User(command) => database(&cli).and_then(|(_, db)| user::run(&db, command)),
+        Command::Identity(command) => database(&cli).and_then(|(config, db)| identity::run(&config, &db, command)),
         Command::Organization(command) => database(&cli).and_then(|(_, db)| organization::run(&db, command)),
         Command::Subscription(command) => {
             database(&cli).and_then(|(config, db)| subscription::run(&config, &db, command))

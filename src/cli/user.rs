@@ -22,6 +22,11 @@ pub enum UserCommand {
         /// The account's address.
         email: Email,
     },
+    /// Sign somebody out everywhere. The person may sign in again.
+    SignOut {
+        /// The account's address.
+        email: Email,
+    },
     /// Count an address as verified, without a mail.
     VerifyEmail {
         /// The account's address.
@@ -38,9 +43,13 @@ pub fn run(db: &Db, command: &UserCommand) -> Result<(), String> {
             db.write_blocking(|conn| Account::set_disabled(conn, email.as_str(), Some(now)))
         }
         UserCommand::Enable { email } => db.write_blocking(|conn| Account::set_disabled(conn, email.as_str(), None)),
+        UserCommand::SignOut { email } => db.write_blocking(|conn| Account::sign_out(conn, email.as_str(), now)),
         UserCommand::VerifyEmail { email } => db.write_blocking(|conn| Account::verify_email(conn, email.as_str())),
     };
-    let (UserCommand::Disable { email } | UserCommand::Enable { email } | UserCommand::VerifyEmail { email }) = command
+    let (UserCommand::Disable { email }
+    | UserCommand::Enable { email }
+    | UserCommand::SignOut { email }
+    | UserCommand::VerifyEmail { email }) = command
     else {
         return Ok(());
     };

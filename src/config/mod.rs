@@ -4,10 +4,13 @@
 //! rules that span fields. `config/default.toml` documents every key.
 
 mod duration;
+mod issuers;
 mod load;
 mod presets;
 mod sections;
 
+pub(crate) use issuers::is_loopback_http;
+pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
 pub use load::{Sources, load};
 pub use presets::{PRESETS, Preset};
 pub use sections::*;
@@ -58,6 +61,10 @@ impl Config {
         self.keys.check()?;
         self.identity.check()?;
         self.mail.check()?;
+        let own_issuer = format!("{}/{}", self.server.public_url, self.identity.project_id);
+        if self.identity.issuers.iter().any(|issuer| issuer.name() == own_issuer) {
+            return Err(format!("identity.issuers: {own_issuer} is the built-in provider's own name"));
+        }
         if self.database.pool_size == 0 {
             return Err("database.pool_size: must be at least 1".into());
         }

@@ -1,6 +1,6 @@
 //! The sections of the configuration, one struct each.
 
-use super::duration;
+use super::{IssuerSettings, duration};
 use crate::access::CreatorRole;
 use crate::api_keys::Scope;
 use crate::db::DatabaseUrl;
@@ -184,6 +184,13 @@ pub struct Identity {
     pub max_queued_hashes: usize,
     /// The cost of a password's hash.
     pub argon2: Argon2Settings,
+    /// The fewest characters of a new password.
+    pub min_password_length: usize,
+    /// The longest that an issuer may take to hand out its keys.
+    #[serde(with = "duration")]
+    pub fetch_timeout: Duration,
+    /// How many passwords can be guessed, and how many accounts made.
+    pub limits: AttemptLimitSettings,
 }
 
 impl Identity {
@@ -201,11 +208,20 @@ impl Identity {
         }
         argon2::Params::new(self.argon2.memory_kib, self.argon2.iterations, self.argon2.parallelism, None)
             .map_err(|error| format!("identity.argon2: {error}"))?;
-        for issuer in &self.issuers {
-            if let Some(url) = &issuer.jwks_url
-                && !(url.starts_with("https://") || is_loopback_http(url))
-            {
-                return Err(format!("identity.issuers: jwks_url {url:?} must start with https://"));
+        if !(6..=64).contains(&self.min_password_length) {
+            return Err(format!(
+                "identity.min_password_length: {} must be 6 to 64: Firebase's least, and what everybody may use",
+                self.min_password_length
+            ));
+        }
+        if self.fetch_timeout.is_zero() {
+            return Err("identity.fetch_timeout: must be more than 0".into());
+        }
+        self.limits.check()?;
+        for (place, issuer) in self.issuers.iter().enumerate() {
+            issuer.check()?;
+            if self.issuers[..place].iter().any(|other| other.name() == issuer.name()) {
+                return Err(format!("identity.issuers: {} is there twice", issuer.name()));
             }
         }
         Ok(())
@@ -217,24 +233,40 @@ pub(crate) fn is_32_bytes_in_hex(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Plain HTTP is for an issuer on this very machine: keys from anywhere else could be anyone's.
-fn is_loopback_http(url: &str) -> bool {
-    ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"].iter().any(|start| url.starts_with(start))
-}
-
 fn redacted<S: Serializer>(_: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str("[redacted]")
 }
 
-/// One of `identity.issuers`: a Firebase project.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// `[identity.limits]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct IssuerSettings {
-    /// The project's id: the audience, and the end of the issuer's name.
-    pub firebase_project: String,
-    /// Where its keys are; Google's by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jwks_url: Option<String>,
+pub struct AttemptLimitSettings {
+    /// The most failed sign-ins to one account from one client address, in a window.
+    pub failures_per_account_and_address: u32,
+    /// The most failed sign-ins to one account from anywhere; addresses that its owner used before are exempt.
+    pub failures_per_account: u32,
+    /// The most failed sign-ins from one client address, to any account.
+    pub failures_per_address: u32,
+    /// The most sign-ups from one client address.
+    pub sign_ups_per_address: u32,
+    /// How long a used up limit takes to refill, which it does evenly.
+    #[serde(with = "duration")]
+    pub window: Duration,
+}
+
+impl AttemptLimitSettings {
+    fn check(&self) -> Result<(), String> {
+        let counts = [
+            self.failures_per_account_and_address,
+            self.failures_per_account,
+            self.failures_per_address,
+            self.sign_ups_per_address,
+        ];
+        if counts.contains(&0) || self.window.is_zero() {
+            return Err("identity.limits: every limit and the window must be more than 0".into());
+        }
+        Ok(())
+    }
 }
 
 /// `identity.argon2`

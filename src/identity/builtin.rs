@@ -2,9 +2,10 @@
 
 use super::accounts::{Account, RefreshToken};
 use super::firebase_error::{FirebaseError, Refusal};
+use super::key_ring::KeyRing;
+use super::limits::AttemptLimits;
 use super::master_secret::MasterSecret;
-use super::password::{self, Passwords};
-use super::signing_keys::SigningKeys;
+use super::password::Passwords;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, Timestamp};
@@ -14,6 +15,7 @@ use crate::state::State;
 use actix_web::web;
 use secrecy::SecretString;
 use serde::Serialize;
+use std::net::IpAddr;
 
 /// How long an ID token is good for: an hour, as Firebase's.
 pub(super) const ID_TOKEN_SECONDS: i64 = 3600;
@@ -25,9 +27,10 @@ pub(super) struct BuiltIn {
     /// Their `aud`.
     pub(super) project_id: String,
     /// What signs them.
-    pub(super) keys: SigningKeys,
+    pub(super) keys: KeyRing,
     /// Hashes them, and checks them.
     pub(super) passwords: Passwords,
+    limits: AttemptLimits,
 }
 
 /// A person who signed in, and the tokens.
@@ -79,8 +82,9 @@ impl BuiltIn {
         Ok(Self {
             issuer: format!("{}/{}", config.server.public_url, config.identity.project_id),
             project_id: config.identity.project_id.clone(),
-            keys: SigningKeys::load(clock, db, &secret).await?,
+            keys: KeyRing::open(clock, db, secret).await?,
             passwords,
+            limits: AttemptLimits::new(config.identity.limits),
         })
     }
 
@@ -99,7 +103,19 @@ impl BuiltIn {
     }
 
     /// Makes an account, and signs in.
-    pub(super) async fn sign_up(&self, state: &State, email: &str, password: SecretString) -> Result<Session, Refusal> {
+    pub(super) async fn sign_up(
+        &self,
+        state: &State,
+        address: Option<IpAddr>,
+        email: &str,
+        password: SecretString,
+    ) -> Result<Session, Refusal> {
+        self.keys.keep_fresh().await;
+        self.passwords.check_strength(email, &password)?;
+        // Counted whether or not the address is taken: each answer tells whether it is.
+        if !self.limits.sign_up(address, state.clock.now()) {
+            return Err(FirebaseError::TooManyAttemptsTryLater.into());
+        }
         let (account, hash) = self.prepare(&state.clock, email, password).await?;
         let now = account.created_at;
         let token = RefreshToken::generate();
@@ -122,18 +138,38 @@ impl BuiltIn {
         password: SecretString,
     ) -> Result<(Account, SecretString), Refusal> {
         let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
-        password::check_strength(&password)?;
+        self.passwords.check_strength(email.as_str(), &password)?;
         let hash = self.passwords.hash(password).await?;
         Ok((Account::new(email.into_string(), clock.now()), hash))
     }
 
     /// Signs in. An unknown address and a wrong password are told apart neither by the answer nor by its time.
-    pub(super) async fn sign_in(&self, state: &State, email: &str, password: SecretString) -> Result<Session, Refusal> {
+    pub(super) async fn sign_in(
+        &self,
+        state: &State,
+        address: Option<IpAddr>,
+        email: &str,
+        password: SecretString,
+    ) -> Result<Session, Refusal> {
+        self.keys.keep_fresh().await;
         let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
+        let attempt = self.limits.sign_in(email.as_str(), address, state.clock.now());
+        let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
+        let outcome = self.check_and_open(state, email, password).await;
+        match &outcome {
+            Ok(_) => self.limits.succeed(attempt, state.clock.now()),
+            // A wrong guess. Anything else, such as a full queue or a database that is down, was none.
+            Err(Refusal::Firebase(FirebaseError::InvalidLoginCredentials)) => {}
+            Err(_) => self.limits.give_back(attempt),
+        }
+        outcome
+    }
+
+    async fn check_and_open(&self, state: &State, email: Email, password: SecretString) -> Result<Session, Refusal> {
         let found = state.db.read(move |conn| Account::credentials(conn, email.as_str())).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
-        let is_right = self.passwords.verify(password, hash).await?;
-        let (id, hash) = found.filter(|_| is_right).ok_or(FirebaseError::InvalidLoginCredentials)?;
+        let verdict = self.passwords.verify(password, hash).await?;
+        let (id, hash) = found.filter(|_| verdict.is_right).ok_or(FirebaseError::InvalidLoginCredentials)?;
         let now = state.clock.now();
         let token = RefreshToken::generate();
         let signed_in = state.db.write(move |conn| {
@@ -147,6 +183,9 @@ impl BuiltIn {
             // Within a second of the moment that ended all earlier sign-ins, this one counts as the first after it.
             let authenticated_at = now.max(account.valid_since);
             account.touch_login(conn, now)?;
+            if let Some(rehashed) = &verdict.rehashed {
+                account.replace_hash(conn, rehashed)?;
+            }
             token.insert(conn, &account, authenticated_at, now)?;
             Ok(Ok((account, token, authenticated_at)))
         });
@@ -156,6 +195,7 @@ impl BuiltIn {
 
     /// A new ID token for a refresh token, of the same sign-in.
     pub(super) async fn refresh(&self, state: &State, token: &SecretString) -> Result<Session, Refusal> {
+        self.keys.keep_fresh().await;
         let token = RefreshToken::parse(token).ok_or(FirebaseError::InvalidRefreshToken)?;
         let now = state.clock.now();
         let refreshed = state.db.write(move |conn| {

@@ -2,13 +2,16 @@
 //! which is how a person signs in inside the Swagger UI. Behind it is the same sign-in as at Firebase's path.
 
 use super::builtin::ID_TOKEN_SECONDS;
-use super::firebase::{no_store, read};
+use super::firebase::{address_of, no_store, read};
 use super::firebase_error::{FirebaseError, Refusal};
-use crate::error::{ApiError, Code};
 use crate::state::State;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, post, web};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+
+/// About as long as one more attempt takes to be allowed.
+const RETRY_SECONDS: &str = "60";
 
 /// The form. What else the dialogue sends is ignored: there are no clients and no scopes here.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -41,7 +44,7 @@ pub(super) struct TokenResponse {
 /// An error of OAuth 2.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct OAuthError {
-    /// `invalid_request`, `invalid_grant` or `unsupported_grant_type`.
+    /// `invalid_request`, `invalid_grant`, `unsupported_grant_type` or `temporarily_unavailable`.
     #[schema(value_type = String, example = "invalid_grant")]
     error: &'static str,
     #[schema(value_type = String, example = "The e-mail address or the password is wrong.")]
@@ -58,6 +61,8 @@ pub(super) struct OAuthError {
     responses(
         (status = 200, description = "An ID token to authorize with.", body = TokenResponse),
         (status = 400, description = "Refused.", body = OAuthError),
+        (status = 429, description = "Too many attempts.", body = OAuthError,
+            headers(("Retry-After" = String, description = "Seconds to wait."))),
     )
 )]
 #[post("/docs/token")]
@@ -81,7 +86,7 @@ pub(super) async fn docs_token(
     let (Some(username), Some(password)) = (username, password) else {
         return Ok(refusal("invalid_request", "username and password must be there."));
     };
-    match state.identity.builtin()?.sign_in(&state, &username, password).await {
+    match state.identity.builtin()?.sign_in(&state, address_of(&state, &req), &username, password).await {
         Ok(session) => Ok(no_store(TokenResponse {
             access_token: session.id_token.expose_secret().to_owned(),
             token_type: "Bearer",
@@ -89,9 +94,12 @@ pub(super) async fn docs_token(
             refresh_token: session.refresh_token.expose_secret().to_owned(),
         })),
         Err(Refusal::Api(error)) => Err(error.into()),
-        // OAuth 2 has no word for it; the next attempt may do.
         Err(Refusal::Firebase(FirebaseError::TooManyAttemptsTryLater)) => {
-            Err(ApiError::with_message(Code::Unavailable, "Too many sign-ins at once. Try again shortly.").into())
+            let body = OAuthError {
+                error: "temporarily_unavailable",
+                error_description: "Too many attempts. Try again later.",
+            };
+            Ok(HttpResponse::TooManyRequests().insert_header((RETRY_AFTER, RETRY_SECONDS)).json(body))
         }
         Err(Refusal::Firebase(FirebaseError::UserDisabled)) => Ok(refusal("invalid_grant", "The account is disabled.")),
         Err(Refusal::Firebase(_)) => Ok(refusal("invalid_grant", "The e-mail address or the password is wrong.")),

@@ -10,10 +10,12 @@ use super::firebase_wire::{
     read_json,
 };
 use crate::error::{ApiError, Code};
+use crate::http::client_address;
 use crate::state::State;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, post, web};
 use serde::Serialize;
+use std::net::IpAddr;
 
 /// The bytes of a body, up to the configured limit.
 pub(super) async fn read(state: &State, payload: web::Payload) -> Result<web::Bytes, ApiError> {
@@ -22,6 +24,11 @@ pub(super) async fn read(state: &State, payload: web::Payload) -> Result<web::By
         Ok(Err(error)) => Err(ApiError::bad_request(format!("The body can't be read: {error}."))),
         Err(_) => Err(Code::BodyTooLarge.into()),
     }
+}
+
+/// The client's address, which attempts are counted for.
+pub(super) fn address_of(state: &State, req: &HttpRequest) -> Option<IpAddr> {
+    client_address(req, &state.config.server.trusted_proxies)
 }
 
 /// An answer that nobody may keep: it has tokens in it.
@@ -55,7 +62,7 @@ pub(super) async fn sign_up(
         return Err(FirebaseError::AdminOnlyOperation.into());
     }
     let (email, password) = request.into_parts()?;
-    let session = state.identity.builtin()?.sign_up(&state, &email, password).await?;
+    let session = state.identity.builtin()?.sign_up(&state, address_of(&state, &req), &email, password).await?;
     Ok(no_store(SignUpResponse::from(session)))
 }
 
@@ -81,7 +88,7 @@ pub(super) async fn sign_in(
 ) -> Result<HttpResponse, Error> {
     let body = read(&state, payload).await?;
     let (email, password) = read_json::<PasswordRequest>(&req, &body)?.into_parts()?;
-    let session = state.identity.builtin()?.sign_in(&state, &email, password).await?;
+    let session = state.identity.builtin()?.sign_in(&state, address_of(&state, &req), &email, password).await?;
     Ok(no_store(SignInResponse::from(session)))
 }
 

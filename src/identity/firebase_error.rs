@@ -59,6 +59,8 @@ pub(super) enum FirebaseError {
     UserDisabled,
     /// The account is gone.
     UserNotFound,
+    /// A password of fewer characters than this.
+    ShortPassword(usize),
     /// A password that is not acceptable, and why.
     WeakPassword(&'static str),
 }
@@ -90,7 +92,7 @@ impl FirebaseError {
             Self::TooManyAttemptsTryLater => "TOO_MANY_ATTEMPTS_TRY_LATER",
             Self::UserDisabled => "USER_DISABLED",
             Self::UserNotFound => "USER_NOT_FOUND",
-            Self::WeakPassword(_) => "WEAK_PASSWORD",
+            Self::ShortPassword(_) | Self::WeakPassword(_) => "WEAK_PASSWORD",
         }
     }
 }
@@ -99,6 +101,9 @@ impl FirebaseError {
 impl fmt::Display for FirebaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::ShortPassword(least) => {
+                write!(f, "{} : Password should be at least {least} characters", self.code())
+            }
             Self::WeakPassword(reason) | Self::InvalidProfileAttribute(reason) | Self::NotAllowedBecause(reason) => {
                 write!(f, "{} : {reason}", self.code())
             }
@@ -186,7 +191,7 @@ mod tests {
 
     #[actix_web::test]
     async fn the_body_has_firebases_shape() {
-        let response = FirebaseError::WeakPassword("Password should be at least 6 characters").error_response();
+        let response = FirebaseError::ShortPassword(6).error_response();
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         assert_eq!(response.headers().get("content-type").unwrap(), "application/json");
         let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();

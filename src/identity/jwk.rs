@@ -1,20 +1,19 @@
-//! JSON Web Keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)), as far as RS256 needs them.
+//! JSON Web Keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)), as far as signatures need them.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// One RSA public key.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct RsaJwk {
     #[schema(example = "RSA")]
     kty: String,
-    #[serde(rename = "use", default = "sig")]
+    #[serde(rename = "use")]
     #[schema(required, example = "sig")]
     usage: String,
-    #[serde(default = "rs256")]
     #[schema(required, example = "RS256")]
     alg: String,
     /// The id that a token's header names.
@@ -54,25 +53,85 @@ impl RsaJwk {
             e: URL_SAFE_NO_PAD.encode(exponent),
         }
     }
+}
 
-    fn into_verifier(self) -> Option<(String, DecodingKey)> {
-        if self.kty != "RSA" || self.usage != "sig" || self.alg != "RS256" || self.kid.is_empty() {
+/// A key that verifies, and which algorithms' signatures: its type allows several, the key or configuration maybe one.
+#[derive(Clone)]
+pub(super) struct PublicKey {
+    /// The key.
+    pub(super) key: DecodingKey,
+    /// Never empty.
+    pub(super) algorithms: Vec<Algorithm>,
+}
+
+/// A key of another issuer's set. What is not looked at may be there.
+#[derive(Deserialize)]
+struct PublishedKey {
+    kty: String,
+    kid: String,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    alg: Option<String>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+}
+
+impl PublishedKey {
+    fn into_verifier(self, allowed: &[Algorithm]) -> Option<(String, PublicKey)> {
+        use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+        if self.kid.is_empty() || self.usage.is_some_and(|usage| usage != "sig") {
             return None;
         }
-        Some((self.kid, DecodingKey::from_rsa_components(&self.n, &self.e).ok()?))
+        // By the key's type and curve alone: a shared secret (`oct`) is no public key, whatever it says it is for.
+        let (fitting, key): (&[Algorithm], _) = match (self.kty.as_str(), self.crv.as_deref()) {
+            ("RSA", _) => {
+                (&[RS256, RS384, RS512, PS256, PS384, PS512], DecodingKey::from_rsa_components(&self.n?, &self.e?))
+            }
+            ("EC", Some("P-256")) => (&[ES256], DecodingKey::from_ec_components(&self.x?, &self.y?)),
+            ("EC", Some("P-384")) => (&[ES384], DecodingKey::from_ec_components(&self.x?, &self.y?)),
+            ("OKP", Some("Ed25519")) => (&[EdDSA], DecodingKey::from_ed_components(&self.x?)),
+            _ => return None,
+        };
+        let named = match self.alg.as_deref() {
+            None => None,
+            // Its name since RFC 9864.
+            Some("Ed25519") => Some(EdDSA),
+            Some(name) => Some(name.parse().ok()?),
+        };
+        let algorithms: Vec<Algorithm> = fitting
+            .iter()
+            .copied()
+            .filter(|algorithm| allowed.contains(algorithm) && named.is_none_or(|named| named == *algorithm))
+            .collect();
+        if algorithms.is_empty() { None } else { Some((self.kid, PublicKey { key: key.ok()?, algorithms })) }
     }
 }
 
-/// The keys of a published set that verify RS256, by their ids. Others are passed over; a set without any is refused.
-pub(super) fn verifiers(json: &[u8]) -> Result<HashMap<String, DecodingKey>, String> {
+/// The keys of a published set that verify one of these algorithms, by their ids. Others are passed over; a set without
+/// any is refused.
+pub(super) fn verifiers(json: &[u8], allowed: &[Algorithm]) -> Result<HashMap<String, PublicKey>, String> {
     #[derive(Deserialize)]
     struct Published {
         keys: Vec<serde_json::Value>,
     }
     let set: Published = serde_json::from_slice(json).map_err(|error| format!("not a JWK set: {error}"))?;
-    let keys: HashMap<_, _> =
-        set.keys.into_iter().filter_map(|key| serde_json::from_value::<RsaJwk>(key).ok()?.into_verifier()).collect();
-    if keys.is_empty() { Err("the JWK set has no key for RS256".to_owned()) } else { Ok(keys) }
+    let keys: HashMap<_, _> = set
+        .keys
+        .into_iter()
+        .filter_map(|key| serde_json::from_value::<PublishedKey>(key).ok()?.into_verifier(allowed))
+        .collect();
+    if keys.is_empty() { Err(format!("the JWK set has no key for {allowed:?}")) } else { Ok(keys) }
+}
+
+#[cfg(test)]
+impl PublicKey {
+    /// One that verifies nothing.
+    pub(super) fn for_tests() -> Self {
+        Self { key: DecodingKey::from_secret(b""), algorithms: vec![Algorithm::RS256] }
+    }
 }
 
 #[cfg(test)]
@@ -93,11 +152,18 @@ mod tests {
             {"kty": "RSA", "kid": "broken", "n": "=", "e": "AQAB"},
             5,
         ]});
-        let mut ids: Vec<String> = verifiers(set.to_string().as_bytes()).unwrap().into_keys().collect();
+        let mut ids: Vec<String> =
+            verifiers(set.to_string().as_bytes(), &[Algorithm::RS256]).unwrap().into_keys().collect();
         ids.sort();
         assert_eq!(ids, ["full", "plain"]);
+        let all = [Algorithm::RS256, Algorithm::PS512, Algorithm::ES256, Algorithm::EdDSA];
+        let keys = verifiers(set.to_string().as_bytes(), &all).unwrap();
+        assert_eq!(keys["plain"].algorithms, [Algorithm::RS256, Algorithm::PS512]);
+        assert_eq!(keys["full"].algorithms, [Algorithm::RS256], "it says so");
+        assert_eq!(keys["curve"].algorithms, [Algorithm::ES256]);
+        assert_eq!(keys.len(), 3);
         for bad in ["", "[]", "{}", r#"{"keys":[]}"#] {
-            assert!(verifiers(bad.as_bytes()).is_err(), "{bad}");
+            assert!(verifiers(bad.as_bytes(), &[Algorithm::RS256]).is_err(), "{bad}");
         }
     }
 }

@@ -5,19 +5,19 @@
 //! endpoint is down the old set serves for a bounded time; after that nothing can be checked, which is not the
 //! caller's fault: 503, never 401.
 
-use super::jwk;
+use super::jwk::{self, PublicKey};
 use crate::clock::Clock;
+use crate::config::is_loopback_http;
 use crate::db::Timestamp;
 use crate::error::{ApiError, Code};
-use jsonwebtoken::DecodingKey;
+use jsonwebtoken::Algorithm;
 use reqwest::header::{CACHE_CONTROL, HeaderMap};
+use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-/// How long a fetch may take, from the connection to the last byte.
-const TIME_LIMIT: Duration = Duration::from_secs(5);
-/// The most bytes of a set.
+/// The most bytes of an answer.
 const SIZE_LIMIT: usize = 1024 * 1024;
 /// The least time that a set is fresh, and the time for one that does not say.
 const MIN_FRESH: Duration = Duration::from_secs(60);
@@ -30,10 +30,27 @@ const AFTER_SUCCESS: Duration = Duration::from_secs(30);
 /// The least time between a fetch that failed and the next.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
+/// Where an issuer's keys are.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// At this URL.
+    Keys(String),
+    /// Where the issuer's OpenID configuration says.
+    Discovery {
+        /// The issuer's name, under which its configuration is.
+        issuer: String,
+    },
+}
+
 /// The keys of one issuer.
 pub(super) struct RemoteKeys {
-    url: String,
-    client: OnceLock<reqwest::Client>,
+    source: Source,
+    /// What the keys are for; others are passed over.
+    algorithms: Vec<Algorithm>,
+    /// How long a fetch may take, from the connection to the last byte.
+    time_limit: Duration,
+    secure: OnceLock<reqwest::Client>,
+    loopback: OnceLock<reqwest::Client>,
     kept: RwLock<Arc<Kept>>,
     /// Held by the one request that fetches.
     fetching: tokio::sync::Mutex<()>,
@@ -42,7 +59,7 @@ pub(super) struct RemoteKeys {
 /// What the last fetches left.
 #[derive(Clone, Default)]
 struct Kept {
-    keys: HashMap<String, DecodingKey>,
+    keys: HashMap<String, PublicKey>,
     fresh_until: Option<Timestamp>,
     next_attempt: Option<Timestamp>,
     last_attempt_failed: bool,
@@ -62,12 +79,12 @@ impl Kept {
     }
 
     /// The key while the set is fresh.
-    fn fresh(&self, id: &str, now: Timestamp) -> Option<DecodingKey> {
+    fn fresh(&self, id: &str, now: Timestamp) -> Option<PublicKey> {
         self.keys.get(id).filter(|_| self.is_fresh(now)).cloned()
     }
 
     /// The answer without another fetch. A key that is not in the set is unknown only if the set is up to date.
-    fn settle(&self, id: &str, now: Timestamp) -> Result<DecodingKey, ApiError> {
+    fn settle(&self, id: &str, now: Timestamp) -> Result<PublicKey, ApiError> {
         match self.keys.get(id) {
             Some(key) if self.may_serve(now) => Ok(key.clone()),
             None if self.is_fresh(now) && !self.last_attempt_failed => Err(Code::InvalidIdToken.into()),
@@ -77,13 +94,21 @@ impl Kept {
 }
 
 impl RemoteKeys {
-    /// The keys at `url`. Fetches nothing yet.
-    pub(super) fn new(url: String) -> Self {
-        Self { url, client: OnceLock::new(), kept: RwLock::default(), fetching: tokio::sync::Mutex::default() }
+    /// The keys of that source for these algorithms. Fetches nothing yet.
+    pub(super) fn new(source: Source, algorithms: Vec<Algorithm>, time_limit: Duration) -> Self {
+        Self {
+            source,
+            algorithms,
+            time_limit,
+            secure: OnceLock::new(),
+            loopback: OnceLock::new(),
+            kept: RwLock::default(),
+            fetching: tokio::sync::Mutex::default(),
+        }
     }
 
     /// The key of an id.
-    pub(super) async fn find(&self, id: &str, clock: &Clock) -> Result<DecodingKey, ApiError> {
+    pub(super) async fn find(&self, id: &str, clock: &Clock) -> Result<PublicKey, ApiError> {
         let kept = self.kept();
         let now = clock.now();
         if let Some(key) = kept.fresh(id, now) {
@@ -104,7 +129,8 @@ impl RemoteKeys {
         if !kept.may_attempt(now) {
             return kept.settle(id, now);
         }
-        let updated = match self.fetch().await {
+        let fetched = tokio::time::timeout(self.time_limit, self.fetch()).await;
+        let updated = match fetched.unwrap_or_else(|_| Err("no whole answer in time".to_owned())) {
             Ok((keys, fresh)) => Kept {
                 keys,
                 fresh_until: Some(now.plus(fresh)),
@@ -112,7 +138,7 @@ impl RemoteKeys {
                 last_attempt_failed: false,
             },
             Err(error) => {
-                tracing::warn!(url = self.url, error, "an issuer's keys can't be fetched");
+                tracing::warn!(source = ?self.source, error, "an issuer's keys can't be fetched");
                 Kept { next_attempt: Some(now.plus(AFTER_FAILURE)), last_attempt_failed: true, ..Kept::clone(&kept) }
             }
         };
@@ -125,8 +151,38 @@ impl RemoteKeys {
         Arc::clone(&self.kept.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn fetch(&self) -> Result<(HashMap<String, DecodingKey>, Duration), String> {
-        let mut response = self.client()?.get(&self.url).send().await.map_err(explain)?;
+    async fn fetch(&self) -> Result<(HashMap<String, PublicKey>, Duration), String> {
+        let (body, fresh) = match &self.source {
+            Source::Keys(url) => self.get(url).await?,
+            Source::Discovery { issuer } => self.get(&self.discover(issuer).await?).await?,
+        };
+        Ok((jwk::verifiers(&body, &self.algorithms)?, fresh))
+    }
+
+    /// Where the keys are, by the issuer's configuration (OpenID Connect Discovery 1.0, 4).
+    async fn discover(&self, issuer: &str) -> Result<String, String> {
+        #[derive(Deserialize)]
+        struct Configuration {
+            issuer: String,
+            jwks_uri: String,
+        }
+        let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+        let (body, _) = self.get(&url).await?;
+        let found: Configuration =
+            serde_json::from_slice(&body).map_err(|error| format!("not an OpenID configuration: {error}"))?;
+        // 4.3: else whoever can have a file served there speaks for the issuer.
+        if found.issuer != issuer {
+            return Err(format!("the OpenID configuration is that of another issuer: {:?}", found.issuer));
+        }
+        // Plain HTTP is for an issuer on this very machine; nobody else may point at a service on it.
+        let is_allowed =
+            found.jwks_uri.starts_with("https://") || is_loopback_http(issuer) && is_loopback_http(&found.jwks_uri);
+        if is_allowed { Ok(found.jwks_uri) } else { Err("jwks_uri must start with https://".to_owned()) }
+    }
+
+    /// What is at a URL, and how long it is fresh.
+    async fn get(&self, url: &str) -> Result<(Vec<u8>, Duration), String> {
+        let mut response = self.client(url)?.get(url).send().await.map_err(explain)?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(format!("the answer is {}", response.status()));
         }
@@ -138,25 +194,27 @@ impl RemoteKeys {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok((jwk::verifiers(&body)?, fresh))
+        Ok((body, fresh))
     }
 
     /// Built at the first fetch: where the system has no certificates it fails, and nothing else needs one.
-    fn client(&self) -> Result<&reqwest::Client, String> {
-        if let Some(client) = self.client.get() {
+    fn client(&self, url: &str) -> Result<&reqwest::Client, String> {
+        let is_plain = url.starts_with("http://");
+        let kept = if is_plain { &self.loopback } else { &self.secure };
+        if let Some(client) = kept.get() {
             return Ok(client);
         }
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIME_LIMIT)
+            .timeout(self.time_limit)
             // Fetches are hours apart: a connection that is kept would only go stale.
             .pool_max_idle_per_host(0);
-        if self.url.starts_with("http://") {
+        if is_plain {
             // Configuration allows that for this very machine: no proxy stands between, and no certificate is needed.
             builder = builder.no_proxy().tls_certs_only([]);
         }
         let client = builder.build().map_err(explain)?;
-        Ok(self.client.get_or_init(|| client))
+        Ok(kept.get_or_init(|| client))
     }
 }
 
@@ -203,7 +261,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_the_callers_fault_only_while_the_set_is_up_to_date() {
         let now = Clock::system().now();
-        let keys = HashMap::from([("known".to_owned(), DecodingKey::from_secret(b""))]);
+        let keys = HashMap::from([("known".to_owned(), PublicKey::for_tests())]);
         let kept = |failed| Kept {
             keys: keys.clone(),
             fresh_until: Some(now),

@@ -23,6 +23,18 @@ impl MasterSecret {
         }
     }
 
+    /// As [`MasterSecret::load`], and makes nothing: a new secret would open none of the keys there are.
+    pub(super) fn load_existing(config: &Identity) -> Result<Self, String> {
+        let path = &config.master_secret_file;
+        if config.master_secret.is_none() && !path.exists() {
+            return Err(format!(
+                "identity.master_secret_file {}: there is no such file. Run this where a node runs, with its configuration",
+                path.display()
+            ));
+        }
+        Self::load(config)
+    }
+
     fn from_hex(hex: &SecretString) -> Result<Self, String> {
         let hex = hex.expose_secret();
         let bytes: Option<Vec<u8>> =

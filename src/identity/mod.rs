@@ -1,7 +1,7 @@
 //! Who people are: the built-in identity provider, and the verification of ID tokens, its own and other issuers'.
 //!
 //! The way of a token: [`IdentityService::verify`] picks a configured [`issuer`] by the token's `iss`, takes the key
-//! from it (its own [`signing_keys`], or another's published [`jwks`]), checks the [`token`] by one set of rules, and
+//! from it (its own [`key_ring`] of [`signing_keys`], or another's published [`jwks`], whose claims [`oidc`] normalizes), checks the [`token`] by one set of rules, and
 //! returns the user.
 //!
 //! The way of a sign-in: [`firebase`] (the REST API of Firebase Auth, which Firebase's SDK speaks) or [`docs_token`]
@@ -23,15 +23,20 @@ mod firebase_wire;
 mod issuer;
 mod jwk;
 mod jwks;
+mod key_ring;
+mod limits;
 mod master_secret;
+mod oidc;
 mod oob_codes;
 mod password;
+mod revocation;
 mod self_service;
 mod signing_keys;
 mod token;
 mod well_known;
 
 pub use accounts::Account;
+pub use key_ring::rotate_signing_key;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -42,8 +47,9 @@ use crate::users::{Profile, User};
 use builtin::BuiltIn;
 use firebase_error::Refusal;
 use issuer::Issuer;
+use jsonwebtoken::Algorithm;
 use secrecy::{ExposeSecret, SecretString};
-use token::Claims;
+use token::{Claims, Expected};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// What users of the built-in provider have for an issuer. Not its `iss`, so that a change of `server.public_url` loses
@@ -85,7 +91,8 @@ impl IdentityService {
             true => Some(BuiltIn::start(config, clock, db).await?),
             false => None,
         };
-        let issuers = config.identity.issuers.iter().map(Issuer::firebase_project).collect();
+        let issuers =
+            config.identity.issuers.iter().map(|issuer| Issuer::new(issuer, config.identity.fetch_timeout)).collect();
         Ok(Self { builtin, issuers })
     }
 
@@ -150,17 +157,20 @@ impl IdentityService {
     async fn authenticate(&self, clock: &Clock, token: &SecretString) -> Result<Verified, ApiError> {
         let token = token.expose_secret();
         let named = token::issuer_of(token)?;
-        let key_id = token::key_id_of(token)?;
         if let Some(builtin) = self.builtin.as_ref().filter(|builtin| builtin.issuer == named) {
-            let key = builtin.keys.find(&key_id).ok_or(Code::InvalidIdToken)?;
-            let claims = token::open(token, key)?;
-            claims.check(&builtin.issuer, &builtin.project_id, clock.now())?;
+            let (key_id, _) = token::header_of(token, &[Algorithm::RS256])?;
+            let key = builtin.keys.find(&key_id).await?;
+            let claims = token::open(token, &key)?;
+            let expected = Expected {
+                issuer: &builtin.issuer,
+                audience: &builtin.project_id,
+                subject_limit: token::FIREBASE_SUBJECT_LIMIT,
+            };
+            claims.check(&expected, clock.now())?;
             return Ok(Verified::BuiltIn(claims));
         }
         let issuer = self.issuers.iter().find(|issuer| issuer.name == named).ok_or(Code::InvalidIdToken)?;
-        let key = issuer.keys.find(&key_id, clock).await?;
-        let claims = token::open(token, &key)?;
-        claims.check(&issuer.name, &issuer.audience, clock.now())?;
+        let claims = issuer.verify(token, clock).await?;
         Ok(Verified::Other { issuer: issuer.name.clone(), claims })
     }
 }

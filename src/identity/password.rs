@@ -9,19 +9,23 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 use tokio::sync::Semaphore;
 
 /// The most characters of a password.
 const LENGTH_LIMIT: usize = 4096;
 
-/// Checks a new password's length.
-pub(super) fn check_strength(password: &SecretString) -> Result<(), FirebaseError> {
-    match password.expose_secret().chars().count() {
-        0..6 => Err(FirebaseError::WeakPassword("Password should be at least 6 characters")),
-        6..=LENGTH_LIMIT => Ok(()),
-        _ => Err(FirebaseError::WeakPassword("Password should be at most 4096 characters")),
-    }
+/// The 10,000 commonest passwords of six characters or more, in lower case: the head of the list in the crate zxcvbn
+/// 3.1.1 (MIT licence), which Dropbox compiled from Mark Burnett's collection of leaked passwords.
+static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
+
+/// Whether a password was checked to be the account's.
+pub(super) struct Verdict {
+    /// It is.
+    pub(super) is_right: bool,
+    /// Then its hash under the parameters of today, if the stored one has others.
+    pub(super) rehashed: Option<SecretString>,
 }
 
 /// Hashes passwords, and checks them against hashes.
@@ -33,6 +37,8 @@ pub(super) struct Passwords {
     admitted: Arc<Semaphore>,
     /// What an unknown address's password is checked against, so that the answer takes as long as for a known one.
     dummy: SecretString,
+    /// The fewest characters of a new password.
+    min_length: usize,
 }
 
 impl Passwords {
@@ -54,7 +60,29 @@ impl Passwords {
             running: Arc::new(Semaphore::new(at_once)),
             admitted: Arc::new(Semaphore::new(admitted)),
             dummy,
+            min_length: config.min_password_length,
         })
+    }
+
+    /// Checks whether a new password is acceptable for the account of that e-mail address.
+    ///
+    /// By NIST SP 800-63B: length counts, the commonest passwords and the address itself are refused, and nothing is
+    /// demanded of digits and signs.
+    pub(super) fn check_strength(&self, email: &str, password: &SecretString) -> Result<(), FirebaseError> {
+        let password = password.expose_secret();
+        let length = password.chars().count();
+        if length < self.min_length {
+            return Err(FirebaseError::ShortPassword(self.min_length));
+        }
+        if length > LENGTH_LIMIT {
+            return Err(FirebaseError::WeakPassword("Password should be at most 4096 characters"));
+        }
+        let password = password.to_lowercase();
+        let is_the_address = password == email.to_lowercase();
+        if is_the_address || COMMON.contains(password.as_str()) {
+            return Err(FirebaseError::WeakPassword("Password is too easy to guess"));
+        }
+        Ok(())
     }
 
     /// The hash of a new password, as a PHC string.
@@ -63,20 +91,26 @@ impl Passwords {
     }
 
     /// Whether the password is the one of the hash. Without a hash it is not, after the same work.
-    pub(super) async fn verify(&self, password: SecretString, hash: Option<SecretString>) -> Result<bool, Refusal> {
-        let is_known = hash.is_some();
-        let hash = hash.unwrap_or_else(|| self.dummy.clone());
-        let matches = self
-            .run(move |argon2| {
-                let hash = PasswordHash::new(hash.expose_secret())?;
-                match argon2.verify_password(password.expose_secret().as_bytes(), &hash) {
-                    Ok(()) => Ok(true),
-                    Err(Error::PasswordInvalid) => Ok(false),
-                    Err(error) => Err(error),
-                }
-            })
-            .await?;
-        Ok(matches && is_known)
+    pub(super) async fn verify(
+        &self,
+        password: SecretString,
+        stored: Option<SecretString>,
+    ) -> Result<Verdict, Refusal> {
+        let is_known = stored.is_some();
+        let stored = stored.unwrap_or_else(|| self.dummy.clone());
+        self.run(move |argon2| {
+            let parsed = PasswordHash::new(stored.expose_secret())?;
+            let is_right = match argon2.verify_password(password.expose_secret().as_bytes(), &parsed) {
+                Ok(()) => is_known,
+                Err(Error::PasswordInvalid) => false,
+                Err(error) => return Err(error),
+            };
+            let is_current = is_made_by(&argon2, &parsed);
+            // Only after the right password: the work tells nobody more than the answer does.
+            let rehashed = if is_right && !is_current { Some(hash(&argon2, &password)?) } else { None };
+            Ok(Verdict { is_right, rehashed })
+        })
+        .await
     }
 
     async fn run<T, F>(&self, work: F) -> Result<T, Refusal>
@@ -97,6 +131,16 @@ impl Passwords {
     }
 }
 
+/// Whether the hash has the algorithm and the cost that new ones have.
+fn is_made_by(argon2: &Argon2<'_>, hash: &PasswordHash) -> bool {
+    let params = argon2.params();
+    let cost = Params::try_from(hash);
+    let same_cost = cost.is_ok_and(|cost| {
+        (cost.m_cost(), cost.t_cost(), cost.p_cost()) == (params.m_cost(), params.t_cost(), params.p_cost())
+    });
+    same_cost && hash.algorithm.as_str() == Algorithm::Argon2id.as_str() && hash.version == Some(Version::V0x13.into())
+}
+
 fn hash(argon2: &Argon2<'_>, password: &SecretString) -> Result<SecretString, Error> {
     let hash: PasswordHash = argon2.hash_password(password.expose_secret().as_bytes())?;
     Ok(hash.to_string().into())
@@ -106,21 +150,54 @@ fn hash(argon2: &Argon2<'_>, password: &SecretString) -> Result<SecretString, Er
 mod tests {
     use super::*;
 
+    fn passwords(memory_kib: u32, min_length: usize) -> Passwords {
+        let settings = serde_json::json!({
+            "project_id": "app", "builtin": true, "issuers": [], "master_secret_file": "",
+            "max_concurrent_hashes": 1, "max_queued_hashes": 1,
+            "argon2": {"memory_kib": memory_kib, "iterations": 1, "parallelism": 1}, "min_password_length": min_length,
+            "fetch_timeout": "5s", "limits": {"failures_per_account_and_address": 1, "failures_per_account": 1,
+                "failures_per_address": 1, "sign_ups_per_address": 1, "window": "1m"},
+        });
+        Passwords::new(&serde_json::from_value(settings).unwrap()).unwrap()
+    }
+
     #[test]
-    fn a_password_is_six_to_4096_characters_long() {
-        let check = |password: String| check_strength(&password.into()).is_ok();
-        assert!(!check("12345".into()) && check("123456".into()) && check("ééöü€𝄞".into()));
-        assert!(check("x".repeat(4096)) && !check("x".repeat(4097)));
+    fn a_password_has_the_least_length_and_4096_characters_at_most() {
+        let check = |least, password: String| passwords(8, least).check_strength("ada@example.com", &password.into());
+        assert_eq!(check(6, "x2345".into()), Err(FirebaseError::ShortPassword(6)));
+        assert!(check(6, "x2345y".into()).is_ok() && check(6, "ééöü€𝄞".into()).is_ok());
+        assert_eq!(check(8, "x2345yz".into()), Err(FirebaseError::ShortPassword(8)));
+        assert!(check(6, "x".repeat(4096)).is_ok() && check(6, "x".repeat(4097)).is_err());
+    }
+
+    #[test]
+    fn the_commonest_passwords_and_the_address_are_refused_and_nothing_else_is_demanded() {
+        let check = |password: &str| passwords(8, 6).check_strength("Ada@example.com", &password.into()).is_ok();
+        for bad in ["123456", "password", "Password", "QWERTY", "iloveyou", "ada@example.com", "ADA@EXAMPLE.COM"] {
+            assert!(!check(bad), "{bad}");
+        }
+        assert!(check("correct horse battery staple") && check("zvkqxw"));
+    }
+
+    #[actix_web::test]
+    async fn only_a_right_password_of_another_cost_is_hashed_anew() {
+        let (old, new) = (passwords(8, 6), passwords(16, 6));
+        let hash = old.hash("secret".into()).await.ok().unwrap();
+        let verdict = async |passwords: &Passwords, word: &str, hash: &SecretString| {
+            passwords.verify(word.into(), Some(hash.clone())).await.ok().unwrap()
+        };
+        assert!(verdict(&old, "secret", &hash).await.rehashed.is_none());
+        let wrong = verdict(&new, "Secret", &hash).await;
+        assert!(!wrong.is_right && wrong.rehashed.is_none());
+        let rehashed = verdict(&new, "secret", &hash).await.rehashed.unwrap();
+        assert!(rehashed.expose_secret().starts_with("$argon2id$v=19$m=16,t=1,p=1$"));
+        let again = verdict(&new, "secret", &rehashed).await;
+        assert!(again.is_right && again.rehashed.is_none());
     }
 
     #[actix_web::test]
     async fn runs_beyond_the_bounds_are_turned_away() {
-        let settings = serde_json::json!({
-            "project_id": "app", "builtin": true, "issuers": [], "master_secret_file": "",
-            "max_concurrent_hashes": 1, "max_queued_hashes": 1,
-            "argon2": {"memory_kib": 8, "iterations": 1, "parallelism": 1},
-        });
-        let passwords = Passwords::new(&serde_json::from_value(settings).unwrap()).unwrap();
+        let passwords = passwords(8, 6);
         let hash = passwords.hash("secret".into()).await.ok().unwrap();
         assert!(hash.expose_secret().starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
         let verify = |password: &'static str| passwords.verify(password.into(), Some(hash.clone()));
@@ -132,9 +209,9 @@ mod tests {
             answer
         };
         let (first, second, third) = futures_util::future::join3(verify("secret"), verify("Secret"), refused).await;
-        assert!(first.ok().unwrap() && !second.ok().unwrap());
+        assert!(first.ok().unwrap().is_right && !second.ok().unwrap().is_right);
         assert!(matches!(third, Err(Refusal::Firebase(FirebaseError::TooManyAttemptsTryLater))));
-        assert!(!passwords.verify("secret".into(), None).await.ok().unwrap());
-        assert!(verify("secret").await.ok().unwrap(), "permits come back");
+        assert!(!passwords.verify("secret".into(), None).await.ok().unwrap().is_right);
+        assert!(verify("secret").await.ok().unwrap().is_right, "permits come back");
     }
 }

@@ -5,7 +5,6 @@ use super::accounts::{Account, RefreshToken};
 use super::builtin::{BuiltIn, Session};
 use super::firebase_error::{FirebaseError, Refusal};
 use super::oob_codes::{Known, OobCode, Purpose};
-use super::password;
 use super::token::Claims;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, Code};
@@ -81,10 +80,11 @@ impl BuiltIn {
         (name, photo): (Change, Change),
     ) -> Result<Session, Refusal> {
         // Before the work of hashing; the transaction looks again.
-        self.look_up(state, claims.sub.clone(), claims.auth_time).await?;
+        let known = self.look_up(state, claims.sub.clone(), claims.auth_time).await?;
         let now = state.clock.now();
         check_recent(&claims, now)?;
-        password::check_strength(&password)?;
+        self.passwords.check_strength(&known.email, &password)?;
+        self.keys.keep_fresh().await;
         let hash = self.passwords.hash(password).await?;
         let token = RefreshToken::generate();
         let changed = state.db.write(move |conn| {
@@ -202,7 +202,7 @@ impl BuiltIn {
         if known.purpose != Purpose::PasswordReset {
             return Err(FirebaseError::InvalidOobCode.into());
         }
-        password::check_strength(&password)?;
+        self.passwords.check_strength(&known.account.email, &password)?;
         let hash = self.passwords.hash(password).await?;
         let now = state.clock.now();
         let reset = state.db.write(move |conn| {

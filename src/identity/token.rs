@@ -1,7 +1,8 @@
-//! What an ID token must be, whoever issued it: Firebase's rules for verifying one.
+//! What an ID token must be, whoever issued it: Firebase's rules for verifying one. [`oidc`](super::oidc)
+//! makes other issuers' claims fit them.
 //!
 //! In order: [`issuer_of`] reads who claims to have issued it, only to choose among the configured issuers;
-//! [`key_id_of`] checks the header; [`open`] verifies the signature and the claims' types; [`Claims::check`] what they say.
+//! [`header_of`] checks the header; [`open`] verifies the signature and the claims' types; [`Claims::check`] what they say.
 //! jsonwebtoken verifies the signature. Its own checks of claims are off: it takes arrays, empty subjects and fractions,
 //! and reads the system's clock.
 
@@ -10,20 +11,32 @@ use crate::error::Code;
 use crate::users::Profile;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
-use std::sync::LazyLock;
+use serde_json::{Map, Value};
 
 /// How far an issuer's clock may be ahead of ours.
 const LEEWAY_SECONDS: i64 = 30;
 /// The most characters of a subject, by Firebase's documentation.
-const SUBJECT_LIMIT: usize = 128;
+pub(super) const FIREBASE_SUBJECT_LIMIT: usize = 128;
+/// The most characters of a subject, by OpenID Connect Core 1.0, 2.
+pub(super) const OIDC_SUBJECT_LIMIT: usize = 255;
 
-static SIGNATURE_ONLY: LazyLock<Validation> = LazyLock::new(|| {
-    let mut validation = Validation::new(Algorithm::RS256);
+fn signature_only(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
     validation.required_spec_claims.clear();
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation
-});
+}
+
+/// What a token must say of itself.
+pub(super) struct Expected<'a> {
+    /// Its `iss`.
+    pub(super) issuer: &'a str,
+    /// Its `aud`.
+    pub(super) audience: &'a str,
+    /// The most characters of its `sub`.
+    pub(super) subject_limit: usize,
+}
 
 /// The claims that are read. The types do the refusing: an array is no `String`, and `1.5` and `1e9` are no `i64`.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,32 +66,43 @@ pub(super) fn issuer_of(token: &str) -> Result<String, Code> {
     Ok(claims.iss)
 }
 
-/// The id of the key that signed the token, from a header that is acceptable otherwise.
-pub(super) fn key_id_of(token: &str) -> Result<String, Code> {
+/// The id of the key that signed the token and how, from a header that is acceptable otherwise.
+pub(super) fn header_of(token: &str, allowed: &[Algorithm]) -> Result<(String, Algorithm), Code> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| Code::InvalidIdToken)?;
     let is_jwt = header.typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
     // `crit` names extensions that a verifier must know (RFC 7515, 4.1.11); this one knows none.
-    if header.alg != Algorithm::RS256 || !is_jwt || header.crit.is_some() {
+    if !allowed.contains(&header.alg) || !is_jwt || header.crit.is_some() {
         return Err(Code::InvalidIdToken);
     }
-    header.kid.filter(|kid| !kid.is_empty()).ok_or(Code::InvalidIdToken)
+    let kid = header.kid.filter(|kid| !kid.is_empty()).ok_or(Code::InvalidIdToken)?;
+    Ok((kid, header.alg))
 }
 
-/// The claims of a token that this key signed.
+/// The claims of a token that this key of the built-in provider signed.
 pub(super) fn open(token: &str, key: &DecodingKey) -> Result<Claims, Code> {
-    let data = jsonwebtoken::decode(token, key, &SIGNATURE_ONLY).map_err(|_| Code::InvalidIdToken)?;
+    Claims::of(open_map(token, key, Algorithm::RS256)?)
+}
+
+/// All claims of a token that this key signed in this way.
+pub(super) fn open_map(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Map<String, Value>, Code> {
+    let data = jsonwebtoken::decode(token, key, &signature_only(algorithm)).map_err(|_| Code::InvalidIdToken)?;
     Ok(data.claims)
 }
 
 impl Claims {
+    /// Those of a token that are read, if they have the right types.
+    pub(super) fn of(claims: Map<String, Value>) -> Result<Self, Code> {
+        serde_json::from_value(Value::Object(claims)).map_err(|_| Code::InvalidIdToken)
+    }
+
     /// Checks what the claims say. A token that has expired, and is valid otherwise, has a code of its own.
-    pub(super) fn check(&self, issuer: &str, audience: &str, now: Timestamp) -> Result<(), Code> {
+    pub(super) fn check(&self, expected: &Expected<'_>, now: Timestamp) -> Result<(), Code> {
         let latest = now.seconds() + LEEWAY_SECONDS;
         let subject_is_good = !self.sub.is_empty()
-            && self.sub.chars().count() <= SUBJECT_LIMIT
+            && self.sub.chars().count() <= expected.subject_limit
             && !self.sub.chars().any(char::is_control);
         let times_are_past = self.iat <= latest && self.auth_time <= latest && self.nbf.is_none_or(|nbf| nbf <= latest);
-        if self.iss != issuer || self.aud != audience || !subject_is_good || !times_are_past {
+        if self.iss != expected.issuer || self.aud != expected.audience || !subject_is_good || !times_are_past {
             return Err(Code::InvalidIdToken);
         }
         if self.exp <= now.seconds() {
@@ -106,7 +130,7 @@ mod tests {
     use super::*;
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     const NOW: i64 = 1_800_000_000;
 
@@ -125,7 +149,8 @@ mod tests {
         }
         claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         let claims: Claims = serde_json::from_value(claims).map_err(|_| Code::InvalidIdToken)?;
-        claims.check("https://issuer.example/app", "app", Timestamp::from_millis(NOW * 1000).unwrap())
+        let expected = Expected { issuer: "https://issuer.example/app", audience: "app", subject_limit: 128 };
+        claims.check(&expected, Timestamp::from_millis(NOW * 1000).unwrap())
     }
 
     #[test]
@@ -174,6 +199,7 @@ mod tests {
 
     #[test]
     fn a_header_must_say_rs256_and_name_a_key() {
+        let key_id_of = |token: &str| header_of(token, &[Algorithm::RS256]).map(|(id, _)| id);
         let key_id = |header: Value| key_id_of(&format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(header.to_string())));
         assert_eq!(key_id(json!({"alg": "RS256", "kid": "k", "typ": "JWT"})), Ok("k".to_owned()));
         assert_eq!(key_id(json!({"alg": "RS256", "kid": "k"})), Ok("k".to_owned()));

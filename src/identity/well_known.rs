@@ -6,8 +6,8 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{Error, HttpResponse, get, web};
 use serde::Serialize;
 
-/// An hour: the time that a new key must be published before it signs.
-const CACHE: (actix_web::http::header::HeaderName, &str) = (CACHE_CONTROL, "public, max-age=3600");
+/// A new key signs at once, so others should see it soon. Verifiers fetch anew when they meet an unknown key id.
+const CACHE: (actix_web::http::header::HeaderName, &str) = (CACHE_CONTROL, "public, max-age=300");
 
 /// The part of OpenID Connect Discovery that a verifier needs.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -35,7 +35,7 @@ pub(super) struct OpenIdConfiguration {
 )]
 #[get("/.well-known/jwks.json")]
 pub(super) async fn jwks(state: web::Data<State>) -> Result<HttpResponse, Error> {
-    let keys = state.identity.builtin()?.keys.public();
+    let keys = state.identity.builtin()?.keys.public().await;
     Ok(HttpResponse::Ok().insert_header(CACHE).json(JwkSet { keys }))
 }
 
@@ -50,7 +50,7 @@ pub(super) async fn jwks(state: web::Data<State>) -> Result<HttpResponse, Error>
 )]
 #[get("/robot/v1/metadata/x509/securetoken@keyward")]
 pub(super) async fn certificates(state: web::Data<State>) -> Result<HttpResponse, Error> {
-    Ok(HttpResponse::Ok().insert_header(CACHE).json(state.identity.builtin()?.keys.certificates()))
+    Ok(HttpResponse::Ok().insert_header(CACHE).json(state.identity.builtin()?.keys.certificates().await))
 }
 
 /// Where the keys are

@@ -45,7 +45,7 @@ async fn the_defaults_are_printed_and_good() {
 async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
     /// A file, environment variables, and what the message must have.
     type Row = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
-    let rows: [Row; 14] = [
+    let rows: [Row; 24] = [
         ("[server]\nlissten = \"x\"", &[], &[".toml", "server.lissten", "listen"]),
         ("[servers]\nlisten = \"x\"", &[], &[".toml", "servers", "server"]),
         ("[server]\nlisten = \"nowhere\"", &[], &[".toml", "server.listen", "socket address"]),
@@ -57,6 +57,44 @@ async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
         ("[keys]\nprefix = \"s k\"", &[], &["keys.prefix", "s k", "letters"]),
         ("[keys]\nscopes = []", &[], &["keys.scopes", "full"]),
         ("[errors]\nstyle = \"fancy\"", &[], &["errors.style", "fancy", "envelope"]),
+        (
+            "[identity]\nissuers = [{ audience = \"a\" }]",
+            &[],
+            &["identity.issuers", "either firebase_project or issuer"],
+        ),
+        (
+            "[identity]\nissuers = [{ firebase_project = \"a\", audience = \"a\" }]",
+            &[],
+            &["identity.issuers", "only be jwks_url"],
+        ),
+        ("[identity]\nissuers = [{ issuer = \"http://a.b\", audience = \"a\" }]", &[], &["http://a.b", "https://"]),
+        ("[identity]\nissuers = [{ issuer = \"https://a.b\" }]", &[], &["https://a.b", "authorized_parties"]),
+        (
+            "[identity]\nissuers = [{ issuer = \"https://a.b\", audience = \"a\", algorithms = [\"HS256\"] }]",
+            &[],
+            &["https://a.b", "HS256", "shared secret"],
+        ),
+        (
+            "[identity]\nissuers = [{ issuer = \"https://a.b\", audience = \"a\", algorithms = [\"none\"] }]",
+            &[],
+            &["identity.issuers", "none"],
+        ),
+        (
+            "[identity]\nissuers = [{ issuer = \"https://a.b\", audience = \"a\", jwks_url = \"http://a.b\" }]",
+            &[],
+            &["jwks_url", "http://a.b", "https://"],
+        ),
+        (
+            "[identity]\nissuers = [{ firebase_project = \"a\" }, { firebase_project = \"a\" }]",
+            &[],
+            &["identity.issuers", "twice"],
+        ),
+        (
+            "[identity]\nissuers = [{ issuer = \"http://localhost:8080/keyward\", audience = \"a\" }]",
+            &[],
+            &["identity.issuers", "built-in provider's own name"],
+        ),
+        ("[identity.limits]\nfailures_per_account = 0", &[], &["identity.limits", "more than 0"]),
         ("preset = \"sokku\"", &[], &["preset", "sokku", "soku"]),
         ("", &[("KEYWARD__SERVER__WORKERS", "many")], &["environment", "KEYWARD__SERVER__WORKERS", "many"]),
         ("", &[("DATABASE_URL", "host=localhost")], &["database.url", "postgres://", "sqlite://"]),

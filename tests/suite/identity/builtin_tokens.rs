@@ -30,7 +30,7 @@ async fn assert_refused(server: &Server, token: &str, why: &str) {
 
 async fn published_key(server: &Server) -> Value {
     let answer = server.get("/.well-known/jwks.json").send().await.expect(200);
-    assert_eq!(answer.header("cache-control"), Some("public, max-age=3600"));
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
     assert_eq!(answer["keys"].as_array().map(Vec::len), Some(1));
     answer["keys"][0].clone()
 }
@@ -173,8 +173,10 @@ async fn without_the_built_in_provider_its_paths_and_tokens_are_unknown(db: Back
     let user = User::sign_up(&server).await;
     let project = super::key_server::KeyServer::start(&[&FIRST]);
     let off = server.another(|config| {
-        let issuer =
-            keyward::config::IssuerSettings { firebase_project: "app".to_owned(), jwks_url: Some(project.url()) };
+        let issuer = keyward::config::IssuerSettings::FirebaseProject {
+            project: "app".to_owned(),
+            jwks_url: Some(project.url()),
+        };
         config.identity.builtin = false;
         config.identity.issuers = vec![issuer];
     });

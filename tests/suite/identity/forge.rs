@@ -3,7 +3,10 @@
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
+    RsaEncoding,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -59,6 +62,42 @@ impl Key {
         let mut signature = vec![0; self.pair.public_modulus_len()];
         let random = SystemRandom::new();
         self.pair.sign(encoding, &random, message.as_bytes(), &mut signature).expect("a signature");
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+}
+
+/// A key on the curve P-256.
+pub struct CurveKey {
+    pub id: &'static str,
+    pair: EcdsaKeyPair,
+}
+
+pub static CURVE: LazyLock<CurveKey> = LazyLock::new(|| CurveKey::new("curve"));
+pub static OTHER_CURVE: LazyLock<CurveKey> = LazyLock::new(|| CurveKey::new("other-curve"));
+
+impl CurveKey {
+    fn new(id: &'static str) -> Self {
+        Self { id, pair: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a curve key") }
+    }
+
+    /// As a JWK set has it.
+    pub fn jwk(&self) -> Value {
+        // Uncompressed: 4, x, y.
+        let point = self.pair.public_key().as_ref();
+        let (x, y) = point[1..].split_at(32);
+        let encode = |number: &[u8]| URL_SAFE_NO_PAD.encode(number);
+        json!({ "kty": "EC", "crv": "P-256", "use": "sig", "kid": self.id, "x": encode(x), "y": encode(y) })
+    }
+
+    /// An honest token.
+    pub fn sign(&self, claims: &Value) -> String {
+        self.sign_as(self.id, claims)
+    }
+
+    /// A token that names this key's id, or another's.
+    pub fn sign_as(&self, id: &str, claims: &Value) -> String {
+        let message = message(&json!({ "alg": "ES256", "kid": id, "typ": "JWT" }), claims);
+        let signature = self.pair.sign(&SystemRandom::new(), message.as_bytes()).expect("a signature");
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 }

@@ -3,7 +3,8 @@
 
 use super::forge::{FIRST, Key};
 use crate::support::{Backend, Server};
-use keyward::config::IssuerSettings;
+use jsonwebtoken::Algorithm;
+use keyward::config::{IssuerSettings, OidcSettings, TrustEmail};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,6 +17,8 @@ pub struct Behaviour {
     pub status: &'static str,
     pub headers: String,
     pub body: String,
+    /// What `/.well-known/openid-configuration` has instead.
+    pub configuration: String,
     pub delay: Duration,
     /// How many requests there were.
     pub fetches: usize,
@@ -35,6 +38,8 @@ impl KeyServer {
             status: "200 OK",
             headers: "Cache-Control: public, max-age=3600, must-revalidate\r\n".to_owned(),
             body: set_of(keys),
+            configuration: json!({ "issuer": issuer_at(address), "jwks_uri": format!("http://{address}/keys") })
+                .to_string(),
             delay: Duration::ZERO,
             fetches: 0,
         }));
@@ -67,6 +72,11 @@ impl KeyServer {
         self.behaviour().body = set_of(keys);
     }
 
+    /// Publishes whatever it is.
+    pub fn publish_jwks(&self, keys: &[Value]) {
+        self.behaviour().body = json!({ "keys": keys }).to_string();
+    }
+
     pub fn max_age(&self, seconds: u32) {
         self.behaviour().headers = format!("Cache-Control: public, max-age={seconds}\r\n");
     }
@@ -86,12 +96,18 @@ impl Drop for KeyServer {
             status: "",
             headers: String::new(),
             body: String::new(),
+            configuration: String::new(),
             delay: Duration::ZERO,
             fetches: 0,
         }));
         // Only to wake the listener, which then sees that nobody is left.
         let _ = TcpStream::connect(self.address);
     }
+}
+
+/// A name with a path, as Keycloak's and Auth0's have one.
+fn issuer_at(address: SocketAddr) -> String {
+    format!("http://{address}/tenant")
 }
 
 fn set_of(keys: &[&Key]) -> String {
@@ -111,7 +127,9 @@ fn answer(stream: std::io::Result<TcpStream>, behaviour: &Mutex<Behaviour>) {
     let (response, delay) = {
         let mut behaviour = behaviour.lock().unwrap_or_else(PoisonError::into_inner);
         behaviour.fetches += 1;
-        let Behaviour { status, headers, body, delay, .. } = &*behaviour;
+        let Behaviour { status, headers, body, configuration, delay, .. } = &*behaviour;
+        let discovers = request.starts_with(b"GET /tenant/.well-known/openid-configuration ");
+        let body = if discovers { configuration } else { body };
         let length = body.len();
         (format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"), *delay)
     };
@@ -134,7 +152,7 @@ impl Project {
 
     pub async fn with(db: Backend, change: impl FnOnce(&mut keyward::config::Config)) -> Self {
         let keys = KeyServer::start(&[&FIRST]);
-        let issuer = IssuerSettings { firebase_project: "app".to_owned(), jwks_url: Some(keys.url()) };
+        let issuer = IssuerSettings::FirebaseProject { project: "app".to_owned(), jwks_url: Some(keys.url()) };
         let server = Server::with(db, |config| {
             config.identity.issuers = vec![issuer];
             change(config);
@@ -170,5 +188,79 @@ impl Project {
 
     pub fn advance(&self, seconds: u64) {
         self.server.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+/// An issuer of OpenID Connect, found by discovery, and a server that accepts its tokens for the audience `app`.
+pub struct Issuer {
+    pub server: Server,
+    pub keys: KeyServer,
+    pub name: String,
+    settings: OidcSettings,
+}
+
+impl Issuer {
+    /// With the first key published, and the defaults of configuration.
+    pub async fn start(db: Backend) -> Self {
+        Self::with(db, |_| {}).await
+    }
+
+    pub async fn with(db: Backend, change: impl FnOnce(&mut OidcSettings)) -> Self {
+        let keys = KeyServer::start(&[&FIRST]);
+        let mut settings = settings_of(&keys);
+        change(&mut settings);
+        let issuers = vec![IssuerSettings::Oidc(settings.clone())];
+        let server = Server::with(db, |config| {
+            config.identity.issuers = issuers;
+            config.identity.fetch_timeout = Duration::from_secs(1);
+        });
+        Self { server: server.await, keys, name: settings.issuer.clone(), settings }
+    }
+
+    /// Another issuer, and a node on the same database that accepts both.
+    pub async fn beside(&self) -> Self {
+        let keys = KeyServer::start(&[&FIRST]);
+        let settings = settings_of(&keys);
+        let issuers = [&self.settings, &settings].map(|settings| IssuerSettings::Oidc(settings.clone()));
+        let server = self.server.another(|config| config.identity.issuers = issuers.into()).await;
+        Self { server, keys, name: settings.issuer.clone(), settings }
+    }
+
+    /// The claims of a good token, by the server's clock.
+    pub fn claims(&self, subject: &str) -> Value {
+        let now = self.now();
+        json!({
+            "iss": self.name, "aud": "app", "sub": subject, "iat": now, "exp": now + 3600, "auth_time": now,
+            "email": "Ada@Example.com", "email_verified": true, "name": "Ada Lovelace",
+        })
+    }
+
+    /// A good token of this key.
+    pub fn token(&self, key: &Key) -> String {
+        key.sign(&self.claims("ada"))
+    }
+
+    /// The server's time, in seconds.
+    pub fn now(&self) -> i64 {
+        self.server.clock.now().seconds()
+    }
+
+    /// What `GET /v1/me` answers to the token.
+    pub async fn me(&self, token: &str) -> crate::support::http::Answer {
+        self.server.get("/v1/me").bearer(token).send().await
+    }
+}
+
+fn settings_of(keys: &KeyServer) -> OidcSettings {
+    OidcSettings {
+        issuer: issuer_at(keys.address),
+        audience: Some("app".to_owned()),
+        authorized_parties: Vec::new(),
+        jwks_url: None,
+        algorithms: vec![Algorithm::RS256],
+        email_claim: "email".to_owned(),
+        email_verified_claim: "email_verified".to_owned(),
+        name_claim: "name".to_owned(),
+        trust_email: TrustEmail::Verified,
     }
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod action_page;
+mod attempts;
 mod bodies;
 mod builtin_tokens;
 mod certificates;
@@ -10,11 +11,13 @@ mod deletion;
 mod docs_token;
 mod first_start;
 mod forge;
+mod issuers;
 mod key_server;
 mod mailed_codes;
 mod project_keys;
 mod project_tokens;
 mod rest;
+mod rotation;
 mod update;
 
 use crate::support::harness::Test;
@@ -23,6 +26,7 @@ pub fn tests() -> Vec<Test> {
     [
         accounts::tests(),
         action_page::tests(),
+        attempts::tests(),
         bodies::tests(),
         builtin_tokens::tests(),
         certificates::tests(),
@@ -35,6 +39,8 @@ pub fn tests() -> Vec<Test> {
         project_tokens::tests(),
         rest::tests(),
         update::tests(),
+        issuers::tests(),
+        rotation::tests(),
     ]
     .into_iter()
     .flatten()

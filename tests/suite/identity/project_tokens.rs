@@ -182,7 +182,8 @@ async fn a_tampered_token_is_refused(db: Backend) {
 async fn a_token_of_one_project_is_no_token_of_another(db: Backend) {
     // Google signs the tokens of all projects with the same keys.
     let keys = KeyServer::start(&[&FIRST]);
-    let issuer = |project: &str| IssuerSettings { firebase_project: project.to_owned(), jwks_url: Some(keys.url()) };
+    let issuer =
+        |project: &str| IssuerSettings::FirebaseProject { project: project.to_owned(), jwks_url: Some(keys.url()) };
     let server = Server::with(db, |config| config.identity.issuers = vec![issuer("app"), issuer("other")]);
     let project = Project { server: server.await, keys: KeyServer::start(&[&FIRST]) };
     let claims = project.claims("ada");

@@ -77,6 +77,8 @@ pub fn test_config(database: &TestDatabase) -> Config {
     config.server.shutdown_timeout = Duration::from_secs(5);
     config.database.pool_size = 4;
     config.identity.master_secret = Some(MASTER_SECRET.into());
+    // All requests of a test come from one address.
+    config.identity.limits.sign_ups_per_address = 10_000;
     config.identity.argon2 = Argon2Settings { memory_kib: 64, iterations: 1, parallelism: 1 };
     config
 }

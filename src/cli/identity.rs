@@ -1,0 +1,26 @@
+//! `keyward identity`
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::identity::rotate_signing_key;
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum IdentityCommand {
+    /// Sign ID tokens with a new key from now on, on every node. The keys before it stay published until the tokens that
+    /// they signed have expired.
+    RotateKey,
+}
+
+/// Runs the command.
+pub fn run(config: &Config, db: &Db, command: &IdentityCommand) -> Result<(), String> {
+    match command {
+        IdentityCommand::RotateKey => {
+            let id = rotate_signing_key(config, db, &Clock::system())?;
+            println!("done: {id} signs on every node within seconds");
+            Ok(())
+        }
+    }
+}
