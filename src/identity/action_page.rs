@@ -94,14 +94,14 @@ pub(super) async fn act(state: web::Data<State>, payload: web::Payload) -> Resul
     };
     match done {
         Ok(page) => Ok(page),
-        // The code is still good: the person may choose another password.
-        Err(Refusal::Firebase(FirebaseError::WeakPassword(reason))) => {
-            match builtin.look_at_code(&state, OobCode::from_client(code.clone())).await {
-                Ok(known) => Ok(form(known.purpose, &known.account.email, &code, Some(reason))),
+        Err(Refusal::Firebase(refusal)) => match refusal.about_password() {
+            // The code is still good: the person may choose another password.
+            Some(reason) => match builtin.look_at_code(&state, OobCode::from_client(code.clone())).await {
+                Ok(known) => Ok(form(known.purpose, &known.account.email, &code, Some(&reason))),
                 Err(refusal) => Err(refusal.into()),
-            }
-        }
-        Err(Refusal::Firebase(refusal)) => Ok(refused(refusal)),
+            },
+            None => Ok(refused(refusal)),
+        },
         Err(Refusal::Api(error)) => Err(error.into()),
     }
 }

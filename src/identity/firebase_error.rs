@@ -97,14 +97,25 @@ impl FirebaseError {
     }
 }
 
+impl FirebaseError {
+    /// What is wrong with a password, for a person who can choose another one; `None` for other refusals.
+    pub(super) fn about_password(&self) -> Option<String> {
+        match self {
+            Self::ShortPassword(least) => Some(format!("Password should be at least {least} characters")),
+            Self::WeakPassword(reason) => Some((*reason).to_owned()),
+            _ => None,
+        }
+    }
+}
+
 /// The code, and where there is more to say, ` : ` and the text: what clients split at.
 impl fmt::Display for FirebaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ShortPassword(least) => {
-                write!(f, "{} : Password should be at least {least} characters", self.code())
+            Self::ShortPassword(_) | Self::WeakPassword(_) => {
+                write!(f, "{} : {}", self.code(), self.about_password().unwrap_or_default())
             }
-            Self::WeakPassword(reason) | Self::InvalidProfileAttribute(reason) | Self::NotAllowedBecause(reason) => {
+            Self::InvalidProfileAttribute(reason) | Self::NotAllowedBecause(reason) => {
                 write!(f, "{} : {reason}", self.code())
             }
             other => f.write_str(other.code()),

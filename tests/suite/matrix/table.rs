@@ -100,7 +100,7 @@ pub const ROWS: &[Row] = &[
         .json(|t| json!({ "idToken": t["ownersToken"] })),
     row("POST /identitytoolkit.googleapis.com/v1/accounts:update", Public, 400).json(|t| json!({
         "idToken": t["ownersToken"], "password": t["ownersPassword"], "displayName": "Ada",
-        "photoUrl": "https://example.com/a.png", "deleteAttribute": [], "oobCode": "nobodys-code-at-all",
+        "photoUrl": "https://example.com/a.png", "deleteAttribute": ["DISPLAY_NAME"], "oobCode": "nobodys-code-at-all",
     })),
     row("POST /identitytoolkit.googleapis.com/v1/accounts:delete", Public, 400)
         .json(|_| json!({ "idToken": "nobodys.own.token" })),
