@@ -30,7 +30,8 @@ pub(super) struct BuiltIn {
     pub(super) keys: KeyRing,
     /// Hashes them, and checks them.
     pub(super) passwords: Passwords,
-    limits: AttemptLimits,
+    /// How often each may try.
+    pub(super) limits: AttemptLimits,
 }
 
 /// A person who signed in, and the tokens.

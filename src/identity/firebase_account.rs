@@ -1,6 +1,6 @@
 //! The part of Firebase Auth's REST API by which people change, delete and regain their own account.
 
-use super::firebase::{no_store, read};
+use super::firebase::{address_of, no_store, read};
 use super::firebase_account_wire::{
     DeleteRequest, DeleteResponse, OobRequest, OobResponse, ResetRequest, ResetResponse, UpdateRequest, UpdateResponse,
 };
@@ -112,7 +112,8 @@ pub(super) async fn delete(
         (status = 200, description = "The mail is on its way, if there is somebody to send it to.", body = OobResponse),
         (status = 400, description = "Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, \
             `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, \
-            `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here) or `INVALID_JSON`.",
+            `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here), \
+            `TOO_MANY_ATTEMPTS_TRY_LATER` or `INVALID_JSON`.",
             body = FirebaseErrorBody),
     )
 )]
@@ -125,15 +126,16 @@ pub(super) async fn send_oob_code(
     let body = read(&state, payload).await?;
     let request: OobRequest = read_json(&req, &body)?;
     let builtin = state.identity.builtin()?;
+    let address = address_of(&state, &req);
     let email = match request.request_type.as_deref() {
         None | Some("") => return Err(FirebaseError::MissingReqType.into()),
         Some("PASSWORD_RESET") => {
             let email = request.email.filter(|email| !email.is_empty()).ok_or(FirebaseError::MissingEmail)?;
-            builtin.request_password_reset(&state, &email)?.into_string()
+            builtin.request_password_reset(&state, address, &email)?.into_string()
         }
         Some("VERIFY_EMAIL") => {
             let claims = state.identity.own_claims(&state.clock, request.id_token).await?;
-            builtin.request_verification(&state, claims).await?.email
+            builtin.request_verification(&state, address, claims).await?.email
         }
         Some(_) => return Err(FirebaseError::OperationNotAllowed.into()),
     };

@@ -12,6 +12,7 @@ use crate::http::validation::Email;
 use crate::mail::{Composition, Mail};
 use crate::state::State;
 use secrecy::SecretString;
+use std::net::IpAddr;
 
 /// How old a sign-in may be for a new password and for deletion: Firebase's five minutes.
 const RECENT_SECONDS: i64 = 5 * 60;
@@ -138,8 +139,14 @@ impl BuiltIn {
     /// Mails a link that sets a new password, if the address has an account.
     ///
     /// Whether it has is found out after the answer, so neither the answer nor its time tells.
-    pub(super) fn request_password_reset(&self, state: &State, email: &str) -> Result<Email, Refusal> {
+    pub(super) fn request_password_reset(
+        &self,
+        state: &State,
+        address: Option<IpAddr>,
+        email: &str,
+    ) -> Result<Email, Refusal> {
         let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
+        self.count_mail(state, address, email.as_str())?;
         let find = {
             let email = email.clone();
             move |conn: &mut Conn| match Account::credentials(conn, email.as_str())? {
@@ -152,11 +159,23 @@ impl BuiltIn {
     }
 
     /// Mails a link that confirms the address of a token's account.
-    pub(super) async fn request_verification(&self, state: &State, claims: Claims) -> Result<Account, Refusal> {
+    pub(super) async fn request_verification(
+        &self,
+        state: &State,
+        address: Option<IpAddr>,
+        claims: Claims,
+    ) -> Result<Account, Refusal> {
         let account = self.look_up(state, claims.sub, claims.auth_time).await?;
+        self.count_mail(state, address, &account.email)?;
         let id = account.id.clone();
         self.mail_code(state, Purpose::VerifyEmail, move |conn| Account::lock_by_id(conn, &id))?;
         Ok(account)
+    }
+
+    /// Counts a mail like a wrong guess, so that nobody's mailbox is flooded: to one address, and from one client.
+    fn count_mail(&self, state: &State, address: Option<IpAddr>, email: &str) -> Result<(), FirebaseError> {
+        let attempt = self.limits.sign_in(email, address, state.clock.now());
+        attempt.map(|_| ()).ok_or(FirebaseError::TooManyAttemptsTryLater)
     }
 
     /// Makes a code for the account that `find` locks, and mails it, both off the request's path.

@@ -16,6 +16,7 @@ tests![
     a_mailed_code_confirms_an_address,
     an_unknown_address_gets_the_same_answer_and_no_mail,
     a_newer_code_replaces_an_older_one,
+    nobodys_mailbox_is_flooded,
     a_code_expires,
     a_code_is_good_for_nothing_else,
     of_two_uses_of_a_code_at_once_one_wins,
@@ -31,6 +32,20 @@ pub async fn start(db: Backend) -> (Server, Smtp) {
     let smtp = Smtp::start();
     let url = smtp.url();
     (Server::with(db, move |config| config.mail.smtp_url = Some(url.into())).await, smtp)
+}
+
+async fn nobodys_mailbox_is_flooded(db: Backend) {
+    let (server, smtp) = start(db).await;
+    let user = User::sign_up(&server).await;
+    for _ in 0..server.config.identity.limits.failures_per_account_and_address {
+        request_reset(&server, &user.email).await.expect(200);
+    }
+    assert_firebase_error(&request_reset(&server, &user.email).await, "TOO_MANY_ATTEMPTS_TRY_LATER");
+    let verify = json!({ "requestType": "VERIFY_EMAIL", "idToken": user.id_token });
+    assert_firebase_error(&call(&server, "sendOobCode", verify).await, "TOO_MANY_ATTEMPTS_TRY_LATER");
+    server.clock.advance(server.config.identity.limits.window);
+    request_reset(&server, &user.email).await.expect(200);
+    smtp.mail(11).await;
 }
 
 async fn request_reset(server: &Api, email: &str) -> Answer {
