@@ -4,11 +4,14 @@
 //! rules that span fields. `config/default.toml` documents every key.
 
 mod duration;
+mod identity;
 mod issuers;
 mod load;
 mod presets;
 mod sections;
 
+pub(crate) use identity::is_32_bytes_in_hex;
+pub use identity::{Argon2Settings, AttemptLimitSettings, Identity};
 pub(crate) use issuers::is_loopback_http;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
 pub use load::{Sources, load};
@@ -16,7 +19,8 @@ pub use presets::{PRESETS, Preset};
 pub use sections::*;
 
 use crate::error::style::ErrorSettings;
-use serde::{Deserialize, Serialize};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// The whole configuration.
@@ -78,4 +82,9 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// A secret as `keyward config check` prints it.
+fn redacted<S: Serializer>(_: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str("[redacted]")
 }

@@ -1,0 +1,121 @@
+//! `[identity]`: who signs people in, and at what cost.
+
+use super::{IssuerSettings, duration, redacted};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `[identity]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The audience of the built-in provider's tokens.
+    pub project_id: String,
+    /// Whether the built-in provider is on.
+    pub builtin: bool,
+    /// Issuers whose tokens are accepted besides.
+    pub issuers: Vec<IssuerSettings>,
+    /// 32 bytes in hex that seal the signing keys; wins over the file.
+    #[serde(default, serialize_with = "redacted", skip_serializing_if = "Option::is_none")]
+    pub master_secret: Option<SecretString>,
+    /// The file that has the same; made at the first start if it is missing.
+    pub master_secret_file: PathBuf,
+    /// The most Argon2 runs at once; 0 is one for each core.
+    pub max_concurrent_hashes: usize,
+    /// The most sign-ins that wait for one.
+    pub max_queued_hashes: usize,
+    /// The cost of a password's hash.
+    pub argon2: Argon2Settings,
+    /// The fewest characters of a new password.
+    pub min_password_length: usize,
+    /// The longest that an issuer may take to hand out its keys.
+    #[serde(with = "duration")]
+    pub fetch_timeout: Duration,
+    /// How many passwords can be guessed, and how many accounts made.
+    pub limits: AttemptLimitSettings,
+}
+
+impl Identity {
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.project_id.is_empty() || self.project_id.contains('/') {
+            return Err("identity.project_id: must not be empty or contain /".into());
+        }
+        if !self.builtin && self.issuers.is_empty() {
+            return Err("identity: with builtin = false, issuers must name at least one".into());
+        }
+        if let Some(secret) = &self.master_secret
+            && !is_32_bytes_in_hex(secret.expose_secret())
+        {
+            return Err("identity.master_secret: must be 32 bytes in hex, as `openssl rand -hex 32` prints".into());
+        }
+        argon2::Params::new(self.argon2.memory_kib, self.argon2.iterations, self.argon2.parallelism, None)
+            .map_err(|error| format!("identity.argon2: {error}"))?;
+        if !(6..=64).contains(&self.min_password_length) {
+            return Err(format!(
+                "identity.min_password_length: {} must be 6 to 64: Firebase's least, and what everybody may use",
+                self.min_password_length
+            ));
+        }
+        if self.fetch_timeout.is_zero() {
+            return Err("identity.fetch_timeout: must be more than 0".into());
+        }
+        self.limits.check()?;
+        for (place, issuer) in self.issuers.iter().enumerate() {
+            issuer.check()?;
+            if self.issuers[..place].iter().any(|other| other.name() == issuer.name()) {
+                return Err(format!("identity.issuers: {} is there twice", issuer.name()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the text is what `openssl rand -hex 32` prints.
+pub(crate) fn is_32_bytes_in_hex(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// `[identity.limits]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttemptLimitSettings {
+    /// The most failed sign-ins to one account from one client address, in a window.
+    pub failures_per_account_and_address: u32,
+    /// The most failed sign-ins to one account from anywhere; addresses that its owner used before are exempt.
+    pub failures_per_account: u32,
+    /// The most failed sign-ins from one client address, to any account.
+    pub failures_per_address: u32,
+    /// The most sign-ups from one client address.
+    pub sign_ups_per_address: u32,
+    /// How long a used up limit takes to refill, which it does evenly.
+    #[serde(with = "duration")]
+    pub window: Duration,
+}
+
+impl AttemptLimitSettings {
+    fn check(&self) -> Result<(), String> {
+        let counts = [
+            self.failures_per_account_and_address,
+            self.failures_per_account,
+            self.failures_per_address,
+            self.sign_ups_per_address,
+        ];
+        if counts.contains(&0) || self.window.is_zero() {
+            return Err("identity.limits: every limit and the window must be more than 0".into());
+        }
+        Ok(())
+    }
+}
+
+/// `identity.argon2`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Argon2Settings {
+    /// Memory, in KiB.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub iterations: u32,
+    /// Lanes.
+    pub parallelism: u32,
+}
