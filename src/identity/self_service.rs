@@ -174,7 +174,11 @@ impl BuiltIn {
 
     /// Counts a mail like a wrong guess, so that nobody's mailbox is flooded: to one address, and from one client.
     fn count_mail(&self, state: &State, address: Option<IpAddr>, email: &str) -> Result<(), FirebaseError> {
-        let attempt = self.limits.sign_in(email, address, state.clock.now());
+        if !state.mailer.is_on() {
+            return Err(FirebaseError::NotAllowedBecause("This server sends no mail."));
+        }
+        // Under a name that no account has, so that who asks for mails can still sign in.
+        let attempt = self.limits.sign_in(&format!("mail to {email}"), address, state.clock.now());
         attempt.map(|_| ()).ok_or(FirebaseError::TooManyAttemptsTryLater)
     }
 
@@ -183,9 +187,6 @@ impl BuiltIn {
     where
         F: FnOnce(&mut Conn) -> Result<Option<Account>, ApiError> + Send + 'static,
     {
-        if !state.mailer.is_on() {
-            return Err(FirebaseError::NotAllowedBecause("This server sends no mail.").into());
-        }
         let (db, clock) = (state.db.clone(), state.clock.clone());
         let action_url = state.config.mail.action_url(&state.config.server);
         let compose: Composition = Box::pin(async move {
