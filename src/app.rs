@@ -2,6 +2,7 @@
 
 use crate::api_keys::FLUSH_INTERVAL;
 use crate::clock::Clock;
+use crate::cluster::Membership;
 use crate::config::Config;
 use crate::db::{self, Db};
 use crate::http::stack;
@@ -20,6 +21,7 @@ pub struct Application {
     server: Server,
     state: web::Data<State>,
     outbox: Outbox,
+    membership: Option<Membership>,
 }
 
 /// Migrates the database, loads what must be there, and binds the address. Runs in an actix system.
@@ -57,8 +59,12 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
         .disable_signals()
         .bind(settings.listen)
         .map_err(|error| format!("can't listen on {}: {error}", settings.listen))?;
+    let membership = match state.config.cluster.cached_keys {
+        0 => None,
+        _ => Some(Membership::start(&state.cluster, state.config.database.listen_url())?),
+    };
     let address = server.addrs().first().copied().ok_or("the server has no address")?;
-    Ok(Application { address, server: server.run(), state, outbox })
+    Ok(Application { address, server: server.run(), state, outbox, membership })
 }
 
 impl Application {
@@ -87,6 +93,8 @@ impl Application {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let post = rt::spawn(self.outbox.run(async { _ = stopped.await }));
         let ended = self.server.await;
+        // Nobody is served any more, so nobody need wait for this node.
+        drop(self.membership);
         drop(stop);
         if let Err(error) = post.await {
             tracing::error!(%error, "the mail room panicked");

@@ -26,8 +26,39 @@ impl Clock {
             .unwrap_or_else(|| Timestamp::from(Utc::now()))
     }
 
+    /// Time since some fixed moment, which only goes forward, and goes on while the machine sleeps: for measuring how
+    /// long something took. Costs what reading the system's clock costs, some 20 ns.
+    pub fn monotonic(&self) -> Duration {
+        let ahead = u64::try_from(self.ahead.load(Ordering::Relaxed)).unwrap_or(0);
+        system_monotonic() + Duration::from_millis(ahead)
+    }
+
     /// Moves the clock, and all its clones, forward: how tests let days pass.
     pub fn advance(&self, by: Duration) {
         self.ahead.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+}
+
+/// `CLOCK_BOOTTIME` on Linux: `CLOCK_MONOTONIC`, which std has, stands still while the machine sleeps.
+fn system_monotonic() -> Duration {
+    #[cfg(target_os = "linux")]
+    let clock = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let clock = rustix::time::ClockId::Monotonic;
+    let time = rustix::time::clock_gettime(clock);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_times_go_forward_together() {
+        let clock = Clock::system();
+        let (now, monotonic) = (clock.now(), clock.monotonic());
+        clock.advance(Duration::from_secs(3600));
+        assert!(clock.now() >= now.plus(Duration::from_secs(3600)));
+        assert!(clock.monotonic() >= monotonic + Duration::from_secs(3600));
     }
 }

@@ -135,6 +135,10 @@ ids! {
     KeyId = "key";
     /// A service token's record.
     ServiceTokenId = "svt";
+    /// A running process that serves from a cache; internal.
+    NodeId = "node";
+    /// One change of somebody's access, as the nodes tell each other of it; internal.
+    ChangeId = "chg";
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! - [`identity`] and [`users`]: who people are. [`organizations`], [`workspaces`], [`members`], [`invitations`],
 //!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has. [`service_tokens`]: how
 //!   gateways prove themselves.
+//! - [`cluster`]: the cache, and how several nodes keep it right.
 //! - [`mail`]: the queue of mails to people, and the way out.
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
 //!
@@ -21,6 +22,7 @@ pub mod api_keys;
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod db;
 pub mod docs;

@@ -2,11 +2,14 @@
 
 use crate::api_keys::ApiKeys;
 use crate::clock::Clock;
+use crate::cluster::{Cluster, Touched};
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{Conn, Db};
+use crate::error::ApiError;
 use crate::identity::IdentityService;
 use crate::mail::{Mailer, Outbox};
 use crate::service_tokens::ServiceTokens;
+use std::sync::Arc;
 
 /// What all handlers share; one for each running application.
 pub struct State {
@@ -16,6 +19,8 @@ pub struct State {
     pub clock: Clock,
     /// The database.
     pub db: Db,
+    /// This process among those on the same database.
+    pub cluster: Arc<Cluster>,
     /// Sign-in, and the verification of ID tokens.
     pub identity: IdentityService,
     /// Mails to people.
@@ -27,13 +32,27 @@ pub struct State {
 }
 
 impl State {
+    /// Runs a transaction that changes what somebody may do, and returns when no node honours the old access any more.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn change_access<T, F>(&self, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.cluster.change(&self.db, body).await
+    }
+
     /// The state over an open database, and the other end of its queue of mails.
     ///
     /// # Errors
     /// A text for the operator: `[mail]` can't be used.
     pub fn new(config: Config, clock: Clock, db: Db, identity: IdentityService) -> Result<(Self, Outbox), String> {
         let (mailer, outbox) = Mailer::new(&config)?;
-        let (api_keys, service_tokens) = (ApiKeys::new(&config), ServiceTokens::default());
-        Ok((Self { config, clock, db, identity, mailer, api_keys, service_tokens }, outbox))
+        let cluster = Cluster::new(&config, &clock);
+        let api_keys = ApiKeys::new(&config, &cluster);
+        let service_tokens = ServiceTokens::new(&config, &cluster);
+        Ok((Self { config, clock, db, cluster, identity, mailer, api_keys, service_tokens }, outbox))
     }
 }

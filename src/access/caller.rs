@@ -1,15 +1,16 @@
 //! [`Caller`]: who makes a request, and the credentials it is known by.
 
 use super::role::{OrganizationRole, WorkspaceRole};
-use crate::api_keys::{PlaintextKey, Scope};
+use crate::api_keys::{KnownKey, PlaintextKey};
 use crate::error::{ApiError, Code};
-use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::service_tokens::ServiceCaller;
 use crate::state::State;
 use crate::subscriptions::Status;
 use crate::users::User;
 use secrecy::SecretString;
 use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// A credential as it was sent, not yet checked.
 #[derive(Clone, Debug)]
@@ -33,29 +34,36 @@ pub enum Caller {
     Service(ServiceCaller),
 }
 
-/// A program: its key, and what the key may do at this moment.
+/// A program: its key (by `Deref`), and what the key may do at this moment. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct KeyCaller {
-    /// The key's record.
-    pub key_id: KeyId,
-    /// The name its creator gave it.
-    pub name: Option<String>,
-    /// The workspace it belongs to.
-    pub workspace_id: WorkspaceId,
-    /// That workspace's organization.
-    pub organization_id: OrganizationId,
-    /// Whose role it inherits.
-    pub creator_id: UserId,
+    key: Arc<KnownKey>,
     /// The creator's role in the organization, now.
     pub organization_role: OrganizationRole,
     /// The creator's role in the workspace, now.
     pub role: WorkspaceRole,
-    /// What the key keeps of it.
-    pub scope: Scope,
     /// The organization's subscription, now.
     pub subscription: Status,
-    /// The organization's plan.
-    pub plan: String,
+}
+
+impl KeyCaller {
+    /// Of a key that was found good.
+    pub fn new(
+        key: Arc<KnownKey>,
+        organization_role: OrganizationRole,
+        role: WorkspaceRole,
+        subscription: Status,
+    ) -> Self {
+        Self { key, organization_role, role, subscription }
+    }
+}
+
+impl Deref for KeyCaller {
+    type Target = KnownKey;
+
+    fn deref(&self) -> &KnownKey {
+        &self.key
+    }
 }
 
 impl Caller {
@@ -82,7 +90,8 @@ impl Caller {
 
 /// Finds out who is behind a credential: the one place where credentials become callers, and the seam of the cache.
 ///
-/// Cost today: one SELECT for an API key or a service token; for an ID token one RSA verification and one SELECT.
+/// Cost: no statement for an API key or a service token in the cache, else one SELECT; for an ID token one RSA
+/// verification and one SELECT.
 ///
 /// # Errors
 /// A 401 code that says what is wrong with the credential; `ip_not_allowed`; `unavailable` when it can't be checked.

@@ -4,6 +4,7 @@ use super::lifecycle::{self, KeyAccess, NewKey};
 use super::model::ApiKey;
 use super::wire::{ApiKeyView, ApiKeyWithPlaintext, ChangeKey, CreateKey, RollKey, TransferKey, ensure_future};
 use crate::access::{WorkspaceAccess, can};
+use crate::cluster::Touched;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, Code};
 use crate::http::validation::Name;
@@ -109,7 +110,10 @@ pub async fn change_api_key(
 ) -> Answer {
     let input = body.read().await?;
     let change = input.checked(state.clock.now())?;
-    change_key(state, access, &req, move |conn, access, id, now| ApiKey::change(conn, access, id, change, now)).await
+    change_key(state, access, &req, move |conn, touched, access, id, now| {
+        ApiKey::change(conn, touched, access, id, change, now)
+    })
+    .await
 }
 
 /// Delete an API key
@@ -123,7 +127,7 @@ pub async fn delete_api_key(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = path_parameter(&req, "keyId")?;
-    state.db.write(move |conn| ApiKey::delete(conn, &access, id)).await?;
+    state.change_access(move |conn, touched| ApiKey::delete(conn, touched, &access, id)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -147,13 +151,12 @@ pub async fn roll_api_key(
     let now = state.clock.now();
     let shared = state.clone();
     let outcome = state
-        .db
-        .write(move |conn| {
+        .change_access(move |conn, touched| {
             claim.run(conn, id, now, |conn, id, replayed| {
                 let plaintext = if replayed {
                     None
                 } else {
-                    Some(ApiKey::roll(conn, &access, &shared.api_keys.format, id, overlap, now)?)
+                    Some(ApiKey::roll(conn, touched, &access, &shared.api_keys.format, id, overlap, now)?)
                 };
                 Ok((ApiKey::visible(conn, &access, id)?, plaintext))
             })
@@ -181,8 +184,10 @@ pub async fn disable_api_key(state: web::Data<State>, access: KeyAccess, req: Ht
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/enable")]
 pub async fn enable_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
     let shared = state.clone();
-    change_key(state, access, &req, move |conn, access, id, now| ApiKey::enable(conn, access, &shared.config, id, now))
-        .await
+    change_key(state, access, &req, move |conn, touched, access, id, now| {
+        ApiKey::enable(conn, touched, access, &shared.config, id, now)
+    })
+    .await
 }
 
 /// Revoke an API key
@@ -208,8 +213,10 @@ pub async fn transfer_api_key(
 ) -> Answer {
     let heir = body.read().await?.user_id;
     let shared = state.clone();
-    change_key(state, access, &req, move |conn, access, id, _| ApiKey::transfer(conn, access, &shared.config, id, heir))
-        .await
+    change_key(state, access, &req, move |conn, touched, access, id, _| {
+        ApiKey::transfer(conn, touched, access, &shared.config, id, heir)
+    })
+    .await
 }
 
 /// One change of one key in one transaction, and the key as it is then.
@@ -217,14 +224,15 @@ async fn change_key<P: Send + 'static>(
     state: web::Data<State>,
     access: WorkspaceAccess<P>,
     req: &HttpRequest,
-    change: impl FnOnce(&mut Conn, &WorkspaceAccess<P>, KeyId, Timestamp) -> Result<(), ApiError> + Send + 'static,
+    change: impl FnOnce(&mut Conn, &mut Touched, &WorkspaceAccess<P>, KeyId, Timestamp) -> Result<(), ApiError>
+    + Send
+    + 'static,
 ) -> Answer {
     let id = path_parameter(req, "keyId")?;
     let now = state.clock.now();
     let row = state
-        .db
-        .write(move |conn| {
-            change(conn, &access, id, now)?;
+        .change_access(move |conn, touched| {
+            change(conn, touched, &access, id, now)?;
             ApiKey::visible(conn, &access, id)
         })
         .await?;

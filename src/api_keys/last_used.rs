@@ -1,4 +1,5 @@
-//! `lastUsedAt` without a write on the request path: uses are noted in memory and written together every few seconds.
+//! `lastUsedAt` without a write on the request path: a use is an atomic in the cached record, and every few seconds one
+//! statement writes all that changed.
 
 use crate::db::sql_types::Timestamptz;
 use crate::db::{Conn, Db, Timestamp, each};
@@ -8,22 +9,30 @@ use diesel::sql_types::Text;
 use std::collections::HashMap;
 use std::fmt::{Display, Write};
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Rows of one statement: two parameters each, well below both databases' limits.
 const BATCH: usize = 500;
+/// What a [`LastUse`] holds while there is nothing to write. All uses are later.
+const NOTHING: i64 = 0;
+
+/// How often uses are written, and so the most that a crash can lose.
+pub const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The last use of a credential that is not written yet, in milliseconds since 1970.
+#[derive(Debug, Default)]
+pub struct LastUse(AtomicI64);
 
 /// Uses that are not written yet.
 #[derive(Debug)]
 pub struct LastUsed<Id> {
     /// Whose `last_used_at` is written.
     table: &'static str,
-    noted: Mutex<HashMap<Id, Timestamp>>,
+    /// Those with something to write. Several for one id, when its record was read anew meanwhile.
+    noted: Mutex<HashMap<Id, Vec<Arc<LastUse>>>>,
 }
-
-/// How often uses are written, and so the most that a crash can lose.
-pub const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 
 impl<Id: Copy + Eq + Hash + Display> LastUsed<Id> {
     /// Uses of the rows of a table.
@@ -31,40 +40,60 @@ impl<Id: Copy + Eq + Hash + Display> LastUsed<Id> {
         Self { table, noted: Mutex::default() }
     }
 
-    /// Notes a use. One short lock; no statement.
-    pub fn note(&self, key: Id, now: Timestamp) {
-        let mut noted = self.lock();
-        let last = noted.entry(key).or_insert(now);
-        *last = now.max(*last);
+    /// Notes a use. One atomic load for a use in the same millisecond as the last, else one exchange; a short lock and
+    /// an allocation once for each flush.
+    pub fn note(&self, id: Id, last: &Arc<LastUse>, now: Timestamp) {
+        let now = now.millis();
+        if last.0.load(Ordering::Relaxed) >= now {
+            return;
+        }
+        if last.0.fetch_max(now, Ordering::AcqRel) == NOTHING {
+            self.lock().entry(id).or_default().push(last.clone());
+        }
     }
 
     /// The last use that is known: the row's or the memory's, whichever is later.
-    pub fn latest(&self, key: Id, written: Option<Timestamp>) -> Option<Timestamp> {
-        written.max(self.lock().get(&key).copied())
+    pub fn latest(&self, id: Id, written: Option<Timestamp>) -> Option<Timestamp> {
+        written.max(self.lock().get(&id).and_then(|uses| latest_of(uses)))
     }
 
     /// Writes what was noted. What can't be written is kept for the next time.
     pub fn flush(&self, db: &Db) {
-        let batch: Vec<(Id, Timestamp)> = self.lock().iter().map(|(key, used)| (*key, *used)).collect();
+        let batch: Vec<(Id, Timestamp)> =
+            self.lock().iter().filter_map(|(id, uses)| Some((*id, latest_of(uses)?))).collect();
         if batch.is_empty() {
             return;
         }
         if let Err(error) = db.write_blocking(|conn| write(conn, self.table, &batch)) {
-            tracing::warn!(%error, keys = batch.len(), "last uses are not written yet");
+            tracing::warn!(%error, rows = batch.len(), "last uses are not written yet");
             return;
         }
         // Forgotten only now, so that a listing never sees a gap; unless used again meanwhile.
         let mut noted = self.lock();
-        for (key, used) in batch {
-            if noted.get(&key) == Some(&used) {
-                noted.remove(&key);
+        for (id, written) in batch {
+            let Some(uses) = noted.get_mut(&id) else { continue };
+            uses.retain(|last| !last.is_settled(written));
+            if uses.is_empty() {
+                noted.remove(&id);
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Id, Timestamp>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Id, Vec<Arc<LastUse>>>> {
         // No code that holds the lock can panic halfway through a change.
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn latest_of(uses: &[Arc<LastUse>]) -> Option<Timestamp> {
+    uses.iter().map(|last| last.0.load(Ordering::Acquire)).max().and_then(Timestamp::from_millis)
+}
+
+impl LastUse {
+    /// Empties it, if `written` covers it. From then on a use is noted anew.
+    fn is_settled(&self, written: Timestamp) -> bool {
+        let last = self.0.load(Ordering::Acquire);
+        last <= written.millis() && self.0.compare_exchange(last, NOTHING, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }
 

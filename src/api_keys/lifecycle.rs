@@ -1,10 +1,12 @@
-//! The changes in a key's life. Each runs in the caller's transaction and takes the guard that allows it.
+//! The changes in a key's life. Each takes the guard that allows it, and runs in a transaction that tells all nodes
+//! ([`Touched`]). Only making a key does not: no node can know it.
 
 use super::allowed_ips::AllowedIps;
 use super::format::{KeyFormat, PlaintextKey};
 use super::model::{ApiKey, KeyWithStanding};
 use super::standing::{KeyStatus, Scope};
 use crate::access::{WorkspaceAccess, can};
+use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::{api_key_secrets, api_keys};
 use crate::db::{Conn, Timestamp};
@@ -130,12 +132,13 @@ impl ApiKey {
     /// `not_found`, `conflict`
     pub fn change(
         conn: &mut Conn,
+        touched: &mut Touched,
         access: &KeyAccess,
         id: KeyId,
         change: KeyChange,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let key = Self::lock(conn, access, id)?;
+        let key = Self::lock_to_change(conn, touched, access, id)?;
         let KeyChange { name, expires_at, allowed_ips } = change;
         if expires_at.is_some() || allowed_ips.is_some() {
             ensure_alive(&key, now)?;
@@ -156,13 +159,14 @@ impl ApiKey {
     /// `not_found`, `conflict`
     pub fn roll(
         conn: &mut Conn,
+        touched: &mut Touched,
         access: &KeyAccess,
         format: &KeyFormat,
         id: KeyId,
         overlap: Duration,
         now: Timestamp,
     ) -> Result<PlaintextKey, ApiError> {
-        let key = Self::lock(conn, access, id)?;
+        let key = Self::lock_to_change(conn, touched, access, id)?;
         ensure_alive(&key, now)?;
         let end = now.plus(overlap).min(key.0.expires_at.unwrap_or_else(|| now.plus(overlap)));
         let old = api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id));
@@ -190,8 +194,14 @@ impl ApiKey {
     ///
     /// # Errors
     /// `not_found`, `conflict`
-    pub fn disable(conn: &mut Conn, access: &KeyAccess, id: KeyId, now: Timestamp) -> Result<(), ApiError> {
-        let key = Self::lock(conn, access, id)?;
+    pub fn disable(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &KeyAccess,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let key = Self::lock_to_change(conn, touched, access, id)?;
         ensure_alive(&key, now)?;
         if key.0.disabled_at.is_none() {
             diesel::update(api_keys::table.find(id)).set(api_keys::disabled_at.eq(now)).execute(conn)?;
@@ -205,6 +215,7 @@ impl ApiKey {
     /// `not_found`, `conflict`, `max_active_keys_reached`
     pub fn enable(
         conn: &mut Conn,
+        touched: &mut Touched,
         access: &KeyAccess,
         config: &Config,
         id: KeyId,
@@ -212,7 +223,7 @@ impl ApiKey {
     ) -> Result<(), ApiError> {
         // The workspace before the key, as `issue` does, so that two can't wait for each other.
         Workspace::lock(conn, access.workspace_id())?;
-        let key = Self::lock(conn, access, id)?;
+        let key = Self::lock_to_change(conn, touched, access, id)?;
         ensure_alive(&key, now)?;
         if key.0.disabled_at.is_some() {
             ensure_room(conn, config, key.0.organization_id, key.0.workspace_id, now)?;
@@ -225,8 +236,14 @@ impl ApiKey {
     ///
     /// # Errors
     /// `not_found`
-    pub fn revoke(conn: &mut Conn, access: &KeyAccess, id: KeyId, now: Timestamp) -> Result<(), ApiError> {
-        let key = Self::lock(conn, access, id)?;
+    pub fn revoke(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &KeyAccess,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let key = Self::lock_to_change(conn, touched, access, id)?;
         if key.0.revoked_at.is_none() {
             diesel::update(api_keys::table.find(id)).set(api_keys::revoked_at.eq(now)).execute(conn)?;
         }
@@ -237,8 +254,8 @@ impl ApiKey {
     ///
     /// # Errors
     /// `not_found`
-    pub fn delete(conn: &mut Conn, access: &KeyAccess, id: KeyId) -> Result<(), ApiError> {
-        Self::lock(conn, access, id)?;
+    pub fn delete(conn: &mut Conn, touched: &mut Touched, access: &KeyAccess, id: KeyId) -> Result<(), ApiError> {
+        Self::lock_to_change(conn, touched, access, id)?;
         diesel::delete(api_keys::table.find(id)).execute(conn)?;
         Ok(())
     }

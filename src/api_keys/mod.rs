@@ -7,6 +7,7 @@
 mod allowed_ips;
 mod format;
 mod handlers;
+mod known;
 mod last_used;
 mod lifecycle;
 mod model;
@@ -18,7 +19,8 @@ mod wire;
 pub use allowed_ips::AllowedIps;
 pub use format::{KeyFormat, PlaintextKey};
 pub use handlers::*;
-pub use last_used::{FLUSH_INTERVAL, LastUsed};
+pub use known::KnownKey;
+pub use last_used::{FLUSH_INTERVAL, LastUse, LastUsed};
 pub use lifecycle::{NewKey, issue};
 pub use model::ApiKey;
 pub use removal::{Removed, RemovedKeys};

@@ -3,6 +3,7 @@
 use super::allowed_ips::AllowedIps;
 use super::standing::{Scope, Standing};
 use crate::access::{OrganizationRole, Permission, WorkspaceAccess, WorkspaceRole};
+use crate::cluster::Touched;
 use crate::db::schema::{api_keys, organization_members, users, workspace_members};
 use crate::db::{Conn, ForUpdate, Timestamp};
 use crate::error::ApiError;
@@ -126,11 +127,17 @@ impl ApiKey {
         Ok((key, standing_of(standing)))
     }
 
-    /// The same, held until the transaction ends: two changes of one key happen one after another.
+    /// The same, to be changed: held until the transaction ends, so that two changes of one key happen one after another.
     ///
     /// # Errors
     /// As [`ApiKey::visible`].
-    pub fn lock<P>(conn: &mut Conn, access: &WorkspaceAccess<P>, id: KeyId) -> Result<KeyWithStanding, ApiError> {
+    pub fn lock_to_change<P>(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &WorkspaceAccess<P>,
+        id: KeyId,
+    ) -> Result<KeyWithStanding, ApiError> {
+        touched.organization(access.workspace().organization_id);
         let held = api_keys::table
             .filter(api_keys::id.eq(id).and(api_keys::workspace_id.eq(access.workspace_id())))
             .select(api_keys::id);

@@ -2,6 +2,7 @@
 
 use super::model::ApiKey;
 use crate::access::{WorkspaceAccess, can};
+use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::api_keys;
 use crate::db::{Conn, Timestamp};
@@ -41,12 +42,13 @@ impl ApiKey {
     /// `not_found`, `conflict`, `validation_failed` when that user may not have keys here.
     pub fn transfer(
         conn: &mut Conn,
+        touched: &mut Touched,
         access: &WorkspaceAccess<can::KeysManage>,
         config: &Config,
         id: KeyId,
         heir: UserId,
     ) -> Result<(), ApiError> {
-        let key = Self::lock(conn, access, id)?;
+        let key = Self::lock_to_change(conn, touched, access, id)?;
         if key.0.revoked_at.is_some() {
             return Err(ApiError::with_message(Code::Conflict, "The key is revoked. Create a new one."));
         }
@@ -59,7 +61,14 @@ impl ApiKey {
     ///
     /// # Errors
     /// `validation_failed` when the heir may not have keys in one of the workspaces.
-    pub fn settle(conn: &mut Conn, config: &Config, removed: Removed, now: Timestamp) -> Result<RemovedKeys, ApiError> {
+    pub fn settle(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        config: &Config,
+        removed: Removed,
+        now: Timestamp,
+    ) -> Result<RemovedKeys, ApiError> {
+        touched.organization(removed.organization_id);
         let mut query = api_keys::table
             .filter(api_keys::organization_id.eq(removed.organization_id))
             .filter(api_keys::creator_id.eq(removed.user_id).and(api_keys::revoked_at.is_null()))

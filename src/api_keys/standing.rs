@@ -51,20 +51,32 @@ impl Standing {
     }
 }
 
+/// The status at `now`; what is permanent comes first.
+pub(super) fn status_of(
+    is_revoked: bool,
+    expires_at: Option<Timestamp>,
+    is_disabled: bool,
+    has_role: bool,
+    now: Timestamp,
+) -> KeyStatus {
+    if is_revoked {
+        KeyStatus::Revoked
+    } else if expires_at.is_some_and(|end| end <= now) {
+        KeyStatus::Expired
+    } else if is_disabled {
+        KeyStatus::Disabled
+    } else if !has_role {
+        KeyStatus::Orphaned
+    } else {
+        KeyStatus::Active
+    }
+}
+
 impl ApiKey {
     /// The key's status at `now`; what is permanent comes first.
     pub fn status(&self, standing: Standing, now: Timestamp) -> KeyStatus {
-        if self.revoked_at.is_some() {
-            KeyStatus::Revoked
-        } else if self.expires_at.is_some_and(|end| end <= now) {
-            KeyStatus::Expired
-        } else if self.disabled_at.is_some() {
-            KeyStatus::Disabled
-        } else if self.inherited_role(standing).is_none() {
-            KeyStatus::Orphaned
-        } else {
-            KeyStatus::Active
-        }
+        let has_role = self.inherited_role(standing).is_some();
+        status_of(self.revoked_at.is_some(), self.expires_at, self.disabled_at.is_some(), has_role, now)
     }
 
     /// The role that the key inherits now; `None` when it is orphaned.

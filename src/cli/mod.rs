@@ -78,13 +78,15 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(cli.sources(), args),
         Command::Migrate => migrate(&cli),
         Command::Openapi(args) => cli.load().and_then(|config| openapi::run(&config, args)),
-        Command::User(command) => database(&cli).and_then(|(_, db)| user::run(&db, command)),
+        Command::User(command) => database(&cli).and_then(|(config, db)| user::run(&config, &db, command)),
         Command::Identity(command) => database(&cli).and_then(|(config, db)| identity::run(&config, &db, command)),
         Command::Organization(command) => database(&cli).and_then(|(_, db)| organization::run(&db, command)),
         Command::Subscription(command) => {
             database(&cli).and_then(|(config, db)| subscription::run(&config, &db, command))
         }
-        Command::ServiceToken(command) => database(&cli).and_then(|(_, db)| service_token::run(&db, command)),
+        Command::ServiceToken(command) => {
+            database(&cli).and_then(|(config, db)| service_token::run(&config, &db, command))
+        }
         Command::Config(command) => cli.load().and_then(|config| config::run(&config, command)),
     };
     match done {

@@ -1,6 +1,8 @@
 //! `keyward service-token`
 
 use crate::clock::Clock;
+use crate::cluster::Cluster;
+use crate::config::Config;
 use crate::db::Db;
 use crate::error::{ApiError, Code};
 use crate::http::validation::{Name, name};
@@ -27,8 +29,9 @@ pub enum ServiceTokenCommand {
 }
 
 /// Runs the command.
-pub fn run(db: &Db, command: &ServiceTokenCommand) -> Result<(), String> {
-    let now = Clock::system().now();
+pub fn run(config: &Config, db: &Db, command: &ServiceTokenCommand) -> Result<(), String> {
+    let clock = Clock::system();
+    let (now, cluster) = (clock.now(), Cluster::new(config, &clock));
     match command {
         ServiceTokenCommand::Create { name } => {
             let name = name.clone().into_string();
@@ -44,7 +47,7 @@ pub fn run(db: &Db, command: &ServiceTokenCommand) -> Result<(), String> {
             }
         }
         ServiceTokenCommand::Revoke { id } => {
-            let revoked = db.write_blocking(|conn| ServiceToken::revoke(conn, *id, now));
+            let revoked = cluster.change_blocking(db, |conn, touched| ServiceToken::revoke(conn, touched, *id, now));
             revoked.map_err(|error: ApiError| match error.code {
                 Code::NotFound => format!("there is no service token {id}"),
                 _ => error.to_string(),

@@ -1,6 +1,7 @@
 //! `keyward subscription`
 
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::db::{Db, Timestamp};
 use crate::error::{ApiError, Code};
@@ -39,7 +40,8 @@ pub fn run(config: &Config, db: &Db, command: &SubscriptionCommand) -> Result<()
         let known: Vec<&str> = config.plans.keys().map(String::as_str).collect();
         return Err(format!("--plan: {plan:?} is not one of the configured plans: {}", known.join(", ")));
     }
-    let now = Clock::system().now();
+    let clock = Clock::system();
+    let now = clock.now();
     let change = SubscriptionChange {
         status: *status,
         plan: plan.clone(),
@@ -47,7 +49,8 @@ pub fn run(config: &Config, db: &Db, command: &SubscriptionCommand) -> Result<()
         current_period_end: *period_ends_at,
         updated_at: now,
     };
-    let changed = db.write_blocking(|conn| Subscription::change(conn, *organization_id, &change));
+    let changed = Cluster::new(config, &clock)
+        .change_blocking(db, |conn, touched| Subscription::change(conn, touched, *organization_id, &change));
     let subscription = changed.map_err(|error: ApiError| match error.code {
         Code::NotFound => format!("there is no organization {organization_id}"),
         _ => error.to_string(),

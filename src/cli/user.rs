@@ -1,6 +1,8 @@
 //! `keyward user`
 
 use crate::clock::Clock;
+use crate::cluster::Cluster;
+use crate::config::Config;
 use crate::db::Db;
 use crate::error::{ApiError, Code};
 use crate::http::validation::Email;
@@ -35,14 +37,17 @@ pub enum UserCommand {
 }
 
 /// Runs the command.
-pub fn run(db: &Db, command: &UserCommand) -> Result<(), String> {
-    let now = Clock::system().now();
+pub fn run(config: &Config, db: &Db, command: &UserCommand) -> Result<(), String> {
+    let clock = Clock::system();
+    let (now, cluster) = (clock.now(), Cluster::new(config, &clock));
     let done = match command {
         UserCommand::List => return list(db),
         UserCommand::Disable { email } => {
-            db.write_blocking(|conn| Account::set_disabled(conn, email.as_str(), Some(now)))
+            cluster.change_blocking(db, |conn, touched| Account::set_disabled(conn, touched, email.as_str(), Some(now)))
         }
-        UserCommand::Enable { email } => db.write_blocking(|conn| Account::set_disabled(conn, email.as_str(), None)),
+        UserCommand::Enable { email } => {
+            cluster.change_blocking(db, |conn, touched| Account::set_disabled(conn, touched, email.as_str(), None))
+        }
         UserCommand::SignOut { email } => db.write_blocking(|conn| Account::sign_out(conn, email.as_str(), now)),
         UserCommand::VerifyEmail { email } => db.write_blocking(|conn| Account::verify_email(conn, email.as_str())),
     };

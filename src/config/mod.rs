@@ -34,6 +34,8 @@ pub struct Config {
     pub server: Server,
     /// Where the data is.
     pub database: Database,
+    /// This process among those on the same database.
+    pub cluster: Cluster,
     /// What API keys look like, and who may make them.
     pub keys: Keys,
     /// How errors are written.
@@ -62,15 +64,14 @@ impl Config {
     /// The rules that span fields. Each message names its key.
     fn check(&self) -> Result<(), String> {
         self.server.check()?;
+        self.database.check()?;
+        self.cluster.check(&self.server)?;
         self.keys.check()?;
         self.identity.check()?;
         self.mail.check()?;
         let own_issuer = format!("{}/{}", self.server.public_url, self.identity.project_id);
         if self.identity.issuers.iter().any(|issuer| issuer.name() == own_issuer) {
             return Err(format!("identity.issuers: {own_issuer} is the built-in provider's own name"));
-        }
-        if self.database.pool_size == 0 {
-            return Err("database.pool_size: must be at least 1".into());
         }
         if !self.plans.contains_key(Self::DEFAULT_PLAN) {
             return Err("plans: must have a plan named \"free\", which new organizations get".into());

@@ -77,6 +77,28 @@ pub struct Database {
     /// How long a request waits for a free connection.
     #[serde(with = "duration")]
     pub pool_timeout: Duration,
+    /// PostgreSQL's own address, where `url` leads through a pooler such as pgbouncer: LISTEN needs a session of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen_url: Option<DatabaseUrl>,
+}
+
+impl Database {
+    /// Where to listen for changes of other nodes.
+    pub fn listen_url(&self) -> &DatabaseUrl {
+        self.listen_url.as_ref().unwrap_or(&self.url)
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.pool_size == 0 {
+            return Err("database.pool_size: must be at least 1".into());
+        }
+        let both_are_postgres =
+            matches!(self.url, DatabaseUrl::Postgres(_)) && matches!(self.listen_url(), DatabaseUrl::Postgres(_));
+        if self.listen_url.is_some() && !both_are_postgres {
+            return Err("database.listen_url: is for PostgreSQL behind a connection pooler".into());
+        }
+        Ok(())
+    }
 }
 
 impl Serialize for DatabaseUrl {
@@ -88,6 +110,47 @@ impl Serialize for DatabaseUrl {
 impl<'de> Deserialize<'de> for DatabaseUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// `[cluster]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// How long a node may answer from its cache without a word from the database, and so the longest that a call which
+    /// takes access away waits for a node that is silent.
+    #[serde(with = "duration")]
+    pub lease: Duration,
+    /// The most API keys, and the most service tokens, that a node keeps in memory; 0: each request reads the database.
+    pub cached_keys: usize,
+    /// Ways to break it, so that tests can show that they would notice.
+    #[doc(hidden)]
+    #[serde(skip)]
+    pub faults: ClusterFaults,
+}
+
+/// Ways to break the cluster's promise. No configuration reaches them.
+#[doc(hidden)]
+#[derive(Clone, Debug, Default)]
+pub struct ClusterFaults {
+    /// Calls that take access away answer without waiting for other nodes.
+    pub no_wait: bool,
+    /// A cached value counts as read when it entered, not before it was read.
+    pub no_fence: bool,
+    /// How long a value is on its way from the database into the cache.
+    pub slow_fill: Duration,
+}
+
+impl Cluster {
+    pub(super) fn check(&self, server: &Server) -> Result<(), String> {
+        let least = Duration::from_millis(100);
+        if self.lease < least || self.lease * 2 > server.request_timeout {
+            return Err(format!(
+                "cluster.lease: must be at least 100ms, and at most half of server.request_timeout ({:?})",
+                server.request_timeout
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -121,12 +121,20 @@ impl Db {
         self.read(move |conn| conn.write(body)).await
     }
 
+    /// [`Db::read`] for a thread that may block: the command line.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub fn read_blocking<T>(&self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
+        body(&mut *self.pool.get().map_err(ApiError::unavailable_because)?)
+    }
+
     /// [`Db::write`] for a thread that may block: the command line and background flushes.
     ///
     /// # Errors
     /// As [`Db::write`].
     pub fn write_blocking<T>(&self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
-        self.pool.get().map_err(ApiError::unavailable_because)?.write(body)
+        self.read_blocking(|conn| conn.write(body))
     }
 }
 

@@ -233,6 +233,24 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    cluster_nodes (id) {
+        id -> Text,
+        beat -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    access_changes (id) {
+        id -> BigInt,
+        touched -> Text,
+    }
+}
+
 diesel::joinable!(api_key_secrets -> api_keys (api_key_id));
 diesel::joinable!(api_keys -> users (creator_id));
 diesel::joinable!(api_keys -> workspaces (workspace_id));
@@ -248,9 +266,11 @@ diesel::joinable!(workspace_members -> workspaces (workspace_id));
 diesel::joinable!(workspaces -> organizations (organization_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    access_changes,
     accounts,
     api_key_secrets,
     api_keys,
+    cluster_nodes,
     idempotency_keys,
     invitation_workspaces,
     invitations,

@@ -2,6 +2,7 @@
 
 use super::BUILTIN_ISSUER;
 use super::accounts::Account;
+use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::{accounts, orphaned_refresh_tokens, refresh_tokens, users};
 use crate::db::{Columns, Conn, ForUpdate, Timestamp};
@@ -105,11 +106,17 @@ impl Account {
     ///
     /// # Errors
     /// `last_owner` when an organization would have no owner, or those of the database.
-    pub(super) fn erase(&self, conn: &mut Conn, config: &Config, now: Timestamp) -> Result<(), ApiError> {
+    pub(super) fn erase(
+        &self,
+        conn: &mut Conn,
+        touched: &mut Touched,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
         let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&self.id));
         let user: Option<UserId> = users::table.filter(own).select(users::id).first(conn).optional()?;
         if let Some(user) = user {
-            OrganizationMember::remove_everywhere(conn, config, user, now)?;
+            OrganizationMember::remove_everywhere(conn, touched, config, user, now)?;
             diesel::update(users::table.find(user))
                 .set((
                     users::disabled_at.eq(now),

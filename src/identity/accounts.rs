@@ -1,9 +1,12 @@
 //! Rows of `accounts` and `refresh_tokens`: the people of the built-in provider.
 
 use super::BUILTIN_ISSUER;
+use crate::cluster::Touched;
 use crate::db::schema::{accounts, orphaned_refresh_tokens, refresh_tokens, users};
 use crate::db::{Columns, Conn, ForUpdate, Timestamp, each};
 use crate::error::ApiError;
+use crate::ids::UserId;
+use crate::members::OrganizationMember;
 use crate::users::Profile;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -148,7 +151,12 @@ impl Account {
     ///
     /// # Errors
     /// `not_found` for an unknown address, or those of the database.
-    pub fn set_disabled(conn: &mut Conn, email: &str, disabled_at: Option<Timestamp>) -> Result<Self, ApiError> {
+    pub fn set_disabled(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        email: &str,
+        disabled_at: Option<Timestamp>,
+    ) -> Result<Self, ApiError> {
         conn.write(|conn| {
             let row = accounts::table.filter(accounts::email.eq(email.to_lowercase())).select(Self::as_select());
             let before = ForUpdate(row).get_result::<Self>(conn)?;
@@ -161,9 +169,15 @@ impl Account {
                 diesel::delete(refresh_tokens::table.filter(refresh_tokens::account_id.eq(&before.id)))
                     .execute(conn)?;
             }
-            diesel::update(users::table.filter(users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&before.id))))
+            let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&before.id));
+            let user: Option<UserId> = diesel::update(users::table.filter(own))
                 .set(users::disabled_at.eq(disabled_at))
-                .execute(conn)?;
+                .returning(users::id)
+                .get_result(conn)
+                .optional()?;
+            if let Some(user) = user {
+                OrganizationMember::touch_all_of(conn, touched, user)?;
+            }
             let after = diesel::update(accounts::table.find(&before.id))
                 .set((accounts::disabled_at.eq(disabled_at), accounts::valid_since.eq(valid_since)))
                 .returning(Self::columns())

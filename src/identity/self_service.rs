@@ -120,13 +120,13 @@ impl BuiltIn {
     /// Deletes the account of a recent sign-in.
     pub(super) async fn delete(&self, state: &State, claims: Claims) -> Result<(), Refusal> {
         let (config, now) = (state.config.clone(), state.clock.now());
-        let deleted = state.db.write(move |conn| {
+        let deleted = state.change_access(move |conn, touched| {
             let account =
                 match lock_own(conn, &claims)?.and_then(|account| check_recent(&claims, now).map(|()| account)) {
                     Ok(account) => account,
                     Err(refusal) => return Ok(Err(refusal)),
                 };
-            account.erase(conn, &config, now)?;
+            account.erase(conn, touched, &config, now)?;
             Ok(Ok(()))
         });
         match deleted.await {

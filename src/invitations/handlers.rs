@@ -159,7 +159,8 @@ pub async fn accept_invitation(
 ) -> Result<web::Json<Accepted>, ApiError> {
     let input = body.read().await?;
     let now = state.clock.now();
-    let (organization, role) =
-        state.db.write(move |conn| Invitation::accept(conn, &input.token, caller.user(), now)).await?;
+    let (organization, role) = state
+        .change_access(move |conn, touched| Invitation::accept(conn, touched, &input.token, caller.user(), now))
+        .await?;
     Ok(web::Json(Accepted { id: organization.id, name: organization.name, role }))
 }

@@ -1,6 +1,7 @@
 //! Rows of `invitations` and `invitation_workspaces`.
 
 use crate::access::{OrganizationAccess, OrganizationRole, WorkspaceRole, can};
+use crate::cluster::Touched;
 use crate::db::schema::{invitation_workspaces, invitations, organization_members, users, workspaces};
 use crate::db::{Conn, ForUpdate, Timestamp};
 use crate::error::{ApiError, Code};
@@ -198,6 +199,7 @@ impl Invitation {
     /// address is another; `conflict` for a member.
     pub fn accept(
         conn: &mut Conn,
+        touched: &mut Touched,
         token: &InvitationToken,
         user: &User,
         now: Timestamp,
@@ -221,11 +223,11 @@ impl Invitation {
             ));
         }
         let organization_id = invitation.organization_id;
-        if !OrganizationMember::add(conn, organization_id, user.id, invitation.role, now)? {
+        if !OrganizationMember::add(conn, touched, organization_id, user.id, invitation.role, now)? {
             return Err(ApiError::with_message(Code::Conflict, "You are a member of this organization already."));
         }
         for (_, grant) in grants_of(conn, std::slice::from_ref(&invitation))? {
-            WorkspaceMember::set(conn, organization_id, grant.id, user.id, grant.role, now)?;
+            WorkspaceMember::set(conn, touched, organization_id, grant.id, user.id, grant.role, now)?;
         }
         diesel::delete(invitations::table.find(invitation.id)).execute(conn)?;
         Organization::with_role_of(conn, organization_id, user.id)?.ok_or_else(ApiError::not_found)

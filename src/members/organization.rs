@@ -2,6 +2,7 @@
 
 use crate::access::{OrganizationAccess, OrganizationRole, Permission, can};
 use crate::api_keys::{ApiKey, Removed, RemovedKeys};
+use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::{organization_members as members, users};
 use crate::db::{Conn, Timestamp, each};
@@ -75,11 +76,13 @@ impl OrganizationMember {
     /// Those of the database.
     pub fn add(
         conn: &mut Conn,
+        touched: &mut Touched,
         organization: OrganizationId,
         user: UserId,
         role: OrganizationRole,
         now: Timestamp,
     ) -> Result<bool, ApiError> {
+        touched.organization(organization);
         let row = (
             members::id.eq(MembershipId::new()),
             members::organization_id.eq(organization),
@@ -99,10 +102,12 @@ impl OrganizationMember {
     /// `not_found`, `insufficient_permission`, `last_owner`
     pub fn change_role(
         conn: &mut Conn,
+        touched: &mut Touched,
         access: &OrganizationAccess<can::OrganizationManage>,
         user: UserId,
         role: OrganizationRole,
     ) -> Result<Self, ApiError> {
+        touched.organization(access.organization_id());
         Organization::lock(conn, access.organization_id())?;
         let member = Self::of(conn, access.organization_id(), user)?;
         ensure_may_touch(access.role(), member.role.max(role))?;
@@ -119,6 +124,7 @@ impl OrganizationMember {
     /// `not_found`, `insufficient_permission`, `last_owner`; `validation_failed` for an heir who may not have the keys.
     pub fn remove(
         conn: &mut Conn,
+        touched: &mut Touched,
         config: &Config,
         access: &OrganizationAccess<can::OrganizationRead>,
         user: UserId,
@@ -134,9 +140,20 @@ impl OrganizationMember {
         ensure_may_touch(access.role(), member.role)?;
         ensure_other_owner(conn, access.organization_id(), &member)?;
         let removed = Removed { organization_id: access.organization_id(), workspace_id: None, user_id: user, heir };
-        let keys = ApiKey::settle(conn, config, removed, now)?;
+        let keys = ApiKey::settle(conn, touched, config, removed, now)?;
         diesel::delete(members::table.find(member.id)).execute(conn)?;
         Ok(keys)
+    }
+
+    /// What a person may do changes in each organization that it is a member of.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) fn touch_all_of(conn: &mut Conn, touched: &mut Touched, user: UserId) -> Result<(), ApiError> {
+        let all: Vec<OrganizationId> =
+            members::table.filter(members::user_id.eq(user)).select(members::organization_id).load(conn)?;
+        all.into_iter().for_each(|id| touched.organization(id));
+        Ok(())
     }
 
     /// Takes a person out of every organization, as if removed from each; the keys are orphaned.
@@ -145,6 +162,7 @@ impl OrganizationMember {
     /// `last_owner` when an organization would have none, or those of the database.
     pub(crate) fn remove_everywhere(
         conn: &mut Conn,
+        touched: &mut Touched,
         config: &Config,
         user: UserId,
         now: Timestamp,
@@ -160,7 +178,7 @@ impl OrganizationMember {
             let member = Self::of(conn, organization_id, user)?;
             ensure_other_owner(conn, organization_id, &member)?;
             let removed = Removed { organization_id, workspace_id: None, user_id: user, heir: None };
-            ApiKey::settle(conn, config, removed, now)?;
+            ApiKey::settle(conn, touched, config, removed, now)?;
             diesel::delete(members::table.find(member.id)).execute(conn)?;
         }
         Ok(())

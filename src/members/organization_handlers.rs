@@ -39,7 +39,9 @@ pub async fn change_organization_member(
 ) -> Result<web::Json<OrganizationMemberView>, ApiError> {
     let user = path_parameter(&req, "userId")?;
     let role = body.read().await?.role;
-    let member = state.db.write(move |conn| OrganizationMember::change_role(conn, &access, user, role)).await?;
+    let member = state
+        .change_access(move |conn, touched| OrganizationMember::change_role(conn, touched, &access, user, role))
+        .await?;
     Ok(web::Json(member.into()))
 }
 
@@ -58,7 +60,10 @@ pub async fn remove_organization_member(
     let heir = query::<RemovalQuery>(&req)?.transfer_keys_to;
     let now = state.clock.now();
     let shared = state.clone();
-    let keys =
-        state.db.write(move |conn| OrganizationMember::remove(conn, &shared.config, &access, user, heir, now)).await?;
+    let keys = state
+        .change_access(move |conn, touched| {
+            OrganizationMember::remove(conn, touched, &shared.config, &access, user, heir, now)
+        })
+        .await?;
     Ok(web::Json(keys))
 }

@@ -3,6 +3,7 @@
 use super::organization::OrganizationMember;
 use crate::access::{OrganizationRole, WorkspaceAccess, WorkspaceRole, can, effective_role};
 use crate::api_keys::{ApiKey, Removed, RemovedKeys};
+use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::{organization_members, users, workspace_members as members};
 use crate::db::{Conn, Timestamp, each};
@@ -87,6 +88,7 @@ impl WorkspaceMember {
     /// `not_found` when the user is no member of the organization.
     pub fn put(
         conn: &mut Conn,
+        touched: &mut Touched,
         access: &WorkspaceAccess<can::MembersManage>,
         user: UserId,
         role: WorkspaceRole,
@@ -95,7 +97,7 @@ impl WorkspaceMember {
         let organization = access.workspace().organization_id;
         Organization::lock(conn, organization)?;
         let member = OrganizationMember::of(conn, organization, user)?;
-        Self::set(conn, organization, access.workspace_id(), user, role, now)?;
+        Self::set(conn, touched, organization, access.workspace_id(), user, role, now)?;
         let since = members::table.find((access.workspace_id(), user)).select(members::created_at).first(conn)?;
         Self::of(member, Some(role), Some(since)).ok_or_else(ApiError::not_found)
     }
@@ -106,12 +108,14 @@ impl WorkspaceMember {
     /// Those of the database.
     pub fn set(
         conn: &mut Conn,
+        touched: &mut Touched,
         organization: OrganizationId,
         workspace: WorkspaceId,
         user: UserId,
         role: WorkspaceRole,
         now: Timestamp,
     ) -> Result<(), ApiError> {
+        touched.organization(organization);
         let row = (
             members::workspace_id.eq(workspace),
             members::organization_id.eq(organization),
@@ -137,6 +141,7 @@ impl WorkspaceMember {
     /// `not_found` when the user has no role of its own here; `validation_failed` for an heir who may not have the keys.
     pub fn remove(
         conn: &mut Conn,
+        touched: &mut Touched,
         config: &Config,
         access: &WorkspaceAccess<can::MembersManage>,
         user: UserId,
@@ -144,6 +149,7 @@ impl WorkspaceMember {
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
         let organization_id = access.workspace().organization_id;
+        touched.organization(organization_id);
         Organization::lock(conn, organization_id)?;
         let member = OrganizationMember::of(conn, organization_id, user)?;
         if diesel::delete(members::table.find((access.workspace_id(), user))).execute(conn)? == 0 {
@@ -153,6 +159,6 @@ impl WorkspaceMember {
             return Ok(RemovedKeys::default());
         }
         let removed = Removed { organization_id, workspace_id: Some(access.workspace_id()), user_id: user, heir };
-        ApiKey::settle(conn, config, removed, now)
+        ApiKey::settle(conn, touched, config, removed, now)
     }
 }

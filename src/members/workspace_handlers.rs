@@ -64,7 +64,8 @@ pub async fn put_workspace_member(
     let user = path_parameter(&req, "userId")?;
     let role = body.read().await?.role;
     let now = state.clock.now();
-    let member = state.db.write(move |conn| WorkspaceMember::put(conn, &access, user, role, now)).await?;
+    let member =
+        state.change_access(move |conn, touched| WorkspaceMember::put(conn, touched, &access, user, role, now)).await?;
     Ok(web::Json(member.into()))
 }
 
@@ -83,7 +84,10 @@ pub async fn remove_workspace_member(
     let heir = query::<RemovalQuery>(&req)?.transfer_keys_to;
     let now = state.clock.now();
     let shared = state.clone();
-    let keys =
-        state.db.write(move |conn| WorkspaceMember::remove(conn, &shared.config, &access, user, heir, now)).await?;
+    let keys = state
+        .change_access(move |conn, touched| {
+            WorkspaceMember::remove(conn, touched, &shared.config, &access, user, heir, now)
+        })
+        .await?;
     Ok(web::Json(keys))
 }

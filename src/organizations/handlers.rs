@@ -122,6 +122,6 @@ pub async fn delete_organization(
     state: web::Data<State>,
     access: OrganizationAccess<can::OrganizationDelete>,
 ) -> Result<HttpResponse, ApiError> {
-    state.db.write(move |conn| Organization::delete(conn, &access)).await?;
+    state.change_access(move |conn, touched| Organization::delete(conn, touched, &access)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,6 +1,7 @@
 //! Rows of `organizations`.
 
 use crate::access::{OrganizationAccess, OrganizationRole, can};
+use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::{organization_members, organizations};
 use crate::db::{Columns, Conn, ForUpdate, Timestamp};
@@ -126,7 +127,12 @@ impl Organization {
     ///
     /// # Errors
     /// Those of the database.
-    pub fn delete(conn: &mut Conn, access: &OrganizationAccess<can::OrganizationDelete>) -> Result<(), ApiError> {
+    pub fn delete(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &OrganizationAccess<can::OrganizationDelete>,
+    ) -> Result<(), ApiError> {
+        touched.organization(access.organization_id());
         Self::lock(conn, access.organization_id())?;
         diesel::delete(organizations::table.find(access.organization_id())).execute(conn)?;
         Ok(())

@@ -57,12 +57,12 @@ impl From<KeyCaller> for ProgramView {
         Self {
             permissions: Permission::of_key(key.role, key.scope),
             key_id: key.key_id,
-            name: key.name,
+            name: key.name.as_deref().map(str::to_owned),
             workspace_id: key.workspace_id,
             organization_id: key.organization_id,
             role: key.role,
             scope: key.scope,
-            subscription: SubscriptionSummary { status: key.subscription, plan: key.plan },
+            subscription: SubscriptionSummary { status: key.subscription, plan: key.plan.to_string() },
         }
     }
 }

@@ -6,10 +6,13 @@ mod model;
 
 pub use model::ServiceToken;
 
-use crate::api_keys::{KeyFormat, LastUsed, PlaintextKey};
+use crate::api_keys::{KeyFormat, LastUse, LastUsed, PlaintextKey};
+use crate::cluster::{Cache, Cluster, Found, SERVICE_TOKENS};
+use crate::config::Config;
 use crate::error::{ApiError, Code};
 use crate::ids::ServiceTokenId;
 use crate::state::State;
+use std::sync::Arc;
 
 /// What every service token starts with; no API key may.
 pub const PREFIX: &str = "svc_";
@@ -27,26 +30,33 @@ pub struct ServiceTokens {
     format: KeyFormat,
     /// Uses not yet written.
     pub last_used: LastUsed<ServiceTokenId>,
+    cache: Cache<KnownToken>,
 }
 
-impl Default for ServiceTokens {
-    fn default() -> Self {
-        Self { format: KeyFormat::base62(PREFIX), last_used: LastUsed::of_table("service_tokens") }
-    }
+/// What a request needs to know of a token.
+#[derive(Debug)]
+struct KnownToken {
+    id: ServiceTokenId,
+    is_revoked: bool,
+    last_use: Arc<LastUse>,
+}
+
+/// How tokens look.
+fn format() -> KeyFormat {
+    KeyFormat::base62(PREFIX)
 }
 
 impl ServiceTokens {
-    /// A fresh token's text.
-    pub fn generate(&self) -> PlaintextKey {
-        self.format.generate()
+    /// With nothing in memory.
+    pub fn new(config: &Config, cluster: &Arc<Cluster>) -> Self {
+        Self {
+            format: format(),
+            last_used: LastUsed::of_table("service_tokens"),
+            cache: Cache::new(cluster, config.cluster.cached_keys),
+        }
     }
 
-    /// What may be shown of a token.
-    pub fn preview(&self, token: &PlaintextKey) -> String {
-        self.format.preview(token)
-    }
-
-    /// Which service is behind a token. One SELECT; a typo costs none.
+    /// Which service is behind a token. Costs what [`crate::api_keys::ApiKeys::verify`] costs.
     ///
     /// # Errors
     /// `invalid_api_key`, `api_key_revoked`; `unavailable` when the database can't be asked.
@@ -55,12 +65,21 @@ impl ServiceTokens {
         if !self.format.recognizes(token) {
             return Err(unknown());
         }
-        let hash = token.hash();
-        let found = state.db.read(move |conn| ServiceToken::of_hash(conn, &hash)).await?.ok_or_else(unknown)?;
-        if found.revoked_at.is_some() {
+        let digest = token.hash();
+        let known = match self.cache.get(&digest) {
+            Found::Fresh(known) => known,
+            Found::Unknown { before, .. } => {
+                let found = state.db.read(move |conn| ServiceToken::of_hash(conn, &digest)).await?;
+                let ServiceToken { id, revoked_at, .. } = found.ok_or_else(unknown)?;
+                let known = Arc::new(KnownToken { id, is_revoked: revoked_at.is_some(), last_use: Arc::default() });
+                self.cache.enter(digest, SERVICE_TOKENS, before, known.clone());
+                known
+            }
+        };
+        if known.is_revoked {
             return Err(ApiError::with_message(Code::ApiKeyRevoked, "The service token has been revoked."));
         }
-        self.last_used.note(found.id, state.clock.now());
-        Ok(ServiceCaller { id: found.id })
+        self.last_used.note(known.id, &known.last_use, state.clock.now());
+        Ok(ServiceCaller { id: known.id })
     }
 }

@@ -1,7 +1,8 @@
 //! Rows of `service_tokens`.
 
-use super::ServiceTokens;
+use super::format;
 use crate::api_keys::PlaintextKey;
+use crate::cluster::Touched;
 use crate::db::schema::service_tokens;
 use crate::db::{Conn, Timestamp};
 use crate::error::ApiError;
@@ -32,14 +33,14 @@ impl ServiceToken {
     /// # Errors
     /// Those of the database.
     pub fn create(conn: &mut Conn, name: &str, now: Timestamp) -> Result<(ServiceTokenId, PlaintextKey), ApiError> {
-        let (tokens, id) = (ServiceTokens::default(), ServiceTokenId::new());
-        let token = tokens.generate();
+        let (format, id) = (format(), ServiceTokenId::new());
+        let token = format.generate();
         diesel::insert_into(service_tokens::table)
             .values((
                 service_tokens::id.eq(id),
                 service_tokens::name.eq(name),
                 service_tokens::hash.eq(&token.hash()[..]),
-                service_tokens::preview.eq(tokens.preview(&token)),
+                service_tokens::preview.eq(format.preview(&token)),
                 service_tokens::created_at.eq(now),
             ))
             .execute(conn)?;
@@ -70,7 +71,8 @@ impl ServiceToken {
     ///
     /// # Errors
     /// `not_found`
-    pub fn revoke(conn: &mut Conn, id: ServiceTokenId, now: Timestamp) -> Result<(), ApiError> {
+    pub fn revoke(conn: &mut Conn, touched: &mut Touched, id: ServiceTokenId, now: Timestamp) -> Result<(), ApiError> {
+        touched.service_tokens();
         let known: Option<Timestamp> = service_tokens::table.find(id).select(service_tokens::revoked_at).first(conn)?;
         if known.is_none() {
             diesel::update(service_tokens::table.find(id)).set(service_tokens::revoked_at.eq(now)).execute(conn)?;

@@ -1,5 +1,6 @@
 //! Rows of `subscriptions`, and the status that counts at a moment.
 
+use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::subscriptions;
 use crate::db::{Columns, Conn, Timestamp, text_enum};
@@ -107,7 +108,13 @@ impl Subscription {
     ///
     /// # Errors
     /// `not_found`, or those of the database.
-    pub fn change(conn: &mut Conn, id: OrganizationId, change: &SubscriptionChange) -> Result<Self, ApiError> {
+    pub fn change(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        id: OrganizationId,
+        change: &SubscriptionChange,
+    ) -> Result<Self, ApiError> {
+        touched.organization(id);
         Ok(diesel::update(subscriptions::table.find(id)).set(change).returning(Self::columns()).get_result(conn)?)
     }
 

@@ -118,6 +118,6 @@ pub async fn delete_workspace(
     state: web::Data<State>,
     access: WorkspaceAccess<can::WorkspaceManage>,
 ) -> Result<HttpResponse, ApiError> {
-    state.db.write(move |conn| Workspace::delete(conn, &access)).await?;
+    state.change_access(move |conn, touched| Workspace::delete(conn, touched, &access)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

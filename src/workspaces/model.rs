@@ -1,6 +1,7 @@
 //! Rows of `workspaces`.
 
 use crate::access::{OrganizationAccess, OrganizationRole, WorkspaceAccess, WorkspaceRole, can, effective_role};
+use crate::cluster::Touched;
 use crate::db::schema::{organization_members, workspace_members, workspaces};
 use crate::db::{Columns, Conn, ForUpdate, Timestamp};
 use crate::error::ApiError;
@@ -145,7 +146,12 @@ impl Workspace {
     ///
     /// # Errors
     /// `not_found` when it was deleted meanwhile.
-    pub fn delete(conn: &mut Conn, access: &WorkspaceAccess<can::WorkspaceManage>) -> Result<(), ApiError> {
+    pub fn delete(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &WorkspaceAccess<can::WorkspaceManage>,
+    ) -> Result<(), ApiError> {
+        touched.organization(access.workspace().organization_id);
         Self::lock(conn, access.workspace_id())?;
         diesel::delete(workspaces::table.find(access.workspace_id())).execute(conn)?;
         Ok(())

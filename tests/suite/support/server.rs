@@ -76,6 +76,8 @@ pub fn test_config(database: &TestDatabase) -> Config {
     config.server.workers = 1;
     config.server.shutdown_timeout = Duration::from_secs(5);
     config.database.pool_size = 4;
+    // A call that takes access away waits that long for a second node on SQLite, or for one that was killed.
+    config.cluster.lease = Duration::from_millis(300);
     config.identity.master_secret = Some(MASTER_SECRET.into());
     // All requests of a test come from one address.
     config.identity.limits.sign_ups_per_address = 10_000;

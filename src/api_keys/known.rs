@@ -1,0 +1,111 @@
+//! [`KnownKey`]: what a request needs to know of a key, as the cache keeps it.
+
+use super::last_used::LastUse;
+use super::model::{ApiKey, StandingColumns, standing_columns, standing_of, with_creator};
+use super::standing::{KeyStatus, Scope, Standing, status_of};
+use crate::access::{OrganizationRole, WorkspaceRole};
+use crate::db::schema::{api_key_secrets, api_keys, organization_members, subscriptions, users, workspace_members};
+use crate::db::{Conn, Timestamp};
+use crate::error::ApiError;
+use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
+use crate::subscriptions::{Status, Subscription};
+use diesel::prelude::*;
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A key with its creator's roles and its organization's subscription: all that decides about a request but the clock
+/// and the caller's address. It is right until somebody's access in the organization changes.
+///
+/// Kept small: a node holds a hundred thousand of them.
+#[derive(Debug)]
+pub struct KnownKey {
+    /// The key's record.
+    pub key_id: KeyId,
+    /// The workspace it belongs to.
+    pub workspace_id: WorkspaceId,
+    /// That workspace's organization.
+    pub organization_id: OrganizationId,
+    /// Whose role it inherits.
+    pub creator_id: UserId,
+    /// The name its creator gave it.
+    pub name: Option<Box<str>>,
+    /// The organization's plan.
+    pub plan: Box<str>,
+    /// What it keeps of the creator's role.
+    pub scope: Scope,
+    /// The creator's roles, unless the key is orphaned.
+    pub(super) roles: Option<(OrganizationRole, WorkspaceRole)>,
+    is_revoked: bool,
+    is_disabled: bool,
+    subscription: Status,
+    expires_at: Option<Timestamp>,
+    /// When this value of the key stops, after a roll with overlap.
+    value_ends_at: Option<Timestamp>,
+    trial_ends_at: Option<Timestamp>,
+    current_period_end: Option<Timestamp>,
+    allowed_ips: Box<[IpNet]>,
+    /// Its last use that is not written yet.
+    pub(super) last_use: Arc<LastUse>,
+}
+
+impl KnownKey {
+    /// The key of a hash. One SELECT, with joins by primary or unique key.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn find(conn: &mut Conn, hash: &[u8]) -> Result<Option<Self>, ApiError> {
+        type Row = (ApiKey, StandingColumns, Subscription, Option<Timestamp>);
+        let from = api_key_secrets::table
+            .inner_join(api_keys::table)
+            .inner_join(subscriptions::table.on(subscriptions::organization_id.eq(api_keys::organization_id)));
+        let row: Option<Row> = with_creator!(from)
+            .filter(api_key_secrets::hash.eq(hash))
+            .select((ApiKey::as_select(), standing_columns!(), Subscription::as_select(), api_key_secrets::valid_until))
+            .first(conn)
+            .optional()?;
+        Ok(row.map(|(key, standing, subscription, ends)| Self::new(key, standing_of(standing), subscription, ends)))
+    }
+
+    fn new(key: ApiKey, standing: Standing, subscription: Subscription, value_ends_at: Option<Timestamp>) -> Self {
+        let role = key.inherited_role(standing);
+        Self {
+            roles: standing.organization_role.zip(role),
+            key_id: key.id,
+            workspace_id: key.workspace_id,
+            organization_id: key.organization_id,
+            creator_id: key.creator_id,
+            name: key.name.map(String::into_boxed_str),
+            plan: subscription.plan.into_boxed_str(),
+            scope: key.scope,
+            is_revoked: key.revoked_at.is_some(),
+            is_disabled: key.disabled_at.is_some(),
+            subscription: subscription.status,
+            expires_at: key.expires_at,
+            value_ends_at,
+            trial_ends_at: subscription.trial_ends_at,
+            current_period_end: subscription.current_period_end,
+            allowed_ips: key.allowed_ips.blocks().collect(),
+            last_use: Arc::default(),
+        }
+    }
+
+    /// Where the key stands at `now`; `None` when this value of it has ended.
+    pub(super) fn status_at(&self, now: Timestamp) -> Option<KeyStatus> {
+        if self.value_ends_at.is_some_and(|end| end <= now) {
+            return None;
+        }
+        Some(status_of(self.is_revoked, self.expires_at, self.is_disabled, self.roles.is_some(), now))
+    }
+
+    /// The organization's subscription at `now`.
+    pub(super) fn subscription_at(&self, now: Timestamp) -> Status {
+        self.subscription.at(now, self.trial_ends_at, self.current_period_end)
+    }
+
+    /// Whether it may be used from there. An unknown address is not allowed, where any are named.
+    pub(super) fn admits(&self, from: Option<IpAddr>) -> bool {
+        self.allowed_ips.is_empty()
+            || from.is_some_and(|address| self.allowed_ips.iter().any(|block| block.contains(&address)))
+    }
+}

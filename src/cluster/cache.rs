@@ -1,0 +1,159 @@
+//! [`Cache`]: values of the database that are never used after they have changed.
+
+use super::{Cluster, Generation, Slot};
+use quick_cache::UnitWeighter;
+use quick_cache::sync::{Cache as Bounded, DefaultLifecycle};
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// At most so many values, by the SHA-256 of a credential. The least useful ones go first.
+///
+/// Cost of a hit: two loads for the lease and one look at the clock, a lookup under a lock that readers share (only a
+/// miss takes it alone, to enter a value), two loads for the generation. No allocation.
+pub struct Cache<V> {
+    /// `None`: nothing is cached.
+    entries: Option<Bounded<Digest, Entry<V>, UnitWeighter, BuildHasherDefault<DigestHasher>>>,
+    cluster: Arc<Cluster>,
+    figures: CacheFigures,
+}
+
+/// What a cache did so far.
+#[derive(Debug, Default)]
+pub struct CacheFigures {
+    /// Answers from memory.
+    pub hits: AtomicU64,
+    /// Reads of the database.
+    pub misses: AtomicU64,
+}
+
+struct Entry<V> {
+    value: Arc<V>,
+    read: Generation,
+    slot: Slot,
+}
+
+impl<V> Clone for Entry<V> {
+    fn clone(&self) -> Self {
+        Self { value: self.value.clone(), read: self.read, slot: self.slot }
+    }
+}
+
+/// What a cache knows.
+#[derive(Debug)]
+pub enum Found<V> {
+    /// The value, as of now.
+    Fresh(Arc<V>),
+    /// Ask the database, and then [`Cache::enter`] with this generation.
+    Unknown {
+        /// Taken before the read.
+        before: Generation,
+        /// Whether there was a value once.
+        was_known: bool,
+    },
+}
+
+impl<V> Cache<V> {
+    /// An empty one of at most `capacity` values; 0: none at all.
+    pub fn new(cluster: &Arc<Cluster>, capacity: usize) -> Self {
+        let bounded = || {
+            Bounded::with(
+                capacity,
+                capacity as u64,
+                UnitWeighter,
+                BuildHasherDefault::default(),
+                DefaultLifecycle::default(),
+            )
+        };
+        Self { entries: (capacity > 0).then(bounded), cluster: cluster.clone(), figures: CacheFigures::default() }
+    }
+
+    /// Looks a value up.
+    pub fn get(&self, digest: &[u8; 32]) -> Found<V> {
+        let cluster = &self.cluster;
+        // The lease before the generation: see the module's proof.
+        let may_use = cluster.may_use_cache();
+        let entry = self.entries.as_ref().and_then(|entries| entries.get(&Digest(*digest)));
+        let was_known = entry.is_some();
+        if let Some(Entry { value, read, slot }) = entry
+            && may_use
+            && cluster.generations.is_current(slot, read)
+        {
+            self.figures.hits.fetch_add(1, Ordering::Relaxed);
+            return Found::Fresh(value);
+        }
+        self.figures.misses.fetch_add(1, Ordering::Relaxed);
+        Found::Unknown { before: cluster.generations.now(), was_known }
+    }
+
+    /// Keeps a value that was read after `before`, until the access of `group` changes.
+    pub fn enter(&self, digest: [u8; 32], group: &str, before: Generation, value: Arc<V>) {
+        let read = match self.cluster.settings.faults.no_fence {
+            true => self.cluster.generations.now(),
+            false => before,
+        };
+        if let Some(entries) = &self.entries {
+            entries.insert(Digest(digest), Entry { value, read, slot: Slot::of(group) });
+        }
+    }
+
+    /// Forgets a value that is no more.
+    pub fn forget(&self, digest: &[u8; 32]) {
+        if let Some(entries) = &self.entries {
+            entries.remove(&Digest(*digest));
+        }
+    }
+
+    /// How many values are kept now.
+    pub fn len(&self) -> usize {
+        self.entries.as_ref().map_or(0, Bounded::len)
+    }
+
+    /// Whether none are.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Hits and misses.
+    pub fn figures(&self) -> &CacheFigures {
+        &self.figures
+    }
+}
+
+impl<V> fmt::Debug for Cache<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// A SHA-256, which is its own hash.
+#[derive(Clone, PartialEq, Eq)]
+struct Digest([u8; 32]);
+
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+    }
+}
+
+#[derive(Clone, Default)]
+struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        // Never for a `Digest`; any mixture does.
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,110 @@
+//! [`Cluster::change`]: a transaction that changes access, and the wait until the old access is gone everywhere.
+
+use super::acknowledgements::Waiter;
+use super::{Cluster, Standing, Touched, nodes};
+use crate::db::{Conn, Db};
+use crate::error::ApiError;
+use crate::ids::{ChangeId, NodeId};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A committed change that other nodes may not know of yet.
+struct Pending {
+    waiter: Waiter,
+    committed: Duration,
+    /// Who must hear of it; `None` when the database would not say.
+    others: Option<Vec<NodeId>>,
+}
+
+impl Cluster {
+    /// Runs `body` in one writing transaction, as [`Db::write`] does. Where it touched somebody's access, returns only
+    /// when no node honours the old access any more: at once for a single node, within milliseconds where all nodes
+    /// answer, after one lease where one does not.
+    ///
+    /// Two statements more than the transaction itself, and only for a change: the news, and who must hear it.
+    ///
+    /// # Errors
+    /// Those of [`Db::write`]. A change whose commit was not confirmed may have happened; nobody was told that it had.
+    pub async fn change<T, F>(self: &Arc<Self>, db: &Db, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let cluster = self.clone();
+        let (value, pending) = db.read(move |conn| cluster.commit(conn, body)).await?;
+        if let Some(pending) = pending {
+            self.settle(pending).await;
+        }
+        Ok(value)
+    }
+
+    /// [`Cluster::change`] for the command line, whose thread may wait.
+    ///
+    /// # Errors
+    /// As [`Cluster::change`].
+    pub fn change_blocking<T>(
+        &self,
+        db: &Db,
+        body: impl FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let (value, pending) = db.read_blocking(|conn| self.commit(conn, body))?;
+        if let Some(Pending { committed, others, .. }) = pending
+            && others.is_none_or(|others| !others.is_empty())
+        {
+            std::thread::sleep(self.rest_of_lease(committed));
+        }
+        Ok(value)
+    }
+
+    fn commit<T>(
+        &self,
+        conn: &mut Conn,
+        body: impl FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError>,
+    ) -> Result<(T, Option<Pending>), ApiError> {
+        let (change, mut touched) = (ChangeId::new(), Touched::default());
+        let waiter = self.acknowledgements.expect(change);
+        let from = (*self.standing() != Standing::Outside).then_some(self.node);
+        let outcome = conn.write(|conn| {
+            let value = body(conn, &mut touched)?;
+            if !touched.is_empty() {
+                touched.announce(conn, change, from)?;
+            }
+            Ok::<T, ApiError>(value)
+        });
+        // Whatever came of it: a commit whose confirmation was lost has happened. And here, on the thread that committed,
+        // because the request may be gone by now.
+        touched.advance(&self.generations);
+        let value = outcome?;
+        if touched.is_empty() {
+            return Ok((value, None));
+        }
+        let committed = self.clock.monotonic();
+        let others = nodes::others(conn, from)
+            .inspect_err(|error| tracing::warn!(%error, "can't read who must hear of a change: waiting a whole lease"))
+            .ok();
+        self.alarm.notify_all();
+        Ok((value, Some(Pending { waiter, committed, others })))
+    }
+
+    async fn settle(&self, pending: Pending) {
+        let Pending { waiter, committed, others } = pending;
+        if self.settings.faults.no_wait {
+            return;
+        }
+        let rest = self.rest_of_lease(committed);
+        let standing = *self.standing();
+        match (others, standing) {
+            // Without a session there are no acknowledgements.
+            (Some(others), Standing::Outside) if others.is_empty() => {}
+            (Some(others), Standing::Listening(since)) if since + self.settings.lease <= committed => {
+                // Out of time is as good as heard: by then every lease from before the change is over.
+                _ = tokio::time::timeout(rest, waiter.heard_by(&others)).await;
+            }
+            _ => tokio::time::sleep(rest).await,
+        }
+    }
+
+    fn rest_of_lease(&self, committed: Duration) -> Duration {
+        (committed + self.settings.lease).saturating_sub(self.clock.monotonic())
+    }
+}

@@ -1,0 +1,206 @@
+//! [`Feed`]: the connection on which a node hears what others changed.
+
+use super::touched::{self, CHANGES, LOG_LENGTH};
+use super::{Cluster, nodes};
+use crate::db::schema::access_changes;
+use crate::db::{Conn, DatabaseUrl, Manager};
+use crate::ids::{ChangeId, NodeId};
+use diesel::connection::SimpleConnection;
+use diesel::dsl::max;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
+
+/// Where nodes on PostgreSQL acknowledge changes.
+const ACKNOWLEDGEMENTS: &str = "keyward_acknowledgements";
+
+/// The connection, and how far it has been read.
+pub(super) struct Feed {
+    pub(super) conn: Conn,
+    /// SQLite's count of other connections' commits, and the last change read from the log.
+    position: (i64, i64),
+}
+
+/// Why there is no feed.
+#[derive(Debug)]
+pub(super) enum Unavailable {
+    /// A connection pooler stands between, which takes the session away after each statement.
+    Pooled,
+    /// The database is away, or something is wrong with it.
+    Failed(String),
+}
+
+impl From<diesel::result::Error> for Unavailable {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl Feed {
+    /// Opens the session and listens. What changed before is not in it.
+    pub(super) fn open(url: &DatabaseUrl, node: NodeId) -> Result<Self, Unavailable> {
+        let opened = Manager::new(with_session_name(url, node)).open();
+        let mut conn = opened.map_err(|error| match error.to_string() {
+            refused if refused.contains("startup parameter") => Unavailable::Pooled,
+            other => Unavailable::Failed(other),
+        })?;
+        let mut position = (0, 0);
+        match &mut conn {
+            Conn::Postgres(postgres) => {
+                if session_name(postgres)?.as_deref() != Some(node.as_str()) {
+                    return Err(Unavailable::Pooled);
+                }
+                // A lost beat is one that nobody saw, which is no harm, and it saves a write to disk each time.
+                postgres.batch_execute(&format!(
+                    "SET synchronous_commit = off; LISTEN {CHANGES}; LISTEN {ACKNOWLEDGEMENTS}"
+                ))?;
+            }
+            Conn::Sqlite(sqlite) => {
+                position.0 = data_version(sqlite)?;
+                let last: Option<i64> = access_changes::table.select(max(access_changes::id)).first(&mut conn)?;
+                position.1 = last.unwrap_or(0);
+            }
+        }
+        Ok(Self { conn, position })
+    }
+
+    /// Applies the changes that have arrived, and acknowledges them.
+    pub(super) fn hear(&mut self, cluster: &Cluster) -> QueryResult<()> {
+        match &mut self.conn {
+            Conn::Postgres(postgres) => hear_postgres(postgres, cluster),
+            Conn::Sqlite(sqlite) => {
+                let version = data_version(sqlite)?;
+                if version != self.position.0 {
+                    self.position.1 = read_log(&mut self.conn, self.position.1, cluster)?;
+                    // Only now: if reading failed, the next look must read again.
+                    self.position.0 = version;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Each call costs a `recv` that does not block.
+fn hear_postgres(conn: &mut PgConnection, cluster: &Cluster) -> QueryResult<()> {
+    let mut heard = Vec::new();
+    for notification in conn.notifications_iter() {
+        let notification = notification?;
+        match notification.channel.as_str() {
+            CHANGES => heard.extend(hear_change(&notification.payload, cluster)),
+            _ => hear_acknowledgement(&notification.payload, cluster),
+        }
+    }
+    // At most what one notification holds.
+    for changes in heard.chunks(200) {
+        let ids: Vec<&str> = changes.iter().map(ChangeId::as_str).collect();
+        nodes::notify(conn, ACKNOWLEDGEMENTS, &format!("{} {}", cluster.node, ids.join(" ")))?;
+    }
+    Ok(())
+}
+
+/// Applies one change; gives its id, if another process waits for an acknowledgement.
+fn hear_change(payload: &str, cluster: &Cluster) -> Option<ChangeId> {
+    let mut parts = payload.splitn(3, ' ');
+    let (Some(change), Some(from), Some(groups)) = (parts.next(), parts.next(), parts.next()) else {
+        tracing::warn!("a notification that no Keyward sent: forgetting all that is cached");
+        cluster.generations.advance_all();
+        return None;
+    };
+    // The own ones were applied when they were committed.
+    if from == cluster.node.as_str() {
+        return None;
+    }
+    touched::apply(groups, &cluster.generations);
+    change.parse().ok()
+}
+
+fn hear_acknowledgement(payload: &str, cluster: &Cluster) {
+    let mut parts = payload.split(' ');
+    let Some(node) = parts.next().and_then(|node| node.parse().ok()) else { return };
+    for change in parts.filter_map(|change| change.parse().ok()) {
+        cluster.acknowledgements.take(change, node);
+    }
+}
+
+/// A name that only the session itself can know: a pooler refuses or drops the parameter.
+fn with_session_name(url: &DatabaseUrl, node: NodeId) -> DatabaseUrl {
+    let DatabaseUrl::Postgres(text) = url else { return url.clone() };
+    let (address, query) = text.split_once('?').unwrap_or((text, ""));
+    let mut own = format!("-c%20keyward.node%3D{node}");
+    let mut kept: Vec<String> = Vec::new();
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        match parameter.strip_prefix("options=") {
+            Some(options) => own = format!("{options}%20{own}"),
+            None => kept.push(parameter.to_owned()),
+        }
+    }
+    kept.push(format!("options={own}"));
+    // A partition must not keep the session waiting for a quarter of an hour.
+    if !query.contains("tcp_user_timeout") {
+        kept.push("tcp_user_timeout=5000".into());
+    }
+    DatabaseUrl::Postgres(format!("{address}?{}", kept.join("&")))
+}
+
+#[derive(QueryableByName)]
+struct SessionName {
+    #[diesel(sql_type = Nullable<Text>)]
+    name: Option<String>,
+}
+
+fn session_name(conn: &mut PgConnection) -> QueryResult<Option<String>> {
+    let row: SessionName =
+        diesel::sql_query("SELECT current_setting('keyward.node', true) AS name").get_result(conn)?;
+    Ok(row.name)
+}
+
+#[derive(QueryableByName)]
+struct DataVersion {
+    #[diesel(sql_type = BigInt)]
+    data_version: i64,
+}
+
+/// Moves with each commit of another connection, in this process or another.
+fn data_version(conn: &mut SqliteConnection) -> QueryResult<i64> {
+    let row: DataVersion = diesel::sql_query("PRAGMA data_version").get_result(conn)?;
+    Ok(row.data_version)
+}
+
+/// Applies what the log has after `last`, and gives the new last.
+fn read_log(conn: &mut Conn, last: i64, cluster: &Cluster) -> QueryResult<i64> {
+    let rows: Vec<(i64, String)> = access_changes::table
+        .filter(access_changes::id.gt(last))
+        .order(access_changes::id)
+        .limit(LOG_LENGTH + 1)
+        .select((access_changes::id, access_changes::touched))
+        .load(conn)?;
+    let Some((newest, _)) = rows.last() else { return Ok(last) };
+    // Numbers have no gaps, so a gap was cut off.
+    if rows.first().is_some_and(|(first, _)| *first != last + 1) {
+        cluster.generations.advance_all();
+    }
+    rows.iter().for_each(|(_, groups)| touched::apply(groups, &cluster.generations));
+    Ok(*newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_session_name_is_added_to_whatever_the_url_says() {
+        let node = NodeId::new();
+        let named = |url: &str| match with_session_name(&url.parse().unwrap(), node) {
+            DatabaseUrl::Postgres(url) => url,
+            DatabaseUrl::Sqlite(_) => unreachable!(),
+        };
+        let own = format!("-c%20keyward.node%3D{node}");
+        assert_eq!(named("postgres://h/db"), format!("postgres://h/db?options={own}&tcp_user_timeout=5000"));
+        assert_eq!(
+            named("postgres://h/db?sslmode=require&options=endpoint%3Dx&tcp_user_timeout=9"),
+            format!("postgres://h/db?sslmode=require&tcp_user_timeout=9&options=endpoint%3Dx%20{own}")
+        );
+    }
+}
