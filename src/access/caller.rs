@@ -1,7 +1,7 @@
 //! [`Caller`]: who makes a request, and the credentials it is known by.
 
 use super::role::{OrganizationRole, WorkspaceRole};
-use crate::api_keys::{KnownKey, PlaintextKey};
+use crate::api_keys::{KnownKey, PresentedKey};
 use crate::error::{ApiError, Code};
 use crate::service_tokens::ServiceCaller;
 use crate::state::State;
@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 /// A credential as it was sent, not yet checked.
 #[derive(Clone, Debug)]
-pub enum Credential {
+pub enum Credential<'r> {
     /// Looks like an API key: it starts with the configured prefix, or came in a header for keys.
-    ApiKey(PlaintextKey),
+    ApiKey(PresentedKey<'r>),
     /// Starts with `svc_`.
-    ServiceToken(PlaintextKey),
+    ServiceToken(PresentedKey<'r>),
     /// Anything else after `Bearer`.
     IdToken(SecretString),
 }
@@ -95,10 +95,10 @@ impl Caller {
 ///
 /// # Errors
 /// A 401 code that says what is wrong with the credential; `ip_not_allowed`; `unavailable` when it can't be checked.
-pub async fn verify(state: &State, credential: &Credential, from: Option<IpAddr>) -> Result<Caller, ApiError> {
+pub async fn verify(state: &State, credential: &Credential<'_>, from: Option<IpAddr>) -> Result<Caller, ApiError> {
     match credential {
-        Credential::ApiKey(key) => state.api_keys.verify(state, key, from).await.map(Caller::ApiKey),
-        Credential::ServiceToken(token) => state.service_tokens.verify(state, token).await.map(Caller::Service),
+        Credential::ApiKey(key) => state.api_keys.verify(state, *key, from).await.map(Caller::ApiKey),
+        Credential::ServiceToken(token) => state.service_tokens.verify(state, *token).await.map(Caller::Service),
         Credential::IdToken(token) => state.identity.verify(state, token).await.map(Caller::User),
     }
 }

@@ -17,7 +17,7 @@ mod verification;
 mod wire;
 
 pub use allowed_ips::AllowedIps;
-pub use format::{KeyFormat, PlaintextKey};
+pub use format::{KeyFormat, PlaintextKey, PresentedKey};
 pub use handlers::*;
 pub use known::KnownKey;
 pub use last_used::{FLUSH_INTERVAL, LastUse, LastUsed};

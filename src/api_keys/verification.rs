@@ -4,7 +4,7 @@
 //! and comparisons with the clock; no statement, no other thread, no allocation. Else one SELECT by the SHA-256 on a blocking
 //! thread, with joins by primary or unique key. A typo costs neither.
 
-use super::format::{KeyFormat, PlaintextKey};
+use super::format::{KeyFormat, PresentedKey};
 use super::known::KnownKey;
 use super::last_used::LastUsed;
 use super::standing::KeyStatus;
@@ -44,7 +44,7 @@ impl ApiKeys {
     /// # Errors
     /// `invalid_api_key`, `api_key_revoked`, `api_key_expired`, `api_key_disabled`, `api_key_orphaned`,
     /// `ip_not_allowed`; `unavailable` when the database can't be asked.
-    pub async fn verify(&self, state: &State, key: &PlaintextKey, from: Option<IpAddr>) -> Result<KeyCaller, ApiError> {
+    pub async fn verify(&self, state: &State, key: PresentedKey<'_>, from: Option<IpAddr>) -> Result<KeyCaller, ApiError> {
         if !self.format.recognizes(key) {
             return Err(Code::InvalidApiKey.into());
         }

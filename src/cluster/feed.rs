@@ -57,6 +57,8 @@ impl Feed {
                 ))?;
             }
             Conn::Sqlite(sqlite) => {
+                // For the same reason: in WAL mode such a commit is seen by all, and waits for no disk.
+                sqlite.batch_execute("PRAGMA synchronous = NORMAL")?;
                 position.0 = data_version(sqlite)?;
                 let last: Option<i64> = access_changes::table.select(max(access_changes::id)).first(&mut conn)?;
                 position.1 = last.unwrap_or(0);

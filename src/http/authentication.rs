@@ -4,7 +4,7 @@
 
 use super::client_address;
 use crate::access::{Caller, Credential, subscription_gate, verify};
-use crate::api_keys::PlaintextKey;
+use crate::api_keys::PresentedKey;
 use crate::config::Keys;
 use crate::error::{ApiError, Code};
 use crate::service_tokens;
@@ -50,7 +50,7 @@ async fn caller_of(state: &State, req: &ServiceRequest) -> Result<Caller, ApiErr
 }
 
 /// The one credential of a request.
-fn credential_of(headers: &HeaderMap, keys: &Keys) -> Result<Credential, ApiError> {
+fn credential_of<'r>(headers: &'r HeaderMap, keys: &Keys) -> Result<Credential<'r>, ApiError> {
     let mut found = bearer(headers, keys)?;
     for name in keys.own_headers() {
         let mut values = headers.get_all(name);
@@ -59,12 +59,12 @@ fn credential_of(headers: &HeaderMap, keys: &Keys) -> Result<Credential, ApiErro
             return Err(ApiError::bad_request("More than one credential was sent. Send one."));
         }
         let value = value.to_str().map_err(|_| Code::InvalidApiKey)?;
-        found = Some(Credential::ApiKey(PlaintextKey::from(value)));
+        found = Some(Credential::ApiKey(PresentedKey::new(value)));
     }
     found.ok_or_else(|| Code::MissingCredentials.into())
 }
 
-fn bearer(headers: &HeaderMap, keys: &Keys) -> Result<Option<Credential>, ApiError> {
+fn bearer<'r>(headers: &'r HeaderMap, keys: &Keys) -> Result<Option<Credential<'r>>, ApiError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let malformed = || ApiError::new(Code::InvalidAuthorizationFormat);
     let (scheme, token) = value.to_str().map_err(|_| malformed())?.split_once(' ').ok_or_else(malformed)?;
@@ -73,7 +73,7 @@ fn bearer(headers: &HeaderMap, keys: &Keys) -> Result<Option<Credential>, ApiErr
         return Err(malformed());
     }
     if token.starts_with(service_tokens::PREFIX) {
-        return Ok(Some(Credential::ServiceToken(PlaintextKey::from(token))));
+        return Ok(Some(Credential::ServiceToken(PresentedKey::new(token))));
     }
     if !token.starts_with(&keys.prefix) && token.split('.').count() == 3 {
         return Ok(Some(Credential::IdToken(token.into())));
@@ -81,5 +81,5 @@ fn bearer(headers: &HeaderMap, keys: &Keys) -> Result<Option<Credential>, ApiErr
     if !keys.bearer() {
         return Err(Code::InvalidIdToken.into());
     }
-    Ok(Some(Credential::ApiKey(PlaintextKey::from(token))))
+    Ok(Some(Credential::ApiKey(PresentedKey::new(token))))
 }

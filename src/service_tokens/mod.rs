@@ -6,7 +6,7 @@ mod model;
 
 pub use model::ServiceToken;
 
-use crate::api_keys::{KeyFormat, LastUse, LastUsed, PlaintextKey};
+use crate::api_keys::{KeyFormat, LastUse, LastUsed, PresentedKey};
 use crate::cluster::{Cache, Cluster, Found, SERVICE_TOKENS};
 use crate::config::Config;
 use crate::error::{ApiError, Code};
@@ -60,7 +60,7 @@ impl ServiceTokens {
     ///
     /// # Errors
     /// `invalid_api_key`, `api_key_revoked`; `unavailable` when the database can't be asked.
-    pub async fn verify(&self, state: &State, token: &PlaintextKey) -> Result<ServiceCaller, ApiError> {
+    pub async fn verify(&self, state: &State, token: PresentedKey<'_>) -> Result<ServiceCaller, ApiError> {
         let unknown = || ApiError::with_message(Code::InvalidApiKey, "The service token is not valid.");
         if !self.format.recognizes(token) {
             return Err(unknown());
