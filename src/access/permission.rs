@@ -2,7 +2,7 @@
 
 use super::role::{OrganizationRole, WorkspaceRole};
 use crate::api_keys::Scope;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The least role that has a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,10 +108,32 @@ impl Permission {
     pub fn kept_by(self, scope: Scope) -> bool {
         scope == Scope::Full || self.as_str().ends_with(":read")
     }
+}
 
-    /// What a key of this role and scope may do, in the order of the table.
-    pub fn of_key(role: WorkspaceRole, scope: Scope) -> Vec<Self> {
-        Self::ALL.iter().copied().filter(|p| p.held_in_workspace(role) && p.kept_by(scope)).collect()
+/// What a key of this role and scope may do. On the wire: a list, in the order of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyPermissions {
+    /// The creator's role in the workspace.
+    pub role: WorkspaceRole,
+    /// What the key keeps of it.
+    pub scope: Scope,
+}
+
+impl KeyPermissions {
+    /// One after the other.
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.iter().copied().filter(move |permission| self.contains(*permission))
+    }
+
+    /// Whether this is one of them.
+    pub fn contains(self, permission: Permission) -> bool {
+        permission.held_in_workspace(self.role) && permission.kept_by(self.scope)
+    }
+}
+
+impl Serialize for KeyPermissions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
     }
 }
 
@@ -121,14 +143,14 @@ mod tests {
 
     #[test]
     fn a_read_only_admin_key_reads_and_nothing_else() {
-        let names: Vec<_> =
-            Permission::of_key(WorkspaceRole::Admin, Scope::ReadOnly).into_iter().map(Permission::as_str).collect();
+        let permissions = KeyPermissions { role: WorkspaceRole::Admin, scope: Scope::ReadOnly };
+        let names: Vec<_> = permissions.iter().map(Permission::as_str).collect();
         assert_eq!(names, ["workspace:read", "members:read", "content:read"]);
     }
 
     #[test]
     fn no_workspace_role_reaches_the_organization() {
-        let all = Permission::of_key(WorkspaceRole::Admin, Scope::Full);
-        assert!(all.iter().all(|permission| matches!(permission.least(), Least::Workspace(_))));
+        let mut all = KeyPermissions { role: WorkspaceRole::Admin, scope: Scope::Full }.iter();
+        assert!(all.all(|permission| matches!(permission.least(), Least::Workspace(_))));
     }
 }

@@ -44,7 +44,12 @@ impl ApiKeys {
     /// # Errors
     /// `invalid_api_key`, `api_key_revoked`, `api_key_expired`, `api_key_disabled`, `api_key_orphaned`,
     /// `ip_not_allowed`; `unavailable` when the database can't be asked.
-    pub async fn verify(&self, state: &State, key: PresentedKey<'_>, from: Option<IpAddr>) -> Result<KeyCaller, ApiError> {
+    pub async fn verify(
+        &self,
+        state: &State,
+        key: PresentedKey<'_>,
+        from: Option<IpAddr>,
+    ) -> Result<KeyCaller, ApiError> {
         if !self.format.recognizes(key) {
             return Err(Code::InvalidApiKey.into());
         }

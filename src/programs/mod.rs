@@ -1,68 +1,69 @@
 //! What programs ask of Keyward itself: `GET /whoami`.
 
-use crate::access::{Caller, KeyCaller, Permission, WorkspaceRole};
+use crate::access::{Caller, KeyCaller, KeyPermissions, Permission, WorkspaceRole};
 use crate::api_keys::Scope;
 use crate::error::{ApiError, Code};
 use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::subscriptions::Status;
-use actix_web::{get, web};
+use actix_web::{HttpResponse, get};
 use serde::Serialize;
 
 /// The subscription, as far as a program sees it.
 #[derive(Serialize, utoipa::ToSchema)]
-pub struct SubscriptionSummary {
+pub struct SubscriptionSummary<'k> {
     status: Status,
     #[schema(example = "free")]
-    plan: String,
+    plan: &'k str,
 }
 
 /// Who is behind an API key, and what it may do now.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ProgramView {
+pub struct ProgramView<'k> {
     key_id: KeyId,
     #[schema(required, example = "Production")]
-    name: Option<String>,
+    name: Option<&'k str>,
     workspace_id: WorkspaceId,
     organization_id: OrganizationId,
     role: WorkspaceRole,
     scope: Scope,
-    permissions: Vec<Permission>,
-    subscription: SubscriptionSummary,
+    #[schema(value_type = Vec<Permission>)]
+    permissions: KeyPermissions,
+    subscription: SubscriptionSummary<'k>,
 }
 
 /// Who is behind an ID token.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct PersonView {
+pub struct PersonView<'k> {
     user_id: UserId,
     #[schema(required, example = "ada@example.com")]
-    email: Option<String>,
+    email: Option<&'k str>,
     #[schema(required, example = "Ada Lovelace")]
-    name: Option<String>,
+    name: Option<&'k str>,
 }
 
 /// Who is behind a credential.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum WhoAmI {
+pub enum WhoAmI<'k> {
     /// A program.
-    ApiKey(ProgramView),
+    ApiKey(ProgramView<'k>),
     /// A person.
-    User(PersonView),
+    User(PersonView<'k>),
 }
 
-impl From<KeyCaller> for ProgramView {
-    fn from(key: KeyCaller) -> Self {
+impl<'k> From<&'k KeyCaller> for ProgramView<'k> {
+    fn from(key: &'k KeyCaller) -> Self {
         Self {
-            permissions: Permission::of_key(key.role, key.scope),
+            permissions: KeyPermissions { role: key.role, scope: key.scope },
             key_id: key.key_id,
-            name: key.name.as_deref().map(str::to_owned),
+            name: key.name.as_deref(),
             workspace_id: key.workspace_id,
             organization_id: key.organization_id,
             role: key.role,
             scope: key.scope,
-            subscription: SubscriptionSummary { status: key.subscription, plan: key.plan.to_string() },
+            subscription: SubscriptionSummary { status: key.subscription, plan: &key.plan },
         }
     }
 }
@@ -74,10 +75,13 @@ impl From<KeyCaller> for ProgramView {
     security(("apiKey" = []), ("apiKeyHeader" = []), ("idToken" = []), ("signIn" = [])),
     responses((status = 200, description = "The caller.", body = WhoAmI)))]
 #[get("/whoami")]
-pub async fn whoami(caller: Caller) -> Result<web::Json<WhoAmI>, ApiError> {
-    Ok(web::Json(match caller {
+pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
+    let view = match &caller {
         Caller::ApiKey(key) => WhoAmI::ApiKey(key.into()),
-        Caller::User(user) => WhoAmI::User(PersonView { user_id: user.id, email: user.email, name: user.name }),
+        Caller::User(user) => {
+            WhoAmI::User(PersonView { user_id: user.id, email: user.email.as_deref(), name: user.name.as_deref() })
+        }
         Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
-    }))
+    };
+    Ok(HttpResponse::Ok().json(view))
 }
