@@ -9,6 +9,7 @@
 //!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has. [`service_tokens`]: how
 //!   gateways prove themselves.
 //! - [`mail`]: the queue of mails to people, and the way out.
+//! - `buckets`: how often somebody may do a thing.
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
 //!
 //! # The way of a request
@@ -19,6 +20,7 @@
 pub mod access;
 pub mod api_keys;
 pub mod app;
+mod buckets;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::identity::IdentityService;
+use crate::invitations::InvitationMails;
 use crate::mail::{Mailer, Outbox};
 use crate::service_tokens::ServiceTokens;
 
@@ -20,6 +21,8 @@ pub struct State {
     pub identity: IdentityService,
     /// Mails to people.
     pub mailer: Mailer,
+    /// Mails to people who are invited.
+    pub invitation_mails: InvitationMails,
     /// The verification of API keys.
     pub api_keys: ApiKeys,
     /// The verification of service tokens.
@@ -33,7 +36,8 @@ impl State {
     /// A text for the operator: `[mail]` can't be used.
     pub fn new(config: Config, clock: Clock, db: Db, identity: IdentityService) -> Result<(Self, Outbox), String> {
         let (mailer, outbox) = Mailer::new(&config)?;
+        let invitation_mails = InvitationMails::new(&config);
         let (api_keys, service_tokens) = (ApiKeys::new(&config), ServiceTokens::default());
-        Ok((Self { config, clock, db, identity, mailer, api_keys, service_tokens }, outbox))
+        Ok((Self { config, clock, db, identity, mailer, invitation_mails, api_keys, service_tokens }, outbox))
     }
 }
