@@ -16,6 +16,7 @@ mod configuration;
 mod firebase;
 mod http;
 mod identity;
+mod invitation_mails;
 mod invitations;
 mod logs;
 mod matrix;
@@ -36,6 +37,7 @@ fn tests() -> Vec<Test> {
         firebase::tests(),
         http::tests(),
         identity::tests(),
+        invitation_mails::tests(),
         invitations::tests(),
         logs::tests(),
         matrix::tests(),
