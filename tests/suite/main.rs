@@ -17,6 +17,7 @@ mod firebase;
 mod http;
 mod identity;
 mod invitation_mails;
+mod invitation_page;
 mod invitations;
 mod logs;
 mod matrix;
@@ -38,6 +39,7 @@ fn tests() -> Vec<Test> {
         http::tests(),
         identity::tests(),
         invitation_mails::tests(),
+        invitation_page::tests(),
         invitations::tests(),
         logs::tests(),
         matrix::tests(),
