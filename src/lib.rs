@@ -10,6 +10,7 @@
 //!   gateways prove themselves.
 //! - [`cluster`]: the cache, and how several nodes keep it right.
 //! - [`mail`]: the queue of mails to people, and the way out.
+//! - `buckets`: how often somebody may do a thing.
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
 //!
 //! # The way of a request
@@ -20,6 +21,7 @@
 pub mod access;
 pub mod api_keys;
 pub mod app;
+mod buckets;
 pub mod cli;
 pub mod clock;
 pub mod cluster;

@@ -152,6 +152,7 @@ fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool
         409 | 422 => is_api && writes,
         413 => has_body,
         415 => has_body && is_api,
+        429 => operation.operation_id.as_deref() == Some("resend_invitation"),
         500 => true,
         503 => true,
         _ => false,

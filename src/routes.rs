@@ -37,6 +37,7 @@ pub fn assemble(
         .service(invitations::list_invitations)
         .service(invitations::create_invitation)
         .service(invitations::withdraw_invitation)
+        .service(invitations::resend_invitation)
         .service(invitations::accept_invitation)
         .service(workspaces::list_workspaces)
         .service(workspaces::create_workspace)

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::db::{Conn, Db};
 use crate::error::ApiError;
 use crate::identity::IdentityService;
+use crate::invitations::InvitationMails;
 use crate::mail::{Mailer, Outbox};
 use crate::service_tokens::ServiceTokens;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct State {
     pub identity: IdentityService,
     /// Mails to people.
     pub mailer: Mailer,
+    /// Mails to people who are invited.
+    pub invitation_mails: InvitationMails,
     /// The verification of API keys.
     pub api_keys: ApiKeys,
     /// The verification of service tokens.
@@ -50,9 +53,10 @@ impl State {
     /// A text for the operator: `[mail]` can't be used.
     pub fn new(config: Config, clock: Clock, db: Db, identity: IdentityService) -> Result<(Self, Outbox), String> {
         let (mailer, outbox) = Mailer::new(&config)?;
+        let invitation_mails = InvitationMails::new(&config);
         let cluster = Cluster::new(&config, &clock);
         let api_keys = ApiKeys::new(&config, &cluster);
         let service_tokens = ServiceTokens::new(&config, &cluster);
-        Ok((Self { config, clock, db, cluster, identity, mailer, api_keys, service_tokens }, outbox))
+        Ok((Self { config, clock, db, cluster, identity, mailer, invitation_mails, api_keys, service_tokens }, outbox))
     }
 }

@@ -7,6 +7,7 @@ mod duration;
 mod identity;
 mod issuers;
 mod load;
+mod mail;
 mod presets;
 mod sections;
 
@@ -15,6 +16,7 @@ pub use identity::{Argon2Settings, AttemptLimitSettings, Identity};
 pub(crate) use issuers::is_loopback_http;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
 pub use load::{Sources, load};
+pub use mail::{InvitationLimitSettings, MailSettings};
 pub use presets::{PRESETS, Preset};
 pub use sections::*;
 

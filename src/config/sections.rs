@@ -1,11 +1,10 @@
 //! The sections of the configuration, one struct each.
 
-use super::{duration, redacted};
+use super::duration;
 use crate::access::CreatorRole;
 use crate::api_keys::Scope;
 use crate::db::DatabaseUrl;
 use ipnet::IpNet;
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -220,50 +219,6 @@ impl Keys {
             if actix_web::http::header::HeaderName::try_from(name.as_str()).is_err() {
                 return Err(format!("keys.headers: {name:?} is not a header's name"));
             }
-        }
-        Ok(())
-    }
-}
-
-/// `[mail]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MailSettings {
-    /// The server that sends mail, as `smtps://USER:PASSWORD@HOST`; none: no mail is sent.
-    #[serde(default, serialize_with = "redacted", skip_serializing_if = "Option::is_none")]
-    pub smtp_url: Option<SecretString>,
-    /// Whom mails come from.
-    pub from: String,
-    /// Where the links in mails lead; the built-in page if it is left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action_url: Option<String>,
-    /// Shows mails in the log instead. Only `keyward demo` sets it: mails carry codes.
-    #[serde(skip)]
-    pub log_mails: bool,
-}
-
-impl MailSettings {
-    /// Where the links in mails lead.
-    pub fn action_url(&self, server: &Server) -> String {
-        self.action_url.clone().unwrap_or_else(|| format!("{}/__/auth/action", server.public_url))
-    }
-
-    pub(super) fn check(&self) -> Result<(), String> {
-        if let Some(url) = &self.smtp_url
-            && !["smtp://", "smtps://"].iter().any(|scheme| url.expose_secret().starts_with(scheme))
-        {
-            return Err("mail.smtp_url: must look like smtps://USER:PASSWORD@HOST".into());
-        }
-        if self.from.parse::<lettre::message::Mailbox>().is_err() {
-            return Err(format!(
-                "mail.from: {:?} must be an address, such as Keyward <keyward@example.com>",
-                self.from
-            ));
-        }
-        if let Some(url) = &self.action_url
-            && (!(url.starts_with("http://") || url.starts_with("https://")) || url.contains(['?', '#']))
-        {
-            return Err(format!("mail.action_url: {url:?} must start with http:// or https://, and have no ? or #"));
         }
         Ok(())
     }

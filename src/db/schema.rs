@@ -134,6 +134,7 @@ diesel::table! {
         token_hash -> Binary,
         expires_at -> Timestamptz,
         created_at -> Timestamptz,
+        mailed_token_hash -> Nullable<Binary>,
     }
 }
 

@@ -90,6 +90,21 @@ impl Account {
         Ok(changed)
     }
 
+    /// Counts the address as a user's own, who proved to read its mail: where the user is the built-in provider's and
+    /// has that address. What another issuer says of an address stays the issuer's word.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) fn confirm_email_of(conn: &mut Conn, user: UserId, email: &str) -> Result<(), ApiError> {
+        let own = users::id.eq(user).and(users::issuer.eq(BUILTIN_ISSUER));
+        let id: Option<String> = users::table.filter(own).select(users::subject).first(conn).optional()?;
+        let Some(id) = id else { return Ok(()) };
+        match Self::lock_by_id(conn, &id)? {
+            Some(account) if account.email == email => account.set_email_verified(conn).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
     /// Brings the user's row up to date, if the person has one yet.
     fn tell_user(&self, conn: &mut Conn) -> Result<(), ApiError> {
         let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&self.id));
@@ -114,17 +129,19 @@ impl Account {
         now: Timestamp,
     ) -> Result<(), ApiError> {
         let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&self.id));
-        let user: Option<UserId> = users::table.filter(own).select(users::id).first(conn).optional()?;
+        // First, because it holds the person: whoever joins an organization at the same time is seen, or refused.
+        let user: Option<UserId> = diesel::update(users::table.filter(own))
+            .set((
+                users::disabled_at.eq(now),
+                users::email.eq(None::<String>),
+                users::email_verified.eq(false),
+                users::name.eq(None::<String>),
+            ))
+            .returning(users::id)
+            .get_result(conn)
+            .optional()?;
         if let Some(user) = user {
             OrganizationMember::remove_everywhere(conn, touched, config, user, now)?;
-            diesel::update(users::table.find(user))
-                .set((
-                    users::disabled_at.eq(now),
-                    users::email.eq(None::<String>),
-                    users::email_verified.eq(false),
-                    users::name.eq(None::<String>),
-                ))
-                .execute(conn)?;
         }
         let stale = orphaned_refresh_tokens::deleted_at.lt(now.minus(ORPHANS_KEPT));
         diesel::delete(orphaned_refresh_tokens::table.filter(stale)).execute(conn)?;

@@ -5,17 +5,12 @@
 
 use super::firebase_error::{FirebaseError, Refusal};
 use super::oob_codes::{OobCode, Purpose};
+use super::pages::{escape, page};
 use crate::state::State;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, ContentType};
 use actix_web::{Error, HttpResponse, get, post, web};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
-
-const STYLE: &str = include_str!("action_page.css");
 
 /// What a link says.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -139,37 +134,4 @@ fn refused(refusal: FirebaseError) -> HttpResponse {
 
 fn message(status: StatusCode, title: &str, email: &str, text: &str) -> HttpResponse {
     page(status, title, &format!("<p>For <strong>{}</strong></p><p>{text}</p>", escape(email)))
-}
-
-fn page(status: StatusCode, title: &str, body: &str) -> HttpResponse {
-    let hash = STANDARD.encode(Sha256::digest(STYLE));
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    );
-    HttpResponse::build(status)
-        .content_type(ContentType::html())
-        .insert_header((header::CONTENT_SECURITY_POLICY, policy))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        // The address has the code in it.
-        .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .body(format!(
-            "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
-             <meta name=robots content=noindex><title>{title}</title><style>{STYLE}</style><main><h1>{title}</h1>{body}\
-             </main></html>"
-        ))
-}
-
-fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-        escaped
-    })
 }

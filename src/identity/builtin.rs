@@ -3,12 +3,12 @@
 use super::accounts::{Account, RefreshToken};
 use super::firebase_error::{FirebaseError, Refusal};
 use super::key_ring::KeyRing;
-use super::limits::AttemptLimits;
+use super::limits::{Attempt, AttemptLimits};
 use super::master_secret::MasterSecret;
 use super::password::Passwords;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::{Db, Timestamp};
+use crate::db::{Conn, Db, Timestamp};
 use crate::error::ApiError;
 use crate::http::validation::Email;
 use crate::state::State;
@@ -42,6 +42,31 @@ pub(super) struct Session {
     pub(super) id_token: SecretString,
     /// Gets more ID tokens.
     pub(super) refresh_token: SecretString,
+}
+
+/// An account whose password was given, and was right when it was checked.
+pub(super) struct RightPassword {
+    id: String,
+    hash: SecretString,
+    rehashed: Option<SecretString>,
+}
+
+impl RightPassword {
+    /// Locks the account, and notes the sign-in.
+    pub(super) fn open(self, conn: &mut Conn, now: Timestamp) -> Result<Result<Account, FirebaseError>, ApiError> {
+        // The password may have changed while it was checked.
+        let Some(account) = Account::lock(conn, &self.id, &self.hash)? else {
+            return Ok(Err(FirebaseError::InvalidLoginCredentials));
+        };
+        if account.disabled_at.is_some() {
+            return Ok(Err(FirebaseError::UserDisabled));
+        }
+        account.touch_login(conn, now)?;
+        if let Some(rehashed) = &self.rehashed {
+            account.replace_hash(conn, rehashed)?;
+        }
+        Ok(Ok(account))
+    }
 }
 
 /// An ID token's claims, as Firebase's have them.
@@ -132,7 +157,7 @@ impl BuiltIn {
     }
 
     /// A new account and its password's hash, both checked and not yet stored.
-    async fn prepare(
+    pub(super) async fn prepare(
         &self,
         clock: &Clock,
         email: &str,
@@ -157,41 +182,50 @@ impl BuiltIn {
         let attempt = self.limits.sign_in(email.as_str(), address, state.clock.now());
         let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
         let outcome = self.check_and_open(state, email, password).await;
-        match &outcome {
-            Ok(_) => self.limits.succeed(attempt, state.clock.now()),
+        self.settle(attempt, &outcome, state.clock.now());
+        outcome
+    }
+
+    /// Counts what became of an attempt.
+    pub(super) fn settle<T>(&self, attempt: Attempt, outcome: &Result<T, Refusal>, now: Timestamp) {
+        match outcome {
+            Ok(_) => self.limits.succeed(attempt, now),
             // A wrong guess. Anything else, such as a full queue or a database that is down, was none.
             Err(Refusal::Firebase(FirebaseError::InvalidLoginCredentials)) => {}
             Err(_) => self.limits.give_back(attempt),
         }
-        outcome
     }
 
     async fn check_and_open(&self, state: &State, email: Email, password: SecretString) -> Result<Session, Refusal> {
-        let found = state.db.read(move |conn| Account::credentials(conn, email.as_str())).await?;
-        let hash = found.as_ref().map(|(_, hash)| hash.clone());
-        let verdict = self.passwords.verify(password, hash).await?;
-        let (id, hash) = found.filter(|_| verdict.is_right).ok_or(FirebaseError::InvalidLoginCredentials)?;
+        let checked = self.check_password(state, email.into_string(), password).await?;
         let now = state.clock.now();
         let token = RefreshToken::generate();
         let signed_in = state.db.write(move |conn| {
-            // The password may have changed while it was checked.
-            let Some(account) = Account::lock(conn, &id, &hash)? else {
-                return Ok(Err(FirebaseError::InvalidLoginCredentials));
+            let account = match checked.open(conn, now)? {
+                Ok(account) => account,
+                Err(refusal) => return Ok(Err(refusal)),
             };
-            if account.disabled_at.is_some() {
-                return Ok(Err(FirebaseError::UserDisabled));
-            }
             // Within a second of the moment that ended all earlier sign-ins, this one counts as the first after it.
             let authenticated_at = now.max(account.valid_since);
-            account.touch_login(conn, now)?;
-            if let Some(rehashed) = &verdict.rehashed {
-                account.replace_hash(conn, rehashed)?;
-            }
             token.insert(conn, &account, authenticated_at, now)?;
             Ok(Ok((account, token, authenticated_at)))
         });
         let (account, token, authenticated_at) = signed_in.await??;
         Ok(self.session(account, token, authenticated_at, now)?)
+    }
+
+    /// Checks the password of an address, which takes as long for an unknown one. Whoever calls this counts the attempt.
+    pub(super) async fn check_password(
+        &self,
+        state: &State,
+        email: String,
+        password: SecretString,
+    ) -> Result<RightPassword, Refusal> {
+        let found = state.db.read(move |conn| Account::credentials(conn, &email)).await?;
+        let hash = found.as_ref().map(|(_, hash)| hash.clone());
+        let verdict = self.passwords.verify(password, hash).await?;
+        let (id, hash) = found.filter(|_| verdict.is_right).ok_or(FirebaseError::InvalidLoginCredentials)?;
+        Ok(RightPassword { id, hash, rehashed: verdict.rehashed })
     }
 
     /// A new ID token for a refresh token, of the same sign-in.

@@ -14,26 +14,22 @@
 //! The counts are in memory, of this node: behind a balancer over several nodes an attacker has as many tries at each.
 //! Memory is bounded; when it is full, the least used buckets go first.
 
+use crate::buckets::{Buckets, Charge, lock, make_room};
 use crate::config::AttemptLimitSettings;
 use crate::db::Timestamp;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
-/// The most buckets: some megabytes.
-const MOST_BUCKETS: usize = 100_000;
 /// How long an address is the owner's after a sign-in.
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 86_400);
 
 /// The limits and what is used of them.
 pub(super) struct AttemptLimits {
     settings: AttemptLimitSettings,
-    /// Addresses and accounts are kept as hashes under a random key: nobody can aim at a collision.
-    hasher: RandomState,
-    /// When each bucket is empty again, in milliseconds (GCRA's theoretical arrival time).
-    buckets: Mutex<HashMap<u64, i64>>,
+    buckets: Buckets,
+    /// Until when, in milliseconds, an address is the account's owner's.
     known: Mutex<HashMap<u64, i64>>,
 }
 
@@ -47,22 +43,21 @@ enum Bucket<'a> {
 
 /// A sign-in that is going on, counted as failed until it has succeeded.
 pub(super) struct Attempt {
-    /// The buckets it counts in, and what it cost in each.
-    charged: Vec<(u64, i64)>,
+    charged: Charge,
     known: u64,
 }
 
 impl AttemptLimits {
     /// With nothing used.
     pub(super) fn new(settings: AttemptLimitSettings) -> Self {
-        Self { settings, hasher: RandomState::new(), buckets: Mutex::default(), known: Mutex::default() }
+        Self { settings, buckets: Buckets::new(settings.window), known: Mutex::default() }
     }
 
     /// Counts a sign-in to the account of that e-mail address, in lower case. `None`: there were too many.
     pub(super) fn sign_in(&self, email: &str, address: Option<IpAddr>, now: Timestamp) -> Option<Attempt> {
         let address = address.map(network);
         let settings = &self.settings;
-        let known = self.hasher.hash_one(Bucket::AccountAndAddress(email, address));
+        let known = self.buckets.key_of(Bucket::AccountAndAddress(email, address));
         let is_known = lock(&self.known).get(&known).is_some_and(|end| now.millis() < *end);
         let mut wanted = vec![
             (Bucket::AccountAndAddress(email, address), settings.failures_per_account_and_address),
@@ -71,18 +66,13 @@ impl AttemptLimits {
         if !is_known {
             wanted.push((Bucket::Account(email), settings.failures_per_account));
         }
-        let charged = self.charge(&wanted, now)?;
+        let charged = self.buckets.charge(&wanted, now).ok()?;
         Some(Attempt { charged, known })
     }
 
     /// The sign-in did not fail: it does not count.
     pub(super) fn give_back(&self, attempt: Attempt) {
-        let mut buckets = lock(&self.buckets);
-        for (key, cost) in attempt.charged {
-            if let Some(empty_at) = buckets.get_mut(&key) {
-                *empty_at -= cost;
-            }
-        }
+        self.buckets.give_back(attempt.charged);
     }
 
     /// The person signed in: the attempt does not count, and the address is the person's.
@@ -97,55 +87,7 @@ impl AttemptLimits {
     /// Counts a sign-up. `false`: there were too many.
     pub(super) fn sign_up(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
         let bucket = Bucket::SignUps(address.map(network));
-        self.charge(&[(bucket, self.settings.sign_ups_per_address)], now).is_some()
-    }
-
-    /// Takes one out of each bucket, or, if one of them is used up, out of none.
-    fn charge(&self, wanted: &[(Bucket<'_>, u32)], now: Timestamp) -> Option<Vec<(u64, i64)>> {
-        let window = i64::try_from(self.settings.window.as_millis()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
-        let now = now.millis();
-        let mut buckets = lock(&self.buckets);
-        let mut charges = Vec::with_capacity(wanted.len());
-        for (bucket, limit) in wanted {
-            let cost = (window / i64::from(*limit).max(1)).max(1);
-            let key = self.hasher.hash_one(bucket);
-            let empty_at = buckets.get(&key).copied().unwrap_or(now).max(now) + cost;
-            // A window is not always a multiple of the limit: the last one must fit all the same.
-            if empty_at - now > window.max(cost) {
-                return None;
-            }
-            charges.push((key, cost, empty_at));
-        }
-        make_room(&mut buckets, now);
-        for (key, _, empty_at) in &charges {
-            buckets.insert(*key, *empty_at);
-        }
-        Some(charges.into_iter().map(|(key, cost, _)| (key, cost)).collect())
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Drops what is over; if that is not enough, the half that would be over first. An attacker who brings ever new
-/// addresses displaces buckets with one attempt in them, not those that are nearly full.
-fn make_room(ends: &mut HashMap<u64, i64>, now: i64) {
-    if ends.len() < MOST_BUCKETS {
-        return;
-    }
-    ends.retain(|_, end| *end > now);
-    if ends.len() >= MOST_BUCKETS / 2 {
-        let mut sorted: Vec<i64> = ends.values().copied().collect();
-        let middle = sorted.len() / 2;
-        let (_, median, _) = sorted.select_nth_unstable(middle);
-        let median = *median;
-        let mut excess = ends.len() / 2;
-        ends.retain(|_, end| {
-            let goes = *end <= median && excess > 0;
-            excess -= usize::from(goes);
-            !goes
-        });
+        self.buckets.charge(&[(bucket, self.settings.sign_ups_per_address)], now).is_ok()
     }
 }
 
@@ -160,6 +102,7 @@ fn network(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::buckets::MOST_BUCKETS;
 
     fn limits() -> AttemptLimits {
         AttemptLimits::new(AttemptLimitSettings {
@@ -248,7 +191,7 @@ mod tests {
             );
             limits.sign_up(Some(IpAddr::from(n.to_be_bytes())), at(0));
         }
-        assert!(lock(&limits.buckets).len() <= MOST_BUCKETS + 3);
+        assert!(limits.buckets.len() <= MOST_BUCKETS + 3);
         assert!(!victim(), "still refused");
     }
 }

@@ -7,7 +7,8 @@
 //! The way of a sign-in: [`firebase`] (the REST API of Firebase Auth, which Firebase's SDK speaks) or [`docs_token`]
 //! (OAuth 2, which the Swagger UI speaks) calls [`builtin`], which checks the [`password`] against the [`accounts`]
 //! and signs. [`firebase_account`] calls [`self_service`]: what people do with their own account, and the mailed
-//! [`oob_codes`], whose links lead to the [`action_page`]. [`well_known`] publishes the keys. The signing keys are sealed under the [`master_secret`].
+//! [`oob_codes`], whose links lead to the [`action_page`]. An invitation's link leads to the [`invitation_page`], which
+//! signs people up or in by way of [`joining`]. [`well_known`] publishes the keys. The signing keys are sealed under the [`master_secret`].
 
 mod account_changes;
 mod accounts;
@@ -20,7 +21,9 @@ mod firebase_account;
 mod firebase_account_wire;
 mod firebase_error;
 mod firebase_wire;
+mod invitation_page;
 mod issuer;
+mod joining;
 mod jwk;
 mod jwks;
 mod key_ring;
@@ -28,6 +31,7 @@ mod limits;
 mod master_secret;
 mod oidc;
 mod oob_codes;
+mod pages;
 mod password;
 mod revocation;
 mod self_service;
@@ -76,6 +80,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(docs_token::docs_token)
         .service(action_page::action_page)
         .service(action_page::act)
+        .service(invitation_page::invitation_page)
+        .service(invitation_page::join)
         .service(well_known::jwks)
         .service(well_known::certificates)
         .service(well_known::openid_configuration);

@@ -1,9 +1,10 @@
 //! `/organizations/{organizationId}/invitations` and `/invitations/accept`
 
-use super::model::{Invitation, InvitationToken, InvitationWithGrants, WorkspaceGrant};
+use super::model::{Invitation, InvitationWithGrants, NewInvitation, NewTokens, WorkspaceGrant};
+use super::token::InvitationToken;
 use crate::access::{OrganizationAccess, OrganizationRole, SignedIn, can};
 use crate::db::Timestamp;
-use crate::error::ApiError;
+use crate::error::{ApiError, Code};
 use crate::http::validation::{Email, objects};
 use crate::http::{Body, ListScope, Page, PageQuery, path_parameter};
 use crate::idempotency::{Idempotency, Outcome};
@@ -45,6 +46,9 @@ pub struct InvitationWithToken {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "inv_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX3o5iB8kZ6yW")]
     token: Option<String>,
+    /// Whether a mail with a link is on its way to the address. Without one, hand the token over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mailed: Option<bool>,
 }
 
 /// Whom to invite, and as what.
@@ -78,7 +82,8 @@ pub async fn list_invitations(
 
 /// Invite somebody
 ///
-/// The token is answered this once; an older invitation of the same address is withdrawn. Only an owner invites owners.
+/// Where the server sends mail, a link is mailed to the address. The token is another one, and answered this once; an
+/// older invitation of the same address is withdrawn. Only an owner invites owners.
 #[utoipa::path(tag = "Invitations", params(Idempotency), request_body = InvitationInput,
     responses((status = 201, description = "Invited.", body = InvitationWithToken),
         (status = 200, description = "Invited before, with the same Idempotency-Key: without the token.", body = InvitationWithToken)))]
@@ -96,24 +101,59 @@ pub async fn create_invitation(
     }
     let claim = idempotency.claim(&bytes);
     let now = state.clock.now();
-    let outcome = state
+    let is_mailed = state.invitation_mails.are_on(&state);
+    let (outcome, access) = state
         .db
         .write(move |conn| {
-            claim.run(conn, InvitationId::new(), now, |conn, id, replayed| {
+            let outcome = claim.run(conn, InvitationId::new(), now, |conn, id, replayed| {
                 if replayed {
                     return Ok((Invitation::of(conn, &access, id)?, None));
                 }
-                let email = input.email.as_str();
-                let (made, token) = Invitation::create(conn, &access, id, email, input.role, &input.workspaces, now)?;
-                Ok((made, Some(token)))
-            })
+                let InvitationInput { email, role, workspaces } = input;
+                let new = NewInvitation { id, email: email.into_string(), role, grants: workspaces };
+                let (made, tokens) = Invitation::create(conn, &access, new, is_mailed, now)?;
+                Ok((made, Some(tokens)))
+            });
+            Ok((outcome?, access))
         })
         .await?;
-    Ok(Outcome::map(outcome, |(invitation, token)| InvitationWithToken {
-        invitation: invitation.into(),
-        token: token.map(|token| token.expose().to_owned()),
+    Ok(Outcome::map(outcome, |(invitation, tokens)| {
+        let mailed = tokens.as_ref().map(|NewTokens { mailed, .. }| {
+            let row = &invitation.0;
+            mailed.as_ref().is_some_and(|token| {
+                state.invitation_mails.count(access.user().id, &row.email, now).is_ok()
+                    && state.invitation_mails.send(&state, &access, row, token)
+            })
+        });
+        let token = tokens.map(|tokens| tokens.admins.expose().to_owned());
+        InvitationWithToken { invitation: invitation.into(), token, mailed }
     })
     .respond())
+}
+
+/// Mail an invitation again
+///
+/// With a new link; an older link is dead. The invitation lasts as long as a new one, and may have expired before.
+#[utoipa::path(tag = "Invitations", responses((status = 200, description = "Mailed.", body = InvitationView)))]
+#[post("/organizations/{organizationId}/invitations/{invitationId}/resend")]
+pub async fn resend_invitation(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationManage>,
+    req: HttpRequest,
+) -> Result<web::Json<InvitationView>, ApiError> {
+    let id = path_parameter(&req, "invitationId")?;
+    let (found, access) = state.db.read(move |conn| Ok((Invitation::resendable(conn, &access, id)?, access))).await?;
+    if !state.invitation_mails.are_on(&state) {
+        return Err(ApiError::with_message(Code::Conflict, "This server sends no mail."));
+    }
+    let now = state.clock.now();
+    state.invitation_mails.count(access.user().id, &found.0.email, now)?;
+    let ((invitation, token), access) =
+        state.db.write(move |conn| Ok((Invitation::renew(conn, &access, id, now)?, access))).await?;
+    if !state.invitation_mails.send(&state, &access, &invitation.0, &token) {
+        return Err(ApiError::unavailable_because("too many mails wait to be sent"));
+    }
+    Ok(web::Json(invitation.into()))
 }
 
 /// Withdraw an invitation
@@ -148,7 +188,7 @@ pub struct Accepted {
 
 /// Accept an invitation
 ///
-/// The caller's verified e-mail address must be the invited one.
+/// The caller's e-mail address must be the invited one, and verified. A token that was mailed verifies it.
 #[utoipa::path(tag = "Invitations", request_body = AcceptInput,
     responses((status = 200, description = "A member now.", body = Accepted)))]
 #[post("/invitations/accept")]

@@ -1,45 +1,20 @@
 //! Rows of `invitations` and `invitation_workspaces`.
 
+use super::token::InvitationToken;
 use crate::access::{OrganizationAccess, OrganizationRole, WorkspaceRole, can};
-use crate::cluster::Touched;
 use crate::db::schema::{invitation_workspaces, invitations, organization_members, users, workspaces};
-use crate::db::{Conn, ForUpdate, Timestamp};
+use crate::db::{Columns, Conn, Timestamp};
 use crate::error::{ApiError, Code};
 use crate::http::Position;
 use crate::ids::{InvitationId, OrganizationId, WorkspaceId};
-use crate::members::{OrganizationMember, WorkspaceMember};
+use crate::members::ensure_may_touch;
 use crate::organizations::Organization;
-use crate::users::User;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// How long an invitation is good.
 const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
-
-/// The secret that accepts an invitation: 256 random bits. Its `Debug` shows nothing.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(transparent)]
-pub struct InvitationToken(SecretString);
-
-impl InvitationToken {
-    fn new() -> Self {
-        Self(format!("inv_{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())).into())
-    }
-
-    /// The text: answered once, to the admin who invites.
-    pub fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-
-    fn hash(&self) -> [u8; 32] {
-        Sha256::digest(self.expose()).into()
-    }
-}
 
 /// A role in a workspace that comes with the invitation.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -63,12 +38,36 @@ pub struct Invitation {
     pub email: String,
     /// The role in the organization.
     pub role: OrganizationRole,
-    /// SHA-256 of the token.
+    /// SHA-256 of the token that the admin has.
     pub token_hash: Vec<u8>,
     /// Until when.
     pub expires_at: Timestamp,
     /// Since when.
     pub created_at: Timestamp,
+    /// SHA-256 of the token that was mailed, if one was: who knows that token reads the address's mail.
+    pub mailed_token_hash: Option<Vec<u8>>,
+}
+
+/// Whom to invite, and as what.
+#[derive(Clone, Debug)]
+pub struct NewInvitation {
+    /// The invitation's id.
+    pub id: InvitationId,
+    /// For whom, in lower case.
+    pub email: String,
+    /// The role in the organization.
+    pub role: OrganizationRole,
+    /// Roles in workspaces.
+    pub grants: Vec<WorkspaceGrant>,
+}
+
+/// The two secrets of a new invitation.
+#[derive(Debug)]
+pub struct NewTokens {
+    /// For the admin who invites. It proves nothing of who has it.
+    pub admins: InvitationToken,
+    /// For the mail, and for nobody else: it proves that its holder reads the mail.
+    pub mailed: Option<InvitationToken>,
 }
 
 /// An invitation and the workspaces that come with it.
@@ -85,38 +84,31 @@ impl Invitation {
     pub fn create(
         conn: &mut Conn,
         access: &OrganizationAccess<can::OrganizationManage>,
-        id: InvitationId,
-        email: &str,
-        role: OrganizationRole,
-        grants: &[WorkspaceGrant],
+        new: NewInvitation,
+        is_mailed: bool,
         now: Timestamp,
-    ) -> Result<(InvitationWithGrants, InvitationToken), ApiError> {
+    ) -> Result<(InvitationWithGrants, NewTokens), ApiError> {
+        let NewInvitation { id, email, role, grants } = new;
         let organization_id = access.organization_id();
         Organization::lock(conn, organization_id)?;
-        let is_member: bool = diesel::select(diesel::dsl::exists(
-            organization_members::table
-                .inner_join(users::table)
-                .filter(organization_members::organization_id.eq(organization_id).and(users::email.eq(email))),
-        ))
-        .get_result(conn)?;
-        if is_member {
-            return Err(ApiError::with_message(Code::Conflict, "A member of the organization has this address."));
-        }
-        ensure_workspaces(conn, organization_id, grants)?;
-        let same = invitations::organization_id.eq(organization_id).and(invitations::email.eq(email));
+        ensure_no_member(conn, organization_id, &email)?;
+        ensure_workspaces(conn, organization_id, &grants)?;
+        let same = invitations::organization_id.eq(organization_id).and(invitations::email.eq(&email));
         diesel::delete(invitations::table.filter(same)).execute(conn)?;
-        let token = InvitationToken::new();
+        let tokens =
+            NewTokens { admins: InvitationToken::generate(), mailed: is_mailed.then(InvitationToken::generate) };
         let row = Self {
             id,
             organization_id,
-            email: email.to_owned(),
+            email,
             role,
-            token_hash: token.hash().to_vec(),
+            token_hash: tokens.admins.hash(),
             expires_at: now.plus(LIFETIME),
             created_at: now,
+            mailed_token_hash: tokens.mailed.as_ref().map(InvitationToken::hash),
         };
         diesel::insert_into(invitations::table).values(&row).execute(conn)?;
-        for grant in grants {
+        for grant in &grants {
             diesel::insert_into(invitation_workspaces::table)
                 .values((
                     invitation_workspaces::invitation_id.eq(id),
@@ -126,7 +118,47 @@ impl Invitation {
                 ))
                 .execute(conn)?;
         }
-        Ok(((row, grants.to_vec()), token))
+        Ok(((row, grants), tokens))
+    }
+
+    /// Puts a new mailed token in the old one's place, and lets the invitation last as long as a new one. The admin's
+    /// token stays.
+    ///
+    /// # Errors
+    /// `not_found`; `conflict` when a member has the address by now; `insufficient_permission` for an admin where an
+    /// owner is invited.
+    pub fn renew(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        id: InvitationId,
+        now: Timestamp,
+    ) -> Result<(InvitationWithGrants, InvitationToken), ApiError> {
+        Organization::lock(conn, access.organization_id())?;
+        let (row, grants) = Self::resendable(conn, access, id)?;
+        let token = InvitationToken::generate();
+        let row = diesel::update(invitations::table.find(row.id))
+            .set((
+                invitations::mailed_token_hash.eq(Some(token.hash())),
+                invitations::expires_at.eq(now.plus(LIFETIME)),
+            ))
+            .returning(Self::columns())
+            .get_result(conn)?;
+        Ok(((row, grants), token))
+    }
+
+    /// An invitation that the asker may send again.
+    ///
+    /// # Errors
+    /// As [`Invitation::renew`].
+    pub fn resendable(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        id: InvitationId,
+    ) -> Result<InvitationWithGrants, ApiError> {
+        let (row, grants) = Self::of(conn, access, id)?;
+        ensure_may_touch(access.role(), row.role)?;
+        ensure_no_member(conn, access.organization_id(), &row.email)?;
+        Ok((row, grants))
     }
 
     /// A page of the invitations that nobody has accepted, newest first.
@@ -191,47 +223,19 @@ impl Invitation {
             _ => Ok(()),
         }
     }
+}
 
-    /// Makes the user a member, and uses the invitation up.
-    ///
-    /// # Errors
-    /// `not_found` for a token that is unknown, used or expired; `insufficient_permission` for a user whose verified
-    /// address is another; `conflict` for a member.
-    pub fn accept(
-        conn: &mut Conn,
-        touched: &mut Touched,
-        token: &InvitationToken,
-        user: &User,
-        now: Timestamp,
-    ) -> Result<(Organization, OrganizationRole), ApiError> {
-        let hash = token.hash();
-        let pending = invitations::table
-            .filter(invitations::token_hash.eq(&hash[..]).and(invitations::expires_at.gt(now)))
-            .select(Self::as_select());
-        // Of two at once, the second waits for the first and then finds nothing.
-        let invitation: Self = ForUpdate(pending).get_result(conn)?;
-        if user.email.as_ref() != Some(&invitation.email) {
-            return Err(ApiError::with_message(
-                Code::InsufficientPermission,
-                "This invitation is for another e-mail address. Sign in with the address it was sent to.",
-            ));
-        }
-        if !user.email_verified {
-            return Err(ApiError::with_message(
-                Code::InsufficientPermission,
-                "Verify your e-mail address first, then accept the invitation.",
-            ));
-        }
-        let organization_id = invitation.organization_id;
-        if !OrganizationMember::add(conn, touched, organization_id, user.id, invitation.role, now)? {
-            return Err(ApiError::with_message(Code::Conflict, "You are a member of this organization already."));
-        }
-        for (_, grant) in grants_of(conn, std::slice::from_ref(&invitation))? {
-            WorkspaceMember::set(conn, touched, organization_id, grant.id, user.id, grant.role, now)?;
-        }
-        diesel::delete(invitations::table.find(invitation.id)).execute(conn)?;
-        Organization::with_role_of(conn, organization_id, user.id)?.ok_or_else(ApiError::not_found)
+fn ensure_no_member(conn: &mut Conn, organization: OrganizationId, email: &str) -> Result<(), ApiError> {
+    let is_member: bool = diesel::select(diesel::dsl::exists(
+        organization_members::table
+            .inner_join(users::table)
+            .filter(organization_members::organization_id.eq(organization).and(users::email.eq(email))),
+    ))
+    .get_result(conn)?;
+    if is_member {
+        return Err(ApiError::with_message(Code::Conflict, "A member of the organization has this address."));
     }
+    Ok(())
 }
 
 /// All workspaces must be the organization's; another tenant's is answered like one that does not exist.
@@ -255,7 +259,8 @@ fn ensure_workspaces(conn: &mut Conn, organization: OrganizationId, grants: &[Wo
     Ok(())
 }
 
-fn grants_of(conn: &mut Conn, rows: &[Invitation]) -> Result<Vec<(InvitationId, WorkspaceGrant)>, ApiError> {
+/// The workspaces that come with each of the invitations.
+pub(super) fn grants_of(conn: &mut Conn, rows: &[Invitation]) -> Result<Vec<(InvitationId, WorkspaceGrant)>, ApiError> {
     let ids: Vec<InvitationId> = rows.iter().map(|row| row.id).collect();
     let grants: Vec<(InvitationId, WorkspaceId, WorkspaceRole)> = invitation_workspaces::table
         .filter(invitation_workspaces::invitation_id.eq_any(&ids))

@@ -78,12 +78,8 @@ mod tests {
 
     #[test]
     fn a_bad_url_is_not_quoted() {
-        let settings = MailSettings {
-            smtp_url: Some("ftp://user:hunter2@host".into()),
-            from: "a@b.c".into(),
-            action_url: None,
-            log_mails: false,
-        };
+        let mut settings = crate::config::load(&crate::config::Sources::default()).unwrap().mail;
+        settings.smtp_url = Some("ftp://user:hunter2@host".into());
         let error = Transport::new(&settings).unwrap_err();
         assert!(error.starts_with("mail.smtp_url") && !error.contains("hunter2"), "{error}");
     }

@@ -9,6 +9,7 @@ use crate::error::ApiError;
 use crate::http::Position;
 use crate::ids::{MembershipId, OrganizationId, UserId};
 use crate::subscriptions::Subscription;
+use crate::users::User;
 use diesel::prelude::*;
 
 /// The paying customer.
@@ -27,7 +28,7 @@ impl Organization {
     /// Makes an organization with its owner and its trial.
     ///
     /// # Errors
-    /// Those of the database.
+    /// `invalid_id_token` when the owner was deleted meanwhile, or those of the database.
     pub fn create(
         conn: &mut Conn,
         config: &Config,
@@ -36,6 +37,7 @@ impl Organization {
         owner: UserId,
         now: Timestamp,
     ) -> Result<Self, ApiError> {
+        User::lock(conn, owner)?;
         let organization = Self { id, name, created_at: now };
         diesel::insert_into(organizations::table).values(&organization).execute(conn)?;
         diesel::insert_into(organization_members::table)

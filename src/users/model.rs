@@ -2,7 +2,7 @@
 
 use crate::db::schema::users;
 use crate::db::{Columns, Conn, Timestamp, each};
-use crate::error::ApiError;
+use crate::error::{ApiError, Code};
 use crate::ids::UserId;
 use diesel::prelude::*;
 
@@ -74,6 +74,20 @@ impl User {
                 .get_result(conn)?;
             Ok(user)
         })
+    }
+
+    /// Holds the person until the transaction ends: who joins or makes an organization is not deleted meanwhile.
+    ///
+    /// An update that changes nothing, because `FOR UPDATE` would also hold up whatever refers to the row.
+    ///
+    /// # Errors
+    /// `invalid_id_token` for a person who was deleted or disabled, or those of the database.
+    pub fn lock(conn: &mut Conn, id: UserId) -> Result<(), ApiError> {
+        let disabled_at: Option<Timestamp> = diesel::update(users::table.find(id))
+            .set(users::disabled_at.eq(users::disabled_at))
+            .returning(users::disabled_at)
+            .get_result(conn)?;
+        if disabled_at.is_some() { Err(Code::InvalidIdToken.into()) } else { Ok(()) }
     }
 
     fn find(conn: &mut Conn, profile: &Profile) -> Result<Option<Self>, ApiError> {

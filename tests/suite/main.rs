@@ -16,6 +16,8 @@ mod configuration;
 mod firebase;
 mod http;
 mod identity;
+mod invitation_mails;
+mod invitation_page;
 mod invitations;
 mod logs;
 mod matrix;
@@ -36,6 +38,8 @@ fn tests() -> Vec<Test> {
         firebase::tests(),
         http::tests(),
         identity::tests(),
+        invitation_mails::tests(),
+        invitation_page::tests(),
         invitations::tests(),
         logs::tests(),
         matrix::tests(),

@@ -3,6 +3,7 @@
 use super::forge::{CURVE, FIRST, OTHER_CURVE, SECOND, changed, hmac_with_public_key, unsigned};
 use super::key_server::Issuer;
 use crate::support::dump::{assert_unchanged, dump};
+use crate::support::smtp::{Smtp, code_in};
 use crate::support::tenant::User;
 use crate::support::{Backend, Tenant, tests};
 use futures_util::future::join_all;
@@ -31,6 +32,7 @@ tests![
     the_same_subject_and_address_of_two_issuers_are_two_people,
     a_second_issuer_takes_over_neither_account_nor_membership,
     an_address_accepts_invitations_as_far_as_its_issuer_is_trusted,
+    a_mailed_token_suffices_and_changes_nothing_of_what_an_issuer_says,
 ];
 
 async fn assert_refused(issuer: &Issuer, token: &str, why: &str) {
@@ -328,5 +330,28 @@ async fn an_address_accepts_invitations_as_far_as_its_issuer_is_trusted(db: Back
             assert_eq!(answer.status, 403, "{trust:?} {verified}: {}", answer.text);
             assert_unchanged(&before, &issuer.server.database);
         }
+    }
+}
+
+async fn a_mailed_token_suffices_and_changes_nothing_of_what_an_issuer_says(db: Backend) {
+    let issuer = Issuer::with(db, |oidc| oidc.trust_email = TrustEmail::Never).await;
+    let smtp = Smtp::start();
+    let mailing = issuer.server.another(|config| config.mail.smtp_url = Some(smtp.url().into())).await;
+    let tenant = Tenant::new(&mailing).await;
+    // The address has an account at the built-in provider, which proves nothing by another person's acceptance.
+    let account = User::sign_up_as(&mailing, "ada@example.com").await;
+    tenant.invite("ada@example.com", "member", &[]).await;
+    let mailed = code_in(&smtp.mail(1).await, "token=").expect("a link");
+    let token = issuer.token(&FIRST);
+    issuer.me(&token).await.expect(200);
+    let before = dump(&issuer.server.database);
+    let accept = issuer.server.post("/v1/invitations/accept").bearer(&token);
+    accept.json(json!({ "token": mailed })).send().await.expect(200);
+    issuer.server.get(&tenant.organization_path("")).bearer(&token).send().await.expect(200);
+    let other = issuer.server.get(&tenant.organization_path("")).bearer(&account.id_token).send().await;
+    other.expect_error(404, "not_found");
+    let after = dump(&issuer.server.database);
+    for table in ["users", "accounts"] {
+        assert_eq!(before[table], after[table], "{table}");
     }
 }

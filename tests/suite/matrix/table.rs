@@ -73,14 +73,18 @@ pub fn usual(operation: &str) -> &'static Row {
     found.unwrap_or_else(|| panic!("{operation} is not in the table: tests/suite/matrix/table.rs"))
 }
 
-/// Routes whose success uses up a mailed code or an account, or needs a mail server. `identity` and `firebase` prove it.
-pub const SUCCEED_ELSEWHERE: [&str; 6] = [
+/// Routes whose success uses up a mailed code or an account, or needs a mail server. `identity`, `firebase` and
+/// `invitation_mails` prove it.
+pub const SUCCEED_ELSEWHERE: [&str; 9] = [
     "POST /identitytoolkit.googleapis.com/v1/accounts:update",
     "POST /identitytoolkit.googleapis.com/v1/accounts:delete",
     "POST /identitytoolkit.googleapis.com/v1/accounts:sendOobCode",
     "POST /identitytoolkit.googleapis.com/v1/accounts:resetPassword",
     "GET /__/auth/action",
     "POST /__/auth/action",
+    "GET /__/auth/invitation",
+    "POST /__/auth/invitation",
+    "POST /v1/organizations/{organizationId}/invitations/{invitationId}/resend",
 ];
 
 /// Every route. The bodies name every field that the document has, so that each is tried with wrong values.
@@ -114,6 +118,9 @@ pub const ROWS: &[Row] = &[
     row("GET /__/auth/action", Public, 400),
     row("POST /__/auth/action", Public, 400)
         .form(|t| json!({ "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"] })),
+    row("GET /__/auth/invitation", Public, 400),
+    row("POST /__/auth/invitation", Public, 400)
+        .form(|t| json!({ "token": "nobodys-token-at-all", "password": t["ownersPassword"], "name": "Ada" })),
     row("GET /robot/v1/metadata/x509/securetoken@keyward", Public, 200),
     row("POST /securetoken.googleapis.com/v1/token", Public, 200)
         .json(|t| json!({ "grant_type": "refresh_token", "refresh_token": t["ownersRefreshToken"] })),
@@ -147,6 +154,8 @@ pub const ROWS: &[Row] = &[
     row("POST /v1/organizations/{organizationId}/invitations", OrganizationOwner, 201)
         .json(|t| json!({ "email": t["freshEmail"], "role": "owner" })),
     row("DELETE /v1/organizations/{organizationId}/invitations/{invitationId}", OrganizationAdmin, 204)
+        .on(Target::Invitation),
+    row("POST /v1/organizations/{organizationId}/invitations/{invitationId}/resend", OrganizationAdmin, 409)
         .on(Target::Invitation),
     row("GET /v1/organizations/{organizationId}/workspaces", OrganizationMember, 200),
     row("POST /v1/organizations/{organizationId}/workspaces", OrganizationAdmin, 201)

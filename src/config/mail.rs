@@ -1,0 +1,87 @@
+//! `[mail]`: what sends mails, where their links lead, and how many there may be.
+
+use super::{Identity, Server, duration, redacted};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// `[mail]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailSettings {
+    /// The server that sends mail, as `smtps://USER:PASSWORD@HOST`; none: no mail is sent.
+    #[serde(default, serialize_with = "redacted", skip_serializing_if = "Option::is_none")]
+    pub smtp_url: Option<SecretString>,
+    /// Whom mails come from.
+    pub from: String,
+    /// Where the links in mails lead; the built-in page if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_url: Option<String>,
+    /// Where the links of invitations lead; the built-in provider's page if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation_url: Option<String>,
+    /// How many invitations are mailed.
+    pub invitation_limits: InvitationLimitSettings,
+    /// Shows mails in the log instead. Only `keyward demo` sets it: mails carry codes.
+    #[serde(skip)]
+    pub log_mails: bool,
+}
+
+impl MailSettings {
+    /// Where the links in mails lead.
+    pub fn action_url(&self, server: &Server) -> String {
+        self.action_url.clone().unwrap_or_else(|| format!("{}/__/auth/action", server.public_url))
+    }
+
+    /// Where the links of invitations lead: nowhere, if there is neither a page of one's own nor the built-in one.
+    pub fn invitation_url(&self, server: &Server, identity: &Identity) -> Option<String> {
+        let own_page = || identity.builtin.then(|| format!("{}/__/auth/invitation", server.public_url));
+        self.invitation_url.clone().or_else(own_page)
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        if let Some(url) = &self.smtp_url
+            && !["smtp://", "smtps://"].iter().any(|scheme| url.expose_secret().starts_with(scheme))
+        {
+            return Err("mail.smtp_url: must look like smtps://USER:PASSWORD@HOST".into());
+        }
+        if self.from.parse::<lettre::message::Mailbox>().is_err() {
+            return Err(format!(
+                "mail.from: {:?} must be an address, such as Keyward <keyward@example.com>",
+                self.from
+            ));
+        }
+        for (name, url) in [("action_url", &self.action_url), ("invitation_url", &self.invitation_url)] {
+            if let Some(url) = url
+                && (!(url.starts_with("http://") || url.starts_with("https://")) || url.contains(['?', '#']))
+            {
+                return Err(format!("mail.{name}: {url:?} must start with http:// or https://, and have no ? or #"));
+            }
+        }
+        self.invitation_limits.check()
+    }
+}
+
+/// `[mail.invitation_limits]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InvitationLimitSettings {
+    /// The most mails of one person to one address, in a window.
+    pub per_inviter_and_address: u32,
+    /// The most mails to one address, whoever invites.
+    pub per_address: u32,
+    /// The most mails of one person, to any address.
+    pub per_inviter: u32,
+    /// How long a used up limit takes to refill, which it does evenly.
+    #[serde(with = "duration")]
+    pub window: Duration,
+}
+
+impl InvitationLimitSettings {
+    fn check(&self) -> Result<(), String> {
+        if [self.per_inviter_and_address, self.per_address, self.per_inviter].contains(&0) || self.window.is_zero() {
+            return Err("mail.invitation_limits: every limit and the window must be more than 0".into());
+        }
+        Ok(())
+    }
+}

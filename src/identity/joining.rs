@@ -1,0 +1,118 @@
+//! Joining an organization by a mailed invitation: with a new account, or with the one that the address has.
+//!
+//! The mailed token proves that its holder reads the address's mail, so the address counts as verified. Who has no such
+//! token learns nothing here, and nothing is hashed for them.
+
+use super::account_changes::Change;
+use super::accounts::Account;
+use super::builtin::BuiltIn;
+use super::firebase_error::{FirebaseError, Refusal};
+use crate::cluster::Touched;
+use crate::db::{Conn, Timestamp};
+use crate::error::ApiError;
+use crate::invitations::{Invitation, InvitationToken};
+use crate::state::State;
+use crate::users::User;
+use secrecy::SecretString;
+use std::net::IpAddr;
+
+/// What a mailed token leads to.
+pub(super) struct Invited {
+    /// The address.
+    pub(super) email: String,
+    /// The organization's name.
+    pub(super) organization: String,
+    /// Whether the address has an account.
+    pub(super) has_account: bool,
+}
+
+impl BuiltIn {
+    /// What a mailed token leads to; `None` for one that is not good. Changes nothing.
+    pub(super) async fn look_at_invitation(
+        &self,
+        state: &State,
+        token: InvitationToken,
+    ) -> Result<Option<Invited>, ApiError> {
+        let now = state.clock.now();
+        let look = move |conn: &mut Conn| {
+            let Some((invitation, organization)) = Invitation::find_mailed(conn, &token, now)? else {
+                return Ok(None);
+            };
+            let has_account = Account::credentials(conn, &invitation.email)?.is_some();
+            Ok(Some(Invited { email: invitation.email, organization, has_account }))
+        };
+        state.db.read(look).await
+    }
+
+    /// Signs the invited person up, or in if the address has an account, verifies the address, and accepts: all of it
+    /// or nothing. The password of an account counts as an attempt to sign in. A sign-up does not count: a token makes
+    /// one account, and many colleagues may share one address of the network.
+    pub(super) async fn join(
+        &self,
+        state: &State,
+        address: Option<IpAddr>,
+        token: InvitationToken,
+        password: SecretString,
+        name: Option<String>,
+    ) -> Result<(), Refusal> {
+        let invited = self.look_at_invitation(state, token.clone()).await?.ok_or_else(ApiError::not_found)?;
+        if !invited.has_account {
+            return self.join_with_new_account(state, token, invited.email, password, name).await;
+        }
+        let attempt = self.limits.sign_in(&invited.email, address, state.clock.now());
+        let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
+        let outcome = self.join_with_account(state, token, invited.email, password).await;
+        self.settle(attempt, &outcome, state.clock.now());
+        outcome
+    }
+
+    async fn join_with_new_account(
+        &self,
+        state: &State,
+        token: InvitationToken,
+        email: String,
+        password: SecretString,
+        name: Option<String>,
+    ) -> Result<(), Refusal> {
+        let (mut account, hash) = self.prepare(&state.clock, &email, password).await?;
+        account.email_verified = true;
+        let now = account.created_at;
+        let joined = state.change_access(move |conn, touched| {
+            if !account.insert(conn, &hash)? {
+                return Ok(Err(FirebaseError::EmailExists));
+            }
+            if let Some(name) = name {
+                account = account.set_profile(conn, Change::Set(name), Change::Keep)?;
+            }
+            accept(conn, touched, &token, &account, now).map(Ok)
+        });
+        Ok(joined.await??)
+    }
+
+    async fn join_with_account(
+        &self,
+        state: &State,
+        token: InvitationToken,
+        email: String,
+        password: SecretString,
+    ) -> Result<(), Refusal> {
+        let checked = self.check_password(state, email, password).await?;
+        let now = state.clock.now();
+        let joined = state.change_access(move |conn, touched| match checked.open(conn, now)? {
+            Ok(account) => accept(conn, touched, &token, &account, now).map(Ok),
+            Err(refusal) => Ok(Err(refusal)),
+        });
+        Ok(joined.await??)
+    }
+}
+
+fn accept(
+    conn: &mut Conn,
+    touched: &mut Touched,
+    token: &InvitationToken,
+    account: &Account,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let user = User::of_profile(conn, &account.profile(), now)?;
+    Invitation::accept_mailed(conn, touched, token, &user, now)
+}
