@@ -4,19 +4,20 @@ use crate::db::Timestamp;
 use chrono::Utc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The system's clock, or one that a test moves by hand. Clones share the hands.
 #[derive(Clone, Debug)]
 pub struct Clock {
     /// Milliseconds that the clock is ahead of the system's; zero outside tests.
     ahead: Arc<AtomicI64>,
+    started: Instant,
 }
 
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self { ahead: Arc::default() }
+        Self { ahead: Arc::default(), started: Instant::now() }
     }
 
     /// Now, in UTC.
@@ -24,6 +25,12 @@ impl Clock {
         let system = Utc::now().timestamp_millis();
         Timestamp::from_millis(system.saturating_add(self.ahead.load(Ordering::Relaxed)))
             .unwrap_or_else(|| Timestamp::from(Utc::now()))
+    }
+
+    /// Time since the clock was made, which never goes back, whatever happens to the system's date.
+    pub fn monotonic(&self) -> Duration {
+        let ahead = u64::try_from(self.ahead.load(Ordering::Relaxed)).unwrap_or_default();
+        self.started.elapsed() + Duration::from_millis(ahead)
     }
 
     /// Moves the clock, and all its clones, forward: how tests let days pass.
