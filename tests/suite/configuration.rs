@@ -99,7 +99,7 @@ async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
         ("[rate_limit]\nwhen_unavailable = \"wait\"", &[], &["rate_limit.when_unavailable", "wait", "deny"]),
         ("[rate_limit]\ntimeout = \"1m\"", &[], &["rate_limit.timeout", "60s", "5s"]),
         ("[plans.free]\nburst = 0", &[], &["plans.free", "burst", "must be 1 to"]),
-        ("[plans.free]\nburst = 501", &[], &["plans.free", "workspace_burst: 500", "501"]),
+        ("[plans.free]\nworkspace_burst = 99", &[], &["plans.free", "workspace_burst: 99", "one key", "100"]),
         ("preset = \"sokku\"", &[], &["preset", "sokku", "soku"]),
         ("", &[("KEYWARD__SERVER__WORKERS", "many")], &["environment", "KEYWARD__SERVER__WORKERS", "many"]),
         ("", &[("DATABASE_URL", "host=localhost")], &["database.url", "postgres://", "sqlite://"]),

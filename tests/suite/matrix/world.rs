@@ -52,7 +52,6 @@ pub async fn server(db: Backend) -> Server {
     Server::with(db, |config| {
         for plan in config.plans.values_mut() {
             (plan.max_active_keys, plan.requests_per_minute, plan.burst) = (1_000_000, 1_000_000, 1_000_000);
-            (plan.workspace_requests_per_minute, plan.workspace_burst) = (None, None);
         }
     })
     .await
