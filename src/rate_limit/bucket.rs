@@ -38,7 +38,7 @@ impl Quota {
 
     /// How long this many requests take to leak.
     pub(super) fn time_for(&self, requests: f64) -> Duration {
-        Duration::from_nanos((requests / self.per_nanosecond).max(0.0) as u64)
+        Duration::from_nanos((requests / self.per_nanosecond).max(0.0).round() as u64)
     }
 
     /// How long a full bucket takes to run empty.
@@ -87,7 +87,7 @@ impl Bucket {
     /// What is used now. More than the plan's burst was used under a plan with a larger one, and counts as all of it.
     pub(super) fn used(&self, quota: &Quota, now: u64) -> f64 {
         let elapsed = now.saturating_sub(self.at) as f64;
-        (self.used - elapsed * quota.per_nanosecond).clamp(0.0, f64::from(quota.burst))
+        (self.used.min(f64::from(quota.burst)) - elapsed * quota.per_nanosecond).max(0.0)
     }
 
     pub(super) fn set(&mut self, used: f64, now: u64) {

@@ -15,7 +15,7 @@ local function load(name, rate, burst)
     -- A clock that was set back lets nothing leak until it has caught up.
     bucket.at = math.max(tonumber(at), now)
     local leaked = math.max(now - tonumber(at), 0) * bucket.rate
-    bucket.used = math.min(math.max(tonumber(used) - leaked, 0), bucket.burst)
+    bucket.used = math.max(math.min(tonumber(used), bucket.burst) - leaked, 0)
   end
   return bucket
 end
