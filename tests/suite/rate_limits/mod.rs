@@ -11,7 +11,7 @@ use crate::support::http::Answer;
 use keyward::config::Config;
 
 pub fn tests() -> Vec<Test> {
-    [memory::tests(), outages::tests(), shared::tests()].into_iter().flatten().collect()
+    [memory::tests(), outages::tests(), shared::tests(), shared::tests_once()].into_iter().flatten().collect()
 }
 
 /// One request a minute for a key and for a workspace, and these bursts.

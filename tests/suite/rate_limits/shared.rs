@@ -2,7 +2,7 @@
 
 use super::{left, limit};
 use crate::support::redis::Redis;
-use crate::support::{Backend, Server, Tenant, tests};
+use crate::support::{Backend, Server, Tenant, tests, tests_once};
 use keyward::config::RateLimitStore;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -12,6 +12,8 @@ tests![
     two_nodes_under_load_admit_what_is_allowed,
     a_refusal_by_the_workspace_uses_nothing_up_of_the_key_in_redis_too,
 ];
+
+tests_once![the_script_is_exact_at_a_thousand_a_second];
 
 /// Long enough that a busy machine does not fall back to the memory of a node.
 pub const PATIENT: Duration = Duration::from_secs(5);
@@ -97,4 +99,36 @@ async fn two_nodes_under_load_admit_what_is_allowed(db: Backend) {
     let error = (f64::from(admitted) - allowed).abs() / allowed;
     // One request at either end is the resolution of the count itself.
     assert!(error <= 0.01 + 2.0 / allowed, "{admitted} admitted, {allowed} allowed in {end:?}");
+}
+
+/// The script alone, because no test server on a busy machine answers a multiple of 1,000 requests a second.
+async fn the_script_is_exact_at_a_thousand_a_second() {
+    const SCRIPT: &str = include_str!("../../../src/rate_limit/store.lua");
+    const FOR: Duration = Duration::from_secs(5);
+    let redis = Redis::start().await;
+    let connect = |_| redis::Client::open(redis.url()).expect("a URL").get_connection().expect("a connection");
+    let connections = [1, 2].map(connect);
+    let start = Instant::now();
+    let client = move |mut connection: redis::Connection| {
+        let script = redis::Script::new(SCRIPT);
+        let mut invocation = script.prepare_invoke();
+        invocation.key("{workspace}:key").key("{workspace}");
+        // 1,000 a second for the key, and five times as much for its workspace.
+        invocation.arg(1).arg(0.001).arg(1000).arg(0.005).arg(5000);
+        let (mut asked, mut admitted) = (0, 0);
+        while start.elapsed() < FOR {
+            let (_, _, one): (f64, f64, u32) = invocation.invoke(&mut connection).expect("it runs");
+            (asked, admitted) = (asked + 1, admitted + one);
+        }
+        (asked, admitted, start.elapsed())
+    };
+    let both = connections
+        .map(|connection| std::thread::spawn(move || client(connection)))
+        .map(|thread| thread.join().expect("no panic"));
+    let (asked, admitted) = both.iter().fold((0, 0), |sum, (asked, admitted, _)| (sum.0 + asked, sum.1 + admitted));
+    let end = both.iter().map(|(_, _, end)| *end).max().unwrap_or_default();
+    let allowed = 1000.0 + 1000.0 * end.as_secs_f64();
+    assert!(f64::from(asked) > 1.1 * allowed, "only {asked} asked: too few to prove anything");
+    let error = (f64::from(admitted) - allowed).abs() / allowed;
+    assert!(error <= 0.01, "{admitted} admitted, {allowed} allowed in {end:?}");
 }
