@@ -104,6 +104,8 @@ impl Redis {
             .args(["--save", "", "--appendonly", "no", "--requirepass", &self.password])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // Where the shell tells that it killed something.
+            .stderr(Stdio::null())
             .process_group(0)
             .spawn()
             .expect("sh runs");
