@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the build (or the tests) need, and only when it is missing: setup.sh build|postgres|firebase
+# Installs what the build (or the tests) need, and only when it is missing: setup.sh build|postgres|redis|firebase
 # Without root, or without apt, it prints the command instead and fails.
 set -euo pipefail
 
@@ -12,6 +12,7 @@ has_postgres() {
         compgen -G "/usr/local/opt/postgresql@*/bin/initdb" > /dev/null ||
         command -v initdb > /dev/null
 }
+has_redis() { command -v redis-server > /dev/null; }
 has_node() { command -v node > /dev/null && command -v npm > /dev/null; }
 has_chromium() { command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null; }
 
@@ -26,13 +27,18 @@ case "${1:-}" in
         packages="postgresql"
         formulae="postgresql@17"
         ;;
+    redis)
+        if has_redis; then exit; fi
+        packages="redis-server"
+        formulae="redis"
+        ;;
     firebase)
         if has_node && has_chromium; then exit; fi
         packages="nodejs npm chromium"
         formulae="node chromium"
         ;;
     *)
-        echo "usage: $0 build|postgres|firebase" >&2
+        echo "usage: $0 build|postgres|redis|firebase" >&2
         exit 2
         ;;
 esac

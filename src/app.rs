@@ -38,6 +38,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let identity = IdentityService::start(&config, &clock, &db).await?;
     let (state, outbox) = State::new(config, clock, db, identity)?;
     let state = web::Data::new(state);
+    state.rate_limits.connect().await;
 
     let document = openapi::document(&state.config);
     let routes = web::Data::new(RouteTable::new(&document));
@@ -90,6 +91,8 @@ impl Application {
     pub async fn run(self) -> std::io::Result<()> {
         tracing::info!(address = %self.address, "listening");
         let flusher = rt::spawn(flush_last_used(self.state.clone()));
+        let state = self.state.clone();
+        let limiter = rt::spawn(async move { state.rate_limits.run().await });
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let post = rt::spawn(self.outbox.run(async { _ = stopped.await }));
         let ended = self.server.await;
@@ -100,6 +103,7 @@ impl Application {
             tracing::error!(%error, "the mail room panicked");
         }
         flusher.abort();
+        limiter.abort();
         flush(self.state).await;
         tracing::info!("stopped");
         ended

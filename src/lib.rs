@@ -9,14 +9,16 @@
 //!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has. [`service_tokens`]: how
 //!   gateways prove themselves.
 //! - [`cluster`]: the cache, and how several nodes keep it right.
+//! - [`rate_limit`]: how many requests a key and a workspace may make.
 //! - [`mail`]: the queue of mails to people, and the way out.
 //! - `buckets`: how often somebody may do a thing.
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
 //!
 //! # The way of a request
 //! Request id → log span → error style → CORS → limits on size and time (`http::stack`) → who is calling, 401
-//! (`http::authentication`) → subscription gate, 403 → guard: role and scope against the permission in the handler's
-//! signature, 403 or 404 (`access::guards`) → the handler reads its body → queries that take the guard → response.
+//! (`http::authentication`) → subscription gate, 403 → rate limit, 429 (`rate_limit`) → guard: role and scope against the
+//! permission in the handler's signature, 403 or 404 (`access::guards`) → the handler reads its body → queries that take
+//! the guard → response.
 
 pub mod access;
 pub mod api_keys;
@@ -40,6 +42,7 @@ pub mod members;
 pub mod openapi;
 pub mod organizations;
 pub mod programs;
+pub mod rate_limit;
 pub mod routes;
 pub mod service_tokens;
 pub mod state;

@@ -152,7 +152,8 @@ fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool
         409 | 422 => is_api && writes,
         413 => has_body,
         415 => has_body && is_api,
-        429 => operation.operation_id.as_deref() == Some("resend_invitation"),
+        // A key is counted wherever it is sent, and before it is refused.
+        429 => is_api,
         500 => true,
         503 => true,
         _ => false,
@@ -187,7 +188,13 @@ fn error_response(config: &Config, codes: &[Code]) -> Response {
         ResponseBuilder::new().description(shown.join(", ")).content(config.errors.content_type(), content);
     match codes.first().map(|code| code.status().as_u16()) {
         Some(401) => response = response.header("WWW-Authenticate", text_header("`Bearer` (RFC 6750).")),
-        Some(429 | 503) => response = response.header("Retry-After", text_header("Seconds to wait.")),
+        Some(429) => {
+            response = response
+                .header("Retry-After", text_header("Seconds to wait."))
+                .header("RateLimit-Policy", text_header("The limits, as on each answer to an API key."))
+                .header("RateLimit", text_header("What is left of them."));
+        }
+        Some(503) => response = response.header("Retry-After", text_header("Seconds to wait.")),
         _ => {}
     }
     response.build()

@@ -9,6 +9,7 @@ use crate::error::ApiError;
 use crate::identity::IdentityService;
 use crate::invitations::InvitationMails;
 use crate::mail::{Mailer, Outbox};
+use crate::rate_limit::RateLimits;
 use crate::service_tokens::ServiceTokens;
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub struct State {
     pub invitation_mails: InvitationMails,
     /// The verification of API keys.
     pub api_keys: ApiKeys,
+    /// What is used of the plans' limits.
+    pub rate_limits: RateLimits,
     /// The verification of service tokens.
     pub service_tokens: ServiceTokens,
 }
@@ -50,13 +53,26 @@ impl State {
     /// The state over an open database, and the other end of its queue of mails.
     ///
     /// # Errors
-    /// A text for the operator: `[mail]` can't be used.
+    /// A text for the operator: `[mail]` or `[rate_limit]` can't be used.
     pub fn new(config: Config, clock: Clock, db: Db, identity: IdentityService) -> Result<(Self, Outbox), String> {
         let (mailer, outbox) = Mailer::new(&config)?;
         let invitation_mails = InvitationMails::new(&config);
+        let rate_limits = RateLimits::new(&config, clock.clone())?;
         let cluster = Cluster::new(&config, &clock);
         let api_keys = ApiKeys::new(&config, &cluster);
         let service_tokens = ServiceTokens::new(&config, &cluster);
-        Ok((Self { config, clock, db, cluster, identity, mailer, invitation_mails, api_keys, service_tokens }, outbox))
+        let state = Self {
+            config,
+            clock,
+            db,
+            cluster,
+            identity,
+            mailer,
+            invitation_mails,
+            api_keys,
+            rate_limits,
+            service_tokens,
+        };
+        Ok((state, outbox))
     }
 }

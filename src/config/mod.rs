@@ -9,6 +9,7 @@ mod issuers;
 mod load;
 mod mail;
 mod presets;
+mod rate_limit;
 mod sections;
 
 pub(crate) use identity::is_32_bytes_in_hex;
@@ -18,6 +19,7 @@ pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
 pub use load::{Sources, load};
 pub use mail::{InvitationLimitSettings, MailSettings};
 pub use presets::{PRESETS, Preset};
+pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
 pub use sections::*;
 
 use crate::error::style::ErrorSettings;
@@ -50,6 +52,8 @@ pub struct Config {
     pub subscription: Subscription,
     /// The plans, by name; `free` is a new organization's.
     pub plans: BTreeMap<String, Plan>,
+    /// Where requests are counted.
+    pub rate_limit: RateLimitSettings,
     /// Logs.
     pub log: Log,
 }
@@ -71,6 +75,7 @@ impl Config {
         self.keys.check()?;
         self.identity.check()?;
         self.mail.check()?;
+        self.rate_limit.check()?;
         let own_issuer = format!("{}/{}", self.server.public_url, self.identity.project_id);
         if self.identity.issuers.iter().any(|issuer| issuer.name() == own_issuer) {
             return Err(format!("identity.issuers: {own_issuer} is the built-in provider's own name"));
@@ -79,9 +84,7 @@ impl Config {
             return Err("plans: must have a plan named \"free\", which new organizations get".into());
         }
         for (name, plan) in &self.plans {
-            if plan.requests_per_minute == 0 || plan.burst == 0 {
-                return Err(format!("plans.{name}: requests_per_minute and burst must be at least 1"));
-            }
+            plan.check().map_err(|reason| format!("plans.{name}: {reason}"))?;
         }
         Ok(())
     }

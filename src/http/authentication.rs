@@ -1,4 +1,5 @@
-//! Who is calling: reads the credential, asks [`verify`], and lets the caller pass the subscription gate.
+//! Who is calling: reads the credential, asks [`verify`], and lets the caller pass the subscription gate
+//! and the rate limit.
 //!
 //! Wraps the API's scope, so a handler never runs, and no body is read, for a caller who is not known.
 
@@ -7,6 +8,7 @@ use crate::access::{Caller, Credential, subscription_gate, verify};
 use crate::api_keys::PresentedKey;
 use crate::config::Keys;
 use crate::error::{ApiError, Code};
+use crate::rate_limit::{self, Allowance};
 use crate::service_tokens;
 use crate::state::State;
 use actix_web::body::MessageBody;
@@ -25,22 +27,32 @@ pub async fn authenticate(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    match caller_of(&state, &req).await {
+    let mut allowance = None;
+    let mut response = match caller_of(&state, &req, &mut allowance).await {
         Ok(caller) => {
             req.extensions_mut().insert(caller);
-            next.call(req).await.map(ServiceResponse::map_into_left_body)
+            next.call(req).await?.map_into_left_body()
         }
-        Err(error) => Ok(req.error_response(error).map_into_right_body()),
+        Err(error) => req.error_response(error).map_into_right_body(),
+    };
+    if let Some(allowance) = allowance {
+        allowance.write_headers(response.headers_mut());
     }
+    Ok(response)
 }
 
-async fn caller_of(state: &State, req: &ServiceRequest) -> Result<Caller, ApiError> {
+/// Says what is left to a program in `allowance`, whatever becomes of the request after it was counted.
+async fn caller_of(state: &State, req: &ServiceRequest, allowance: &mut Option<Allowance>) -> Result<Caller, ApiError> {
     let credential = credential_of(req.headers(), &state.config.keys)?;
     let from = client_address(req.request(), &state.config.server.trusted_proxies);
     let caller = verify(state, &credential, from).await?;
     Span::current().record("caller", caller.id());
     if let Caller::ApiKey(key) = &caller {
         subscription_gate(&state.config, key)?;
+        let counted = allowance.insert(state.rate_limits.check(key, rate_limit::ONE).await?);
+        if let Some(refusal) = counted.refusal() {
+            return Err(refusal);
+        }
         let named = req.headers().get(X_WORKSPACE_ID);
         if named.is_some_and(|named| named.as_bytes() != key.workspace_id.as_str().as_bytes()) {
             return Err(Code::WorkspaceMismatch.into());

@@ -51,7 +51,7 @@ fn cors(origins: &[String]) -> Cors {
             "x-firebase-locale",
             "x-firebase-appcheck",
         ])
-        .expose_headers(["x-request-id", "retry-after", "idempotent-replayed"])
+        .expose_headers(["x-request-id", "retry-after", "ratelimit-policy", "ratelimit", "idempotent-replayed"])
         .block_on_origin_mismatch(false)
         .max_age(3600);
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))

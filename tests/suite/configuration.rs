@@ -45,7 +45,7 @@ async fn the_defaults_are_printed_and_good() {
 async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
     /// A file, environment variables, and what the message must have.
     type Row = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
-    let rows: [Row; 24] = [
+    let rows: [Row; 29] = [
         ("[server]\nlissten = \"x\"", &[], &[".toml", "server.lissten", "listen"]),
         ("[servers]\nlisten = \"x\"", &[], &[".toml", "servers", "server"]),
         ("[server]\nlisten = \"nowhere\"", &[], &[".toml", "server.listen", "socket address"]),
@@ -95,6 +95,11 @@ async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
             &["identity.issuers", "built-in provider's own name"],
         ),
         ("[identity.limits]\nfailures_per_account = 0", &[], &["identity.limits", "more than 0"]),
+        ("[rate_limit]\nstore = \"redis\"", &[], &["rate_limit.store", "redis://"]),
+        ("[rate_limit]\nwhen_unavailable = \"wait\"", &[], &["rate_limit.when_unavailable", "wait", "deny"]),
+        ("[rate_limit]\ntimeout = \"1m\"", &[], &["rate_limit.timeout", "60s", "5s"]),
+        ("[plans.free]\nburst = 0", &[], &["plans.free", "burst", "must be 1 to"]),
+        ("[plans.free]\nworkspace_burst = 99", &[], &["plans.free", "workspace_burst: 99", "one key", "100"]),
         ("preset = \"sokku\"", &[], &["preset", "sokku", "soku"]),
         ("", &[("KEYWARD__SERVER__WORKERS", "many")], &["environment", "KEYWARD__SERVER__WORKERS", "many"]),
         ("", &[("DATABASE_URL", "host=localhost")], &["database.url", "postgres://", "sqlite://"]),
@@ -141,9 +146,13 @@ async fn secrets_are_not_printed() {
     let secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     let quoted = format!("\"{secret}\"");
     let url = "postgres://keyward:hunter2hunter2@db.example/keyward?password=hunter2hunter2";
-    let text = printed("", &[("KEYWARD__IDENTITY__MASTER_SECRET", &quoted), ("DATABASE_URL", url)]).await;
+    let redis = "redis://:hunter2hunter2@redis.example:6379";
+    let variables =
+        [("KEYWARD__IDENTITY__MASTER_SECRET", &*quoted), ("DATABASE_URL", url), ("KEYWARD__RATE_LIMIT__STORE", redis)];
+    let text = printed("", &variables).await;
     assert!(!text.contains(secret) && !text.contains("hunter2"), "{text}");
     assert!(text.contains("[redacted]") && text.contains("postgres://keyward@db.example/keyward"), "{text}");
+    assert!(text.contains("redis://@redis.example:6379"), "{text}");
 }
 
 async fn the_committed_document_is_the_one_served() {

@@ -24,6 +24,7 @@ mod matrix;
 mod members;
 mod operation;
 mod organizations;
+mod rate_limits;
 mod service_tokens;
 mod subscriptions;
 mod support;
@@ -47,6 +48,7 @@ fn tests() -> Vec<Test> {
         operation::tests(),
         operation::tests_once(),
         organizations::tests(),
+        rate_limits::tests(),
         service_tokens::tests(),
         subscriptions::tests(),
         support::checks::tests(),

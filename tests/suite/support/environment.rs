@@ -2,6 +2,7 @@
 
 use super::log;
 use super::postgres::Postgres;
+use super::redis;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tempfile::TempDir;
@@ -24,6 +25,7 @@ impl Environment {
     pub fn start() -> Result<Self, String> {
         let directory = TempDir::with_prefix("keyward-suite-").map_err(|error| error.to_string())?;
         log::install(&directory.path().join("log.jsonl"))?;
+        redis::require()?;
         let postgres = Postgres::start()?;
         let shared = Shared { directory: directory.path().to_owned(), postgres_url: postgres.url().to_owned() };
         SHARED.set(shared).map_err(|_| "the environment was started twice")?;

@@ -14,6 +14,7 @@ pub mod node;
 pub mod postgres;
 pub mod process;
 pub mod raw;
+pub mod redis;
 pub mod secrets;
 pub mod server;
 pub mod smtp;

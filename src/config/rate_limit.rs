@@ -1,0 +1,121 @@
+//! `[rate_limit]`: where the limits are counted. How high they are stands in `[plans.NAME]`.
+
+use super::duration;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// `[rate_limit]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimitSettings {
+    /// Where requests are counted.
+    pub store: RateLimitStore,
+    /// What becomes of requests while Redis can't be asked.
+    pub when_unavailable: WhenUnavailable,
+    /// How long a request waits for Redis.
+    #[serde(with = "duration")]
+    pub timeout: Duration,
+}
+
+impl RateLimitSettings {
+    /// The longest that a request may be made to wait for a count.
+    const LONGEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.timeout.is_zero() || self.timeout > Self::LONGEST_TIMEOUT {
+            return Err(format!("rate_limit.timeout: {:?} must be above 0 and at most 5s", self.timeout));
+        }
+        Ok(())
+    }
+}
+
+/// Where requests are counted.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RateLimitStore {
+    /// In the memory of each node.
+    Memory,
+    /// In a Redis that all nodes share, by its URL. It may hold a password, so it is printed without.
+    Redis(String),
+}
+
+/// What becomes of requests while Redis can't be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenUnavailable {
+    /// Each node counts for itself.
+    Allow,
+    /// 503.
+    Deny,
+}
+
+impl FromStr for RateLimitStore {
+    type Err = String;
+
+    /// The message does not repeat the text, which may hold a password.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "memory" {
+            return Ok(Self::Memory);
+        }
+        let is_redis = ["redis://", "rediss://", "redis+unix://"].iter().any(|scheme| text.starts_with(scheme));
+        if is_redis && redis::Client::open(text).is_ok() {
+            return Ok(Self::Redis(text.to_owned()));
+        }
+        Err("must be memory, redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss://… (TLS) or redis+unix://PATH".into())
+    }
+}
+
+impl fmt::Display for RateLimitStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Redis(url) = self else { return f.write_str("memory") };
+        // A password stands in the authority, and for a socket in the query.
+        let (address, _) = url.split_once('?').unwrap_or((url, ""));
+        let (scheme, rest) = address.split_once("://").unwrap_or(("redis", address));
+        match rest.rsplit_once('@') {
+            Some((user, host)) => write!(f, "{scheme}://{}@{host}", user.split(':').next().unwrap_or_default()),
+            None => write!(f, "{scheme}://{rest}"),
+        }
+    }
+}
+
+impl fmt::Debug for RateLimitStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for RateLimitStore {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RateLimitStore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_memory_or_a_redis_and_is_printed_without_its_password() {
+        for (text, shown) in [
+            ("memory", "memory"),
+            ("redis://127.0.0.1:6379/2", "redis://127.0.0.1:6379/2"),
+            ("redis://:hunter2@redis.example", "redis://@redis.example"),
+            ("rediss://keyward:hunter2@redis.example:6380", "rediss://keyward@redis.example:6380"),
+            ("redis+unix:///run/redis.sock?pass=hunter2", "redis+unix:///run/redis.sock"),
+        ] {
+            let store: RateLimitStore = text.parse().unwrap();
+            assert_eq!(store.to_string(), shown);
+            assert_eq!(format!("{store:?}"), shown);
+        }
+        for bad in ["", "redis", "memcached://h", "redis://:hunter2@host:port"] {
+            assert!(!bad.parse::<RateLimitStore>().unwrap_err().contains("hunter2"), "{bad}");
+        }
+    }
+}
