@@ -5,11 +5,11 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{self, Db};
 use crate::http::stack;
-use crate::http::unmatched::RouteTable;
 use crate::identity::IdentityService;
 use crate::mail::Outbox;
 use crate::state::State;
-use crate::{docs, openapi, routes};
+use crate::telemetry::metrics::MetricsServer;
+use crate::{docs, routes};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{HttpServer, rt, web};
 use std::net::SocketAddr;
@@ -20,6 +20,7 @@ pub struct Application {
     server: Server,
     state: web::Data<State>,
     outbox: Outbox,
+    metrics: Option<MetricsServer>,
 }
 
 /// Migrates the database, loads what must be there, and binds the address. Runs in an actix system.
@@ -37,16 +38,13 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let (state, outbox) = State::new(config, clock, db, identity)?;
     let state = web::Data::new(state);
 
-    let document = openapi::document(&state.config);
-    let routes = web::Data::new(RouteTable::new(&document));
     let shared = state.clone();
     let server = HttpServer::new(move || {
         let (app, _) = routes::assemble(&shared.config);
         let app = app
             .app_data(shared.clone())
-            .app_data(routes.clone())
             .configure(docs::beside_page)
-            .service(docs::page(document.clone()));
+            .service(docs::page(shared.document.clone()));
         stack(app, &shared.config)
     });
     let settings = &state.config.server;
@@ -58,13 +56,19 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
         .bind(settings.listen)
         .map_err(|error| format!("can't listen on {}: {error}", settings.listen))?;
     let address = server.addrs().first().copied().ok_or("the server has no address")?;
-    Ok(Application { address, server: server.run(), state, outbox })
+    let metrics = MetricsServer::bind(&state)?;
+    Ok(Application { address, server: server.run(), state, outbox, metrics })
 }
 
 impl Application {
     /// Where it listens: the port that was taken, where port 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where `/metrics` is, unless configuration switched it off.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsServer::address)
     }
 
     /// Stops the server from elsewhere.
@@ -83,11 +87,25 @@ impl Application {
     /// Those of the server.
     pub async fn run(self) -> std::io::Result<()> {
         tracing::info!(address = %self.address, "listening");
+        let metrics = self.metrics.map(|metrics| {
+            tracing::info!(address = %metrics.address(), "listening for Prometheus");
+            let server = metrics.into_server();
+            let handle = server.handle();
+            (handle, rt::spawn(server))
+        });
         let flusher = rt::spawn(flush_last_used(self.state.clone()));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let post = rt::spawn(self.outbox.run(async { _ = stopped.await }));
         let ended = self.server.await;
         drop(stop);
+        // Last of the servers, so that a scrape sees the stop to its end.
+        if let Some((handle, server)) = metrics {
+            handle.stop(true).await;
+            match server.await {
+                Ok(ended) => ended?,
+                Err(error) => tracing::error!(%error, "the metrics listener panicked"),
+            }
+        }
         if let Err(error) = post.await {
             tracing::error!(%error, "the mail room panicked");
         }

@@ -4,7 +4,7 @@ use crate::db::Timestamp;
 use chrono::Utc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The system's clock, or one that a test moves by hand. Clones share the hands.
 #[derive(Clone, Debug)]
@@ -24,6 +24,11 @@ impl Clock {
         let system = Utc::now().timestamp_millis();
         Timestamp::from_millis(system.saturating_add(self.ahead.load(Ordering::Relaxed)))
             .unwrap_or_else(|| Timestamp::from(Utc::now()))
+    }
+
+    /// A point to measure durations from, which no test moves: for metrics, never for decisions. About 25 ns.
+    pub fn stopwatch(&self) -> Instant {
+        Instant::now()
     }
 
     /// Moves the clock, and all its clones, forward: how tests let days pass.

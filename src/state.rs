@@ -4,9 +4,13 @@ use crate::api_keys::ApiKeys;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
+use crate::http::RouteTable;
 use crate::identity::IdentityService;
 use crate::mail::{Mailer, Outbox};
+use crate::openapi;
 use crate::service_tokens::ServiceTokens;
+use crate::telemetry::Metrics;
+use utoipa::openapi::OpenApi;
 
 /// What all handlers share; one for each running application.
 pub struct State {
@@ -24,6 +28,12 @@ pub struct State {
     pub api_keys: ApiKeys,
     /// The verification of service tokens.
     pub service_tokens: ServiceTokens,
+    /// The OpenAPI document of this configuration.
+    pub document: OpenApi,
+    /// Every route in it.
+    pub routes: RouteTable,
+    /// What Prometheus is told.
+    pub metrics: Metrics,
 }
 
 impl State {
@@ -34,6 +44,11 @@ impl State {
     pub fn new(config: Config, clock: Clock, db: Db, identity: IdentityService) -> Result<(Self, Outbox), String> {
         let (mailer, outbox) = Mailer::new(&config)?;
         let (api_keys, service_tokens) = (ApiKeys::new(&config), ServiceTokens::default());
-        Ok((Self { config, clock, db, identity, mailer, api_keys, service_tokens }, outbox))
+        let document = openapi::document(&config);
+        let routes = RouteTable::new(&document);
+        let metrics = Metrics::new(&config, &routes, clock.now(), &db, &identity);
+        let state =
+            Self { config, clock, db, identity, mailer, api_keys, service_tokens, document, routes, metrics };
+        Ok((state, outbox))
     }
 }

@@ -7,6 +7,7 @@ mod duration;
 mod identity;
 mod issuers;
 mod load;
+mod metrics;
 mod presets;
 mod sections;
 
@@ -15,6 +16,7 @@ pub use identity::{Argon2Settings, AttemptLimitSettings, Identity};
 pub(crate) use issuers::is_loopback_http;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
 pub use load::{Sources, load};
+pub use metrics::MetricsSettings;
 pub use presets::{PRESETS, Preset};
 pub use sections::*;
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub plans: BTreeMap<String, Plan>,
     /// Logs.
     pub log: Log,
+    /// Metrics.
+    pub metrics: MetricsSettings,
 }
 
 impl Config {
