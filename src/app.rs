@@ -41,10 +41,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let shared = state.clone();
     let server = HttpServer::new(move || {
         let (app, _) = routes::assemble(&shared.config);
-        let app = app
-            .app_data(shared.clone())
-            .configure(docs::beside_page)
-            .service(docs::page(shared.document.clone()));
+        let app =
+            app.app_data(shared.clone()).configure(docs::beside_page).service(docs::page(shared.document.clone()));
         stack(app, &shared.config)
     });
     let settings = &state.config.server;

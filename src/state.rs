@@ -47,8 +47,7 @@ impl State {
         let document = openapi::document(&config);
         let routes = RouteTable::new(&document);
         let metrics = Metrics::new(&config, &routes, clock.now(), &db, &identity);
-        let state =
-            Self { config, clock, db, identity, mailer, api_keys, service_tokens, document, routes, metrics };
+        let state = Self { config, clock, db, identity, mailer, api_keys, service_tokens, document, routes, metrics };
         Ok((state, outbox))
     }
 }

@@ -75,10 +75,6 @@ impl RequestContext {
         CURRENT.try_with(Rc::clone).ok()
     }
 
-    pub(super) fn id(&self) -> RequestId {
-        self.id
-    }
-
     pub(super) fn caller(&self) -> Option<ArrayString<32>> {
         self.caller.get()
     }

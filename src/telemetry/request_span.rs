@@ -56,8 +56,7 @@ fn count<B>(arrival: &Arrival, outcome: &Result<ServiceResponse<B>, Error>, erro
     let Ok(response) = outcome else { return };
     let request = response.request();
     let refused = error.and_then(|error| Verification::refused(error.code, request.headers()));
-    let verification =
-        refused.or_else(|| request.extensions().get::<Caller>().map(Verification::succeeded));
+    let verification = refused.or_else(|| request.extensions().get::<Caller>().map(Verification::succeeded));
     if let Some(verification) = verification {
         arrival.state.metrics.verifications.count(verification);
     }

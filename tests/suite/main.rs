@@ -20,6 +20,7 @@ mod invitations;
 mod logs;
 mod matrix;
 mod members;
+mod metrics;
 mod operation;
 mod organizations;
 mod service_tokens;
@@ -40,6 +41,7 @@ fn tests() -> Vec<Test> {
         logs::tests(),
         matrix::tests(),
         members::tests(),
+        metrics::tests(),
         operation::tests(),
         operation::tests_once(),
         organizations::tests(),

@@ -9,7 +9,12 @@ pub(super) fn register(metrics: &Metrics, started: Timestamp) {
         readings.set(&[("version", env!("CARGO_PKG_VERSION"))], 1);
     });
     let seconds = u64::try_from(started.seconds()).unwrap_or_default();
-    metrics.watch(Kind::Gauge, "start_time_seconds", "When the process started, in seconds since 1970", move |readings| {
-        readings.set(&[], seconds);
-    });
+    metrics.watch(
+        Kind::Gauge,
+        "start_time_seconds",
+        "When the process started, in seconds since 1970",
+        move |readings| {
+            readings.set(&[], seconds);
+        },
+    );
 }

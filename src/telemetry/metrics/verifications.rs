@@ -71,9 +71,9 @@ impl Verification {
 
 fn has_service_token(headers: &HeaderMap) -> bool {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    value.and_then(|value| value.split_once(' ')).is_some_and(|(_, token)| {
-        token.trim_start_matches(' ').starts_with(service_tokens::PREFIX)
-    })
+    value
+        .and_then(|value| value.split_once(' '))
+        .is_some_and(|(_, token)| token.trim_start_matches(' ').starts_with(service_tokens::PREFIX))
 }
 
 /// By kind, then outcome: first success, then each code in its order.
