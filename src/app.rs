@@ -6,11 +6,11 @@ use crate::cluster::Membership;
 use crate::config::Config;
 use crate::db::{self, Db};
 use crate::http::stack;
-use crate::http::unmatched::RouteTable;
 use crate::identity::IdentityService;
 use crate::mail::Outbox;
 use crate::state::State;
-use crate::{docs, openapi, routes};
+use crate::telemetry::metrics::MetricsServer;
+use crate::{docs, routes};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{HttpServer, rt, web};
 use std::net::SocketAddr;
@@ -22,6 +22,7 @@ pub struct Application {
     state: web::Data<State>,
     outbox: Outbox,
     membership: Option<Membership>,
+    metrics: Option<MetricsServer>,
 }
 
 /// Migrates the database, loads what must be there, and binds the address. Runs in an actix system.
@@ -40,16 +41,11 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let state = web::Data::new(state);
     state.rate_limits.connect().await;
 
-    let document = openapi::document(&state.config);
-    let routes = web::Data::new(RouteTable::new(&document));
     let shared = state.clone();
     let server = HttpServer::new(move || {
         let (app, _) = routes::assemble(&shared.config);
-        let app = app
-            .app_data(shared.clone())
-            .app_data(routes.clone())
-            .configure(docs::beside_page)
-            .service(docs::page(document.clone()));
+        let app =
+            app.app_data(shared.clone()).configure(docs::beside_page).service(docs::page(shared.document.clone()));
         stack(app, &shared.config)
     });
     let settings = &state.config.server;
@@ -65,13 +61,19 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
         _ => Some(Membership::start(&state.cluster, state.config.database.listen_url())?),
     };
     let address = server.addrs().first().copied().ok_or("the server has no address")?;
-    Ok(Application { address, server: server.run(), state, outbox, membership })
+    let metrics = MetricsServer::bind(&state)?;
+    Ok(Application { address, server: server.run(), state, outbox, membership, metrics })
 }
 
 impl Application {
     /// Where it listens: the port that was taken, where port 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where `/metrics` is, unless configuration switched it off.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsServer::address)
     }
 
     /// Stops the server from elsewhere.
@@ -90,6 +92,12 @@ impl Application {
     /// Those of the server.
     pub async fn run(self) -> std::io::Result<()> {
         tracing::info!(address = %self.address, "listening");
+        let metrics = self.metrics.map(|metrics| {
+            tracing::info!(address = %metrics.address(), "listening for Prometheus");
+            let server = metrics.into_server();
+            let handle = server.handle();
+            (handle, rt::spawn(server))
+        });
         let flusher = rt::spawn(flush_last_used(self.state.clone()));
         let state = self.state.clone();
         let limiter = rt::spawn(async move { state.rate_limits.run().await });
@@ -99,6 +107,14 @@ impl Application {
         // Nobody is served any more, so nobody need wait for this node.
         drop(self.membership);
         drop(stop);
+        // Last of the servers, so that a scrape sees the stop to its end.
+        if let Some((handle, server)) = metrics {
+            handle.stop(true).await;
+            match server.await {
+                Ok(ended) => ended?,
+                Err(error) => tracing::error!(%error, "the metrics listener panicked"),
+            }
+        }
         if let Err(error) = post.await {
             tracing::error!(%error, "the mail room panicked");
         }

@@ -4,7 +4,7 @@ use crate::db::Timestamp;
 use chrono::Utc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The system's clock, or one that a test moves by hand. Clones share the hands.
 #[derive(Clone, Debug)]
@@ -31,6 +31,11 @@ impl Clock {
     pub fn monotonic(&self) -> Duration {
         let ahead = u64::try_from(self.ahead.load(Ordering::Relaxed)).unwrap_or(0);
         system_monotonic() + Duration::from_millis(ahead)
+    }
+
+    /// A point to measure durations from, which no test moves: for metrics, never for decisions. About 25 ns.
+    pub fn stopwatch(&self) -> Instant {
+        Instant::now()
     }
 
     /// Moves the clock, and all its clones, forward: how tests let days pass.

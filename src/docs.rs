@@ -1,14 +1,19 @@
 //! `/docs`: the Swagger UI, from files that are compiled in, and `/openapi.json`, which it shows.
 
-use crate::http::unmatched::unmatched;
+use crate::http::unmatched;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+/// What is served beside the routes of the document. The redirect and the refused sign-in are among them.
+pub const PATHS: [&str; 4] = [PAGE, "/openapi.json", "/docs", "/docs/token"];
+
+const PAGE: &str = "/docs/{_:.*}";
+
 /// The page and the document.
 pub fn page(document: OpenApi) -> SwaggerUi {
-    SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", document).config(
+    SwaggerUi::new(PAGE).url("/openapi.json", document).config(
         Config::default()
             .try_it_out_enabled(true)
             .persist_authorization(true)

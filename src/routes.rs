@@ -59,8 +59,8 @@ pub fn assemble(
         .service(api_keys::transfer_api_key)
         .service(programs::whoami)
         .service(members::list_members)
-        .default_service(web::to(unmatched::unmatched));
+        .default_service(web::to(unmatched));
     let app = App::new().into_utoipa_app().service(health::healthz).service(health::readyz).service(api);
     let app = if config.identity.builtin { app.configure(identity::routes) } else { app };
-    app.default_service(web::to(unmatched::unmatched)).split_for_parts()
+    app.default_service(web::to(unmatched)).split_for_parts()
 }

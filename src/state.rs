@@ -6,12 +6,16 @@ use crate::cluster::{Cluster, Touched};
 use crate::config::Config;
 use crate::db::{Conn, Db};
 use crate::error::ApiError;
+use crate::http::RouteTable;
 use crate::identity::IdentityService;
 use crate::invitations::InvitationMails;
 use crate::mail::{Mailer, Outbox};
+use crate::openapi;
 use crate::rate_limit::RateLimits;
 use crate::service_tokens::ServiceTokens;
+use crate::telemetry::Metrics;
 use std::sync::Arc;
+use utoipa::openapi::OpenApi;
 
 /// What all handlers share; one for each running application.
 pub struct State {
@@ -35,6 +39,12 @@ pub struct State {
     pub rate_limits: RateLimits,
     /// The verification of service tokens.
     pub service_tokens: ServiceTokens,
+    /// The OpenAPI document of this configuration.
+    pub document: OpenApi,
+    /// Every route in it.
+    pub routes: RouteTable,
+    /// What Prometheus is told.
+    pub metrics: Metrics,
 }
 
 impl State {
@@ -61,6 +71,12 @@ impl State {
         let cluster = Cluster::new(&config, &clock);
         let api_keys = ApiKeys::new(&config, &cluster);
         let service_tokens = ServiceTokens::new(&config, &cluster);
+        let document = openapi::document(&config);
+        let routes = RouteTable::new(&document);
+        let metrics = Metrics::new(&config, &routes, clock.now(), &db, &identity);
+        cluster.register_metrics(&metrics);
+        api_keys.cache.register_metrics(&metrics, ["api_key_cache_lookups", "api_key_cache_entries"]);
+        rate_limits.register_metrics(&metrics);
         let state = Self {
             config,
             clock,
@@ -72,6 +88,9 @@ impl State {
             api_keys,
             rate_limits,
             service_tokens,
+            document,
+            routes,
+            metrics,
         };
         Ok((state, outbox))
     }

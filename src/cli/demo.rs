@@ -21,7 +21,8 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-const DEFAULTS: &str = "[log]\nformat = \"pretty\"\n";
+/// Nobody scrapes a demo, and its port may be another one's.
+const DEFAULTS: &str = "[log]\nformat = \"pretty\"\n[metrics]\nlisten = \"\"\n";
 const EMAIL: &str = "demo@example.com";
 const PASSWORD_FILE: &str = "data/demo-password";
 

@@ -3,7 +3,7 @@
 use crate::app::{self, Application};
 use crate::clock::Clock;
 use crate::config::{Config, Sources, load};
-use crate::telemetry;
+use crate::telemetry::{self, metrics::Kind};
 use actix_web::rt::System;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,10 +27,18 @@ pub(super) fn start(
     config: Config,
     prepare: impl AsyncFnOnce(&Application) -> Result<(), String>,
 ) -> Result<(), String> {
-    telemetry::init(&config.log)?;
+    // Dropped last: it writes the lines that still wait.
+    let log = telemetry::init(&config.log)?;
     telemetry::log_panics();
     System::new().block_on(async {
         let application = app::build(config, Clock::system()).await?;
+        let lost = log.lost_lines();
+        application.state().metrics.watch(
+            Kind::Counter,
+            "log_lines_lost",
+            "Log lines that nobody read in time",
+            move |readings| readings.set(&[], lost()),
+        );
         prepare(&application).await?;
         let handle = application.handle();
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;

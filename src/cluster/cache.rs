@@ -1,6 +1,8 @@
 //! [`Cache`]: values of the database that are never used after they have changed.
 
 use super::{Cluster, Generation, Slot};
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::Kind;
 use quick_cache::UnitWeighter;
 use quick_cache::sync::{Cache as Bounded, DefaultLifecycle};
 use std::fmt;
@@ -14,18 +16,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// miss takes it alone, to enter a value), two loads for the generation. No allocation.
 pub struct Cache<V> {
     /// `None`: nothing is cached.
-    entries: Option<Bounded<Digest, Entry<V>, UnitWeighter, BuildHasherDefault<DigestHasher>>>,
+    entries: Option<Arc<Entries<V>>>,
     cluster: Arc<Cluster>,
-    figures: CacheFigures,
+    figures: Arc<CacheFigures>,
 }
+
+type Entries<V> = Bounded<Digest, Entry<V>, UnitWeighter, BuildHasherDefault<DigestHasher>>;
 
 /// What a cache did so far.
 #[derive(Debug, Default)]
-pub struct CacheFigures {
+struct CacheFigures {
     /// Answers from memory.
-    pub hits: AtomicU64,
+    hits: AtomicU64,
     /// Reads of the database.
-    pub misses: AtomicU64,
+    misses: AtomicU64,
 }
 
 struct Entry<V> {
@@ -58,15 +62,15 @@ impl<V> Cache<V> {
     /// An empty one of at most `capacity` values; 0: none at all.
     pub fn new(cluster: &Arc<Cluster>, capacity: usize) -> Self {
         let bounded = || {
-            Bounded::with(
+            Arc::new(Bounded::with(
                 capacity,
                 capacity as u64,
                 UnitWeighter,
                 BuildHasherDefault::default(),
                 DefaultLifecycle::default(),
-            )
+            ))
         };
-        Self { entries: (capacity > 0).then(bounded), cluster: cluster.clone(), figures: CacheFigures::default() }
+        Self { entries: (capacity > 0).then(bounded), cluster: cluster.clone(), figures: Arc::default() }
     }
 
     /// Looks a value up.
@@ -107,17 +111,27 @@ impl<V> Cache<V> {
 
     /// How many values are kept now.
     pub fn len(&self) -> usize {
-        self.entries.as_ref().map_or(0, Bounded::len)
+        self.entries.as_ref().map_or(0, |entries| entries.len())
     }
 
     /// Whether none are.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
 
-    /// Hits and misses.
-    pub fn figures(&self) -> &CacheFigures {
-        &self.figures
+impl<V: Send + Sync + 'static> Cache<V> {
+    /// Registers what this cache does, as `NAME_lookups` and `NAME_entries`.
+    pub fn register_metrics(&self, metrics: &Metrics, [lookups, entries]: [&'static str; 2]) {
+        let figures = self.figures.clone();
+        metrics.watch(Kind::Counter, lookups, "Lookups in the cache", move |readings| {
+            readings.set(&[("outcome", "hit")], figures.hits.load(Ordering::Relaxed));
+            readings.set(&[("outcome", "miss")], figures.misses.load(Ordering::Relaxed));
+        });
+        let kept = self.entries.clone();
+        metrics.watch(Kind::Gauge, entries, "Values in the cache", move |readings| {
+            readings.set(&[], kept.as_ref().map_or(0, |kept| kept.len() as u64));
+        });
     }
 }
 

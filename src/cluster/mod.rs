@@ -42,7 +42,7 @@ mod membership;
 mod nodes;
 mod touched;
 
-pub use cache::{Cache, CacheFigures, Found};
+pub use cache::{Cache, Found};
 pub use generations::{Generation, Generations, Slot};
 pub use lease::Lease;
 pub use membership::Membership;
@@ -51,6 +51,8 @@ pub use touched::{SERVICE_TOKENS, Touched};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::ids::NodeId;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::Kind;
 use acknowledgements::Acknowledgements;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -113,6 +115,21 @@ impl Cluster {
     /// How many nodes there are, this one included, as of the last round trip; 0 without a cache.
     pub fn nodes(&self) -> usize {
         self.known_nodes.load(Ordering::Relaxed)
+    }
+
+    /// Registers the age of the lease and the number of nodes.
+    pub fn register_metrics(self: &Arc<Self>, metrics: &Metrics) {
+        let cluster = self.clone();
+        let help = "Milliseconds since the last completed round trip to the database was sent; absent before the first";
+        metrics.watch(Kind::Gauge, "cluster_lease_age_milliseconds", help, move |readings| {
+            if let Some(age) = cluster.lease_age() {
+                readings.set(&[], u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+            }
+        });
+        let cluster = self.clone();
+        metrics.watch(Kind::Gauge, "cluster_nodes", "Nodes on the database, this one included", move |readings| {
+            readings.set(&[], cluster.nodes() as u64);
+        });
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {

@@ -8,6 +8,7 @@ mod identity;
 mod issuers;
 mod load;
 mod mail;
+mod metrics;
 mod presets;
 mod rate_limit;
 mod sections;
@@ -18,6 +19,7 @@ pub(crate) use issuers::is_loopback_http;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
 pub use load::{Sources, load};
 pub use mail::{InvitationLimitSettings, MailSettings};
+pub use metrics::MetricsSettings;
 pub use presets::{PRESETS, Preset};
 pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
 pub use sections::*;
@@ -56,6 +58,8 @@ pub struct Config {
     pub rate_limit: RateLimitSettings,
     /// Logs.
     pub log: Log,
+    /// Metrics.
+    pub metrics: MetricsSettings,
 }
 
 impl Config {

@@ -21,9 +21,13 @@ pub use portable::{Columns, ForUpdate};
 pub use timestamp::Timestamp;
 
 use crate::error::ApiError;
+use crate::telemetry::InRequest;
+use crate::telemetry::metrics::{Kind, Metrics};
 use actix_web::web;
 use diesel::r2d2;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Where the data is: `postgres://…` or `sqlite://PATH`. Its `Display` hides the password.
@@ -76,6 +80,14 @@ impl fmt::Debug for DatabaseUrl {
 #[derive(Clone)]
 pub struct Db {
     pool: r2d2::Pool<Manager>,
+    waits: Arc<Waits>,
+}
+
+/// How it is to wait for a connection.
+#[derive(Default)]
+struct Waits {
+    now: AtomicU64,
+    in_vain: AtomicU64,
 }
 
 impl Db {
@@ -87,7 +99,7 @@ impl Db {
             .connection_timeout(wait)
             .error_handler(Box::new(LogPoolError))
             .build_unchecked(Manager::new(url.clone()));
-        Self { pool }
+        Self { pool, waits: Arc::default() }
     }
 
     /// Runs queries on a blocking thread.
@@ -99,14 +111,8 @@ impl Db {
         F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
         T: Send + 'static,
     {
-        let pool = self.pool.clone();
-        let span = tracing::Span::current();
-        web::block(move || {
-            let _entered = span.enter();
-            body(&mut *pool.get().map_err(ApiError::unavailable_because)?)
-        })
-        .await
-        .map_err(ApiError::internal)?
+        let (db, request) = (self.clone(), InRequest::capture());
+        web::block(move || request.run(|| body(&mut *db.connection()?))).await.map_err(ApiError::internal)?
     }
 
     /// Runs `body` in one writing transaction on a blocking thread: all of it happens, or nothing.
@@ -126,7 +132,7 @@ impl Db {
     /// # Errors
     /// As [`Db::read`].
     pub fn read_blocking<T>(&self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
-        body(&mut *self.pool.get().map_err(ApiError::unavailable_because)?)
+        body(&mut *self.connection()?)
     }
 
     /// [`Db::write`] for a thread that may block: the command line and background flushes.
@@ -135,6 +141,39 @@ impl Db {
     /// As [`Db::write`].
     pub fn write_blocking<T>(&self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
         self.read_blocking(|conn| conn.write(body))
+    }
+
+    /// A free connection. Blocks, for `database.pool_timeout` at most.
+    fn connection(&self) -> Result<r2d2::PooledConnection<Manager>, ApiError> {
+        self.waits.now.fetch_add(1, Relaxed);
+        let found = self.pool.get();
+        self.waits.now.fetch_sub(1, Relaxed);
+        found.map_err(|error| {
+            self.waits.in_vain.fetch_add(1, Relaxed);
+            ApiError::unavailable_because(error)
+        })
+    }
+
+    /// Registers what the pool is doing.
+    pub fn register_metrics(&self, metrics: &Metrics) {
+        let db = self.clone();
+        metrics.watch(Kind::Gauge, "database_connections", "Connections to the database", move |readings| {
+            let state = db.pool.state();
+            readings.set(&[("state", "idle")], state.idle_connections.into());
+            readings.set(&[("state", "used")], state.connections.saturating_sub(state.idle_connections).into());
+        });
+        let limit = self.pool.max_size().into();
+        metrics.watch(Kind::Gauge, "database_connections_limit", "The most connections", move |readings| {
+            readings.set(&[], limit);
+        });
+        let waits = Arc::clone(&self.waits);
+        metrics.watch(Kind::Gauge, "database_waiting", "Who waits for a connection", move |readings| {
+            readings.set(&[], waits.now.load(Relaxed));
+        });
+        let waits = Arc::clone(&self.waits);
+        metrics.watch(Kind::Counter, "database_timeouts", "Waits for a connection that found none", move |readings| {
+            readings.set(&[], waits.in_vain.load(Relaxed));
+        });
     }
 }
 

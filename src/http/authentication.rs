@@ -11,12 +11,12 @@ use crate::error::{ApiError, Code};
 use crate::rate_limit::{self, Allowance};
 use crate::service_tokens;
 use crate::state::State;
+use crate::telemetry::RequestContext;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
-use tracing::Span;
 
 /// The header in which a program may name its workspace.
 pub const X_WORKSPACE_ID: &str = "x-workspace-id";
@@ -46,7 +46,7 @@ async fn caller_of(state: &State, req: &ServiceRequest, allowance: &mut Option<A
     let credential = credential_of(req.headers(), &state.config.keys)?;
     let from = client_address(req.request(), &state.config.server.trusted_proxies);
     let caller = verify(state, &credential, from).await?;
-    Span::current().record("caller", caller.id());
+    RequestContext::caller_is(caller.id());
     if let Caller::ApiKey(key) = &caller {
         subscription_gate(&state.config, key)?;
         let counted = allowance.insert(state.rate_limits.check(key, rate_limit::ONE).await?);

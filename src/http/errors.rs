@@ -8,7 +8,7 @@ use super::RequestId;
 use super::request_id::X_REQUEST_ID;
 use crate::error::{ApiError, Code};
 use crate::state::State;
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -16,28 +16,28 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
 
 /// The middleware.
-pub async fn render(
+pub async fn render<B: MessageBody + 'static>(
     state: web::Data<State>,
     req: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let id = req.extensions().get::<RequestId>().cloned();
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let id = req.extensions().get::<RequestId>().copied();
     let id = id.as_ref().map_or("", RequestId::as_str);
     let origin = req.headers().get(header::ORIGIN).cloned();
     // No clone of the request may live on here: the router needs it for itself.
     let response = match next.call(req).await {
-        Ok(response) => response.map_into_boxed_body(),
+        Ok(response) => response,
         Err(error) => return Err(Unrouted::new(error, &state, id, origin).into()),
     };
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
-        return Ok(response);
+        return Ok(response.map_into_left_body());
     }
     let own = response.response().error().and_then(|error| error.as_error::<ApiError>());
     let converted;
     let error = match own {
         Some(error) => error,
-        None if has_own_body(&response) => return Ok(response),
+        None if has_own_body(&response) => return Ok(response.map_into_left_body()),
         None => {
             converted = of_status(status, response.response().error());
             &converted
@@ -45,7 +45,7 @@ pub async fn render(
     };
     let written = Written::new(error, &state, id);
     let (request, response) = response.into_parts();
-    Ok(ServiceResponse::new(request, written.onto(response)))
+    Ok(ServiceResponse::new(request, written.onto(response)).map_into_right_body())
 }
 
 /// An error that left no request to answer, after a panic or a time-out. It brings its own response: what lies further
@@ -107,7 +107,7 @@ impl ResponseError for Unrouted {
     }
 }
 
-fn has_own_body(response: &ServiceResponse) -> bool {
+fn has_own_body<B>(response: &ServiceResponse<B>) -> bool {
     let ours: [&[u8]; 2] = [b"application/json", b"text/html"];
     let named = response.headers().get(header::CONTENT_TYPE);
     named.is_some_and(|value| ours.iter().any(|media| value.as_bytes().starts_with(media)))

@@ -30,13 +30,22 @@ pub async fn enforce(
 }
 
 fn check_headers(req: &ServiceRequest, limit: usize) -> Result<(), ApiError> {
-    let size: usize = req.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let headers = req.headers();
+    let (mut size, mut count) = (0, 0);
+    for (name, value) in headers {
+        size += name.as_str().len() + value.len();
+        count += 1;
+    }
     if size > limit {
         return Err(ApiError::bad_request(format!("The headers are {size} bytes; at most {limit} are allowed.")));
     }
+    // Nothing was sent twice: no need to look for what.
+    if count == headers.len_keys() {
+        return Ok(());
+    }
     // Proxies differ in which of two they believe, so two are refused rather than chosen from.
     for name in [header::AUTHORIZATION, header::CONTENT_TYPE, header::CONTENT_LENGTH] {
-        if req.headers().get_all(&name).count() > 1 {
+        if headers.get_all(&name).count() > 1 {
             return Err(ApiError::with_message(
                 Code::BadRequest,
                 format!("The header {name} was sent more than once."),

@@ -1,6 +1,6 @@
 //! What every request goes through, whatever it asks for.
 //!
-//! [`stack()`] wraps the application, outermost first: [`request_id`], the log line (`telemetry`), [`errors`], CORS,
+//! [`stack()`] wraps the application, outermost first: [`request_id`], the log line and the count (`telemetry`), [`errors`], CORS,
 //! [`limits`]. [`authentication`] wraps the API's scope. Handlers use [`Body`], [`PageQuery`] and [`path_parameter`].
 
 pub mod authentication;
@@ -10,14 +10,15 @@ pub mod errors;
 mod limits;
 mod pagination;
 pub mod request_id;
+mod route_table;
 mod stack;
-pub mod unmatched;
 pub mod validation;
 
 pub use body::Body;
 pub use client_address::client_address;
 pub use pagination::{ListScope, Page, PageQuery, Position, query};
 pub use request_id::RequestId;
+pub use route_table::{RouteId, RouteTable, unmatched};
 pub use stack::stack;
 
 use crate::error::ApiError;

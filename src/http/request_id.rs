@@ -1,26 +1,39 @@
 //! `X-Request-ID: req_…` on every response. Keyward makes it; an inbound one is logged, never trusted.
 
+use crate::state::State;
+use crate::telemetry::RequestContext;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage};
-use rand::RngExt;
-use rand::distr::Alphanumeric;
+use actix_web::{Error, HttpMessage, web};
+use arrayvec::ArrayString;
 use std::fmt;
-use std::sync::Arc;
 
 /// The header, in both directions.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// One request's id.
-#[derive(Clone, Debug)]
-pub struct RequestId(Arc<str>);
+const PREFIX: &str = "req_";
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Two halves of ten: 62^10 is a little less than 2^60, so each half spends one `u64`.
+const HALF: usize = 10;
+
+/// One request's id: `req_` and 20 characters of base 62, 119 bits. It is copied, never allocated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(ArrayString<{ PREFIX.len() + 2 * HALF }>);
 
 impl RequestId {
-    fn new() -> Self {
-        let random = rand::rng().sample_iter(Alphanumeric).take(20).map(char::from);
-        Self("req_".chars().chain(random).collect::<String>().into())
+    /// Cost: 16 bytes of the thread's generator and 20 divisions by a constant, about 40 ns; no allocation.
+    pub(crate) fn random() -> Self {
+        let mut id = ArrayString::new();
+        id.push_str(PREFIX);
+        for mut bits in rand::random::<[u64; 2]>() {
+            for _ in 0..HALF {
+                id.push(char::from(ALPHABET[(bits % 62) as usize]));
+                bits /= 62;
+            }
+        }
+        Self(id)
     }
 
     /// The id as the header has it.
@@ -35,16 +48,40 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// The outermost middleware: gives the request its id, and the response the header.
+/// The outermost middleware: gives the request its id and its [`RequestContext`], and the response the header.
+///
+/// Cost: two allocations for the context and the header's value, besides those of every middleware.
 pub async fn assign(
+    state: web::Data<State>,
     req: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let id = RequestId::new();
-    req.extensions_mut().insert(id.clone());
-    let mut res = next.call(req).await?;
+    let id = RequestId::random();
+    req.extensions_mut().insert(id);
+    let context = RequestContext::of(id, state, &req);
+    // Not called before the context is in place: the next middleware's span looks for it at once.
+    let mut res = context.scope(async move { next.call(req).await }).await?;
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         res.headers_mut().insert(X_REQUEST_ID, value);
     }
     Ok(res)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_are_twenty_letters_and_digits_and_never_the_same() {
+        let ids: HashSet<RequestId> = (0..100_000).map(|_| RequestId::random()).collect();
+        assert_eq!(ids.len(), 100_000);
+        let mut seen = HashSet::new();
+        for id in &ids {
+            let random = id.as_str().strip_prefix("req_").unwrap();
+            assert!(random.len() == 20 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
+            seen.extend(random.bytes());
+        }
+        assert_eq!(seen.len(), 62);
+    }
 }

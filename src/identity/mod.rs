@@ -47,6 +47,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::error::{ApiError, Code};
 use crate::state::State;
+use crate::telemetry::metrics::{Kind, Metrics};
 use crate::users::{Profile, User};
 use builtin::BuiltIn;
 use firebase_error::Refusal;
@@ -100,6 +101,17 @@ impl IdentityService {
         let issuers =
             config.identity.issuers.iter().map(|issuer| Issuer::new(issuer, config.identity.fetch_timeout)).collect();
         Ok(Self { builtin, issuers })
+    }
+
+    /// Registers how busy the hashing of passwords is.
+    pub fn register_metrics(&self, metrics: &Metrics) {
+        let Some(load) = self.builtin.as_ref().map(|builtin| builtin.passwords.load()) else { return };
+        let help = "Runs of Argon2 that go on, and that wait for one to end";
+        metrics.watch(Kind::Gauge, "password_hashes", help, move |readings| {
+            let (running, waiting) = load();
+            readings.set(&[("state", "running")], running as u64);
+            readings.set(&[("state", "waiting")], waiting as u64);
+        });
     }
 
     /// The user of an ID token, of whichever configured issuer.

@@ -35,6 +35,8 @@ pub(super) struct Passwords {
     running: Arc<Semaphore>,
     /// One permit for each run at once and for each that waits.
     admitted: Arc<Semaphore>,
+    /// How many permits each of the two began with.
+    bounds: (usize, usize),
     /// What an unknown address's password is checked against, so that the answer takes as long as for a known one.
     dummy: SecretString,
     /// The fewest characters of a new password.
@@ -59,9 +61,19 @@ impl Passwords {
             argon2,
             running: Arc::new(Semaphore::new(at_once)),
             admitted: Arc::new(Semaphore::new(admitted)),
+            bounds: (at_once, admitted),
             dummy,
             min_length: config.min_password_length,
         })
+    }
+
+    /// How many runs of Argon2 go on, and how many wait for one to end, whenever it is asked.
+    pub(super) fn load(&self) -> impl Fn() -> (usize, usize) + Send + Sync + 'static {
+        let (running, admitted, bounds) = (Arc::clone(&self.running), Arc::clone(&self.admitted), self.bounds);
+        move || {
+            let running = bounds.0.saturating_sub(running.available_permits());
+            (running, bounds.1.saturating_sub(admitted.available_permits()).saturating_sub(running))
+        }
     }
 
     /// Checks whether a new password is acceptable for the account of that e-mail address.

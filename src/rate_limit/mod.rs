@@ -38,12 +38,15 @@ use crate::access::KeyCaller;
 use crate::clock::Clock;
 use crate::config::{Config, RateLimitStore, WhenUnavailable};
 use crate::error::ApiError;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::Kind;
 use allowance::PlanLimits;
 use bucket::Quota;
 use memory::MemoryStore;
 use shared::SharedStore;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -64,7 +67,7 @@ pub struct RateLimits {
     memory: MemoryStore,
     shared: Option<SharedStore>,
     when_unavailable: WhenUnavailable,
-    fallbacks: AtomicU64,
+    fallbacks: Arc<AtomicU64>,
 }
 
 /// How a store decided, in requests. What is used includes this one if it was admitted.
@@ -99,7 +102,7 @@ impl RateLimits {
                 RateLimitStore::Redis(url) => Some(SharedStore::new(url, settings.timeout)?),
             },
             when_unavailable: settings.when_unavailable,
-            fallbacks: AtomicU64::new(0),
+            fallbacks: Arc::default(),
         })
     }
 
@@ -130,6 +133,15 @@ impl RateLimits {
     /// Requests that were decided without the Redis that is configured, since the start.
     pub fn fallbacks(&self) -> u64 {
         self.fallbacks.load(Ordering::Relaxed)
+    }
+
+    /// Registers how often Redis was missed.
+    pub fn register_metrics(&self, metrics: &Metrics) {
+        let fallbacks = self.fallbacks.clone();
+        let help = "Requests that were decided without the Redis that is configured";
+        metrics.watch(Kind::Counter, "rate_limit_fallbacks", help, move |readings| {
+            readings.set(&[], fallbacks.load(Ordering::Relaxed));
+        });
     }
 
     /// Connects to Redis, if one is configured, in bounded time: the first requests are then counted there.

@@ -1,25 +1,93 @@
-//! Where log lines go.
+//! Where log lines go, and the request's id on each.
 
+use super::RequestContext;
 use crate::config::{Log, LogFormat};
+use std::fmt;
 use std::panic::PanicHookInfo;
+use tracing::{Event, Subscriber};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::{Format, Json, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+
+/// How many lines may wait for a reader of standard error that is slow. Those beyond are lost, and counted: a full pipe
+/// must not stop the service. Some megabytes at most.
+const WAITING_LINES: usize = 8192;
+
+/// The thread that writes lines to standard error. Dropping it writes those that wait.
+pub struct LogWriter {
+    lost: ErrorCounter,
+    _writer: WorkerGuard,
+}
+
+impl LogWriter {
+    /// Counts the lines that nobody took in time.
+    pub fn lost_lines(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
+        let lost = self.lost.clone();
+        move || lost.dropped_lines() as u64
+    }
+}
 
 /// Sends log lines to standard error, as configured. Called once, at start-up.
 ///
 /// # Errors
 /// A text for the operator, when `log.filter` is malformed or logging was set up before.
-pub fn init(log: &Log) -> Result<(), String> {
+pub fn init(log: &Log) -> Result<LogWriter, String> {
     let filter = EnvFilter::try_new(&log.filter).map_err(|error| format!("log.filter: {error}"))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).lossy(true).thread_name("log");
+    let (writer, guard) = builder.finish(std::io::stderr());
+    let lost = writer.error_counter();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     match log.format {
-        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).finish().try_init(),
-        LogFormat::Pretty => lines.finish().try_init(),
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            lines.map_event_format(JsonWithId).finish().try_init()
+        }
+        LogFormat::Pretty => lines.map_event_format(TextWithId).finish().try_init(),
     }
-    .map_err(|error| error.to_string())
+    .map_err(|error| error.to_string())?;
+    Ok(LogWriter { lost, _writer: guard })
 }
 
-/// Logs panics instead of printing them, so that they carry the request's span.
+/// Lines of JSON, with `request_id` where code that works for a request logs.
+struct JsonWithId(Format<Json>);
+
+impl<S, N> FormatEvent<S, N> for JsonWithId
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let Some(id) = RequestContext::current_id() else { return self.0.format_event(ctx, writer, event) };
+        let mut line = String::new();
+        self.0.format_event(ctx, Writer::new(&mut line), event)?;
+        // The object is written to its end by then, so its last brace is moved behind the id.
+        match line.trim_end().strip_suffix('}') {
+            Some(object) => writeln!(writer, "{object},\"request_id\":\"{id}\"}}"),
+            None => writer.write_str(&line),
+        }
+    }
+}
+
+/// Lines for people, with the request's id before them.
+struct TextWithId(Format);
+
+impl<S, N> FormatEvent<S, N> for TextWithId
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if let Some(id) = RequestContext::current_id() {
+            write!(writer, "{id} ")?;
+        }
+        self.0.format_event(ctx, writer, event)
+    }
+}
+
+/// Logs panics instead of printing them, so that they carry the request's id.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
         let message = panic.payload_as_str().unwrap_or("(not text)");

@@ -4,7 +4,7 @@ use crate::support::process::Keyward;
 use crate::support::{Backend, Server, Tenant, log, tests};
 use serde_json::{Value, json};
 
-tests![each_request_is_logged_with_its_id_route_caller_and_outcome];
+tests![each_request_is_logged_with_its_id_route_caller_and_outcome, at_info_reads_are_silent_and_the_rest_is_complete];
 
 async fn each_request_is_logged_with_its_id_route_caller_and_outcome(db: Backend) {
     let server = Server::start(db).await;
@@ -36,14 +36,47 @@ async fn each_request_is_logged_with_its_id_route_caller_and_outcome(db: Backend
     ];
     for (answer, level, message, method, route, caller, status, code) in rows {
         let line = line(&id(answer));
-        let span = &line["span"];
         assert_eq!(
             (&line["level"], &line["message"], &line["status"]),
             (&json!(level), &json!(message), &json!(status))
         );
-        assert_eq!((&span["method"], &span["route"]), (&json!(method), &json!(route)), "{line}");
-        assert_eq!((&span["caller"], &line["code"]), (&json!(caller), &json!(code)), "{line}");
-        assert_eq!(span["client_address"], "127.0.0.1");
+        assert_eq!((&line["method"], &line["route"]), (&json!(method), &json!(route)), "{line}");
+        assert_eq!((&line["caller"], &line["code"]), (&json!(caller), &json!(code)), "{line}");
+        assert_eq!((&line["client_address"], &line["request_id"]), (&json!("127.0.0.1"), &json!(id(answer))));
     }
-    assert_eq!(line(&id(&read))["span"]["inbound_request_id"], "from-a-gateway");
+    assert_eq!(line(&id(&read))["inbound_request_id"], "from-a-gateway");
+}
+
+async fn at_info_reads_are_silent_and_the_rest_is_complete(db: Backend) {
+    let server = Server::start(db).await;
+    let tenant = Tenant::new(&server).await;
+    let key = tenant.create_key(&tenant.owner, json!({})).await;
+    let mut child = Keyward::serve_logging(server.database.clone(), "", "info").await;
+    let read = child.get("/v1/whoami").bearer(&key.plaintext).send().await.expect(200);
+    let refused = child.delete(&tenant.key_path(&key, "")).bearer(&key.plaintext).send().await.expect(403);
+    let held = server.database.hold_writers();
+    let failed = child.post(&tenant.key_path(&key, "/revoke")).bearer(&tenant.owner.id_token).send().await.expect(503);
+    drop(held);
+    child.terminate();
+
+    let events = |answer: &crate::support::http::Answer| log::events_of(answer.header("x-request-id").expect("an id"));
+    assert_eq!(events(&read), Vec::<Value>::new());
+    let rows = [
+        (&refused, "INFO", "refused", "/v1/workspaces/{workspaceId}/api-keys/{keyId}", key.id.as_str()),
+        (
+            &failed,
+            "WARN",
+            "unavailable",
+            "/v1/workspaces/{workspaceId}/api-keys/{keyId}/revoke",
+            tenant.owner.user_id.as_str(),
+        ),
+    ];
+    for (answer, level, message, route, caller) in rows {
+        let lines = events(answer);
+        let line = lines.last().expect("a line");
+        assert_eq!((&line["level"], &line["message"]), (&json!(level), &json!(message)), "{line}");
+        assert_eq!((&line["route"], &line["caller"]), (&json!(route), &json!(caller)), "{line}");
+        assert_eq!(line["request_id"].as_str(), answer.header("x-request-id"), "{line}");
+        assert_eq!((&line["status"], &line["client_address"]), (&json!(answer.status), &json!("127.0.0.1")), "{line}");
+    }
 }

@@ -22,6 +22,7 @@ mod invitations;
 mod logs;
 mod matrix;
 mod members;
+mod metrics;
 mod operation;
 mod organizations;
 mod rate_limits;
@@ -45,6 +46,7 @@ fn tests() -> Vec<Test> {
         logs::tests(),
         matrix::tests(),
         members::tests(),
+        metrics::tests(),
         operation::tests(),
         operation::tests_once(),
         organizations::tests(),

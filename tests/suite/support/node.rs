@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 /// One running application. Dropping it stops it as SIGTERM would.
 pub struct Node {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
 }
@@ -23,7 +24,8 @@ impl Node {
         let serve = async move {
             match app::build(config, clock).await {
                 Ok(application) => {
-                    let running = (application.address(), application.handle());
+                    let addresses = (application.address(), application.metrics_address());
+                    let running = (addresses, application.handle());
                     if sender.send(Ok(running)).is_ok() {
                         application.run().await.expect("the application ran to its end");
                     }
@@ -35,13 +37,19 @@ impl Node {
             .name("node".to_owned())
             .spawn(|| System::new().block_on(serve))
             .map_err(|error| error.to_string())?;
-        let (address, handle) = started.recv().map_err(|_| "the application panicked while it started")??;
-        Ok(Self { address, handle, thread: Some(thread) })
+        let ((address, metrics_address), handle) =
+            started.recv().map_err(|_| "the application panicked while it started")??;
+        Ok(Self { address, metrics_address, handle, thread: Some(thread) })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its `/metrics` is, if it has one.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 }
 

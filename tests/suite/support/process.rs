@@ -66,13 +66,21 @@ pub struct Keyward {
 
 impl Keyward {
     /// `keyward serve` on this database, on a free port, with a configuration file of this TOML.
+    ///
+    /// It logs as much as the servers inside the suite, because its log is searched like theirs.
     pub async fn serve(database: Arc<TestDatabase>, configuration: &str) -> Self {
+        Self::serve_logging(database, configuration, "debug,keyward=trace").await
+    }
+
+    /// [`Keyward::serve`] with another filter of log lines.
+    pub async fn serve_logging(database: Arc<TestDatabase>, configuration: &str, filter: &str) -> Self {
         let mut file = NamedTempFile::with_suffix_in(".toml", environment::directory()).expect("a file");
         file.write_all(configuration.as_bytes()).expect("the configuration can be written");
         let path = file.path().to_str().expect("a plain path").to_owned();
         let mut command = command_on(&database, &["serve", "--listen", "127.0.0.1:0", "--config", &path]);
-        // As much as the servers inside the suite log, because it is searched like theirs.
-        command.env("KEYWARD__LOG__FILTER", "\"debug,keyward=trace\"").env("KEYWARD__LOG__FORMAT", "json");
+        command.env("KEYWARD__LOG__FILTER", format!("\"{filter}\"")).env("KEYWARD__LOG__FORMAT", "json");
+        // Many of them run at once.
+        command.env("KEYWARD__METRICS__LISTEN", "127.0.0.1:0");
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let (sender, listening) = mpsc::channel();

@@ -5,6 +5,7 @@ use super::http::Api;
 use super::node::Node;
 use keyward::clock::Clock;
 use keyward::config::{self, Argon2Settings, Config, Sources};
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ pub const MASTER_SECRET: &str = "5c0ff1e5a11ba11ad0c0a57a1ab1e5afe0b0a710ad0f5a1
 /// A running server. It is also its [`Api`]: `server.get("/v1/me")`.
 pub struct Server {
     // Dropped in this order: the node stops before its database goes.
-    _node: Node,
+    node: Node,
     /// Moves this node's time, and that of the nodes started by [`Server::another`].
     pub clock: Clock,
     /// What it was started with.
@@ -45,6 +46,11 @@ impl Server {
         Self::launch(self.database.clone(), config, self.clock.clone()).await
     }
 
+    /// Where its `/metrics` is, if it has one.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.node.metrics_address()
+    }
+
     async fn launch(database: Arc<TestDatabase>, config: Config, clock: Clock) -> Self {
         let start = {
             let (config, clock) = (config.clone(), clock.clone());
@@ -53,7 +59,7 @@ impl Server {
         let node = tokio::task::spawn_blocking(start).await.expect("starting does not panic");
         let node = node.unwrap_or_else(|reason| panic!("the server does not start: {reason}"));
         let api = Api::new(node.address(), database);
-        Self { _node: node, clock, config, api }
+        Self { node, clock, config, api }
     }
 }
 
@@ -74,6 +80,7 @@ pub fn test_config(database: &TestDatabase) -> Config {
     };
     let mut config = config::load(&sources).unwrap_or_else(|reason| panic!("the defaults do not load: {reason}"));
     config.server.workers = 1;
+    config.metrics.listen = None;
     config.server.shutdown_timeout = Duration::from_secs(5);
     config.database.pool_size = 4;
     // A call that takes access away waits that long for a second node on SQLite, or for one that was killed.
