@@ -24,6 +24,9 @@ pub fn assemble(
 ) {
     let api = scope(config.server.base_path.as_str())
         .wrap(from_fn(authentication::authenticate))
+        // Asked for most, and actix looks at one route after another.
+        .service(programs::whoami)
+        .service(members::list_members)
         .service(users::me)
         .service(organizations::list_organizations)
         .service(organizations::create_organization)
@@ -57,8 +60,6 @@ pub fn assemble(
         .service(api_keys::enable_api_key)
         .service(api_keys::revoke_api_key)
         .service(api_keys::transfer_api_key)
-        .service(programs::whoami)
-        .service(members::list_members)
         .default_service(web::to(unmatched));
     let app = App::new().into_utoipa_app().service(health::healthz).service(health::readyz).service(api);
     let app = if config.identity.builtin { app.configure(identity::routes) } else { app };

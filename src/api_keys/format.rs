@@ -108,6 +108,11 @@ impl KeyFormat {
         PlaintextKey(format!("{}{random}{checksum}", self.prefix).into())
     }
 
+    /// Whether the text is meant to be one of our keys, right or wrong.
+    pub fn has_prefix(&self, text: &str) -> bool {
+        text.starts_with(&self.prefix)
+    }
+
     /// Whether the text could be one of our keys: prefix, length, alphabet and checksum. Some 50 ns, no allocation.
     pub fn recognizes(&self, key: PresentedKey<'_>) -> bool {
         let Some(body) = key.0.strip_prefix(&self.prefix).map(str::as_bytes) else { return false };

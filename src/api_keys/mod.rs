@@ -6,7 +6,9 @@
 
 mod allowed_ips;
 mod format;
+mod guesses;
 mod handlers;
+mod headers;
 mod known;
 mod last_used;
 mod lifecycle;
@@ -19,6 +21,7 @@ mod wire;
 pub use allowed_ips::AllowedIps;
 pub use format::{KeyFormat, PlaintextKey, PresentedKey};
 pub use handlers::*;
+pub use headers::KeyHeaders;
 pub use known::KnownKey;
 pub use last_used::{FLUSH_INTERVAL, LastUse, LastUsed};
 pub use lifecycle::{NewKey, issue};

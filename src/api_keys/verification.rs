@@ -5,6 +5,8 @@
 //! thread, with joins by primary or unique key. A typo costs neither.
 
 use super::format::{KeyFormat, PresentedKey};
+use super::guesses::Guesses;
+use super::headers::KeyHeaders;
 use super::known::KnownKey;
 use super::last_used::LastUsed;
 use super::standing::KeyStatus;
@@ -23,10 +25,13 @@ use std::sync::Arc;
 pub struct ApiKeys {
     /// How keys look.
     pub format: KeyFormat,
+    /// Where requests carry them.
+    pub headers: KeyHeaders,
     /// Uses not yet written.
     pub last_used: LastUsed<KeyId>,
     /// The keys in memory.
     pub cache: Cache<KnownKey>,
+    guesses: Guesses,
 }
 
 impl ApiKeys {
@@ -34,8 +39,10 @@ impl ApiKeys {
     pub fn new(config: &Config, cluster: &Arc<Cluster>) -> Self {
         Self {
             format: KeyFormat::new(&config.keys),
+            headers: KeyHeaders::new(&config.keys),
             last_used: LastUsed::of_table("api_keys"),
             cache: Cache::new(cluster, config.cluster.cached_keys),
+            guesses: Guesses::new(config, cluster),
         }
     }
 
@@ -43,7 +50,8 @@ impl ApiKeys {
     ///
     /// # Errors
     /// `invalid_api_key`, `api_key_revoked`, `api_key_expired`, `api_key_disabled`, `api_key_orphaned`,
-    /// `ip_not_allowed`; `unavailable` when the database can't be asked.
+    /// `ip_not_allowed`; `rate_limited` for one unknown key too many from that address; `unavailable` when the database
+    /// can't be asked.
     pub async fn verify(
         &self,
         state: &State,
@@ -56,7 +64,12 @@ impl ApiKeys {
         let digest = key.hash();
         let known = match self.cache.get(&digest) {
             Found::Fresh(known) => known,
-            Found::Unknown { before, .. } => self.look_up(state, digest, before).await?,
+            Found::Unknown { before, was_known } => {
+                if !was_known {
+                    self.guesses.ensure_few(&digest, from, state.clock.now())?;
+                }
+                self.look_up(state, digest, before, from).await?
+            }
         };
         let now = state.clock.now();
         let caller = admit(known, from, now)?;
@@ -65,10 +78,17 @@ impl ApiKeys {
     }
 
     /// Asks the database, and keeps what it says.
-    async fn look_up(&self, state: &State, digest: [u8; 32], before: Generation) -> Result<Arc<KnownKey>, ApiError> {
+    async fn look_up(
+        &self,
+        state: &State,
+        digest: [u8; 32],
+        before: Generation,
+        from: Option<IpAddr>,
+    ) -> Result<Arc<KnownKey>, ApiError> {
         let found = state.db.read(move |conn| KnownKey::find(conn, &digest)).await?;
         let Some(known) = found.map(Arc::new) else {
             self.cache.forget(&digest);
+            self.guesses.note(digest, before, from, state.clock.now());
             return Err(Code::InvalidApiKey.into());
         };
         if !state.config.cluster.faults.slow_fill.is_zero() {

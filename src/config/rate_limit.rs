@@ -17,6 +17,9 @@ pub struct RateLimitSettings {
     /// How long a request waits for Redis.
     #[serde(with = "duration")]
     pub timeout: Duration,
+    /// How many well-formed API keys that nobody has may come from one client address in a minute; more are refused
+    /// without a look at the database. Keys that the node knows are not affected.
+    pub unknown_keys_per_minute: u32,
 }
 
 impl RateLimitSettings {
@@ -26,6 +29,9 @@ impl RateLimitSettings {
     pub(super) fn check(&self) -> Result<(), String> {
         if self.timeout.is_zero() || self.timeout > Self::LONGEST_TIMEOUT {
             return Err(format!("rate_limit.timeout: {:?} must be above 0 and at most 5s", self.timeout));
+        }
+        if self.unknown_keys_per_minute == 0 {
+            return Err("rate_limit.unknown_keys_per_minute: must be at least 1".into());
         }
         Ok(())
     }

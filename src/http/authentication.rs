@@ -5,8 +5,7 @@
 
 use super::client_address;
 use crate::access::{Caller, Credential, subscription_gate, verify};
-use crate::api_keys::PresentedKey;
-use crate::config::Keys;
+use crate::api_keys::{ApiKeys, PresentedKey};
 use crate::error::{ApiError, Code};
 use crate::rate_limit::{self, Allowance};
 use crate::service_tokens;
@@ -14,12 +13,12 @@ use crate::state::State;
 use crate::telemetry::RequestContext;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
 /// The header in which a program may name its workspace.
-pub const X_WORKSPACE_ID: &str = "x-workspace-id";
+pub const X_WORKSPACE_ID: HeaderName = HeaderName::from_static("x-workspace-id");
 
 /// The middleware.
 pub async fn authenticate(
@@ -43,7 +42,7 @@ pub async fn authenticate(
 
 /// Says what is left to a program in `allowance`, whatever becomes of the request after it was counted.
 async fn caller_of(state: &State, req: &ServiceRequest, allowance: &mut Option<Allowance>) -> Result<Caller, ApiError> {
-    let credential = credential_of(req.headers(), &state.config.keys)?;
+    let credential = credential_of(req.headers(), &state.api_keys)?;
     let from = client_address(req.request(), &state.config.server.trusted_proxies);
     let caller = verify(state, &credential, from).await?;
     RequestContext::caller_is(caller.id());
@@ -62,9 +61,9 @@ async fn caller_of(state: &State, req: &ServiceRequest, allowance: &mut Option<A
 }
 
 /// The one credential of a request.
-fn credential_of<'r>(headers: &'r HeaderMap, keys: &Keys) -> Result<Credential<'r>, ApiError> {
+fn credential_of<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Result<Credential<'r>, ApiError> {
     let mut found = bearer(headers, keys)?;
-    for name in keys.own_headers() {
+    for name in &keys.headers.own {
         let mut values = headers.get_all(name);
         let Some(value) = values.next() else { continue };
         if found.is_some() || values.next().is_some() {
@@ -76,7 +75,7 @@ fn credential_of<'r>(headers: &'r HeaderMap, keys: &Keys) -> Result<Credential<'
     found.ok_or_else(|| Code::MissingCredentials.into())
 }
 
-fn bearer<'r>(headers: &'r HeaderMap, keys: &Keys) -> Result<Option<Credential<'r>>, ApiError> {
+fn bearer<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Result<Option<Credential<'r>>, ApiError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let malformed = || ApiError::new(Code::InvalidAuthorizationFormat);
     let (scheme, token) = value.to_str().map_err(|_| malformed())?.split_once(' ').ok_or_else(malformed)?;
@@ -87,10 +86,10 @@ fn bearer<'r>(headers: &'r HeaderMap, keys: &Keys) -> Result<Option<Credential<'
     if token.starts_with(service_tokens::PREFIX) {
         return Ok(Some(Credential::ServiceToken(PresentedKey::new(token))));
     }
-    if !token.starts_with(&keys.prefix) && token.split('.').count() == 3 {
+    if !keys.format.has_prefix(token) && token.split('.').count() == 3 {
         return Ok(Some(Credential::IdToken(token.into())));
     }
-    if !keys.bearer() {
+    if !keys.headers.bearer {
         return Err(Code::InvalidIdToken.into());
     }
     Ok(Some(Credential::ApiKey(PresentedKey::new(token))))

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::X_FORWARDED_FOR;
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// The nearest address that no trusted proxy vouches for: the peer's, or, where the peer is trusted, the right-most
 /// entry of `X-Forwarded-For` that is not itself a trusted proxy. Entries left of it are the client's own claim.
@@ -27,6 +27,14 @@ pub fn client_address(req: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
         }
     }
     Some(nearest)
+}
+
+/// What counts as one address where guesses are counted: behind IPv6 one customer has a /64 at least.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) & (u128::MAX << 64)).into(),
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ mod stack;
 pub mod validation;
 
 pub use body::Body;
-pub use client_address::client_address;
+pub use client_address::{client_address, network};
 pub use pagination::{ListScope, Page, PageQuery, Position, query};
 pub use request_id::RequestId;
 pub use route_table::{RouteId, RouteTable, unmatched};

@@ -17,8 +17,9 @@
 use crate::buckets::{Buckets, Charge, lock, make_room};
 use crate::config::AttemptLimitSettings;
 use crate::db::Timestamp;
+use crate::http::network;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -88,14 +89,6 @@ impl AttemptLimits {
     pub(super) fn sign_up(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
         let bucket = Bucket::SignUps(address.map(network));
         self.buckets.charge(&[(bucket, self.settings.sign_ups_per_address)], now).is_ok()
-    }
-}
-
-/// What counts as one address.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) & (u128::MAX << 64)).into(),
     }
 }
 

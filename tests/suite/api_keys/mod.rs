@@ -1,6 +1,7 @@
 //! API keys: their life, their limits, and how they follow their creator.
 
 mod creator;
+mod guesses;
 mod idempotency;
 mod last_used;
 mod life_cycle;
@@ -12,6 +13,7 @@ use crate::support::harness::Test;
 pub fn tests() -> Vec<Test> {
     [
         creator::tests(),
+        guesses::tests(),
         idempotency::tests(),
         last_used::tests(),
         life_cycle::tests(),

@@ -1,0 +1,79 @@
+//! [`Guesses`]: keys that nobody has, so that a flood of them does not reach the database.
+//!
+//! Only well-formed keys count, since a wrong checksum costs nothing. A key that was looked up in vain is remembered: a
+//! program that goes on with a deleted key costs one statement. Ever new ones are limited per client address, while keys that
+//! this node knows are not: a tenant behind the same address goes on.
+
+use crate::buckets::Buckets;
+use crate::cluster::{Cache, Cluster, Found, Generation};
+use crate::config::Config;
+use crate::db::Timestamp;
+use crate::error::{ApiError, Code};
+use crate::http::network;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many keys are remembered as nobody's.
+const REMEMBERED: usize = 10_000;
+/// The group that changes when keys come from elsewhere, with texts that may have been tried before.
+const GROUP: &str = "unknown_keys";
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Keys that nobody has, and who brought how many of them.
+pub(super) struct Guesses {
+    nobodys: Cache<()>,
+    nothing: Arc<()>,
+    brought: Buckets,
+    most_a_minute: u32,
+}
+
+impl std::fmt::Debug for Guesses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guesses").field("nobodys", &self.nobodys).finish_non_exhaustive()
+    }
+}
+
+impl Guesses {
+    /// With nothing counted.
+    pub(super) fn new(config: &Config, cluster: &Arc<Cluster>) -> Self {
+        Self {
+            nobodys: Cache::new(cluster, REMEMBERED.min(config.cluster.cached_keys)),
+            nothing: Arc::new(()),
+            brought: Buckets::new(MINUTE),
+            most_a_minute: config.rate_limit.unknown_keys_per_minute,
+        }
+    }
+
+    /// Whether a key that this node does not know may be looked up.
+    ///
+    /// # Errors
+    /// `invalid_api_key` for one that is known to be nobody's; `rate_limited` when too many of those came from there.
+    pub(super) fn ensure_few(&self, digest: &[u8; 32], from: Option<IpAddr>, now: Timestamp) -> Result<(), ApiError> {
+        if let Found::Fresh(_) = self.nobodys.get(digest) {
+            return Err(Code::InvalidApiKey.into());
+        }
+        match self.charge(from, now) {
+            // Only a look: it counts when it fails.
+            Ok(charge) => self.brought.give_back(charge),
+            Err(wait) => {
+                let message = "Too many unknown API keys came from your address. Try again later.";
+                let mut error = ApiError::with_message(Code::RateLimited, message);
+                error.retry_after = Some(u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The key is nobody's, by what was read after `before`.
+    pub(super) fn note(&self, digest: [u8; 32], before: Generation, from: Option<IpAddr>, now: Timestamp) {
+        self.nobodys.enter(digest, GROUP, before, self.nothing.clone());
+        // A bucket that has filled up meanwhile is full.
+        _ = self.charge(from, now);
+    }
+
+    fn charge(&self, from: Option<IpAddr>, now: Timestamp) -> Result<crate::buckets::Charge, Duration> {
+        self.brought.charge(&[(from.map(network), self.most_a_minute)], now)
+    }
+}
