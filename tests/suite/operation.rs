@@ -112,7 +112,10 @@ async fn a_full_pool_is_503_in_bounded_time_and_never_401(db: Backend) {
             let answer = server.get("/v1/members").bearer(&key.plaintext).send().await;
             match answer.status {
                 200 => assert!(Instant::now() < deadline, "the pool never filled"),
-                _ => break _ = answer.expect_error(503, "unavailable"),
+                _ => {
+                    answer.expect_error(503, "unavailable");
+                    break;
+                }
             }
         }
         // What needs no database goes on.
