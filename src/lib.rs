@@ -9,6 +9,7 @@
 //!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has. [`service_tokens`]: how
 //!   gateways prove themselves.
 //! - [`mail`]: the queue of mails to people, and the way out.
+//! - [`allocator`]: who hands out memory.
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
 //!
 //! # The way of a request
@@ -17,6 +18,7 @@
 //! signature, 403 or 404 (`access::guards`) → the handler reads its body → queries that take the guard → response.
 
 pub mod access;
+pub mod allocator;
 pub mod api_keys;
 pub mod app;
 pub mod cli;
