@@ -63,12 +63,12 @@ impl Stage {
         match kind {
             Kind::Sqlite => {
                 let url = format!("sqlite://{}", self.file(".db").display());
-                Database { stage: self, url, name: None, kind }
+                Database { stage: self, url, name: None }
             }
             Kind::Postgres => {
                 let name = format!("bench_{}", self.file("").file_name().expect("a name").display());
                 self.postgres().administer(&format!("CREATE DATABASE {name}"));
-                Database { stage: self, url: self.postgres().url(&name), name: Some(name), kind }
+                Database { stage: self, url: self.postgres().url(&name), name: Some(name) }
             }
         }
     }
@@ -77,7 +77,6 @@ impl Stage {
 /// A database of one scenario.
 pub struct Database<'s> {
     pub stage: &'s Stage,
-    pub kind: Kind,
     url: String,
     name: Option<String>,
 }

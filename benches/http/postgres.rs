@@ -75,9 +75,9 @@ impl Postgres {
 
     /// Runs a statement on its own database: makes and drops others.
     pub fn administer(&self, statement: &str) {
-        let done = self.connect("postgres").and_then(|mut conn| {
-            conn.batch_execute(statement).map_err(|error| error.to_string())
-        });
+        let done = self
+            .connect("postgres")
+            .and_then(|mut conn| conn.batch_execute(statement).map_err(|error| error.to_string()));
         done.unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
 

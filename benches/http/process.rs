@@ -57,8 +57,10 @@ impl Server {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let input = child.stdin.take().expect("standard input is piped");
         let mut output = BufReader::new(child.stdout.take().expect("standard output is piped")).lines();
-        let line = output.next().and_then(Result::ok).unwrap_or_default();
-        let mut words = line.strip_prefix("listening ").unwrap_or_default().splitn(2, ' ');
+        // Others may have a word to say before.
+        let mut lines = output.by_ref().map_while(Result::ok);
+        let line = lines.find_map(|line| Some(line.strip_prefix("listening ")?.to_owned())).unwrap_or_default();
+        let mut words = line.splitn(2, ' ');
         let Some(address) = words.next().and_then(|address| address.parse().ok()) else {
             let _ = child.kill();
             let _ = child.wait();

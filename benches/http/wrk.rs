@@ -25,8 +25,6 @@ pub struct Load {
 pub struct Round {
     pub requests_per_second: f64,
     /// Milliseconds.
-    pub p50: f64,
-    /// Milliseconds.
     pub p99: f64,
     /// Answers of 400 and above, and connections that failed.
     pub failed: u64,
@@ -49,7 +47,7 @@ impl Rounds {
     }
 }
 
-/// The summary that the script prints: requests, microseconds, percentiles, failures.
+/// The summary that the script prints: requests, microseconds, the 99th percentile, failures.
 const SUMMARY: &str = "BENCH";
 
 impl Load {
@@ -85,7 +83,10 @@ impl Load {
             script.push_str(&format!("wrk.headers[{name:?}] = [[{value}]]\n"));
         }
         if !self.body.is_empty() {
-            script.push_str(&format!("wrk.headers[\"Content-Type\"] = \"application/json\"\nwrk.body = [[{}]]\n", self.body));
+            script.push_str(&format!(
+                "wrk.headers[\"Content-Type\"] = \"application/json\"\nwrk.body = [[{}]]\n",
+                self.body
+            ));
         }
         if !self.keys.is_empty() {
             script.push_str(&format!(
@@ -98,8 +99,8 @@ impl Load {
         }
         script.push_str(&format!(
             "function done(summary, latency)\n  local e = summary.errors\n  \
-             print(string.format(\"{SUMMARY} %d %d %d %d %d\", summary.requests, summary.duration, \
-             latency:percentile(50), latency:percentile(99), e.status + e.connect + e.read + e.write + e.timeout))\nend\n"
+             print(string.format(\"{SUMMARY} %d %d %d %d\", summary.requests, summary.duration, \
+             latency:percentile(99), e.status + e.connect + e.read + e.write + e.timeout))\nend\n"
         ));
         script
     }
@@ -112,15 +113,10 @@ fn parse(wrk: &mut Command) -> Round {
         .lines()
         .find_map(|line| line.strip_prefix(SUMMARY))
         .map(|line| line.split_whitespace().map(|number| number.parse().expect("a number")).collect());
-    let Some([requests, microseconds, p50, p99, failed]) = numbers.as_deref() else {
+    let Some([requests, microseconds, p99, failed]) = numbers.as_deref() else {
         panic!("wrk said: {text}{}", String::from_utf8_lossy(&output.stderr));
     };
-    let round = Round {
-        requests_per_second: requests / microseconds * 1e6,
-        p50: p50 / 1000.0,
-        p99: p99 / 1000.0,
-        failed: *failed as u64,
-    };
+    let round = Round { requests_per_second: requests / microseconds * 1e6, p99: p99 / 1000.0, failed: *failed as u64 };
     eprintln!("    {} requests/s, p99 {} ms", short(round.requests_per_second), short(round.p99));
     round
 }

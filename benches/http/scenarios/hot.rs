@@ -27,7 +27,6 @@ pub struct Route {
 pub struct Comparison<'s> {
     pub database: Database<'s>,
     pub routes: Vec<Route>,
-    pub keys: Vec<String>,
 }
 
 impl<'s> Comparison<'s> {
@@ -52,7 +51,7 @@ impl<'s> Comparison<'s> {
             Load::get("/v1/members", &keys[0]),
         ];
         let routes = loads.map(|load| Route { bare: capture(&server, &load, &keys[0]), load });
-        Self { database, routes: routes.into(), keys }
+        Self { database, routes: routes.into() }
     }
 
     /// The bare server for those routes that the real one has.
@@ -98,7 +97,17 @@ pub fn run(stage: &Stage, settings: &Settings) -> Vec<Section> {
         "Hot requests against bare actix",
         "Tracing, metrics, rate limits and last-used are on. The bare handler of `/v1/members` runs the same one \
          SELECT on the same pool.",
-        &["route", "database", "Keyward, requests/s", "bare, requests/s", "ratio", "Keyward, p99 ms", "bare, p99 ms", "ratio", "failed"],
+        &[
+            "route",
+            "database",
+            "Keyward, requests/s",
+            "bare, requests/s",
+            "ratio",
+            "Keyward, p99 ms",
+            "bare, p99 ms",
+            "ratio",
+            "failed",
+        ],
     );
     for kind in Kind::ALL {
         let comparison = Comparison::prepare(stage, kind);

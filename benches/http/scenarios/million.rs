@@ -44,7 +44,10 @@ fn start_up(large: &Database<'_>, section: &mut Section) {
         let server = Server::of_this_build(crate::process::SERVER_CORE, &arguments, &large.stage.file(".log"));
         times.push(milliseconds(server.until_ready()));
     }
-    section.row(["start to first 200 of `/readyz`, ms".to_owned(), format!("{times}; {}", at_most(times.median(), 500.0))]);
+    section.row([
+        "start to first 200 of `/readyz`, ms".to_owned(),
+        format!("{times}; {}", at_most(times.median(), 500.0)),
+    ]);
 }
 
 fn memory(large: &Database<'_>, keys: &[String], settings: &Settings, section: &mut Section) {
@@ -83,11 +86,13 @@ fn throughput(stage: &Stage, large: &Database<'_>, keys: &[String], settings: &S
     let [baseline_rounds, same_rounds, many_rounds] =
         alternate(settings, [(&baseline, one), (&same, other), (&many, other)]);
     let base = baseline_rounds.requests_per_second.median();
-    let name = |used: usize, of: usize| format!("requests/s, {} of {} keys in turn", short(used as f64), short(of as f64));
+    let name =
+        |used: usize, of: usize| format!("requests/s, {} of {} keys in turn", short(used as f64), short(of as f64));
     section.row([name(few.len(), few.len()), baseline_rounds.requests_per_second.to_string()]);
     for (rounds, used) in [(same_rounds, same.keys.len()), (many_rounds, many.keys.len())] {
         let ratio = rounds.requests_per_second.median() / base;
-        section.row([name(used, keys.len()), format!("{}; ratio {}", rounds.requests_per_second, at_least(ratio, 0.95))]);
+        section
+            .row([name(used, keys.len()), format!("{}; ratio {}", rounds.requests_per_second, at_least(ratio, 0.95))]);
         assert_eq!(rounds.failed, 0, "keys were refused");
     }
 }

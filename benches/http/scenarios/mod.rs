@@ -40,7 +40,8 @@ pub fn run(names: &[String]) {
     let settings = Settings::from_environment();
     let stage = Stage::new();
     let (mut results, mut failed) = (String::new(), false);
-    for (name, scenario) in ALL.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|wanted| wanted == name)) {
+    for (name, scenario) in ALL.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|wanted| wanted == name))
+    {
         eprintln!("{name}");
         let started = Instant::now();
         match catch_unwind(AssertUnwindSafe(|| scenario(&stage, &settings))) {
