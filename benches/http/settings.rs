@@ -32,7 +32,7 @@ impl Settings {
             round: Duration::from_secs(3),
             rounds: 5,
             connections: 32,
-            counted_requests: 2_000,
+            counted_requests: 500,
             cold_keys: 20_000,
             keys: 1_000_000,
             organizations: 10_000,
@@ -44,7 +44,7 @@ impl Settings {
             Some(_) => Self {
                 round: Duration::from_secs(1),
                 rounds: 2,
-                counted_requests: 200,
+                counted_requests: 50,
                 cold_keys: 2_000,
                 keys: 20_000,
                 organizations: 200,

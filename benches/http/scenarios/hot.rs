@@ -69,8 +69,10 @@ impl<'s> Comparison<'s> {
 }
 
 fn capture(server: &Server, load: &Load, key: &str) -> Result<BareAnswer, String> {
-    let mut connection = Connection::open(server.address());
-    let mut ask = |load: &Load| connection.send(&request(load.method, &load.path, &load.headers, &load.body));
+    // A connection each: after a refusal the server may close it.
+    let ask = |load: &Load| {
+        Connection::open(server.address()).send(&request(load.method, &load.path, &load.headers, &load.body))
+    };
     // The second answer is that of a warm cache.
     ask(load);
     let answer = ask(load);
