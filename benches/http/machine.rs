@@ -5,7 +5,8 @@ use std::process::Command;
 
 /// The lines at the head of RESULTS.md.
 pub fn describe(postgres: &str) -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    // Not what this process may use: it keeps to one.
+    let cores = first_line("getconf", &["_NPROCESSORS_ONLN"]);
     let mut lines = vec![
         ("Machine", format!("{}, {cores} cores", processor())),
         ("System", first_line("uname", &["-sr"])),

@@ -1,5 +1,6 @@
 //! One throwaway PostgreSQL for the run: as durable as its defaults, and with pg_stat_statements.
 
+use crate::process::{ANY_CORE, pinned};
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
@@ -111,8 +112,7 @@ impl Drop for Postgres {
 
 /// The server refuses root.
 fn as_owner(root: bool, program: &Path) -> Command {
-    // On any core: the driver, which starts it, keeps to one.
-    let mut command = Command::new(if root { Path::new("setpriv") } else { program });
+    let mut command = pinned(ANY_CORE, if root { Path::new("setpriv") } else { program });
     if root {
         command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--inh-caps=-all", "--"]).arg(program);
     }

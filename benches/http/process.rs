@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 pub const SERVER_CORE: &str = "0";
 /// The load generator's.
 pub const CLIENT_CORE: &str = "1";
-/// All there are.
-pub const ANY_CORE: &str = "";
+/// All there are. To be asked for: children inherit the driver's one core.
+pub const ANY_CORE: &str = "0-1023";
 
 /// A program on these cores; anywhere where `taskset` is missing, as on macOS.
 pub fn pinned(cores: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
-    if cores.is_empty() || !can_pin() {
+    if !can_pin() {
         return Command::new(program);
     }
     let mut command = Command::new("taskset");

@@ -4,7 +4,7 @@ use super::hot::{Comparison, Route};
 use crate::client::{Connection, request};
 use crate::database::{Kind, Stage};
 use crate::measure::short;
-use crate::process::Server;
+use crate::process::{ANY_CORE, Server, pinned};
 use crate::report::Section;
 use crate::settings::Settings;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub fn run(stage: &Stage, settings: &Settings) -> Vec<Section> {
 
 fn count(stage: &Stage, settings: &Settings, arguments: &[&str], routes: &[&Route]) -> Vec<f64> {
     let out = stage.file(".callgrind");
-    let mut command = Command::new("valgrind");
+    let mut command = pinned(ANY_CORE, "valgrind");
     command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display()));
     command.arg(std::env::current_exe().expect("this program's path")).arg("serve").args(arguments);
     let server = Server::start(command, &stage.file(".log"));
