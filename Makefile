@@ -1,7 +1,7 @@
 # One command for each thing that a contributor does. Works on Debian, Ubuntu and macOS.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint openapi fuzz-api deny setup setup-postgres setup-redis setup-firebase
+.PHONY: help run test bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-firebase setup-bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +11,9 @@ run: setup ## Try Keyward on this machine: demo tenant, SQLite in ./data, http:/
 
 test: setup setup-postgres setup-redis setup-firebase ## Run all tests, on SQLite and on PostgreSQL
 	cargo test
+
+bench: setup setup-postgres setup-bench ## Measure everything side by side, into benches/RESULTS.md (10 minutes; a quiet machine)
+	cargo bench --bench http
 
 lint: setup ## Formatting, clippy and documentation, with warnings as errors
 	cargo fmt --check
@@ -42,3 +45,6 @@ setup-redis: ## Install what the tests of shared rate limits need, if it is miss
 
 setup-firebase: ## Install what the tests with Firebase's SDKs need, if it is missing
 	@scripts/setup.sh firebase
+
+setup-bench: ## Install what the benchmarks need, if it is missing
+	@scripts/setup.sh bench

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the build (or the tests) need, and only when it is missing: setup.sh build|postgres|redis|firebase
+# Installs what the build, the tests or the benchmarks need, and only when it is missing:
+# setup.sh build|postgres|redis|firebase|bench
 # Without root, or without apt, it prints the command instead and fails.
 set -euo pipefail
 
@@ -14,6 +15,11 @@ has_postgres() {
 }
 has_redis() { command -v redis-server > /dev/null; }
 has_node() { command -v node > /dev/null && command -v npm > /dev/null; }
+# macOS has no valgrind for its own processors, and no way to keep a program on a core.
+has_load_tools() {
+    command -v wrk > /dev/null &&
+        { [ "$(uname)" = Darwin ] || { command -v valgrind > /dev/null && command -v taskset > /dev/null; }; }
+}
 has_chromium() { command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null; }
 
 case "${1:-}" in
@@ -37,8 +43,13 @@ case "${1:-}" in
         packages="nodejs npm chromium"
         formulae="node chromium"
         ;;
+    bench)
+        if has_node && has_load_tools; then exit; fi
+        packages="wrk valgrind util-linux nodejs npm"
+        formulae="wrk node"
+        ;;
     *)
-        echo "usage: $0 build|postgres|redis|firebase" >&2
+        echo "usage: $0 build|postgres|redis|firebase|bench" >&2
         exit 2
         ;;
 esac

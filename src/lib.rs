@@ -12,6 +12,7 @@
 //! - [`rate_limit`]: how many requests a key and a workspace may make.
 //! - [`mail`]: the queue of mails to people, and the way out.
 //! - `buckets`: how often somebody may do a thing.
+//! - [`allocator`]: who hands out memory.
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
 //!
 //! # The way of a request
@@ -21,6 +22,7 @@
 //! the guard → response.
 
 pub mod access;
+pub mod allocator;
 pub mod api_keys;
 pub mod app;
 mod buckets;

@@ -75,7 +75,7 @@ impl State {
         let routes = RouteTable::new(&document);
         let metrics = Metrics::new(&config, &routes, clock.now(), &db, &identity);
         cluster.register_metrics(&metrics);
-        api_keys.cache.register_metrics(&metrics, ["api_key_cache_lookups", "api_key_cache_entries"]);
+        api_keys.cache.register_metrics(&metrics, ["cache_lookups", "cache_entries"]);
         rate_limits.register_metrics(&metrics);
         let state = Self {
             config,
