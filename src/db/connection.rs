@@ -1,11 +1,13 @@
 //! [`Conn`]: one connection type over both databases, and the r2d2 manager that opens it.
 
 use super::DatabaseUrl;
+use crate::clock::Clock;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
+use std::time::Duration;
 
 /// A connection to whichever database the configuration names.
 #[derive(diesel::MultiConnection)]
@@ -59,12 +61,22 @@ impl Conn {
 /// Opens connections for the pool; made instead of diesel's own because that one picks the backend by trial.
 pub struct Manager {
     url: DatabaseUrl,
+    clock: Clock,
+}
+
+/// How long a connection that was asked whether it still works is taken at its word.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// A connection in the pool, and until when it need not be asked whether it still works.
+pub struct Checked {
+    pub(super) conn: Conn,
+    trusted_until: Duration,
 }
 
 impl Manager {
     /// A manager that opens `url`.
     pub fn new(url: DatabaseUrl) -> Self {
-        Self { url }
+        Self { url, clock: Clock::system() }
     }
 
     /// Opens one connection and sets it up.
@@ -94,18 +106,25 @@ impl Manager {
 }
 
 impl diesel::r2d2::ManageConnection for Manager {
-    type Connection = Conn;
+    type Connection = Checked;
     type Error = diesel::r2d2::Error;
 
-    fn connect(&self) -> Result<Conn, Self::Error> {
-        self.open()
+    fn connect(&self) -> Result<Checked, Self::Error> {
+        Ok(Checked { conn: self.open()?, trusted_until: self.clock.monotonic() + TRUSTED_FOR })
     }
 
-    fn is_valid(&self, conn: &mut Conn) -> Result<(), Self::Error> {
-        diesel::r2d2::R2D2Connection::ping(conn).map_err(diesel::r2d2::Error::QueryError)
+    /// Asked at each check-out. A busy connection answers without a statement: if it has broken since, the request that
+    /// finds out gets a 503 and the pool drops it.
+    fn is_valid(&self, checked: &mut Checked) -> Result<(), Self::Error> {
+        let now = self.clock.monotonic();
+        if now >= checked.trusted_until {
+            diesel::r2d2::R2D2Connection::ping(&mut checked.conn).map_err(diesel::r2d2::Error::QueryError)?;
+            checked.trusted_until = now + TRUSTED_FOR;
+        }
+        Ok(())
     }
 
-    fn has_broken(&self, conn: &mut Conn) -> bool {
-        diesel::r2d2::R2D2Connection::is_broken(conn)
+    fn has_broken(&self, checked: &mut Checked) -> bool {
+        diesel::r2d2::R2D2Connection::is_broken(&mut checked.conn)
     }
 }
