@@ -1,7 +1,7 @@
 //! Organizations and keys by the million, straight into the tables: the same ones each time, from a seed.
 
 use diesel::connection::SimpleConnection;
-use keyward::api_keys::{KeyFormat, PlaintextKey};
+use keyward::api_keys::{KeyFormat, PresentedKey};
 use keyward::db::Conn;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -134,8 +134,8 @@ impl<'c> Generator<'c> {
         let mut texts = Vec::new();
         for Home { organization_id, workspace_id, creator_id } in homes {
             let (id, text) = (self.id("key"), self.key());
-            let key = PlaintextKey::from(text.as_str());
-            let preview = self.format.preview(&key);
+            let key = PresentedKey::new(&text);
+            let preview = self.format.preview(key);
             keys.add(format_args!(
                 "'{id}', '{organization_id}', '{workspace_id}', '{creator_id}', 'Key', '{preview}', 'full', '', {CREATED}"
             ));
@@ -163,7 +163,7 @@ impl<'c> Generator<'c> {
             rest /= 62;
         }
         let text = format!("sk_live_{random}{}", std::str::from_utf8(&checksum).expect("ASCII"));
-        debug_assert!(self.format.recognizes(&PlaintextKey::from(text.as_str())));
+        debug_assert!(self.format.recognizes(PresentedKey::new(&text)));
         text
     }
 

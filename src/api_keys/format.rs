@@ -126,8 +126,8 @@ impl KeyFormat {
     }
 
     /// What may be shown of a key: `sk_live_abc...xyz`.
-    pub fn preview(&self, key: &PlaintextKey) -> String {
-        let text = key.expose();
+    pub fn preview(&self, key: PresentedKey<'_>) -> String {
+        let text = key.0;
         let body = text.strip_prefix(&self.prefix).unwrap_or(text);
         let (first, last) = (&body[..PREVIEW], &body[body.len() - PREVIEW..]);
         format!("{}{first}...{last}", self.prefix)
@@ -180,7 +180,7 @@ mod tests {
         let key = format.generate();
         let body = key.expose().strip_prefix("sk_live_").unwrap();
         assert_eq!(body.len(), 32);
-        assert_eq!(format.preview(&key), format!("sk_live_{}...{}", &body[..3], &body[29..]));
+        assert_eq!(format.preview(key.presented()), format!("sk_live_{}...{}", &body[..3], &body[29..]));
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub fn issue(
         workspace_id: new.workspace_id,
         creator_id: new.creator_id,
         name: new.name,
-        preview: format.preview(&plaintext),
+        preview: format.preview(plaintext.presented()),
         scope: new.scope,
         allowed_ips: new.allowed_ips,
         expires_at: new.expires_at,
@@ -185,7 +185,10 @@ impl ApiKey {
         let plaintext = format.generate();
         add_secret(conn, id, &plaintext)?;
         diesel::update(api_keys::table.find(id))
-            .set((api_keys::preview.eq(format.preview(&plaintext)), api_keys::overlap_ends_at.eq(overlap_ends_at)))
+            .set((
+                api_keys::preview.eq(format.preview(plaintext.presented())),
+                api_keys::overlap_ends_at.eq(overlap_ends_at),
+            ))
             .execute(conn)?;
         Ok(plaintext)
     }

@@ -40,7 +40,7 @@ impl ServiceToken {
                 service_tokens::id.eq(id),
                 service_tokens::name.eq(name),
                 service_tokens::hash.eq(&token.hash()[..]),
-                service_tokens::preview.eq(format.preview(&token)),
+                service_tokens::preview.eq(format.preview(token.presented())),
                 service_tokens::created_at.eq(now),
             ))
             .execute(conn)?;
