@@ -67,8 +67,13 @@ impl Deref for Server {
 
 /// The defaults, made small: a test needs one worker, a short stop, and a hash that costs nothing.
 pub fn test_config(database: &TestDatabase) -> Config {
+    test_config_at(database.connection_url())
+}
+
+/// [`test_config`] for a database by its URL.
+pub fn test_config_at(url: String) -> Config {
     let sources = Sources {
-        database_url: Some(database.connection_url()),
+        database_url: Some(url),
         listen: Some("127.0.0.1:0".to_owned()),
         ..Sources::default()
     };
