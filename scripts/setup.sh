@@ -12,6 +12,7 @@ has_postgres() {
         compgen -G "/usr/local/opt/postgresql@*/bin/initdb" > /dev/null ||
         command -v initdb > /dev/null
 }
+has_pgbouncer() { command -v pgbouncer > /dev/null || [ -x /usr/sbin/pgbouncer ]; }
 has_node() { command -v node > /dev/null && command -v npm > /dev/null; }
 has_chromium() { command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null; }
 
@@ -22,9 +23,10 @@ case "${1:-}" in
         formulae="openssl@3 pkgconf"
         ;;
     postgres)
-        if [ -n "${KEYWARD_TEST_POSTGRES_URL:-}" ] || has_postgres; then exit; fi
-        packages="postgresql"
-        formulae="postgresql@17"
+        # The cluster's tests restart a PostgreSQL of their own, whatever else there is.
+        if has_postgres && has_pgbouncer; then exit; fi
+        packages="postgresql pgbouncer"
+        formulae="postgresql@17 pgbouncer"
         ;;
     firebase)
         if has_node && has_chromium; then exit; fi

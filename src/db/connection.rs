@@ -1,7 +1,7 @@
 //! [`Conn`]: one connection type over both databases, and the r2d2 manager that opens it.
 
 use super::DatabaseUrl;
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, CacheSize, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -59,12 +59,20 @@ impl Conn {
 /// Opens connections for the pool; made instead of diesel's own because that one picks the backend by trial.
 pub struct Manager {
     url: DatabaseUrl,
+    prepares: bool,
 }
 
 impl Manager {
     /// A manager that opens `url`.
     pub fn new(url: DatabaseUrl) -> Self {
-        Self { url }
+        Self { url, prepares: true }
+    }
+
+    /// One whose connections leave no prepared statements behind on PostgreSQL: a connection pooler that hands sessions
+    /// from client to client would mix them up. Costs PostgreSQL the parsing and planning of each statement.
+    #[must_use]
+    pub fn without_prepared_statements(self) -> Self {
+        Self { prepares: false, ..self }
     }
 
     /// Opens one connection and sets it up.
@@ -77,6 +85,9 @@ impl Manager {
                 postgres
                     .batch_execute("SET lock_timeout = '5s'; SET statement_timeout = '20s'; SET TIME ZONE 'UTC'")
                     .map_err(QueryError)?;
+                if !self.prepares {
+                    postgres.set_prepared_statement_cache_size(CacheSize::Disabled);
+                }
                 Ok(Conn::Postgres(postgres))
             }
             DatabaseUrl::Sqlite(path) => {

@@ -8,14 +8,26 @@ mod faults;
 mod ledger;
 mod load;
 pub mod node;
+mod pooler;
+mod processes;
 mod proof;
 mod proxy;
 mod random;
 mod scenario;
+mod steady;
 
 use crate::support::harness::Test;
 
 /// Every test of this room.
 pub fn all() -> Vec<Test> {
-    [proof::tests_once()].into_iter().flatten().collect()
+    [
+        processes::tests(),
+        processes::tests_once(),
+        pooler::tests_once(),
+        steady::tests_once(),
+        proof::tests_once(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

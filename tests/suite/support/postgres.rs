@@ -141,14 +141,14 @@ impl Drop for Postgres {
 }
 
 /// Who the server runs as: it refuses root.
-enum ServerUser {
+pub enum ServerUser {
     Myself,
     Postgres,
 }
 
 impl ServerUser {
     /// Whose directory this fresh one is tells who we are; the server's user becomes its owner.
-    fn owning(directory: &Path) -> Result<Self, String> {
+    pub fn owning(directory: &Path) -> Result<Self, String> {
         let owner = std::fs::metadata(directory).map_err(|error| error.to_string())?.uid();
         if owner != 0 {
             return Ok(Self::Myself);
@@ -157,7 +157,8 @@ impl ServerUser {
         Ok(Self::Postgres)
     }
 
-    fn command(&self, program: &Path) -> Command {
+    /// A program as that user.
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = match self {
             Self::Myself => Command::new(program),
             Self::Postgres => {

@@ -45,6 +45,13 @@ impl Server {
         Self::launch(self.database.clone(), config, self.clock.clone()).await
     }
 
+    /// A server on a database that is there already.
+    pub async fn on(database: Arc<TestDatabase>, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = test_config(&database);
+        change(&mut config);
+        Self::launch(database, config, Clock::system()).await
+    }
+
     async fn launch(database: Arc<TestDatabase>, config: Config, clock: Clock) -> Self {
         let start = {
             let (config, clock) = (config.clone(), clock.clone());
