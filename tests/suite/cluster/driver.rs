@@ -4,10 +4,10 @@ use super::faults::Weather;
 use super::ledger::{Access, Probe};
 use super::load::Board;
 use super::random::Random;
+use crate::support::Tenant;
 use crate::support::http::{Answer, Api, Request};
 use crate::support::process::{self, Keyward};
 use crate::support::tenant::User;
-use crate::support::Tenant;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -62,7 +62,18 @@ impl<'a> Driver<'a> {
         let Tenant { owner, organization_id, workspace_id, .. } = tenant;
         let (random, dead, changes) = (Random::new(seed), VecDeque::new(), Vec::new());
         Self {
-            nodes, board, weather, lease, random, owner, creator, organization_id, workspace_id, keys, dead, changes,
+            nodes,
+            board,
+            weather,
+            lease,
+            random,
+            owner,
+            creator,
+            organization_id,
+            workspace_id,
+            keys,
+            dead,
+            changes,
         }
     }
 
@@ -192,7 +203,8 @@ impl<'a> Driver<'a> {
         // That signed the creator out.
         let body = json!({"email": email, "password": self.creator.password, "returnSecureToken": true});
         let path = "/identitytoolkit.googleapis.com/v1/accounts:signInWithPassword?key=test";
-        self.creator.id_token = self.call("sign in", |api, _| api.post(path).json(body.clone())).await.text_at("/idToken");
+        self.creator.id_token =
+            self.call("sign in", |api, _| api.post(path).json(body.clone())).await.text_at("/idToken");
     }
 
     /// One call that changes what the keys may do.

@@ -151,10 +151,10 @@ impl Story {
             before.answered.is_some_and(|start| start <= request.sent) && next.is_none_or(|next| request.done <= next)
         });
         if epoch.access > before.access {
-            let mut nodes: Vec<usize> =
-                own.filter(|request| request.sent >= answered && request.seen == Seen::Access(epoch.access))
-                    .map(|request| request.node)
-                    .collect();
+            let mut nodes: Vec<usize> = own
+                .filter(|request| request.sent >= answered && request.seen == Seen::Access(epoch.access))
+                .map(|request| request.node)
+                .collect();
             nodes.sort_unstable();
             nodes.dedup();
             verdict.grants_seen += nodes.len();

@@ -20,14 +20,8 @@ use crate::support::harness::Test;
 
 /// Every test of this room.
 pub fn all() -> Vec<Test> {
-    [
-        processes::tests(),
-        processes::tests_once(),
-        pooler::tests_once(),
-        steady::tests_once(),
-        proof::tests_once(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [processes::tests(), processes::tests_once(), pooler::tests_once(), steady::tests_once(), proof::tests_once()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -70,7 +70,14 @@ impl Stage {
     }
 
     /// Plays for this long, or until a stale admission is seen, if it is meant to be.
-    pub async fn play(&mut self, seed: u64, time: Duration, pause: u64, trouble: Trouble, until_caught: bool) -> Report {
+    pub async fn play(
+        &mut self,
+        seed: u64,
+        time: Duration,
+        pause: u64,
+        trouble: Trouble,
+        until_caught: bool,
+    ) -> Report {
         let (board, weather) = (Arc::<Board>::default(), Weather::default());
         let mut drivers = Vec::new();
         for number in 0..4 {

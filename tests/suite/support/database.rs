@@ -39,10 +39,16 @@ pub struct TestDatabase {
 }
 
 enum Place {
-    Sqlite { directory: TempDir },
-    Postgres { name: String },
+    Sqlite {
+        directory: TempDir,
+    },
+    Postgres {
+        name: String,
+    },
     /// On a server of the test's own, which it goes with.
-    Elsewhere { url: String },
+    Elsewhere {
+        url: String,
+    },
 }
 
 impl TestDatabase {

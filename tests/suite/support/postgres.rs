@@ -105,7 +105,8 @@ impl Postgres {
 
     /// Stops it with `INT` (disconnects everybody) or `QUIT` (as in a crash), and starts it again. Returns at once.
     pub fn restart(&mut self, signal: &str) {
-        let keeper = self.keeper.as_mut().and_then(|keeper| keeper.stdin.as_mut()).expect("a server of the suite's own");
+        let keeper =
+            self.keeper.as_mut().and_then(|keeper| keeper.stdin.as_mut()).expect("a server of the suite's own");
         keeper.write_all(format!("{signal}\n").as_bytes()).expect("its keeper lives");
     }
 

@@ -79,11 +79,7 @@ pub fn test_config(database: &TestDatabase) -> Config {
 
 /// [`test_config`] for a database by its URL.
 pub fn test_config_at(url: String) -> Config {
-    let sources = Sources {
-        database_url: Some(url),
-        listen: Some("127.0.0.1:0".to_owned()),
-        ..Sources::default()
-    };
+    let sources = Sources { database_url: Some(url), listen: Some("127.0.0.1:0".to_owned()), ..Sources::default() };
     let mut config = config::load(&sources).unwrap_or_else(|reason| panic!("the defaults do not load: {reason}"));
     config.server.workers = 1;
     config.server.shutdown_timeout = Duration::from_secs(5);
