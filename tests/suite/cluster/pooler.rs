@@ -1,5 +1,6 @@
 //! Behind pgbouncer in transaction mode, where LISTEN can't work.
 
+use super::node::lift_limits;
 use crate::support::database::TestDatabase;
 use crate::support::postgres::{Postgres, ServerUser};
 use crate::support::server::Server;
@@ -101,7 +102,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 async fn behind_a_pooler_nothing_is_cached_and_every_revocation_holds() {
     const WARNING: &str = "leads through a connection pooler";
     let pooler = Pooler::start().await;
-    let direct = Server::on(pooler.direct(), |_| {}).await;
+    let direct = Server::on(pooler.direct(), lift_limits).await;
     let url = pooler.url().parse().expect("a URL");
     let pooled = direct
         .another(|config| {

@@ -2,7 +2,7 @@
 
 use super::ledger::{Access, Probe, Verdict};
 use super::load::{Board, Load};
-use super::node::{NodeSettings, spawn};
+use super::node::{NodeSettings, lift_limits, spawn};
 use crate::support::process::{self, Keyward};
 use crate::support::{Backend, Server, Tenant, secrets, tests, tests_once};
 use diesel::prelude::*;
@@ -48,7 +48,7 @@ async fn another_process(server: &Server) -> Keyward {
 }
 
 async fn nobody_slips_through_when_the_operator_takes_access_away(db: Backend) {
-    let server = Server::start(db).await;
+    let server = Server::with(db, lift_limits).await;
     let other = another_process(&server).await;
     wait_for_nodes(&server, 2).await;
     let tenant = Tenant::new(&server).await;
@@ -147,6 +147,7 @@ async fn a_server_that_stops_is_waited_for_no_more(db: Backend) {
 async fn without_its_database_a_server_answers_for_one_lease_at_most() {
     let lease = Duration::from_secs(4);
     let server = Server::with(Backend::Postgres, |config| {
+        lift_limits(config);
         config.cluster.lease = lease;
         config.database.pool_timeout = Duration::from_millis(100);
     })

@@ -1,5 +1,6 @@
 //! What a key costs that every node knows: no statement at all.
 
+use super::node::lift_limits;
 use crate::support::database::TestDatabase;
 use crate::support::postgres::Postgres;
 use crate::support::{Server, Tenant, tests_once};
@@ -39,7 +40,11 @@ async fn a_cached_key_costs_no_statement() {
     let start = || Postgres::private(&["shared_preload_libraries=pg_stat_statements"]);
     let postgres = tokio::task::spawn_blocking(start).await.expect("no panic").expect("a PostgreSQL");
     let database = Arc::new(TestDatabase::elsewhere(postgres.url().to_owned()));
-    let server = Server::on(database.clone(), |config| config.cluster.lease = Duration::from_secs(2)).await;
+    let server = Server::on(database.clone(), |config| {
+        lift_limits(config);
+        config.cluster.lease = Duration::from_secs(2);
+    })
+    .await;
     let tenant = Tenant::new(&server).await;
     let key = tenant.create_key(&tenant.owner, json!({})).await.plaintext;
     let mut conn = database.connect();
