@@ -14,6 +14,7 @@ has_postgres() {
         command -v initdb > /dev/null
 }
 has_redis() { command -v redis-server > /dev/null; }
+has_pgbouncer() { command -v pgbouncer > /dev/null || [ -x /usr/sbin/pgbouncer ]; }
 has_node() { command -v node > /dev/null && command -v npm > /dev/null; }
 # macOS has no valgrind for its own processors, and no way to keep a program on a core.
 has_load_tools() {
@@ -29,9 +30,10 @@ case "${1:-}" in
         formulae="openssl@3 pkgconf"
         ;;
     postgres)
-        if [ -n "${KEYWARD_TEST_POSTGRES_URL:-}" ] || has_postgres; then exit; fi
-        packages="postgresql"
-        formulae="postgresql@17"
+        # The cluster's tests restart a PostgreSQL of their own, whatever else there is.
+        if has_postgres && has_pgbouncer; then exit; fi
+        packages="postgresql pgbouncer"
+        formulae="postgresql@17 pgbouncer"
         ;;
     redis)
         if has_redis; then exit; fi

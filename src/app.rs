@@ -35,7 +35,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     if !applied.is_empty() {
         tracing::info!(?applied, "migrated the database");
     }
-    let db = Db::new(&config.database.url, config.database.pool_size, config.database.pool_timeout);
+    let db = Db::new(&config.database);
     let identity = IdentityService::start(&config, &clock, &db).await?;
     let (state, outbox) = State::new(config, clock, db, identity)?;
     let state = web::Data::new(state);

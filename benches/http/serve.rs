@@ -87,7 +87,7 @@ fn count_statements() {
 
 fn bare(config: Config, answers: &str) {
     let answers: Vec<BareAnswer> = serde_json::from_str(answers).expect("answers in JSON");
-    let db = Db::new(&config.database.url, config.database.pool_size, config.database.pool_timeout);
+    let db = Db::new(&config.database);
     let factory = move || answers.iter().fold(App::new(), |app, answer| app.route(&answer.path, route(answer, &db)));
     System::new().block_on(async {
         let server = HttpServer::new(factory).workers(config.server.workers).disable_signals();

@@ -10,7 +10,7 @@ mod service_token;
 mod subscription;
 mod user;
 
-use crate::config::{Config, Sources, load};
+use crate::config::{Config, Database, Sources, load};
 use crate::db::{self, Db};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -112,6 +112,6 @@ fn migrate(cli: &Cli) -> Result<(), String> {
 fn database(cli: &Cli) -> Result<(Config, Db), String> {
     let config = cli.load()?;
     db::migrate(&config.database.url)?;
-    let db = Db::new(&config.database.url, 1, config.database.pool_timeout);
+    let db = Db::new(&Database { pool_size: 1, ..config.database.clone() });
     Ok((config, db))
 }

@@ -74,7 +74,8 @@ impl Listener {
                 Err(Unavailable::Pooled) => {
                     tracing::warn!(
                         "database.url leads through a connection pooler, where LISTEN can't work, so nothing is cached \
-                         and each request reads the database. Set database.listen_url to PostgreSQL's own address."
+                         and each request reads the database. Set database.listen_url to PostgreSQL's own address; and \
+                         database.prepared_statements to false, unless the pooler follows prepared statements."
                     );
                     return self.cluster.stand(Standing::Outside);
                 }

@@ -3,6 +3,7 @@
 use crate::db::schema::cluster_nodes as nodes;
 use crate::db::{Conn, each};
 use crate::ids::NodeId;
+use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -10,10 +11,18 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 /// Writes this node's row, so that changes wait for it. Once more changes nothing.
+///
+/// Unlike a beat, the row must outlive a crash of PostgreSQL: a node whose listener has not noticed the crash yet would
+/// count on nobody.
 pub(super) fn join(conn: &mut Conn, node: NodeId) -> QueryResult<()> {
     let row = (nodes::id.eq(node), nodes::beat.eq(0_i64));
-    each!(conn, |native| diesel::insert_into(nodes::table).values(row).on_conflict_do_nothing().execute(native))?;
-    Ok(())
+    conn.transaction(|conn| {
+        if let Conn::Postgres(postgres) = conn {
+            postgres.batch_execute("SET LOCAL synchronous_commit TO DEFAULT")?;
+        }
+        each!(conn, |native| diesel::insert_into(nodes::table).values(row).on_conflict_do_nothing().execute(native))?;
+        Ok(())
+    })
 }
 
 /// Takes this node's row away. Only after its lease has ended.

@@ -76,6 +76,8 @@ pub struct Database {
     /// How long a request waits for a free connection.
     #[serde(with = "duration")]
     pub pool_timeout: Duration,
+    /// Whether connections keep prepared statements; not where `url` leads through a pooler that can't follow them.
+    pub prepared_statements: bool,
     /// PostgreSQL's own address, where `url` leads through a pooler such as pgbouncer: LISTEN needs a session of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen_url: Option<DatabaseUrl>,

@@ -2,7 +2,7 @@
 
 use super::DatabaseUrl;
 use crate::clock::Clock;
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, CacheSize, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -62,6 +62,7 @@ impl Conn {
 pub struct Manager {
     url: DatabaseUrl,
     clock: Clock,
+    prepares: bool,
 }
 
 /// How long a connection that was asked whether it still works is taken at its word.
@@ -76,7 +77,14 @@ pub struct Checked {
 impl Manager {
     /// A manager that opens `url`.
     pub fn new(url: DatabaseUrl) -> Self {
-        Self { url, clock: Clock::system() }
+        Self { url, clock: Clock::system(), prepares: true }
+    }
+
+    /// One whose connections leave no prepared statements behind on PostgreSQL: a connection pooler that hands sessions
+    /// from client to client would mix them up. Costs PostgreSQL the parsing and planning of each statement.
+    #[must_use]
+    pub fn without_prepared_statements(self) -> Self {
+        Self { prepares: false, ..self }
     }
 
     /// Opens one connection and sets it up.
@@ -89,6 +97,9 @@ impl Manager {
                 postgres
                     .batch_execute("SET lock_timeout = '5s'; SET statement_timeout = '20s'; SET TIME ZONE 'UTC'")
                     .map_err(QueryError)?;
+                if !self.prepares {
+                    postgres.set_prepared_statement_cache_size(CacheSize::Disabled);
+                }
                 Ok(Conn::Postgres(postgres))
             }
             DatabaseUrl::Sqlite(path) => {

@@ -22,7 +22,10 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
             .create(folder)
             .map_err(|error| format!("can't create {}: {error}", folder.display()))?;
     }
-    let mut conn = Manager::new(url.clone()).open().map_err(|error| format!("can't open {url}: {error}"))?;
+    let mut conn = Manager::new(url.clone())
+        .without_prepared_statements()
+        .open()
+        .map_err(|error| format!("can't open {url}: {error}"))?;
     run_pending(&mut conn).map_err(|error| format!("migrating {url} failed: {error}"))
 }
 

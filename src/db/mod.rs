@@ -20,6 +20,7 @@ pub(crate) use portable::text_enum;
 pub use portable::{Columns, ForUpdate};
 pub use timestamp::Timestamp;
 
+use crate::config;
 use crate::error::ApiError;
 use crate::telemetry::InRequest;
 use crate::telemetry::metrics::{Kind, Metrics};
@@ -28,7 +29,6 @@ use diesel::r2d2;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
 /// Where the data is: `postgres://…` or `sqlite://PATH`. Its `Display` hides the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -91,14 +91,18 @@ struct Waits {
 }
 
 impl Db {
-    /// A pool of at most `size` connections. Opens none yet: a database that is down shows as 503, not as a crash.
-    pub fn new(url: &DatabaseUrl, size: u32, wait: Duration) -> Self {
+    /// A pool as configured. Opens no connection yet: a database that is down shows as 503, not as a crash.
+    pub fn new(settings: &config::Database) -> Self {
+        let manager = Manager::new(settings.url.clone());
         let pool = r2d2::Pool::builder()
-            .max_size(size)
+            .max_size(settings.pool_size)
             .min_idle(Some(1))
-            .connection_timeout(wait)
+            .connection_timeout(settings.pool_timeout)
             .error_handler(Box::new(LogPoolError))
-            .build_unchecked(Manager::new(url.clone()));
+            .build_unchecked(match settings.prepared_statements {
+                true => manager,
+                false => manager.without_prepared_statements(),
+            });
         Self { pool, waits: Arc::default() }
     }
 

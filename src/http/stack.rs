@@ -87,7 +87,7 @@ mod tests {
         config.identity.builtin = false;
         config.server.request_timeout = Duration::from_millis(50);
         config.server.cors_origins = vec![ORIGIN.to_owned()];
-        let (clock, db) = (Clock::system(), Db::new(&config.database.url, 1, Duration::from_secs(1)));
+        let (clock, db) = (Clock::system(), Db::new(&config.database));
         let identity = IdentityService::start(&config, &clock, &db).await.unwrap();
         let (state, _) = State::new(config, clock, db, identity).unwrap();
         let state = web::Data::new(state);

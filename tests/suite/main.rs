@@ -12,6 +12,7 @@
 )]
 
 mod api_keys;
+mod cluster;
 mod configuration;
 mod firebase;
 mod http;
@@ -36,6 +37,7 @@ use support::harness::{self, Test};
 fn tests() -> Vec<Test> {
     [
         api_keys::tests(),
+        cluster::all(),
         configuration::tests_once(),
         firebase::tests(),
         http::tests(),
@@ -61,5 +63,9 @@ fn tests() -> Vec<Test> {
 }
 
 fn main() -> std::process::ExitCode {
+    // Started by one of its own tests.
+    if let Some(ended) = cluster::node::run_if_asked() {
+        return ended;
+    }
     harness::main(tests())
 }

@@ -39,8 +39,16 @@ pub struct TestDatabase {
 }
 
 enum Place {
-    Sqlite { directory: TempDir },
-    Postgres { name: String },
+    Sqlite {
+        directory: TempDir,
+    },
+    Postgres {
+        name: String,
+    },
+    /// On a server of the test's own, which it goes with.
+    Elsewhere {
+        url: String,
+    },
 }
 
 impl TestDatabase {
@@ -79,11 +87,17 @@ impl TestDatabase {
         Self { place }
     }
 
+    /// A database that is there already, on a server of the test's own.
+    pub fn elsewhere(url: String) -> Self {
+        Self { place: Place::Elsewhere { url } }
+    }
+
     /// As `DATABASE_URL` has it.
     pub fn connection_url(&self) -> String {
         match &self.place {
             Place::Sqlite { directory } => format!("sqlite://{}", sqlite_file_in(directory.path()).display()),
             Place::Postgres { name } => environment::postgres_url(name),
+            Place::Elsewhere { url } => url.clone(),
         }
     }
 
@@ -91,7 +105,7 @@ impl TestDatabase {
     pub fn sqlite_file(&self) -> Option<PathBuf> {
         match &self.place {
             Place::Sqlite { directory } => Some(sqlite_file_in(directory.path())),
-            Place::Postgres { .. } => None,
+            Place::Postgres { .. } | Place::Elsewhere { .. } => None,
         }
     }
 
@@ -192,7 +206,7 @@ fn sqlite_template() -> PathBuf {
 fn postgres_template() -> &'static str {
     match &POSTGRES_TEMPLATE.get_or_init(|| make_template(Backend::Postgres)).place {
         Place::Postgres { name } => name,
-        Place::Sqlite { .. } => unreachable!("made on PostgreSQL"),
+        Place::Sqlite { .. } | Place::Elsewhere { .. } => unreachable!("made on PostgreSQL"),
     }
 }
 

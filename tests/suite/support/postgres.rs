@@ -2,6 +2,7 @@
 
 use diesel::Connection;
 use diesel::pg::PgConnection;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -17,11 +18,15 @@ const MISSING: &str = "PostgreSQL is not installed, and every test runs on it to
   macOS:          brew install postgresql@17
 Or let KEYWARD_TEST_POSTGRES_URL name a server where databases may be created.";
 
-/// Starts the server, waits until nobody holds its standard input any more, and then clears up. The kernel closes that
-/// pipe however the suite ends, so even a killed run leaves nothing behind.
+/// Starts the server, and again after each signal that it is told to send, until nobody holds its standard input any
+/// more; then it clears up. The kernel closes that pipe however the suite ends, so even a killed run leaves nothing behind.
 const KEEPER: &str = r#"
 "$@" & server=$!
-read -r _
+while read -r signal; do
+    kill -"$signal" "$server"
+    wait "$server"
+    "$@" & server=$!
+done
 kill -QUIT "$server"
 wait "$server"
 rm -rf "$DIRECTORY"
@@ -40,6 +45,11 @@ impl Postgres {
             PgConnection::establish(&url).map_err(|error| format!("{EXISTING}: {error}"))?;
             return Ok(Self { url, keeper: None });
         }
+        Self::private(&[])
+    }
+
+    /// One for a single test, with settings of its own, that may be restarted.
+    pub fn private(settings: &[&str]) -> Result<Self, String> {
         let binaries = find_binaries().ok_or(MISSING)?;
         let directory = TempDir::with_prefix("keyward-pg-").map_err(|error| error.to_string())?;
         let user = ServerUser::owning(directory.path())?;
@@ -62,6 +72,7 @@ impl Postgres {
         ] {
             server.args(["-c", setting]);
         }
+        settings.iter().for_each(|setting| _ = server.args(["-c", setting]));
         let log = std::fs::File::create(directory.join("server.log")).map_err(|error| error.to_string())?;
         let keeper = Command::new("sh")
             .args(["-c", KEEPER, "sh"])
@@ -85,6 +96,18 @@ impl Postgres {
     /// The URL of its `postgres` database.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where its socket is.
+    pub fn socket_directory(&self) -> &Path {
+        Path::new(self.url.split_once("host=").map_or("", |(_, directory)| directory))
+    }
+
+    /// Stops it with `INT` (disconnects everybody) or `QUIT` (as in a crash), and starts it again. Returns at once.
+    pub fn restart(&mut self, signal: &str) {
+        let keeper =
+            self.keeper.as_mut().and_then(|keeper| keeper.stdin.as_mut()).expect("a server of the suite's own");
+        keeper.write_all(format!("{signal}\n").as_bytes()).expect("its keeper lives");
     }
 
     /// Stops it, unless it was there before.
@@ -119,14 +142,14 @@ impl Drop for Postgres {
 }
 
 /// Who the server runs as: it refuses root.
-enum ServerUser {
+pub enum ServerUser {
     Myself,
     Postgres,
 }
 
 impl ServerUser {
     /// Whose directory this fresh one is tells who we are; the server's user becomes its owner.
-    fn owning(directory: &Path) -> Result<Self, String> {
+    pub fn owning(directory: &Path) -> Result<Self, String> {
         let owner = std::fs::metadata(directory).map_err(|error| error.to_string())?.uid();
         if owner != 0 {
             return Ok(Self::Myself);
@@ -135,7 +158,8 @@ impl ServerUser {
         Ok(Self::Postgres)
     }
 
-    fn command(&self, program: &Path) -> Command {
+    /// A program as that user.
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = match self {
             Self::Myself => Command::new(program),
             Self::Postgres => {

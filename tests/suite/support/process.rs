@@ -81,6 +81,11 @@ impl Keyward {
         command.env("KEYWARD__LOG__FILTER", format!("\"{filter}\"")).env("KEYWARD__LOG__FORMAT", "json");
         // Many of them run at once.
         command.env("KEYWARD__METRICS__LISTEN", "127.0.0.1:0");
+        Self::start(command, database).await
+    }
+
+    /// Any command that serves on this database, and says in its log where.
+    pub async fn start(mut command: Command, database: Arc<TestDatabase>) -> Self {
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let (sender, listening) = mpsc::channel();
@@ -102,10 +107,14 @@ impl Keyward {
 
     /// SIGTERM, and waits for the end.
     pub fn terminate(&mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(status.is_ok_and(|status| status.success()), "kill -TERM failed");
+        self.signal("TERM");
         self.wait()
+    }
+
+    /// Sends a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "kill -{name} failed");
     }
 
     /// Waits for the end, and until its log is complete.

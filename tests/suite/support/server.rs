@@ -51,6 +51,13 @@ impl Server {
         self.node.metrics_address()
     }
 
+    /// A server on a database that is there already.
+    pub async fn on(database: Arc<TestDatabase>, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = test_config(&database);
+        change(&mut config);
+        Self::launch(database, config, Clock::system()).await
+    }
+
     async fn launch(database: Arc<TestDatabase>, config: Config, clock: Clock) -> Self {
         let start = {
             let (config, clock) = (config.clone(), clock.clone());
@@ -73,11 +80,12 @@ impl Deref for Server {
 
 /// The defaults, made small: a test needs one worker, a short stop, and a hash that costs nothing.
 pub fn test_config(database: &TestDatabase) -> Config {
-    let sources = Sources {
-        database_url: Some(database.connection_url()),
-        listen: Some("127.0.0.1:0".to_owned()),
-        ..Sources::default()
-    };
+    test_config_at(database.connection_url())
+}
+
+/// [`test_config`] for a database by its URL.
+pub fn test_config_at(url: String) -> Config {
+    let sources = Sources { database_url: Some(url), listen: Some("127.0.0.1:0".to_owned()), ..Sources::default() };
     let mut config = config::load(&sources).unwrap_or_else(|reason| panic!("the defaults do not load: {reason}"));
     config.server.workers = 1;
     config.metrics.listen = None;

@@ -1,0 +1,139 @@
+//! Clients that ask all the time, each on a connection that stays open, whether each key is good.
+
+use super::ledger::{Access, Probe, Seen};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// What a writer's `permissions` in `GET /whoami` have and a reader's have not.
+const WRITE: &str = "\"content:write\"";
+/// What a key that was good may be refused with.
+const REFUSALS: [&str; 5] =
+    ["api_key_revoked", "api_key_disabled", "api_key_orphaned", "invalid_api_key", "subscription_inactive"];
+/// Longer than a node is ever stopped.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Every key there ever was.
+#[derive(Default)]
+pub struct Board {
+    probes: Mutex<Vec<Arc<Probe>>>,
+}
+
+impl Board {
+    /// A key that the load asks for from now on.
+    pub fn add(&self, probe: &Arc<Probe>) {
+        self.probes.lock().expect("no panic").push(probe.clone());
+    }
+
+    /// Every key, for the verdict.
+    pub fn all(&self) -> Vec<Arc<Probe>> {
+        self.probes.lock().expect("no panic").clone()
+    }
+}
+
+/// The clients. They stop when this is dropped.
+pub struct Load {
+    over: Arc<AtomicBool>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    /// So many clients for each node.
+    pub fn start(nodes: &[SocketAddr], clients_each: usize, board: &Arc<Board>) -> Self {
+        let over = Arc::<AtomicBool>::default();
+        let mut clients = Vec::new();
+        for (node, address) in nodes.iter().enumerate() {
+            for _ in 0..clients_each {
+                let (over, board, address) = (over.clone(), board.clone(), *address);
+                clients.push(thread::spawn(move || run(node, address, &board, &over)));
+            }
+        }
+        Self { over, clients }
+    }
+
+    /// Waits for the last answers.
+    pub fn stop(&mut self) {
+        self.over.store(true, Relaxed);
+        self.clients.drain(..).for_each(|client| client.join().expect("no client panicked"));
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.over.store(true, Relaxed);
+    }
+}
+
+fn run(node: usize, address: SocketAddr, board: &Board, over: &AtomicBool) {
+    let mut connection = None;
+    loop {
+        for probe in board.all().iter().filter(|probe| probe.is_asked()) {
+            if over.load(Relaxed) {
+                return;
+            }
+            let sent = Instant::now();
+            let seen = match ask(&mut connection, address, &probe.credential) {
+                Ok((status, body)) => read(status, &body),
+                Err(_) => {
+                    connection = None;
+                    // A node that is away is not asked as fast as one can.
+                    thread::sleep(Duration::from_millis(5));
+                    Seen::Nothing
+                }
+            };
+            probe.note(node, sent, seen);
+        }
+        // The machine has other things to do, too.
+        thread::sleep(Duration::from_millis(3));
+    }
+}
+
+fn read(status: u16, body: &str) -> Seen {
+    match status {
+        200 if body.contains(WRITE) => Seen::Access(Access::Writes),
+        200 => Seen::Access(Access::Reads),
+        401 | 403 if REFUSALS.iter().any(|code| body.contains(code)) => Seen::Access(Access::Refused),
+        503 => Seen::Nothing,
+        _ => Seen::Strange(format!("{status} {body}")),
+    }
+}
+
+fn ask(
+    connection: &mut Option<BufReader<TcpStream>>,
+    address: SocketAddr,
+    credential: &str,
+) -> io::Result<(u16, String)> {
+    if connection.is_none() {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        *connection = Some(BufReader::new(stream));
+    }
+    let Some(stream) = connection else { return Err(io::ErrorKind::NotConnected.into()) };
+    let request = format!("GET /v1/whoami HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer {credential}\r\n\r\n");
+    stream.get_mut().write_all(request.as_bytes())?;
+    let (mut line, mut status, mut length) = (String::new(), None, 0);
+    loop {
+        line.clear();
+        if stream.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let text = line.trim_end().to_ascii_lowercase();
+        if text.is_empty() {
+            break;
+        }
+        if status.is_none() {
+            status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+        }
+        if let Some(value) = text.strip_prefix("content-length:") {
+            length = value.trim().parse().map_err(io::Error::other)?;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    let status = status.ok_or(io::ErrorKind::InvalidData)?;
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
+}

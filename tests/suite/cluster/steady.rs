@@ -1,0 +1,83 @@
+//! What a key costs that every node knows: no statement at all.
+
+use super::node::lift_limits;
+use crate::support::database::TestDatabase;
+use crate::support::postgres::Postgres;
+use crate::support::{Server, Tenant, tests_once};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use keyward::db::Conn;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+tests_once![a_cached_key_costs_no_statement];
+
+#[derive(Debug, QueryableByName)]
+struct Statement {
+    #[diesel(sql_type = Text)]
+    query: String,
+    #[diesel(sql_type = BigInt)]
+    calls: i64,
+}
+
+/// What a server says by itself, whoever asks: heartbeats, last uses, a look at the signing keys, and what pools say.
+const OWN: [&str; 8] = [
+    "UPDATE \"cluster_nodes\"",
+    "SELECT \"cluster_nodes\"",
+    "UPDATE api_keys SET last_used_at",
+    "SELECT \"signing_keys\"",
+    "SELECT pg_stat_statements_reset",
+    "BEGIN",
+    "COMMIT",
+    "SELECT $1",
+];
+/// How often a statement of [`OWN`] may run while a thousand requests are answered.
+const MOST_OWN: i64 = 300;
+
+async fn a_cached_key_costs_no_statement() {
+    let start = || Postgres::private(&["shared_preload_libraries=pg_stat_statements"]);
+    let postgres = tokio::task::spawn_blocking(start).await.expect("no panic").expect("a PostgreSQL");
+    let database = Arc::new(TestDatabase::elsewhere(postgres.url().to_owned()));
+    let server = Server::on(database.clone(), |config| {
+        lift_limits(config);
+        config.cluster.lease = Duration::from_secs(2);
+    })
+    .await;
+    let tenant = Tenant::new(&server).await;
+    let key = tenant.create_key(&tenant.owner, json!({})).await.plaintext;
+    let mut conn = database.connect();
+    conn.batch_execute("CREATE EXTENSION pg_stat_statements").expect("PostgreSQL's contrib modules");
+    let mut ask = async |server: &Server, times| {
+        conn.batch_execute("SELECT pg_stat_statements_reset()").expect("reset");
+        for _ in 0..times {
+            server.get("/v1/whoami").bearer(&key).send().await.expect(200);
+        }
+        statements(&mut conn)
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !others(&ask(&server, 5).await).is_empty() {
+        assert!(Instant::now() < deadline, "the node never had a lease");
+    }
+    let statements = ask(&server, 1000).await;
+    assert!(others(&statements).is_empty(), "{:#?}", others(&statements));
+    assert!(statements.iter().all(|statement| statement.calls <= MOST_OWN), "{statements:#?}");
+
+    // And a request that does ask the database is seen.
+    let without = server.another(|config| config.cluster.cached_keys = 0).await;
+    let statements = ask(&without, 20).await;
+    let asked = others(&statements);
+    assert!(asked.iter().any(|statement| statement.calls >= 20), "{asked:#?}");
+}
+
+/// The statements since the last reset.
+fn statements(conn: &mut Conn) -> Vec<Statement> {
+    let Conn::Postgres(conn) = conn else { panic!("not PostgreSQL") };
+    diesel::sql_query("SELECT query, calls FROM pg_stat_statements").load(conn).expect("the statistics")
+}
+
+/// Those that are not the server's own.
+fn others(statements: &[Statement]) -> Vec<&Statement> {
+    statements.iter().filter(|statement| !OWN.iter().any(|own| statement.query.starts_with(own))).collect()
+}
