@@ -14,6 +14,7 @@
 mod api_keys;
 mod configuration;
 mod firebase;
+mod gateway;
 mod http;
 mod identity;
 mod invitation_mails;
@@ -38,6 +39,7 @@ fn tests() -> Vec<Test> {
         api_keys::tests(),
         configuration::tests_once(),
         firebase::tests(),
+        gateway::tests(),
         http::tests(),
         identity::tests(),
         invitation_mails::tests(),
