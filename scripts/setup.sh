@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the build (or the tests) need, and only when it is missing: setup.sh build|postgres|redis|firebase
+# Installs what the build (or the tests) need, and only when it is missing: setup.sh build|postgres|redis|nginx|firebase
 # Without root, or without apt, it prints the command instead and fails.
 set -euo pipefail
 
@@ -13,6 +13,7 @@ has_postgres() {
         command -v initdb > /dev/null
 }
 has_redis() { command -v redis-server > /dev/null; }
+has_nginx() { command -v nginx > /dev/null || [ -x /usr/sbin/nginx ]; }
 has_node() { command -v node > /dev/null && command -v npm > /dev/null; }
 has_chromium() { command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null; }
 
@@ -32,13 +33,18 @@ case "${1:-}" in
         packages="redis-server"
         formulae="redis"
         ;;
+    nginx)
+        if has_nginx; then exit; fi
+        packages="nginx"
+        formulae="nginx"
+        ;;
     firebase)
         if has_node && has_chromium; then exit; fi
         packages="nodejs npm chromium"
         formulae="node chromium"
         ;;
     *)
-        echo "usage: $0 build|postgres|redis|firebase" >&2
+        echo "usage: $0 build|postgres|redis|nginx|firebase" >&2
         exit 2
         ;;
 esac
