@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests or the benchmarks need, and only when it is missing:
-# setup.sh build|postgres|redis|firebase|bench
+# setup.sh build|postgres|redis|nginx|firebase|bench
 # Without root, or without apt, it prints the command instead and fails.
 set -euo pipefail
 
@@ -15,6 +15,7 @@ has_postgres() {
 }
 has_redis() { command -v redis-server > /dev/null; }
 has_pgbouncer() { command -v pgbouncer > /dev/null || [ -x /usr/sbin/pgbouncer ]; }
+has_nginx() { command -v nginx > /dev/null || [ -x /usr/sbin/nginx ]; }
 has_node() { command -v node > /dev/null && command -v npm > /dev/null; }
 # macOS has no valgrind for its own processors, and no way to keep a program on a core.
 has_load_tools() {
@@ -40,6 +41,11 @@ case "${1:-}" in
         packages="redis-server"
         formulae="redis"
         ;;
+    nginx)
+        if has_nginx; then exit; fi
+        packages="nginx"
+        formulae="nginx"
+        ;;
     firebase)
         if has_node && has_chromium; then exit; fi
         packages="nodejs npm chromium"
@@ -51,7 +57,7 @@ case "${1:-}" in
         formulae="wrk node"
         ;;
     *)
-        echo "usage: $0 build|postgres|redis|firebase|bench" >&2
+        echo "usage: $0 build|postgres|redis|nginx|firebase|bench" >&2
         exit 2
         ;;
 esac

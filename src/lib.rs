@@ -6,8 +6,8 @@
 //! - [`http`]: what every request goes through; [`error`]: what a refusal is; [`telemetry`]: what is logged.
 //! - [`access`]: callers, roles, permissions and the guards in handlers' signatures.
 //! - [`identity`] and [`users`]: who people are. [`organizations`], [`workspaces`], [`members`], [`invitations`],
-//!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has. [`service_tokens`]: how
-//!   gateways prove themselves.
+//!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has. [`gateway`]: whether a
+//!   key is good, for gateways; [`service_tokens`]: how those prove themselves.
 //! - [`cluster`]: the cache, and how several nodes keep it right.
 //! - [`rate_limit`]: how many requests a key and a workspace may make.
 //! - [`mail`]: the queue of mails to people, and the way out.
@@ -33,6 +33,7 @@ pub mod config;
 pub mod db;
 pub mod docs;
 pub mod error;
+pub mod gateway;
 pub mod health;
 pub mod http;
 pub mod idempotency;

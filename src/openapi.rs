@@ -58,7 +58,7 @@ const DESCRIPTION: &str = "Organizations, workspaces, roles, subscriptions and A
     paste a token under `idToken`. Programs call with an API key under `apiKey` or `apiKeyHeader`.";
 
 /// The groups of operations, in the order of the page.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("Account", "The signed-in person."),
     ("Organizations", "The paying customers."),
     ("Members", "People in organizations and workspaces."),
@@ -66,6 +66,7 @@ const TAGS: [(&str, &str); 9] = [
     ("Workspaces", "Where work and API keys live."),
     ("API keys", "Made by people, used by programs."),
     ("Programs", "What an API key is good for."),
+    ("Gateways", "Whether an API key is good, for what stands in front of an API of your own."),
     ("Identity", "The built-in identity provider, in the shape of Firebase's."),
     ("Operation", "For probes and load balancers."),
 ];
@@ -92,6 +93,7 @@ fn credentials(config: &Config) -> Vec<(&'static str, SecurityScheme)> {
         let value = ApiKeyValue::with_description(name, "A program's API key.");
         schemes.push(("apiKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(value))));
     }
+    schemes.push(("serviceToken", bearer("A gateway's service token, from the command line.", None)));
     schemes
 }
 
@@ -105,7 +107,7 @@ fn authenticate(operation: &mut Operation, config: &Config) {
     let about_keys = operation.tags.iter().flatten().any(|tag| tag == "API keys");
     match &mut operation.security {
         Some(own) => {
-            let known = named(&["apiKey", "apiKeyHeader", "idToken", "signIn"]);
+            let known = named(&["apiKey", "apiKeyHeader", "idToken", "signIn", "serviceToken"]);
             own.retain(|requirement| known.contains(requirement));
         }
         None if about_keys && config.keys.manage_with_keys => {
@@ -140,7 +142,7 @@ fn add_path_parameters(operation: &mut Operation, path: &str) {
 /// The codes that an operation can answer.
 fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool) -> Vec<Code> {
     let has_body = operation.request_body.is_some();
-    let takes_keys = operation.tags.iter().flatten().any(|tag| tag == "Programs");
+    let takes_keys = operation.tags.iter().flatten().any(|tag| tag == "Programs" || tag == "Gateways");
     let applies = |code: &Code| match code.status().as_u16() {
         400 => true,
         401 => is_api,

@@ -3,7 +3,8 @@
 use crate::config::Config;
 use crate::http::{authentication, unmatched};
 use crate::{
-    api_keys, health, identity, invitations, members, organizations, programs, subscriptions, users, workspaces,
+    api_keys, gateway, health, identity, invitations, members, organizations, programs, subscriptions, users,
+    workspaces,
 };
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -26,6 +27,8 @@ pub fn assemble(
         .wrap(from_fn(authentication::authenticate))
         // Asked for most, and actix looks at one route after another.
         .service(programs::whoami)
+        .service(gateway::verify_key)
+        .service(gateway::forward_auth)
         .service(members::list_members)
         .service(users::me)
         .service(organizations::list_organizations)

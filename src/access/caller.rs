@@ -1,7 +1,8 @@
 //! [`Caller`]: who makes a request, and the credentials it is known by.
 
+use super::permission::Permission;
 use super::role::{OrganizationRole, WorkspaceRole};
-use crate::api_keys::{KnownKey, PresentedKey};
+use crate::api_keys::{BroughtBy, KnownKey, PresentedKey};
 use crate::error::{ApiError, Code};
 use crate::service_tokens::ServiceCaller;
 use crate::state::State;
@@ -56,6 +57,25 @@ impl KeyCaller {
     ) -> Self {
         Self { key, organization_role, role, subscription }
     }
+
+    /// The key alone.
+    pub fn into_key(self) -> Arc<KnownKey> {
+        self.key
+    }
+
+    /// Whether it may do this in its workspace.
+    ///
+    /// # Errors
+    /// `read_only_key`, `insufficient_permission`
+    pub fn ensure_may(&self, permission: Permission) -> Result<(), ApiError> {
+        if !permission.kept_by(self.scope) {
+            return Err(Code::ReadOnlyKey.into());
+        }
+        if !permission.held_in_workspace(self.role) {
+            return Err(Code::InsufficientPermission.into());
+        }
+        Ok(())
+    }
 }
 
 impl Deref for KeyCaller {
@@ -97,7 +117,10 @@ impl Caller {
 /// A 401 code that says what is wrong with the credential; `ip_not_allowed`; `unavailable` when it can't be checked.
 pub async fn verify(state: &State, credential: &Credential<'_>, from: Option<IpAddr>) -> Result<Caller, ApiError> {
     match credential {
-        Credential::ApiKey(key) => state.api_keys.verify(state, *key, from).await.map(Caller::ApiKey),
+        Credential::ApiKey(key) => {
+            let verified = state.api_keys.verify(state, *key, from, BroughtBy::ItsUser).await;
+            verified.map(Caller::ApiKey).map_err(|refused| refused.error)
+        }
         Credential::ServiceToken(token) => state.service_tokens.verify(state, *token).await.map(Caller::Service),
         Credential::IdToken(token) => state.identity.verify(state, token).await.map(Caller::User),
     }

@@ -207,6 +207,45 @@ impl<P: Can> FromRequest for WorkspaceAccess<P> {
     }
 }
 
+/// A gateway or another service.
+#[derive(Debug)]
+pub struct Service(());
+
+impl FromRequest for Service {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of(req).and_then(|caller| match caller {
+            Caller::Service(_) => Ok(Self(())),
+            Caller::User(_) | Caller::ApiKey(_) => Err(Code::CredentialNotAccepted.into()),
+        }))
+    }
+}
+
+/// Any program.
+#[derive(Debug)]
+pub struct Program(KeyCaller);
+
+impl Program {
+    /// The key that asks.
+    pub fn key(&self) -> &KeyCaller {
+        &self.0
+    }
+}
+
+impl FromRequest for Program {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of(req).and_then(|caller| match caller {
+            Caller::User(_) | Caller::Service(_) => Err(Code::CredentialNotAccepted.into()),
+            Caller::ApiKey(key) => Ok(Self(key)),
+        }))
+    }
+}
+
 /// A program whose key has permission `P` in its own workspace.
 #[derive(Debug)]
 pub struct ProgramAccess<P> {
@@ -225,14 +264,10 @@ impl<P: Can> FromRequest for ProgramAccess<P> {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(caller_of(req).and_then(|caller| match caller {
-            Caller::User(_) | Caller::Service(_) => Err(Code::CredentialNotAccepted.into()),
-            Caller::ApiKey(key) if !P::PERMISSION.kept_by(key.scope) => Err(Code::ReadOnlyKey.into()),
-            Caller::ApiKey(key) if !P::PERMISSION.held_in_workspace(key.role) => {
-                Err(Code::InsufficientPermission.into())
-            }
-            Caller::ApiKey(key) => Ok(Self { key, permission: PhantomData }),
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(Program::from_request(req, payload).into_inner().and_then(|Program(key)| {
+            key.ensure_may(P::PERMISSION)?;
+            Ok(Self { key, permission: PhantomData })
         }))
     }
 }

@@ -12,6 +12,6 @@ mod role;
 
 pub use caller::{Caller, Credential, KeyCaller, verify};
 pub use gate::subscription_gate;
-pub use guards::{OrganizationAccess, ProgramAccess, SignedIn, WorkspaceAccess};
+pub use guards::{OrganizationAccess, Program, ProgramAccess, Service, SignedIn, WorkspaceAccess};
 pub use permission::{KeyPermissions, Permission, can};
 pub use role::{CreatorRole, OrganizationRole, WorkspaceRole, effective_role};

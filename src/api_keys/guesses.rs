@@ -45,14 +45,22 @@ impl Guesses {
         }
     }
 
-    /// Whether a key that this node does not know may be looked up.
+    /// Whether a key that this node does not know may be somebody's.
     ///
     /// # Errors
-    /// `invalid_api_key` for one that is known to be nobody's; `rate_limited` when too many of those came from there.
-    pub(super) fn ensure_few(&self, digest: &[u8; 32], from: Option<IpAddr>, now: Timestamp) -> Result<(), ApiError> {
-        if let Found::Fresh(_) = self.nobodys.get(digest) {
-            return Err(Code::InvalidApiKey.into());
+    /// `invalid_api_key` for one that is known to be nobody's.
+    pub(super) fn ensure_unknown(&self, digest: &[u8; 32]) -> Result<(), ApiError> {
+        match self.nobodys.get(digest) {
+            Found::Fresh(_) => Err(Code::InvalidApiKey.into()),
+            Found::Unknown { .. } => Ok(()),
         }
+    }
+
+    /// Whether one more key that this node does not know may be looked up for that address.
+    ///
+    /// # Errors
+    /// `rate_limited` when too many that are nobody's came from there.
+    pub(super) fn ensure_few(&self, from: Option<IpAddr>, now: Timestamp) -> Result<(), ApiError> {
         match self.charge(from, now) {
             // Only a look: it counts when it fails.
             Ok(charge) => self.brought.give_back(charge),
@@ -67,8 +75,12 @@ impl Guesses {
     }
 
     /// The key is nobody's, by what was read after `before`.
-    pub(super) fn note(&self, digest: [u8; 32], before: Generation, from: Option<IpAddr>, now: Timestamp) {
+    pub(super) fn remember(&self, digest: [u8; 32], before: Generation) {
         self.nobodys.enter(digest, GROUP, before, self.nothing.clone());
+    }
+
+    /// A key that is nobody's came from there.
+    pub(super) fn count(&self, from: Option<IpAddr>, now: Timestamp) {
         // A bucket that has filled up meanwhile is full.
         _ = self.charge(from, now);
     }

@@ -98,6 +98,16 @@ impl KnownKey {
         Some(status_of(self.is_revoked, self.expires_at, self.is_disabled, self.roles.is_some(), now))
     }
 
+    /// The role it inherits, unless it is orphaned.
+    pub fn role(&self) -> Option<WorkspaceRole> {
+        self.roles.map(|(_, role)| role)
+    }
+
+    /// When this value of it stops: at the key's expiry, or with the overlap of a roll before that.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        [self.expires_at, self.value_ends_at].into_iter().flatten().min()
+    }
+
     /// The organization's subscription at `now`.
     pub(super) fn subscription_at(&self, now: Timestamp) -> Status {
         self.subscription.at(now, self.trial_ends_at, self.current_period_end)

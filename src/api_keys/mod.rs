@@ -28,4 +28,4 @@ pub use lifecycle::{NewKey, issue};
 pub use model::ApiKey;
 pub use removal::{Removed, RemovedKeys};
 pub use standing::{KeyStatus, Scope, Standing};
-pub use verification::ApiKeys;
+pub use verification::{ApiKeys, BroughtBy, Refused};

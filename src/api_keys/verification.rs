@@ -1,4 +1,4 @@
-//! Is this key good? Asked once for every request of a program.
+//! Is this key good? Asked once for every request of a program, and by gateways about the keys of theirs.
 //!
 //! Cost, while the key is in the cache: the checksum and a SHA-256 of some 40 bytes, a lookup ([`crate::cluster::Cache`]),
 //! and comparisons with the clock; no statement, no other thread, no allocation. Else one SELECT by the SHA-256 on a blocking
@@ -19,6 +19,31 @@ use crate::ids::KeyId;
 use crate::state::State;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// Who brings a key to be verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BroughtBy {
+    /// Whoever uses it. Keys that nobody has are limited for each client address.
+    ItsUser,
+    /// A service, for its many clients. Those are behind one address, so a limit on it would refuse all of them for what
+    /// one sends; the service is trusted, and can limit its clients itself.
+    Service,
+}
+
+/// Why a key is not good.
+#[derive(Debug)]
+pub struct Refused {
+    /// What to answer whoever uses it.
+    pub error: ApiError,
+    /// The key, if the refusal is about one that exists.
+    pub key: Option<Arc<KnownKey>>,
+}
+
+impl<E: Into<ApiError>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), key: None }
+    }
+}
 
 /// The room's share of the state: the format of keys, those in memory, and the uses not yet written.
 #[derive(Debug)]
@@ -49,15 +74,16 @@ impl ApiKeys {
     /// Who is behind a key, and what it may do at this moment.
     ///
     /// # Errors
-    /// `invalid_api_key`, `api_key_revoked`, `api_key_expired`, `api_key_disabled`, `api_key_orphaned`,
-    /// `ip_not_allowed`; `rate_limited` for one unknown key too many from that address; `unavailable` when the database
-    /// can't be asked.
+    /// With the key: `api_key_revoked`, `api_key_expired`, `api_key_disabled`, `api_key_orphaned`, `ip_not_allowed`.
+    /// Without: `invalid_api_key`; `rate_limited` for one unknown key too many from that address, if its user brings it;
+    /// `unavailable` when the database can't be asked.
     pub async fn verify(
         &self,
         state: &State,
         key: PresentedKey<'_>,
         from: Option<IpAddr>,
-    ) -> Result<KeyCaller, ApiError> {
+        brought_by: BroughtBy,
+    ) -> Result<KeyCaller, Refused> {
         if !self.format.recognizes(key) {
             return Err(Code::InvalidApiKey.into());
         }
@@ -66,9 +92,12 @@ impl ApiKeys {
             Found::Fresh(known) => known,
             Found::Unknown { before, was_known } => {
                 if !was_known {
-                    self.guesses.ensure_few(&digest, from, state.clock.now())?;
+                    self.guesses.ensure_unknown(&digest)?;
+                    if brought_by == BroughtBy::ItsUser {
+                        self.guesses.ensure_few(from, state.clock.now())?;
+                    }
                 }
-                self.look_up(state, digest, before, from).await?
+                self.look_up(state, digest, before, from, brought_by).await?
             }
         };
         let now = state.clock.now();
@@ -84,11 +113,15 @@ impl ApiKeys {
         digest: [u8; 32],
         before: Generation,
         from: Option<IpAddr>,
+        brought_by: BroughtBy,
     ) -> Result<Arc<KnownKey>, ApiError> {
         let found = state.db.read(move |conn| KnownKey::find(conn, &digest)).await?;
         let Some(known) = found.map(Arc::new) else {
             self.cache.forget(&digest);
-            self.guesses.note(digest, before, from, state.clock.now());
+            self.guesses.remember(digest, before);
+            if brought_by == BroughtBy::ItsUser {
+                self.guesses.count(from, state.clock.now());
+            }
             return Err(Code::InvalidApiKey.into());
         };
         if !state.config.cluster.faults.slow_fill.is_zero() {
@@ -100,20 +133,21 @@ impl ApiKeys {
 }
 
 /// Expiry, overlap and period ends are compared with the clock here, whenever the row was read.
-fn admit(known: Arc<KnownKey>, from: Option<IpAddr>, now: Timestamp) -> Result<KeyCaller, ApiError> {
+fn admit(known: Arc<KnownKey>, from: Option<IpAddr>, now: Timestamp) -> Result<KeyCaller, Refused> {
     let refusal = match known.status_at(now) {
         Some(KeyStatus::Active) => None,
-        None => Some(Code::InvalidApiKey),
+        // What was its value once is nobody's now.
+        None => return Err(Code::InvalidApiKey.into()),
         Some(KeyStatus::Revoked) => Some(Code::ApiKeyRevoked),
         Some(KeyStatus::Expired) => Some(Code::ApiKeyExpired),
         Some(KeyStatus::Disabled) => Some(Code::ApiKeyDisabled),
         Some(KeyStatus::Orphaned) => Some(Code::ApiKeyOrphaned),
     };
     let (None, Some((organization_role, role))) = (refusal, known.roles) else {
-        return Err(refusal.unwrap_or(Code::ApiKeyOrphaned).into());
+        return Err(Refused { error: refusal.unwrap_or(Code::ApiKeyOrphaned).into(), key: Some(known) });
     };
     if !known.admits(from) {
-        return Err(Code::IpNotAllowed.into());
+        return Err(Refused { error: Code::IpNotAllowed.into(), key: Some(known) });
     }
     let subscription = known.subscription_at(now);
     Ok(KeyCaller::new(known, organization_role, role, subscription))

@@ -84,6 +84,19 @@ impl Allowance {
         Some(error)
     }
 
+    /// Of the two limits the one that leaves less: what decides about the next request.
+    pub fn tighter(&self) -> &Standing {
+        if self.workspace.remaining < self.key.remaining { &self.workspace } else { &self.key }
+    }
+
+    /// Whole seconds, rounded up, until there is more: after a refusal, until the same request is admitted.
+    pub fn more_in_seconds(&self) -> u64 {
+        match self.refusal {
+            Some(refusal) => whole_seconds(refusal.wait),
+            None => rounded_up(self.tighter().next_in),
+        }
+    }
+
     /// Puts `RateLimit-Policy` and `RateLimit` on a response.
     ///
     /// Cost: the policy was written when the plan was read; the other is written on the stack and copied once.

@@ -25,6 +25,7 @@ tokio::task_local! {
 pub struct RequestContext {
     id: RequestId,
     caller: Cell<Option<ArrayString<32>>>,
+    changes_nothing: Cell<bool>,
     arrival: Option<Arrival>,
 }
 
@@ -52,7 +53,12 @@ impl RequestContext {
             inbound_request_id: req.headers().get(X_REQUEST_ID).cloned(),
             state,
         };
-        Self { id, caller: Cell::default(), arrival: Some(arrival) }
+        Self { id, caller: Cell::default(), changes_nothing: Cell::new(req.method().is_safe()), arrival: Some(arrival) }
+    }
+
+    /// The context of work for a request that arrived on another thread.
+    fn beside(id: RequestId) -> Self {
+        Self { id, caller: Cell::default(), changes_nothing: Cell::default(), arrival: None }
     }
 
     /// Runs the request in its context. Cost at each poll: two writes to a thread's own variable.
@@ -69,6 +75,15 @@ impl RequestContext {
     pub fn caller_is(caller: &str) {
         // Without a context there is no line to write it on.
         _ = CURRENT.try_with(|context| context.caller.set(ArrayString::from(caller).ok()));
+    }
+
+    /// Tells that the request changes nothing, though its method may: its line is that of a read.
+    pub fn changes_nothing() {
+        _ = CURRENT.try_with(|context| context.changes_nothing.set(true));
+    }
+
+    pub(super) fn is_read(&self) -> bool {
+        self.changes_nothing.get()
     }
 
     pub(super) fn current() -> Option<Rc<Self>> {
@@ -109,7 +124,7 @@ impl InRequest {
         let _entered = self.span.enter();
         match self.id {
             Some(id) => {
-                let context = RequestContext { id, caller: Cell::default(), arrival: None };
+                let context = RequestContext::beside(id);
                 CURRENT.sync_scope(Rc::new(context), work)
             }
             None => work(),
@@ -124,7 +139,7 @@ mod tests {
     #[test]
     fn blocking_work_keeps_the_requests_id() {
         let id = RequestId::random();
-        let context = RequestContext { id, caller: Cell::default(), arrival: None };
+        let context = RequestContext::beside(id);
         let carried = CURRENT.sync_scope(Rc::new(context), || {
             RequestContext::caller_is("key_1");
             assert_eq!(RequestContext::current().unwrap().caller().unwrap().as_str(), "key_1");

@@ -47,7 +47,7 @@ pub(super) fn write(line: &Line<'_>, req: Option<&HttpRequest>) {
             event!(WARN, line, req, { code = error.code.as_str(), cause = cause(error), }, "unavailable");
         }
         Some(error) => event!(INFO, line, req, { code = error.code.as_str(), }, "refused"),
-        None if line.arrival.method.is_safe() && line.status < 400 => event!(DEBUG, line, req, {}, "answered"),
+        None if line.context.is_read() && line.status < 400 => event!(DEBUG, line, req, {}, "answered"),
         None => event!(INFO, line, req, {}, "answered"),
     }
 }

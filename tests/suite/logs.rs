@@ -1,6 +1,7 @@
 //! What an operator finds in the log: one line for each request, with what is needed to find the cause.
 
 use crate::support::process::Keyward;
+use crate::support::tenant::service_token;
 use crate::support::{Backend, Server, Tenant, log, tests};
 use serde_json::{Value, json};
 
@@ -51,7 +52,10 @@ async fn at_info_reads_are_silent_and_the_rest_is_complete(db: Backend) {
     let server = Server::start(db).await;
     let tenant = Tenant::new(&server).await;
     let key = tenant.create_key(&tenant.owner, json!({})).await;
+    let gateway = service_token(&server.database).await;
     let mut child = Keyward::serve_logging(server.database.clone(), "", "info").await;
+    let question = child.post("/v1/keys/verify").bearer(&gateway).json(json!({ "key": key.plaintext }));
+    let question = question.send().await.expect(200);
     let read = child.get("/v1/whoami").bearer(&key.plaintext).send().await.expect(200);
     let refused = child.delete(&tenant.key_path(&key, "")).bearer(&key.plaintext).send().await.expect(403);
     let held = server.database.hold_writers();
@@ -61,6 +65,7 @@ async fn at_info_reads_are_silent_and_the_rest_is_complete(db: Backend) {
 
     let events = |answer: &crate::support::http::Answer| log::events_of(answer.header("x-request-id").expect("an id"));
     assert_eq!(events(&read), Vec::<Value>::new());
+    assert_eq!(events(&question), Vec::<Value>::new());
     let rows = [
         (&refused, "INFO", "refused", "/v1/workspaces/{workspaceId}/api-keys/{keyId}", key.id.as_str()),
         (

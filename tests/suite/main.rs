@@ -15,6 +15,7 @@ mod api_keys;
 mod cluster;
 mod configuration;
 mod firebase;
+mod gateway;
 mod http;
 mod identity;
 mod invitation_mails;
@@ -40,6 +41,7 @@ fn tests() -> Vec<Test> {
         cluster::all(),
         configuration::tests_once(),
         firebase::tests(),
+        gateway::tests(),
         http::tests(),
         identity::tests(),
         invitation_mails::tests(),

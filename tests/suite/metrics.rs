@@ -1,5 +1,6 @@
 //! What Prometheus is told, and what it is not.
 
+use crate::support::tenant::service_token;
 use crate::support::{Backend, Server, Tenant, tests};
 use serde_json::json;
 
@@ -96,7 +97,12 @@ async fn verifications_are_counted_by_kind_and_exact_code(db: Backend) {
     let (good, revoked) =
         (tenant.create_key(&tenant.owner, json!({})).await, tenant.create_key(&tenant.owner, json!({})).await);
     server.post(&tenant.key_path(&revoked, "/revoke")).bearer(&tenant.owner.id_token).send().await.expect(200);
+    let gateway = service_token(&server.database).await;
     let before = scrape(&server).await;
+    for key in [&good.plaintext, &revoked.plaintext, "sk_live_nonsense"] {
+        let request = server.post("/v1/keys/verify").bearer(&gateway).json(json!({ "key": key }));
+        request.send().await.expect(200);
+    }
     server.get("/v1/whoami").bearer(&good.plaintext).send().await.expect(200);
     server.get("/v1/me").bearer(&good.plaintext).send().await.expect(403);
     server.get("/v1/whoami").bearer(&revoked.plaintext).send().await.expect_error(401, "api_key_revoked");
@@ -109,9 +115,10 @@ async fn verifications_are_counted_by_kind_and_exact_code(db: Backend) {
     elsewhere.send().await.expect_error(403, "workspace_mismatch");
     let after = scrape(&server).await;
     let rows = [
-        ("api_key", "ok", 2),
-        ("api_key", "api_key_revoked", 1),
-        ("api_key", "invalid_api_key", 1),
+        ("api_key", "ok", 3),
+        ("api_key", "api_key_revoked", 2),
+        ("api_key", "invalid_api_key", 2),
+        ("service_token", "ok", 3),
         ("api_key", "workspace_mismatch", 1),
         ("service_token", "invalid_api_key", 1),
         ("id_token", "invalid_id_token", 1),

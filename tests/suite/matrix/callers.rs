@@ -26,6 +26,8 @@ pub enum Caller {
     DisabledKey,
     ExpiredKey,
     OrphanedKey,
+    /// A gateway's.
+    ServiceToken,
     /// The shape is right, the checksum is not.
     MistypedKey,
     Nobody,
@@ -37,7 +39,7 @@ pub enum Caller {
 }
 
 impl Caller {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Owner,
         OrganizationAdmin,
         Member,
@@ -55,6 +57,7 @@ impl Caller {
         DisabledKey,
         ExpiredKey,
         OrphanedKey,
+        ServiceToken,
         MistypedKey,
         Nobody,
         MalformedAuthorization,
@@ -73,6 +76,7 @@ impl Caller {
             Viewer => Standing::person(InOrganization::Member, InWorkspace::Viewer),
             OtherTenantsOwner => Standing::person(InOrganization::Nothing, InWorkspace::Nothing),
             AdminKey | AdminKeyInItsHeader | ViewerKey | ReadOnlyKey | OtherTenantsKey => Standing::Program,
+            ServiceToken => Standing::Service,
             CanceledKey => Standing::Refused(403, "subscription_inactive"),
             RevokedKey => Standing::Refused(401, "api_key_revoked"),
             DisabledKey => Standing::Refused(401, "api_key_disabled"),
@@ -92,6 +96,7 @@ enum Standing {
     /// Stopped before any route is asked.
     Refused(u16, &'static str),
     Program,
+    Service,
     Person {
         organization: InOrganization,
         workspace: InWorkspace,
@@ -131,6 +136,8 @@ pub enum Who {
     SignedIn,
     /// Every program.
     Program,
+    /// Every service.
+    Service,
     OrganizationMember,
     OrganizationAdmin,
     OrganizationOwner,
@@ -164,12 +171,13 @@ pub fn outcome(who: Who, caller: Caller) -> Outcome {
     let (organization, workspace) = match caller.standing() {
         Standing::Refused(status, code) => return Outcome::Refusal(status, code),
         Standing::Program if matches!(who, Who::Known | Who::Program) => return Outcome::Success,
-        Standing::Program => return NOT_ACCEPTED,
+        Standing::Service if who == Who::Service => return Outcome::Success,
+        Standing::Program | Standing::Service => return NOT_ACCEPTED,
         Standing::Person { organization, workspace } => (organization, workspace),
     };
     match who {
         Who::Public | Who::Known | Who::SignedIn => Outcome::Success,
-        Who::Program => NOT_ACCEPTED,
+        Who::Program | Who::Service => NOT_ACCEPTED,
         Who::OrganizationMember => at_least(organization, InOrganization::Member, InOrganization::Nothing),
         Who::OrganizationAdmin => at_least(organization, InOrganization::Admin, InOrganization::Nothing),
         Who::OrganizationOwner => at_least(organization, InOrganization::Owner, InOrganization::Nothing),

@@ -175,6 +175,10 @@ impl<'d> Shape<'d> {
 
     fn wrong_strings(&self, valid: &str) -> Vec<Wrong> {
         let schema = self.schema;
+        if schema["format"] == "password" {
+            // A credential to check: any text is answered.
+            return Vec::new();
+        }
         let is_bounded =
             ["maxLength", "minLength", "enum", "pattern", "format"].iter().any(|rule| !schema[*rule].is_null());
         let mut texts: Vec<String> = ["a\0b", "a\u{7}b", "a\u{1b}[31mb", "\u{202e}b"].map(String::from).into();

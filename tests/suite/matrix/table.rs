@@ -127,6 +127,10 @@ pub const ROWS: &[Row] = &[
 
     row("GET /v1/whoami", Known, 200),
     row("GET /v1/members", Program, 200),
+    row("GET /v1/forward-auth", Program, 200),
+    row("POST /v1/keys/verify", Service, 200).json(|t| json!({
+        "key": t["plaintext"], "permission": "content:read", "workspaceId": t["workspaceId"], "cost": 1,
+    })),
 
     row("GET /v1/me", SignedIn, 200),
     row("POST /v1/invitations/accept", SignedIn, 200)

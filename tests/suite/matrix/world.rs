@@ -7,7 +7,7 @@ use super::table::{Body, Row, Target};
 use crate::support::http::Api;
 use crate::support::process;
 use crate::support::secrets;
-use crate::support::tenant::{Key, User, verify_email};
+use crate::support::tenant::{Key, User, service_token, verify_email};
 use crate::support::{Backend, Server, Tenant};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -136,6 +136,7 @@ impl<'s> World<'s> {
             (Caller::DisabledKey, bearer(&disabled.plaintext)),
             (Caller::ExpiredKey, bearer(&expired.plaintext)),
             (Caller::OrphanedKey, bearer(&orphaned.plaintext)),
+            (Caller::ServiceToken, bearer(&service_token(&self.server.database).await)),
             (Caller::MistypedKey, bearer(&mistyped)),
             (Caller::Nobody, Vec::new()),
             (Caller::MalformedAuthorization, vec![("Authorization", "Basic YWRhOmNvcnJlY3QtaG9yc2U=".to_owned())]),
@@ -262,6 +263,7 @@ async fn standing_of(tenant: &Tenant<'_>, holder: &User) -> Targets {
         .with("invitationId", &invitation.text_at("/id"))
         .with("token", &invitation.text_at("/token"))
         .with("keyId", &key.id)
+        .with("plaintext", &key.plaintext)
 }
 
 fn fresh_email() -> String {

@@ -1,8 +1,8 @@
 //! What all tests share: a directory, one log, one PostgreSQL.
 
-use super::log;
 use super::postgres::Postgres;
 use super::redis;
+use super::{log, nginx};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tempfile::TempDir;
@@ -26,6 +26,7 @@ impl Environment {
         let directory = TempDir::with_prefix("keyward-suite-").map_err(|error| error.to_string())?;
         log::install(&directory.path().join("log.jsonl"))?;
         redis::require()?;
+        nginx::require()?;
         let postgres = Postgres::start()?;
         let shared = Shared { directory: directory.path().to_owned(), postgres_url: postgres.url().to_owned() };
         SHARED.set(shared).map_err(|_| "the environment was started twice")?;

@@ -1,10 +1,10 @@
 //! [`Redis`]: a throwaway server of one test, which can be killed, stopped in its tracks, and started again.
 
+use super::keeper::Keeper;
 use super::secrets;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,22 +14,12 @@ const MISSING: &str = "Redis is not installed, and tests of shared rate limits n
   Debian, Ubuntu: apt-get install redis-server
   macOS:          brew install redis";
 
-/// Tells the server's process id, and ends it when nobody holds standard input any more: a killed run leaves nothing behind.
-const KEEPER: &str = r#"
-"$@" > /dev/null & server=$!
-echo "$server"
-read -r _
-kill -KILL "$server"
-wait "$server"
-"#;
-
 /// A running server. Dropping it ends it, however it is.
 pub struct Redis {
     port: u16,
     password: String,
     directory: TempDir,
-    keeper: Option<Child>,
-    process_id: String,
+    keeper: Option<Keeper>,
 }
 
 /// Says how to install it, if it is missing.
@@ -51,8 +41,7 @@ impl Redis {
                 let port = free.local_addr().expect("it has an address").port();
                 drop(free);
                 let directory = TempDir::with_prefix("keyward-redis-").expect("a directory");
-                let (password, process_id) = (password.clone(), String::new());
-                let mut redis = Self { port, password, directory, keeper: None, process_id };
+                let mut redis = Self { port, password: password.clone(), directory, keeper: None };
                 if redis.launch() {
                     return redis;
                 }
@@ -70,10 +59,7 @@ impl Redis {
 
     /// SIGKILL. What it held is gone.
     pub fn kill(&mut self) {
-        if let Some(mut keeper) = self.keeper.take() {
-            // Waiting closes the pipe, which is the sign to kill.
-            keeper.wait().expect("the keeper ends");
-        }
+        self.keeper = None;
     }
 
     /// Starts it again, on the same port and with nothing in it.
@@ -92,27 +78,17 @@ impl Redis {
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.process_id]).status();
+        let keeper = self.keeper.as_ref().expect("it runs");
+        let status = Command::new("kill").args([name, keeper.process_id()]).status();
         assert!(status.is_ok_and(|status| status.success()), "kill {name} failed");
     }
 
     fn launch(&mut self) -> bool {
         let port = self.port.to_string();
-        let mut keeper = Command::new("sh")
-            .args(["-c", KEEPER, "sh", "redis-server", "--bind", "127.0.0.1", "--port", &port, "--dir"])
-            .arg(self.directory.path())
-            .args(["--save", "", "--appendonly", "no", "--requirepass", &self.password])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // Where the shell tells that it killed something.
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("sh runs");
-        let mut line = String::new();
-        BufReader::new(keeper.stdout.take().expect("it is piped")).read_line(&mut line).expect("a process id");
-        self.process_id = line.trim().to_owned();
-        self.keeper = Some(keeper);
+        let directory = self.directory.path().to_str().expect("a plain path");
+        let rest = ["--save", "", "--appendonly", "no", "--requirepass", &self.password];
+        let arguments = [&["--bind", "127.0.0.1", "--port", &port, "--dir", directory][..], &rest].concat();
+        self.keeper = Some(Keeper::start("redis-server", &arguments));
         let deadline = Instant::now() + Duration::from_secs(20);
         while Instant::now() < deadline {
             match self.signs_in() {
@@ -133,14 +109,5 @@ impl Redis {
         let mut answer = [0; 3];
         stream.read_exact(&mut answer)?;
         Ok(&answer == b"+OK")
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        if let Some(mut keeper) = self.keeper.take() {
-            // It is ending anyway; a failed test must not panic again.
-            let _ = keeper.wait();
-        }
     }
 }

@@ -1,6 +1,8 @@
 //! People, organizations, workspaces and keys, made the way that customers make them: through the API.
 
+use super::database::TestDatabase;
 use super::http::{Answer, Api};
+use super::{process, secrets};
 use keyward::identity::Account;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -141,6 +143,14 @@ pub struct Key {
     pub id: String,
     pub plaintext: String,
     pub body: Value,
+}
+
+/// A gateway's token, made by the operator.
+pub async fn service_token(database: &TestDatabase) -> String {
+    let printed = process::run(database, &["service-token", "create", "--name", "Gateway"]).await;
+    let (_, token) = printed.trim().split_once('\n').expect("its id and its text");
+    secrets::register(token);
+    token.to_owned()
 }
 
 fn next_number() -> usize {

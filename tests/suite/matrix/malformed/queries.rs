@@ -44,13 +44,18 @@ fn bad_queries(parameter: &str) -> Vec<String> {
         "transferKeysTo" => {
             &["", "x", "%00", "%FF", "null", "USR_01K4W5C9Q2E0VB7M3T8Z6R1XHD", "key_01k4w5c9q2e0vb7m3t8z6r1xhd"]
         }
+        "permission" => &["", "x", "content", "Content:Read", "content:read,content:write", "%00", "%FF", "null"],
         other => panic!("no bad values for the parameter {other}: add some to tests/suite/matrix/malformed/queries.rs"),
     };
     let mut queries: Vec<String> = values.iter().map(|value| format!("{parameter}={value}")).collect();
     queries.push(parameter.to_owned());
     queries.push(format!("{parameter}={}", "a".repeat(10_000)));
     queries.push(format!("{parameter}[]=1"));
-    let good = if parameter == "pageSize" { "5" } else { "usr_01k4w5c9q2e0vb7m3t8z6r1xhd" };
+    let good = match parameter {
+        "pageSize" => "5",
+        "permission" => "content:read",
+        _ => "usr_01k4w5c9q2e0vb7m3t8z6r1xhd",
+    };
     queries.push(format!("{parameter}={good}&{parameter}={good}"));
     queries
 }

@@ -1,0 +1,83 @@
+//! `POST /keys/verify`: a service's question, about the key of its client.
+
+use super::wire::{Verdict, VerifiedKey, VerifyKey};
+use crate::access::{Service, subscription_gate};
+use crate::api_keys::{BroughtBy, KnownKey, PresentedKey, Refused};
+use crate::error::ApiError;
+use crate::http::{Body, client_address};
+use crate::state::State;
+use crate::telemetry::RequestContext;
+use crate::telemetry::metrics::{CredentialKind, Verification};
+use actix_web::{HttpRequest, post, web};
+use secrecy::ExposeSecret;
+use std::net::IpAddr;
+
+/// Is this key good?
+///
+/// The answer is 200 whatever the key is; `code` tells. A good key is counted against its rate limit, as if its user had
+/// called Keyward, by `cost`; one that is refused for another reason is not. A `cost` above the burst of the key's plan is
+/// always `RATE_LIMITED`.
+///
+/// Unknown keys are `NOT_FOUND` however many they are: the limit on them is for each client address, and a service has
+/// many clients behind its own. It should limit its clients itself.
+///
+/// Keys that are bound to addresses are compared with the address of the service's client, if the service stands in
+/// `server.trusted_proxies` and sends that address in `X-Forwarded-For`; else with the service's own.
+#[utoipa::path(tag = "Gateways", security(("serviceToken" = [])), request_body = VerifyKey,
+    responses((status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
+#[post("/keys/verify")]
+pub async fn verify_key(
+    state: web::Data<State>,
+    _service: Service,
+    req: HttpRequest,
+    body: Body<VerifyKey>,
+) -> Result<web::Json<VerifiedKey>, ApiError> {
+    // Asked for each request at the gateway: as little to log as a GET.
+    RequestContext::changes_nothing();
+    let from = client_address(&req, &state.config.server.trusted_proxies);
+    let question = body.read().await?;
+    answer(&state, &question, from).await.map(web::Json)
+}
+
+async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<VerifiedKey, ApiError> {
+    let presented = PresentedKey::new(question.key.expose_secret());
+    let verified = state.api_keys.verify(state, presented, from, BroughtBy::Service).await;
+    let verified = verified.and_then(|caller| match subscription_gate(&state.config, &caller) {
+        Ok(()) => Ok(caller),
+        Err(error) => Err(Refused { error, key: Some(caller.into_key()) }),
+    });
+    count(state, verified.as_ref().err());
+    // Of a key elsewhere nothing is told, not even that it is revoked.
+    let is_elsewhere = |key: &KnownKey| question.workspace_id.is_some_and(|id| id != key.workspace_id);
+    let not_found = || VerifiedKey::new(Verdict::NotFound, None, None);
+    let caller = match verified {
+        Ok(caller) if is_elsewhere(&caller) => return Ok(not_found()),
+        Ok(caller) => caller,
+        Err(Refused { key: Some(key), .. }) if is_elsewhere(&key) => return Ok(not_found()),
+        Err(Refused { error, key }) => return refusal(error, key.as_deref()),
+    };
+    if let Some(permission) = question.permission
+        && let Err(error) = caller.ensure_may(permission)
+    {
+        return refusal(error, Some(&caller));
+    }
+    let allowance = state.rate_limits.check(&caller, question.cost.0).await?;
+    let verdict = if allowance.refusal().is_some() { Verdict::RateLimited } else { Verdict::Valid };
+    Ok(VerifiedKey::new(verdict, Some(&caller), Some(&allowance)))
+}
+
+/// The answer that says so, if the error is about the key; else the error itself.
+fn refusal(error: ApiError, key: Option<&KnownKey>) -> Result<VerifiedKey, ApiError> {
+    match Verdict::of(error.code) {
+        Some(verdict) => Ok(VerifiedKey::new(verdict, key, None)),
+        None => Err(error),
+    }
+}
+
+/// The key is counted among the credentials that were verified, besides the service's own.
+fn count(state: &State, refused: Option<&Refused>) {
+    let refusal = refused.map(|refused| refused.error.code);
+    if refusal.is_none_or(|code| Verdict::of(code).is_some()) {
+        state.metrics.verifications.count(Verification { kind: CredentialKind::ApiKey, refusal });
+    }
+}
