@@ -9,7 +9,7 @@ scenarios=("${@:-hot}")
 measure() {
     echo "# $1"
     CARGO_TARGET_DIR="target/allocators/$1" CARGO_PROFILE_BENCH_LTO="$3" CARGO_PROFILE_BENCH_CODEGEN_UNITS="$4" \
-        cargo bench --quiet --bench http --features "$2" -- "${scenarios[@]}"
+        cargo bench --quiet --bench http --no-default-features --features "$2" -- "${scenarios[@]}"
 }
 
 # The allocators, on the profile as it is; then the profile, on the system's allocator.

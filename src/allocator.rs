@@ -1,4 +1,4 @@
-//! The global allocator: the system's, or the one that a cargo feature names, for `benches/allocators.sh`.
+//! The global allocator: the one that a cargo feature names, mimalloc by default; `benches/allocators.sh` compares them.
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
