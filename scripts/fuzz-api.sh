@@ -79,13 +79,13 @@ positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409",
 
 # Here no generated request can be good: a cursor must come from the page before, and a second credential is refused.
 [[operations]]
-include-path-regex = "^/v1/.*(organizations|workspaces|members|invitations|api-keys|whoami)$"
+include-path-regex = "^/v1/.*(organizations|workspaces|members|invitations|api-keys|whoami|forward-auth)$"
 include-method = "GET"
 checks.positive_data_acceptance.enabled = false
 
 # A generated X-API-Key besides the token is refused before the method is looked at.
 [[operations]]
-include-path-regex = "^/v1/(members|whoami)$"
+include-path-regex = "^/v1/(members|whoami|forward-auth)$"
 checks.unsupported_method.enabled = false
 
 # No generated request can be good here either: made-up passwords and tokens answer 400, as Firebase does.

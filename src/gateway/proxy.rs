@@ -49,7 +49,7 @@ pub async fn forward_auth(program: Program, req: HttpRequest) -> Result<HttpResp
     if let Some(permission) = permission {
         key.ensure_may(permission)?;
     }
-    let id = |id: &str| HeaderValue::from_str(id).map_err(|error| ApiError::internal(error));
+    let id = |id: &str| HeaderValue::from_str(id).map_err(ApiError::internal);
     Ok(HttpResponse::Ok()
         .insert_header((KEY_ID, id(key.key_id.as_str())?))
         .insert_header((WORKSPACE_ID, id(key.workspace_id.as_str())?))
