@@ -74,6 +74,13 @@ pub struct Checked {
     trusted_until: Duration,
 }
 
+impl Checked {
+    /// Something went wrong on it, so it is asked before its next use.
+    pub(super) fn distrust(&mut self) {
+        self.trusted_until = Duration::ZERO;
+    }
+}
+
 impl Manager {
     /// A manager that opens `url`.
     pub fn new(url: DatabaseUrl) -> Self {
@@ -124,8 +131,8 @@ impl diesel::r2d2::ManageConnection for Manager {
         Ok(Checked { conn: self.open()?, trusted_until: self.clock.monotonic() + TRUSTED_FOR })
     }
 
-    /// Asked at each check-out. A busy connection answers without a statement: if it has broken since, the request that
-    /// finds out gets a 503 and the pool drops it.
+    /// Asked at each check-out. A busy connection answers without a statement: if it has broken since, the one request
+    /// that finds out gets a 503.
     fn is_valid(&self, checked: &mut Checked) -> Result<(), Self::Error> {
         let now = self.clock.monotonic();
         if now >= checked.trusted_until {

@@ -116,7 +116,7 @@ impl Db {
         T: Send + 'static,
     {
         let (db, request) = (self.clone(), InRequest::capture());
-        web::block(move || request.run(|| body(&mut db.connection()?.conn))).await.map_err(ApiError::internal)?
+        web::block(move || request.run(|| db.read_blocking(body))).await.map_err(ApiError::internal)?
     }
 
     /// Runs `body` in one writing transaction on a blocking thread: all of it happens, or nothing.
@@ -136,7 +136,12 @@ impl Db {
     /// # Errors
     /// As [`Db::read`].
     pub fn read_blocking<T>(&self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
-        body(&mut self.connection()?.conn)
+        let mut connection = self.connection()?;
+        let outcome = body(&mut connection.conn);
+        if outcome.is_err() {
+            connection.distrust();
+        }
+        outcome
     }
 
     /// [`Db::write`] for a thread that may block: the command line and background flushes.

@@ -116,6 +116,7 @@ impl From<DieselError> for ApiError {
                         "statement timeout",
                         "deadlock detected",
                         "server closed",
+                        "no connection to the server",
                         "terminating connection",
                         "database or disk is full",
                     ]
