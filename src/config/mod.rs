@@ -3,6 +3,7 @@
 //! [`load()`] merges the layers and names the layer, the key and the value when one is wrong; [`Config::check`] holds the
 //! rules that span fields. `config/default.toml` documents every key.
 
+mod cluster;
 mod duration;
 mod identity;
 mod issuers;
@@ -13,6 +14,7 @@ mod presets;
 mod rate_limit;
 mod sections;
 
+pub use cluster::{Cluster, ClusterFaults};
 pub(crate) use identity::is_32_bytes_in_hex;
 pub use identity::{Argon2Settings, AttemptLimitSettings, Identity};
 pub(crate) use issuers::is_loopback_http;
