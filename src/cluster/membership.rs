@@ -7,7 +7,7 @@ use crate::db::DatabaseUrl;
 use crate::ids::NodeId;
 use diesel::QueryResult;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -27,21 +27,26 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// Joins, and keeps the lease from now on. Until the first round trip is done every request reads the database.
+    /// Joins, and keeps the lease from now on. Returns when this node has joined, or could not yet: until the first round
+    /// trip is done every request reads the database.
     ///
     /// # Errors
     /// A text for the operator: there can be no more threads.
     pub fn start(cluster: &Arc<Cluster>, url: &DatabaseUrl) -> Result<Self, String> {
         cluster.stand(Standing::Joining);
+        let (tried, first_try) = mpsc::channel();
         let listener = Listener {
             cluster: cluster.clone(),
             url: url.clone(),
             observations: Observations::default(),
             has_company: false,
             was_listening: false,
+            tried,
         };
         let thread = thread::Builder::new().name("cluster".into()).spawn(move || listener.run());
         let thread = thread.map_err(|error| format!("can't start the cluster's thread: {error}"))?;
+        // So that the first requests do not wait for SQLite's one writer. A database that hangs stops no start.
+        _ = first_try.recv_timeout(PAUSE * 4);
         Ok(Self { cluster: cluster.clone(), thread: Some(thread) })
     }
 }
@@ -63,13 +68,18 @@ struct Listener {
     has_company: bool,
     /// Whether there was a session before.
     was_listening: bool,
+    /// Told once there is a session, or there was none to be had.
+    tried: mpsc::Sender<()>,
 }
 
 impl Listener {
     fn run(mut self) {
         let mut away = false;
         while !self.is_leaving() {
-            match self.session() {
+            let ended = self.session();
+            // Nobody listens after the first one.
+            _ = self.tried.send(());
+            match ended {
                 Ok(()) => return,
                 Err(Unavailable::Pooled) => {
                     tracing::warn!(
@@ -102,6 +112,7 @@ impl Listener {
             _ => Duration::ZERO,
         };
         self.was_listening = true;
+        _ = self.tried.send(());
         self.unless_leaving(Standing::Listening(settled));
         let quarter = self.cluster.settings.lease / 4;
         let mut next = Duration::ZERO;
