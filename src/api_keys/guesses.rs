@@ -66,9 +66,7 @@ impl Guesses {
             Ok(charge) => self.brought.give_back(charge),
             Err(wait) => {
                 let message = "Too many unknown API keys came from your address. Try again later.";
-                let mut error = ApiError::with_message(Code::RateLimited, message);
-                error.retry_after = Some(u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1));
-                return Err(error);
+                return Err(ApiError::rate_limited(message, wait));
             }
         }
         Ok(())

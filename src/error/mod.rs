@@ -13,6 +13,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 /// How long a caller waits before it tries again after a 503, in seconds.
 const RETRY_UNAVAILABLE_SECONDS: u32 = 2;
@@ -57,6 +58,13 @@ impl ApiError {
     /// 400: malformed.
     pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::with_message(Code::BadRequest, message)
+    }
+
+    /// 429: the same may be tried again after `wait`. `Retry-After` is in whole seconds, rounded up and at least one.
+    pub fn rate_limited(message: impl Into<Cow<'static, str>>, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let retry_after = Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX));
+        Self { retry_after, ..Self::with_message(Code::RateLimited, message) }
     }
 
     /// 404, with the same body for what isn't there and what the caller may not know.

@@ -6,7 +6,7 @@ use crate::access::{OrganizationAccess, can};
 use crate::buckets::Buckets;
 use crate::config::{Config, InvitationLimitSettings};
 use crate::db::Timestamp;
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::http::validation::is_unprintable;
 use crate::ids::UserId;
 use crate::state::State;
@@ -53,14 +53,8 @@ impl InvitationMails {
             (Bucket::Address(email), self.limits.per_address),
             (Bucket::Inviter(inviter), self.limits.per_inviter),
         ];
-        self.sent.charge(&wanted, now).map(|_| ()).map_err(|wait| {
-            let mut error = ApiError::with_message(
-                Code::RateLimited,
-                "Too many invitations were mailed lately, to this address or by you. Try again later.",
-            );
-            error.retry_after = Some(u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX));
-            error
-        })
+        let message = "Too many invitations were mailed lately, to this address or by you. Try again later.";
+        self.sent.charge(&wanted, now).map(|_| ()).map_err(|wait| ApiError::rate_limited(message, wait))
     }
 
     /// Sends the mail of a stored invitation soon. `false`: it does not go out. The invitation is good all the same, so

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::bucket::{Quota, Standing};
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use arrayvec::ArrayString;
 use std::fmt::Write;
@@ -79,9 +79,7 @@ impl Allowance {
     /// refused by what it used before.
     pub fn refusal(&self) -> Option<ApiError> {
         let Refusal { message, wait } = self.refusal?;
-        let mut error = ApiError::with_message(Code::RateLimited, message);
-        error.retry_after = Some(u32::try_from(whole_seconds(wait)).unwrap_or(u32::MAX));
-        Some(error)
+        Some(ApiError::rate_limited(message, wait))
     }
 
     /// Of the two limits the one that leaves less: what decides about the next request.
