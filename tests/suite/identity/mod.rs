@@ -11,6 +11,7 @@ mod deletion;
 mod docs_token;
 mod first_start;
 mod forge;
+mod issuer_invitations;
 mod issuers;
 mod key_server;
 mod mailed_codes;
@@ -39,6 +40,7 @@ pub fn tests() -> Vec<Test> {
         project_tokens::tests(),
         rest::tests(),
         update::tests(),
+        issuer_invitations::tests(),
         issuers::tests(),
         rotation::tests(),
     ]
