@@ -10,7 +10,7 @@ use crate::identity::IdentityService;
 use crate::mail::Outbox;
 use crate::state::State;
 use crate::telemetry::metrics::MetricsServer;
-use crate::{docs, routes};
+use crate::{collections, docs, routes};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{HttpServer, rt, web};
 use std::net::SocketAddr;
@@ -39,13 +39,14 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let identity = IdentityService::start(&config, &clock, &db).await?;
     let (state, outbox) = State::new(config, clock, db, identity)?;
     let state = web::Data::new(state);
+    prepare_collections(state.clone()).await?;
     state.rate_limits.connect().await;
 
     let shared = state.clone();
     let server = HttpServer::new(move || {
-        let (app, _) = routes::assemble(&shared.config);
+        let (app, _) = routes::assemble(&shared.config, &shared.collections);
         let app =
-            app.app_data(shared.clone()).configure(docs::beside_page).service(docs::page(shared.document.clone()));
+            app.app_data(shared.clone()).configure(docs::beside_page).service(docs::page());
         stack(app, &shared.config)
     });
     let settings = &state.config.server;
@@ -63,6 +64,11 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let address = server.addrs().first().copied().ok_or("the server has no address")?;
     let metrics = MetricsServer::bind(&state)?;
     Ok(Application { address, server: server.run(), state, outbox, membership, metrics })
+}
+
+async fn prepare_collections(state: web::Data<State>) -> Result<(), String> {
+    let work = move || state.db.write_blocking(|conn| collections::prepare(conn, &state.collections));
+    web::block(work).await.map_err(|error| error.to_string())?.map_err(|error| format!("preparing collections failed: {error}"))?
 }
 
 impl Application {

@@ -1,9 +1,9 @@
 //! `/docs`: the Swagger UI, from files that are compiled in, and `/openapi.json`, which it shows.
 
 use crate::http::unmatched;
+use crate::state::State;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
-use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// What is served beside the routes of the document. The redirect and the refused sign-in are among them.
@@ -12,9 +12,9 @@ pub const PATHS: [&str; 4] = [PAGE, "/openapi.json", "/docs", "/docs/token"];
 const PAGE: &str = "/docs/{_:.*}";
 
 /// The page and the document.
-pub fn page(document: OpenApi) -> SwaggerUi {
-    SwaggerUi::new(PAGE).url("/openapi.json", document).config(
-        Config::default()
+pub fn page() -> SwaggerUi {
+    SwaggerUi::new(PAGE).config(
+        Config::new(["/openapi.json"])
             .try_it_out_enabled(true)
             .persist_authorization(true)
             .display_request_duration(true)
@@ -26,6 +26,11 @@ pub fn page(document: OpenApi) -> SwaggerUi {
 /// `/docs` without its slash, as people type it; and the page's own sign-in, which is no file of the page.
 pub fn beside_page(services: &mut web::ServiceConfig) {
     services.route("/docs/token", web::to(unmatched));
+    services.route("/openapi.json", web::get().to(document));
     let to_page = || async { HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish() };
     services.route("/docs", web::get().to(to_page));
+}
+
+async fn document(state: web::Data<State>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(state.document.clone())
 }

@@ -133,6 +133,8 @@ ids! {
     InvitationId = "inv";
     /// An API key's record, which survives rolls.
     KeyId = "key";
+    /// A document of a collection.
+    DocumentId = "doc";
     /// A service token's record.
     ServiceTokenId = "svt";
     /// A running process that serves from a cache; internal.

@@ -29,6 +29,7 @@ mod buckets;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod collections;
 pub mod config;
 pub mod db;
 pub mod docs;

@@ -1,5 +1,6 @@
 //! The whole URL map on one screen. Each handler names its method and path; this is where it is mounted.
 
+use crate::collections::Collections;
 use crate::config::Config;
 use crate::http::{authentication, unmatched};
 use crate::{
@@ -16,6 +17,7 @@ use utoipa_actix_web::{AppExt, scope};
 /// The application's services, and the document that was collected from them.
 pub fn assemble(
     config: &Config,
+    collections: &Collections,
 ) -> (
     App<
         impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
@@ -30,6 +32,7 @@ pub fn assemble(
         .service(gateway::verify_key)
         .service(gateway::forward_auth)
         .service(members::list_members)
+        .configure(collections.routes())
         .service(users::me)
         .service(organizations::list_organizations)
         .service(organizations::create_organization)

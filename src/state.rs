@@ -3,6 +3,7 @@
 use crate::api_keys::ApiKeys;
 use crate::clock::Clock;
 use crate::cluster::{Cluster, Touched};
+use crate::collections::{self, Collections};
 use crate::config::Config;
 use crate::db::{Conn, Db};
 use crate::error::ApiError;
@@ -14,8 +15,8 @@ use crate::openapi;
 use crate::rate_limit::RateLimits;
 use crate::service_tokens::ServiceTokens;
 use crate::telemetry::Metrics;
+use actix_web::web::Bytes;
 use std::sync::Arc;
-use utoipa::openapi::OpenApi;
 
 /// What all handlers share; one for each running application.
 pub struct State {
@@ -39,8 +40,10 @@ pub struct State {
     pub rate_limits: RateLimits,
     /// The verification of service tokens.
     pub service_tokens: ServiceTokens,
-    /// The OpenAPI document of this configuration.
-    pub document: OpenApi,
+    /// The resources that tenants keep here.
+    pub collections: Collections,
+    /// The OpenAPI document of this configuration, as JSON.
+    pub document: Bytes,
     /// Every route in it.
     pub routes: RouteTable,
     /// What Prometheus is told.
@@ -71,8 +74,10 @@ impl State {
         let cluster = Cluster::new(&config, &clock);
         let api_keys = ApiKeys::new(&config, &cluster);
         let service_tokens = ServiceTokens::new(&config, &cluster);
-        let document = openapi::document(&config);
+        let collections = Collections::of(&config)?;
+        let document = openapi::document(&config, &collections);
         let routes = RouteTable::new(&document);
+        let document = openapi::text(&document, &collections::schemas(&collections))?.into();
         let metrics = Metrics::new(&config, &routes, clock.now(), &db, &identity);
         cluster.register_metrics(&metrics);
         api_keys.cache.register_metrics(&metrics, ["cache_lookups", "cache_entries"]);
@@ -88,6 +93,7 @@ impl State {
             api_keys,
             rate_limits,
             service_tokens,
+            collections,
             document,
             routes,
             metrics,

@@ -1,5 +1,6 @@
 //! `keyward openapi`
 
+use crate::collections::{self, Collections};
 use crate::config::Config;
 use crate::openapi;
 use clap::Args;
@@ -18,7 +19,8 @@ pub struct OpenapiArgs {
 
 /// Prints the document, or fails when the committed one is another.
 pub fn run(config: &Config, args: &OpenapiArgs) -> Result<(), String> {
-    let text = openapi::document(config).to_pretty_json().map_err(|error| error.to_string())? + "\n";
+    let collections = Collections::of(config)?;
+    let text = openapi::text(&openapi::document(config, &collections), &collections::schemas(&collections))?;
     if !args.check {
         print!("{text}");
         return Ok(());

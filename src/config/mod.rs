@@ -4,6 +4,7 @@
 //! rules that span fields. `config/default.toml` documents every key.
 
 mod cluster;
+mod collections;
 mod duration;
 mod identity;
 mod issuers;
@@ -15,6 +16,7 @@ mod rate_limit;
 mod sections;
 
 pub use cluster::{Cluster, ClusterFaults};
+pub use collections::CollectionSettings;
 pub(crate) use identity::is_32_bytes_in_hex;
 pub use identity::{Argon2Settings, AttemptLimitSettings, Identity};
 pub(crate) use issuers::is_loopback_http;
@@ -26,6 +28,7 @@ pub use presets::{PRESETS, Preset};
 pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
 pub use sections::*;
 
+use crate::collections::Collections;
 use crate::error::style::ErrorSettings;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
@@ -58,6 +61,9 @@ pub struct Config {
     pub plans: BTreeMap<String, Plan>,
     /// Where requests are counted.
     pub rate_limit: RateLimitSettings,
+    /// The resources that tenants keep here, by name.
+    #[serde(default)]
+    pub collections: BTreeMap<String, CollectionSettings>,
     /// Logs.
     pub log: Log,
     /// Metrics.
@@ -92,6 +98,7 @@ impl Config {
         for (name, plan) in &self.plans {
             plan.check().map_err(|reason| format!("plans.{name}: {reason}"))?;
         }
+        Collections::of(self)?;
         Ok(())
     }
 }

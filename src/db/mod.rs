@@ -6,6 +6,7 @@
 
 #[allow(missing_docs, reason = "diesel derives an undocumented backend beside the connection")]
 mod connection;
+mod json;
 mod migrations;
 mod portable;
 #[allow(missing_docs, reason = "generated; the migrations document the tables")]
@@ -15,6 +16,7 @@ mod timestamp;
 
 pub(crate) use connection::each;
 pub use connection::{Conn, Manager, MultiBackend};
+pub use json::JsonObject;
 pub use migrations::migrate;
 pub(crate) use portable::text_enum;
 pub use portable::{Columns, ForUpdate};

@@ -266,12 +266,41 @@ diesel::joinable!(subscriptions -> organizations (organization_id));
 diesel::joinable!(workspace_members -> workspaces (workspace_id));
 diesel::joinable!(workspaces -> organizations (organization_id));
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    collections (name) {
+        name -> Text,
+        parent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::{Jsonb, Timestamptz};
+
+    documents (id) {
+        id -> Text,
+        organization_id -> Text,
+        workspace_id -> Text,
+        collection -> Text,
+        parent_id -> Nullable<Text>,
+        body -> Jsonb,
+        version -> Int8,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     access_changes,
     accounts,
     api_key_secrets,
     api_keys,
     cluster_nodes,
+    collections,
+    documents,
     idempotency_keys,
     invitation_workspaces,
     invitations,

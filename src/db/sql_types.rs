@@ -17,3 +17,9 @@ impl diesel::sql_types::ops::Sub for Timestamptz {
     type Rhs = diesel::sql_types::Interval;
     type Output = Self;
 }
+
+/// `JSONB` in PostgreSQL; JSON text in SQLite.
+#[derive(Clone, Copy, Debug, Default, diesel::sql_types::SqlType, diesel::query_builder::QueryId)]
+#[diesel(postgres_type(oid = 3802, array_oid = 3807))]
+#[diesel(sqlite_type(name = "Text"))]
+pub struct Jsonb;

@@ -73,6 +73,8 @@ codes! {
     BodyTooLarge = PAYLOAD_TOO_LARGE, "body_too_large", "Body too large", "The request's body is too large.";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type",
         "Send the body as application/json.";
+    PreconditionFailed = PRECONDITION_FAILED, "precondition_failed", "Precondition failed",
+        "The thing has changed since you read it. Read it again, and send its new ETag in If-Match.";
     ValidationFailed = UNPROCESSABLE_ENTITY, "validation_failed", "Validation failed", "The request is not acceptable.";
     RateLimited = TOO_MANY_REQUESTS, "rate_limited", "Too many requests", "Too many requests. Try again later.";
     Internal = INTERNAL_SERVER_ERROR, "internal", "Internal error",

@@ -85,10 +85,19 @@ impl ApiError {
 
     /// 422 that blames one field.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
-        let (field, message) = (field.into(), message.into());
-        let mut error = Self::with_message(Code::ValidationFailed, format!("{field}: {message}"));
-        error.details.push(FieldError { field, message });
-        error
+        Self::invalid_fields(vec![FieldError { field: field.into(), message: message.into() }])
+    }
+
+    /// 422 that blames several fields; its message is about the first.
+    pub fn invalid_fields(details: Vec<FieldError>) -> Self {
+        let Some(first) = details.first() else { return Code::ValidationFailed.into() };
+        let more = match details.len() {
+            1 => String::new(),
+            count => format!(" (and {} more)", count - 1),
+        };
+        let field = if first.field.is_empty() { "body" } else { &first.field };
+        let message = format!("{field}: {}{more}", first.message);
+        Self { details, ..Self::with_message(Code::ValidationFailed, message) }
     }
 
     /// 500: a fault of ours. The cause is logged and never shown.

@@ -7,7 +7,7 @@ use super::validation::Object;
 use crate::error::{ApiError, Code};
 use crate::state::State;
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
@@ -29,10 +29,14 @@ impl<T> FromRequest for Body<T> {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let media_type = req.content_type();
+        // RFC 7396; what other bodies of a PATCH mean is the same, so that its name makes no difference.
+        let is_merge_patch =
+            req.method() == Method::PATCH && media_type.eq_ignore_ascii_case("application/merge-patch+json");
         let length = req.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         ready(Ok(Self {
             payload: payload.take(),
-            is_json: req.content_type().eq_ignore_ascii_case("application/json"),
+            is_json: is_merge_patch || media_type.eq_ignore_ascii_case("application/json"),
             declared_length: length,
             limit: req.app_data::<web::Data<State>>().map_or(0, |state| state.config.server.body_limit),
             shape: PhantomData,
@@ -55,13 +59,24 @@ impl<T: DeserializeOwned> Body<T> {
     /// # Errors
     /// As [`Body::read`].
     pub async fn parse(self) -> Result<(T, Vec<u8>), ApiError> {
+        let bytes = self.json().await?;
+        let Object(value) = from_slice(&bytes)?;
+        Ok((value, bytes))
+    }
+}
+
+impl<T> Body<T> {
+    /// The bytes of a JSON body, for who parses them in another way.
+    ///
+    /// # Errors
+    /// `unsupported_media_type`, `body_too_large`
+    pub async fn json(self) -> Result<Vec<u8>, ApiError> {
         let is_json = self.is_json;
         let bytes = self.bytes().await?;
         if !is_json {
             return Err(Code::UnsupportedMediaType.into());
         }
-        let Object(value) = from_slice(&bytes)?;
-        Ok((value, bytes))
+        Ok(bytes)
     }
 
     async fn bytes(mut self) -> Result<Vec<u8>, ApiError> {

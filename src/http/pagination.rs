@@ -63,6 +63,30 @@ impl<Id> Position<Id> {
 }
 
 impl PageQuery {
+    /// The page of a query string, and the parameters that are not about pages, in order.
+    ///
+    /// # Errors
+    /// `bad_request` for a malformed query, and a parameter of the page that comes twice.
+    pub fn split(query: &str) -> Result<(Self, Vec<(String, String)>), ApiError> {
+        let malformed = |error| ApiError::bad_request(format!("The query is not understood: {error}."));
+        let all: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(malformed)?;
+        let (mut page, mut others) = (Self::default(), Vec::new());
+        for (name, value) in all {
+            let before = match name.as_str() {
+                "pageSize" => page.page_size.replace(value),
+                "cursor" => page.cursor.replace(value),
+                _ => {
+                    others.push((name, value));
+                    None
+                }
+            };
+            if before.is_some() {
+                return Err(ApiError::bad_request("A parameter comes twice in the query."));
+            }
+        }
+        Ok((page, others))
+    }
+
     /// Checks the query against the list that it is for.
     ///
     /// # Errors

@@ -1,6 +1,12 @@
 //! The OpenAPI document: collected from the routes, then completed with what all operations share, so that no
-//! handler has to repeat it and none can forget it: credentials, errors, `X-Request-ID`.
+//! handler has to repeat it and none can forget it: credentials, errors, `X-Request-ID`. [`text()`] is the document as it is
+//! served.
 
+mod text;
+
+pub use text::text;
+
+use crate::collections::{self, Collections};
 use crate::config::Config;
 use crate::db::Timestamp;
 use crate::error::{ApiError, Code, style::Style};
@@ -19,16 +25,19 @@ use utoipa::openapi::{
 };
 
 /// The document of a configuration.
-pub fn document(config: &Config) -> OpenApi {
-    let (_, mut document) = routes::assemble(config);
+pub fn document(config: &Config, collections: &Collections) -> OpenApi {
+    let (_, mut document) = routes::assemble(config, collections);
     document.info = InfoBuilder::new()
         .title("Keyward")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(DESCRIPTION))
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
+    // A group without operations would be an empty heading.
+    let is_used = |name: &str| name != collections::TAG || !config.collections.is_empty();
+    let tags = TAGS.iter().filter(|(name, _)| is_used(name));
     document.tags =
-        Some(TAGS.iter().map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build()).collect());
+        Some(tags.map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build()).collect());
     let mut components = document.components.take().map_or_else(ComponentsBuilder::new, ComponentsBuilder::from);
     for (name, scheme) in credentials(config) {
         components = components.security_scheme(name, scheme);
@@ -58,7 +67,7 @@ const DESCRIPTION: &str = "Organizations, workspaces, roles, subscriptions and A
     paste a token under `idToken`. Programs call with an API key under `apiKey` or `apiKeyHeader`.";
 
 /// The groups of operations, in the order of the page.
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
     ("Account", "The signed-in person."),
     ("Organizations", "The paying customers."),
     ("Members", "People in organizations and workspaces."),
@@ -66,6 +75,7 @@ const TAGS: [(&str, &str); 10] = [
     ("Workspaces", "Where work and API keys live."),
     ("API keys", "Made by people, used by programs."),
     ("Programs", "What an API key is good for."),
+    (collections::TAG, "What tenants keep here, as configuration declares it."),
     ("Gateways", "Whether an API key is good, for what stands in front of an API of your own."),
     ("Identity", "The built-in identity provider, in the shape of Firebase's."),
     ("Operation", "For probes and load balancers."),
@@ -142,7 +152,11 @@ fn add_path_parameters(operation: &mut Operation, path: &str) {
 /// The codes that an operation can answer.
 fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool) -> Vec<Code> {
     let has_body = operation.request_body.is_some();
-    let takes_keys = operation.tags.iter().flatten().any(|tag| tag == "Programs" || tag == "Gateways");
+    let takes_keys = operation.tags.iter().flatten().any(|tag| tag == "Programs" || tag == "Gateways" || tag == collections::TAG);
+    let is_conditional = operation.parameters.iter().flatten().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.name == "If-Match",
+        RefOr::Ref(_) => false,
+    });
     let applies = |code: &Code| match code.status().as_u16() {
         400 => true,
         401 => is_api,
@@ -152,6 +166,7 @@ fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool
         },
         404 => is_api && (has_parameters || writes),
         409 | 422 => is_api && writes,
+        412 => is_conditional,
         413 => has_body,
         415 => has_body && is_api,
         // A key is counted wherever it is sent, and before it is refused.

@@ -1,0 +1,146 @@
+//! The endpoints of every collection.
+
+use super::access::{CollectionAccess, Read, Write, document_id};
+use super::collection::Collection;
+use super::listing::Selection;
+use super::model::Document;
+use super::schema::Accepted;
+use super::body::{self, within};
+use super::wire::{DocumentView, etag, expected, is_known};
+use crate::db::JsonObject;
+use crate::error::{ApiError, Code};
+use crate::http::{Body, ListScope, Page};
+use crate::idempotency::{Idempotency, Outcome};
+use crate::ids::DocumentId;
+use crate::state::State;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
+
+/// `GET /posts`
+pub async fn list(
+    state: web::Data<State>,
+    access: CollectionAccess<Read>,
+    req: HttpRequest,
+) -> Result<web::Json<Page<DocumentView>>, ApiError> {
+    let parent = access.parent_id().map_or_else(String::new, |id| id.to_string());
+    let owner = format!("{} {} {parent}", access.workspace_id(), access.collection().name);
+    let (selection, page) = Selection::parse(access.collection(), &owner, req.query_string())?;
+    let (owner, order) = (selection.scope().to_owned(), selection.order().clone());
+    let scope = ListScope("documents", &owner);
+    let position = page.position(scope)?;
+    let listing = selection.at(position.clone())?;
+    let rows = state.db.read(move |conn| Document::page_of(conn, &access, listing)).await?;
+    Ok(web::Json(Page::new(rows, &position, scope, |row| order.place_of(row), Into::into)))
+}
+
+/// `POST /posts`
+pub async fn create(
+    state: web::Data<State>,
+    access: CollectionAccess<Write>,
+    idempotency: Idempotency,
+    sent: Body<()>,
+) -> Result<HttpResponse, ApiError> {
+    let (document, bytes) = body::read(sent, access.collection()).await?;
+    let document = accept(access.collection(), document)?;
+    let (claim, now) = (idempotency.claim(&bytes), state.clock.now());
+    let outcome = state
+        .db
+        .write(move |conn| {
+            claim.run(conn, DocumentId::new(), now, |conn, id, is_replay| match is_replay {
+                true => Document::find(conn, &access, id),
+                false => Document::create(conn, &access, id, document, now),
+            })
+        })
+        .await?;
+    let (Outcome::Done(row) | Outcome::Replayed(row)) = &outcome;
+    let tag = etag(row.version)?;
+    let mut response = outcome.map(DocumentView::from).respond();
+    response.headers_mut().insert(header::ETAG, tag);
+    Ok(response)
+}
+
+/// `GET /posts/{documentId}`
+pub async fn read(
+    state: web::Data<State>,
+    access: CollectionAccess<Read>,
+    req: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let id = document_id(&req)?;
+    let row = state.db.read(move |conn| Document::find(conn, &access, id)).await?;
+    if is_known(&req, row.version)? {
+        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag(row.version)?)).finish());
+    }
+    show(row)
+}
+
+/// `PUT /posts/{documentId}`
+pub async fn replace(
+    state: web::Data<State>,
+    access: CollectionAccess<Write>,
+    req: HttpRequest,
+    sent: Body<()>,
+) -> Result<HttpResponse, ApiError> {
+    let (id, expected) = (document_id(&req)?, expected(&req)?);
+    let (document, _) = body::read(sent, access.collection()).await?;
+    let document = accept(access.collection(), document)?;
+    let now = state.clock.now();
+    let written = state.db.write(move |conn| {
+        Document::hold(conn, &access, id, &expected)?.rewrite(conn, document, now)
+    });
+    show(written.await?)
+}
+
+/// `PATCH /posts/{documentId}`: a merge patch, [RFC 7396](https://www.rfc-editor.org/rfc/rfc7396).
+pub async fn change(
+    state: web::Data<State>,
+    access: CollectionAccess<Write>,
+    req: HttpRequest,
+    sent: Body<()>,
+) -> Result<HttpResponse, ApiError> {
+    let (id, expected) = (document_id(&req)?, expected(&req)?);
+    let (patch, _) = body::read(sent, access.collection()).await?;
+    let now = state.clock.now();
+    let written = state.db.write(move |conn| {
+        let row = Document::hold(conn, &access, id, &expected)?;
+        let patched = accept(access.collection(), patched(row.body.clone(), patch))?;
+        row.rewrite(conn, patched, now)
+    });
+    show(written.await?)
+}
+
+/// `DELETE /posts/{documentId}`
+pub async fn delete(
+    state: web::Data<State>,
+    access: CollectionAccess<Write>,
+    req: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let (id, expected) = (document_id(&req)?, expected(&req)?);
+    state.db.write(move |conn| Document::hold(conn, &access, id, &expected)?.delete(conn)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn show(row: Document) -> Result<HttpResponse, ApiError> {
+    let tag = etag(row.version)?;
+    Ok(HttpResponse::Ok().insert_header((header::ETAG, tag)).json(DocumentView::from(row)))
+}
+
+/// A document that has the collection's shape and size.
+fn accept(collection: &Collection, document: JsonObject) -> Result<Accepted, ApiError> {
+    let size = serde_json::to_vec(&document).map_err(ApiError::internal)?.len();
+    if size > collection.max_bytes {
+        let message = format!("The document is {size} bytes of JSON. It may have {} at most.", collection.max_bytes);
+        return Err(ApiError::with_message(Code::BodyTooLarge, message));
+    }
+    collection.schema.check(document, &within(collection))
+}
+
+fn patched(document: JsonObject, patch: JsonObject) -> JsonObject {
+    let mut value = Value::Object(document.0);
+    json_patch::merge(&mut value, &Value::Object(patch.0));
+    match value {
+        Value::Object(document) => JsonObject(document),
+        // A patch that is an object leaves an object.
+        _ => JsonObject(serde_json::Map::new()),
+    }
+}
