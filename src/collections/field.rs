@@ -86,7 +86,9 @@ impl Field {
             Kind::Text => Ok(FieldValue::Text(text.to_owned())),
             Kind::Number => {
                 // JSON's own numbers: Rust's would also be "inf" and "+5".
-                let number = serde_json::from_str::<Value>(text).ok().and_then(|value| value.as_f64());
+                let is_number = !text.contains(|c: char| c.is_ascii_whitespace());
+                let parsed = is_number.then(|| serde_json::from_str::<Value>(text).ok()).flatten();
+                let number = parsed.and_then(|value| value.as_f64());
                 number.map(FieldValue::Number).ok_or_else(|| "must be a number".into())
             }
             Kind::Boolean => match text {

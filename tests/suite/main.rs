@@ -13,7 +13,9 @@
 
 mod api_keys;
 mod cluster;
+mod collections;
 mod configuration;
+mod contracts;
 mod firebase;
 mod gateway;
 mod http;
@@ -39,7 +41,9 @@ fn tests() -> Vec<Test> {
     [
         api_keys::tests(),
         cluster::all(),
+        collections::tests(),
         configuration::tests_once(),
+        contracts::tests(),
         firebase::tests(),
         gateway::tests(),
         http::tests(),

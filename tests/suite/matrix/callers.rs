@@ -136,12 +136,19 @@ pub enum Who {
     SignedIn,
     /// Every program.
     Program,
+    /// Every program whose key may write.
+    ProgramThatWrites,
+    /// Every program of the workspace.
+    ProgramOfWorkspace,
+    /// Every program of the workspace whose key may write.
+    ProgramOfWorkspaceThatWrites,
     /// Every service.
     Service,
     OrganizationMember,
     OrganizationAdmin,
     OrganizationOwner,
     WorkspaceViewer,
+    WorkspaceEditor,
     WorkspaceAdmin,
     /// Who made the key, as long as it is in the workspace, and who manages everyone's. In the table only: it stands
     /// for the next two.
@@ -161,6 +168,7 @@ pub enum Outcome {
 
 const NOT_FOUND: Outcome = Outcome::Refusal(404, "not_found");
 const NOT_ALLOWED: Outcome = Outcome::Refusal(403, "insufficient_permission");
+const READ_ONLY: Outcome = Outcome::Refusal(403, "read_only_key");
 const NOT_ACCEPTED: Outcome = Outcome::Refusal(403, "credential_not_accepted");
 
 /// The whole of the access rules: what a caller may not see is not there, what it may only see is forbidden.
@@ -171,21 +179,46 @@ pub fn outcome(who: Who, caller: Caller) -> Outcome {
     let (organization, workspace) = match caller.standing() {
         Standing::Refused(status, code) => return Outcome::Refusal(status, code),
         Standing::Program if matches!(who, Who::Known | Who::Program) => return Outcome::Success,
+        Standing::Program if who.is_of_programs() => return of_program(who, caller),
         Standing::Service if who == Who::Service => return Outcome::Success,
         Standing::Program | Standing::Service => return NOT_ACCEPTED,
         Standing::Person { organization, workspace } => (organization, workspace),
     };
     match who {
         Who::Public | Who::Known | Who::SignedIn => Outcome::Success,
-        Who::Program | Who::Service => NOT_ACCEPTED,
+        Who::Service => NOT_ACCEPTED,
+        who if who.is_of_programs() => NOT_ACCEPTED,
         Who::OrganizationMember => at_least(organization, InOrganization::Member, InOrganization::Nothing),
         Who::OrganizationAdmin => at_least(organization, InOrganization::Admin, InOrganization::Nothing),
         Who::OrganizationOwner => at_least(organization, InOrganization::Owner, InOrganization::Nothing),
         Who::WorkspaceViewer | Who::OwnKey => at_least(workspace, InWorkspace::Viewer, InWorkspace::Nothing),
+        Who::WorkspaceEditor => at_least(workspace, InWorkspace::Editor, InWorkspace::Nothing),
         Who::WorkspaceAdmin => at_least(workspace, InWorkspace::Admin, InWorkspace::Nothing),
         Who::SomeonesKey if workspace == InWorkspace::Admin => Outcome::Success,
         Who::SomeonesKey => NOT_FOUND,
-        Who::KeyHolder => unreachable!("stands for two others"),
+        _ => unreachable!("{who:?} is decided above, or stands for others"),
+    }
+}
+
+impl Who {
+    /// Whether it is about programs alone.
+    pub fn is_of_programs(self) -> bool {
+        matches!(
+            self,
+            Self::Program | Self::ProgramThatWrites | Self::ProgramOfWorkspace | Self::ProgramOfWorkspaceThatWrites
+        )
+    }
+}
+
+/// What a key may do is looked at before whether the thing is there.
+fn of_program(who: Who, caller: Caller) -> Outcome {
+    let writes = matches!(who, Who::ProgramThatWrites | Who::ProgramOfWorkspaceThatWrites);
+    let is_of_workspace = matches!(who, Who::ProgramOfWorkspace | Who::ProgramOfWorkspaceThatWrites);
+    match caller {
+        Caller::ReadOnlyKey if writes => READ_ONLY,
+        Caller::ViewerKey if writes => NOT_ALLOWED,
+        Caller::OtherTenantsKey if is_of_workspace => NOT_FOUND,
+        _ => Outcome::Success,
     }
 }
 

@@ -10,8 +10,12 @@ use serde_json::json;
 
 tests![a_cursor_opens_no_other_list];
 
-/// Two routes to one list: a person's and a program's.
-const SAME_LIST: [&str; 2] = ["GET /v1/workspaces/{workspaceId}/members", "GET /v1/members"];
+/// Two routes to one list each: a person's and a program's.
+const SAME_LISTS: [[&str; 2]; 3] = [
+    ["GET /v1/workspaces/{workspaceId}/members", "GET /v1/members"],
+    ["GET /v1/workspaces/{workspaceId}/articles", "GET /v1/articles"],
+    ["GET /v1/workspaces/{workspaceId}/articles/{articleId}/comments", "GET /v1/articles/{articleId}/comments"],
+];
 
 /// The first page's cursor.
 async fn cursor(
@@ -36,14 +40,17 @@ async fn a_cursor_opens_no_other_list(db: Backend) {
         tenant.add_workspace("Second").await;
         tenant.invite("one@example.com", "member", &[]).await;
         tenant.create_key(&tenant.owner, json!({})).await;
+        world::add_article(tenant).await;
         let request = server.post("/v1/organizations").bearer(&tenant.owner.id_token);
         request.json(json!({ "name": "Second" })).send().await.expect(201);
     }
     let own = world.standing(Target::Standing);
+    world::add_comment(&world.acme, &own["articleId"]).await;
+    world::add_comment(&world.globex, &world.of_globex["articleId"]).await;
     let mut cursors = Vec::new();
     let lists: Vec<&Operation> = document.operations.iter().filter(|operation| operation.is_list()).collect();
     for list in &lists {
-        let of_program = table::usual(&list.name).who == super::callers::Who::Program;
+        let of_program = table::usual(&list.name).who.is_of_programs();
         let theirs = if of_program { Caller::OtherTenantsKey } else { Caller::OtherTenantsOwner };
         let callers = [(best_caller(table::usual(&list.name)), &own), (theirs, &world.of_globex)];
         for (caller, targets) in callers {
@@ -56,7 +63,8 @@ async fn a_cursor_opens_no_other_list(db: Backend) {
     for list in &lists {
         let reader = best_caller(table::usual(&list.name));
         for (origin, owner, cursor) in &cursors {
-            let is_same = *origin == list.name || SAME_LIST.contains(origin) && SAME_LIST.contains(&list.name.as_str());
+            let both = |pair: &[&str; 2]| pair.contains(origin) && pair.contains(&list.name.as_str());
+            let is_same = *origin == list.name || SAME_LISTS.iter().any(both);
             let is_own = !matches!(owner, Caller::OtherTenantsOwner | Caller::OtherTenantsKey);
             let target = format!("{}?cursor={cursor}", own.fill(&list.path));
             let call = super::reply::Call::new("GET", &target).headers(world.credentials(reader));

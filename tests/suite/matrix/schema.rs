@@ -74,6 +74,9 @@ impl<'d> Shape<'d> {
     pub fn objection(&self, value: &Value) -> Option<String> {
         match value {
             Value::Object(fields) => {
+                if self.schema["additionalProperties"] == true {
+                    return None;
+                }
                 let documented: Vec<_> = self.properties().collect();
                 let unknown = fields.keys().find(|name| documented.iter().all(|(known, _)| known != name));
                 let absent = documented.iter().find(|(name, _)| !fields.contains_key(*name));

@@ -22,6 +22,9 @@ pub enum Target {
     /// An invitation, by another tenant, of the caller.
     InvitationOfCaller,
     Key,
+    Article,
+    /// A document that belongs to an article.
+    Comment,
 }
 
 /// The body of a request.
@@ -189,4 +192,46 @@ pub const ROWS: &[Row] = &[
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/revoke", KeyHolder, 200).on(Target::Key),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/transfer", WorkspaceAdmin, 200)
         .on(Target::Key).json(|t| json!({ "userId": t["heirsId"] })),
+
+    row("GET /v1/articles", Program, 200),
+    row("POST /v1/articles", ProgramThatWrites, 201).json(article),
+    row("GET /v1/articles/{documentId}", ProgramOfWorkspace, 200).on(Target::Article),
+    row("PUT /v1/articles/{documentId}", ProgramOfWorkspaceThatWrites, 200).on(Target::Article).json(article),
+    row("PATCH /v1/articles/{documentId}", ProgramOfWorkspaceThatWrites, 200).on(Target::Article).json(article),
+    row("DELETE /v1/articles/{documentId}", ProgramOfWorkspaceThatWrites, 204).on(Target::Article),
+    row("GET /v1/articles/{articleId}/comments", ProgramOfWorkspace, 200),
+    row("POST /v1/articles/{articleId}/comments", ProgramOfWorkspaceThatWrites, 201).json(comment),
+    row("GET /v1/articles/{articleId}/comments/{documentId}", ProgramOfWorkspace, 200).on(Target::Comment),
+    row("PUT /v1/articles/{articleId}/comments/{documentId}", ProgramOfWorkspaceThatWrites, 200)
+        .on(Target::Comment).json(comment),
+    row("PATCH /v1/articles/{articleId}/comments/{documentId}", ProgramOfWorkspaceThatWrites, 200)
+        .on(Target::Comment).json(comment),
+    row("DELETE /v1/articles/{articleId}/comments/{documentId}", ProgramOfWorkspaceThatWrites, 204).on(Target::Comment),
+
+    row("GET /v1/workspaces/{workspaceId}/articles", WorkspaceViewer, 200),
+    row("POST /v1/workspaces/{workspaceId}/articles", WorkspaceEditor, 201).json(article),
+    row("GET /v1/workspaces/{workspaceId}/articles/{documentId}", WorkspaceViewer, 200).on(Target::Article),
+    row("PUT /v1/workspaces/{workspaceId}/articles/{documentId}", WorkspaceEditor, 200)
+        .on(Target::Article).json(article),
+    row("PATCH /v1/workspaces/{workspaceId}/articles/{documentId}", WorkspaceEditor, 200)
+        .on(Target::Article).json(article),
+    row("DELETE /v1/workspaces/{workspaceId}/articles/{documentId}", WorkspaceEditor, 204).on(Target::Article),
+    row("GET /v1/workspaces/{workspaceId}/articles/{articleId}/comments", WorkspaceViewer, 200),
+    row("POST /v1/workspaces/{workspaceId}/articles/{articleId}/comments", WorkspaceEditor, 201).json(comment),
+    row("GET /v1/workspaces/{workspaceId}/articles/{articleId}/comments/{documentId}", WorkspaceViewer, 200)
+        .on(Target::Comment),
+    row("PUT /v1/workspaces/{workspaceId}/articles/{articleId}/comments/{documentId}", WorkspaceEditor, 200)
+        .on(Target::Comment).json(comment),
+    row("PATCH /v1/workspaces/{workspaceId}/articles/{articleId}/comments/{documentId}", WorkspaceEditor, 200)
+        .on(Target::Comment).json(comment),
+    row("DELETE /v1/workspaces/{workspaceId}/articles/{articleId}/comments/{documentId}", WorkspaceEditor, 204)
+        .on(Target::Comment),
 ];
+
+fn article(_: &Targets) -> Value {
+    json!({ "article": { "title": "second thoughts", "published": false, "views": 7 } })
+}
+
+fn comment(_: &Targets) -> Value {
+    json!({ "text": "well said" })
+}

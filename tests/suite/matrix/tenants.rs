@@ -7,7 +7,7 @@ use super::table::{self, Target};
 use super::world::{self, Targets, World, best_caller, with_body};
 use crate::support::dump::dump;
 use crate::support::{Backend, Server, tests};
-use keyward::ids::{InvitationId, KeyId, OrganizationId, UserId, WorkspaceId};
+use keyward::ids::{DocumentId, InvitationId, KeyId, OrganizationId, UserId, WorkspaceId};
 use serde_json::json;
 
 tests![
@@ -24,6 +24,8 @@ fn nothing() -> Targets {
         .with("userId", UserId::new().as_str())
         .with("invitationId", InvitationId::new().as_str())
         .with("keyId", KeyId::new().as_str())
+        .with("articleId", DocumentId::new().as_str())
+        .with("documentId", DocumentId::new().as_str())
 }
 
 /// `own` with the ids at some places, given as bits, of somebody else.

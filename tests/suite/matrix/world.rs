@@ -53,9 +53,39 @@ pub async fn server(db: Backend) -> Server {
         for plan in config.plans.values_mut() {
             (plan.max_active_keys, plan.requests_per_minute, plan.burst) = (1_000_000, 1_000_000, 1_000_000);
         }
+        config.collections = toml::from_str(COLLECTIONS).expect("good configuration");
     })
     .await
 }
+
+/// A collection, and one whose documents belong to the first one's.
+const COLLECTIONS: &str = r#"
+    [articles]
+    envelope = "article"
+    filter_by = ["published", "views"]
+    sort_by = ["title", "views"]
+
+    [articles.schema]
+    type = "object"
+    required = ["title", "published", "views"]
+    additionalProperties = false
+
+    [articles.schema.properties]
+    title = { type = "string", pattern = "^[a-z][a-z ]{1,39}$", maxLength = 40 }
+    published = { type = "boolean" }
+    views = { type = "integer", minimum = 0, maximum = 1000000 }
+
+    [comments]
+    path = "articles/{articleId}/comments"
+
+    [comments.schema]
+    type = "object"
+    required = ["text"]
+    additionalProperties = false
+
+    [comments.schema.properties]
+    text = { type = "string", pattern = "^[a-z][a-z ]{1,39}$", maxLength = 40 }
+"#;
 
 /// Everybody and everything.
 pub struct World<'s> {
@@ -161,9 +191,11 @@ impl<'s> World<'s> {
     pub fn standing(&self, target: Target) -> Targets {
         let targets = self.standing.clone().with("freshEmail", &fresh_email());
         let user = if target == Target::Owner { &targets["secondOwnersId"] } else { &targets["userId"] }.clone();
+        let document = if target == Target::Comment { &targets["commentId"] } else { &targets["articleId"] }.clone();
         let owner = &self.acme.owner;
         targets
             .with("userId", &user)
+            .with("documentId", &document)
             .with("operation", "sendOobCode")
             .with("ownersEmail", &owner.email)
             .with("ownersPassword", &owner.password)
@@ -197,6 +229,11 @@ impl<'s> World<'s> {
             Target::InvitationOfCaller => {
                 let made = self.lapsed.invite(&self.people[&caller].email, "member", &[]).await;
                 targets.with("token", &made.text_at("/token"))
+            }
+            Target::Article => targets.with("documentId", &add_article(&self.acme).await),
+            Target::Comment => {
+                let id = add_comment(&self.acme, &targets["articleId"]).await;
+                targets.with("documentId", &id)
             }
             Target::Key => {
                 let creator = if who == Who::OwnKey { caller } else { Caller::Editor };
@@ -255,7 +292,12 @@ async fn standing_of(tenant: &Tenant<'_>, holder: &User) -> Targets {
     let second_owner = tenant.add_member("owner", &[]).await;
     let invitation = tenant.invite(&fresh_email(), "member", &[]).await;
     let key = tenant.create_key(holder, json!({ "name": "standing" })).await;
+    let article = add_article(tenant).await;
+    let comment = add_comment(tenant, &article).await;
     Targets::default()
+        .with("articleId", &article)
+        .with("commentId", &comment)
+        .with("documentId", &article)
         .with("organizationId", &tenant.organization_id)
         .with("workspaceId", &tenant.workspace_id)
         .with("userId", &member.user_id)
@@ -264,6 +306,17 @@ async fn standing_of(tenant: &Tenant<'_>, holder: &User) -> Targets {
         .with("token", &invitation.text_at("/token"))
         .with("keyId", &key.id)
         .with("plaintext", &key.plaintext)
+}
+
+/// A document of the collection, by the owner; gives its id.
+pub async fn add_article(tenant: &Tenant<'_>) -> String {
+    let article = json!({ "article": { "title": "first", "published": true, "views": 1 } });
+    tenant.add_document("/articles", article).await
+}
+
+/// A document that belongs to an article.
+pub async fn add_comment(tenant: &Tenant<'_>, article: &str) -> String {
+    tenant.add_document(&format!("/articles/{article}/comments"), json!({ "text": "first" })).await
 }
 
 fn fresh_email() -> String {

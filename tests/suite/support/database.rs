@@ -6,7 +6,7 @@ use super::node::Node;
 use super::server::test_config;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
-use diesel::{Connection, sql_query};
+use diesel::{Connection, QueryResult, QueryableByName, sql_query};
 use keyward::clock::Clock;
 use keyward::db::{Conn, DatabaseUrl, Manager};
 use std::path::{Path, PathBuf};
@@ -130,7 +130,37 @@ impl TestDatabase {
     }
 }
 
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    text: String,
+}
+
 impl TestDatabase {
+    /// The column `text` of a query's rows.
+    pub fn texts(&self, statement: &str) -> Vec<String> {
+        use diesel::RunQueryDsl;
+        let rows: QueryResult<Vec<Line>> = match &mut self.connect() {
+            Conn::Postgres(conn) => sql_query(statement).load(conn),
+            Conn::Sqlite(conn) => sql_query(statement).load(conn),
+        };
+        rows.unwrap_or_else(|error| panic!("{statement}: {error}")).into_iter().map(|line| line.text).collect()
+    }
+
+    /// How SQLite runs a query.
+    pub fn plan(&self, statement: &str) -> String {
+        #[derive(QueryableByName)]
+        struct Step {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            detail: String,
+        }
+        let Conn::Sqlite(conn) = &mut self.connect() else { panic!("for SQLite") };
+        let steps: QueryResult<Vec<Step>> =
+            diesel::RunQueryDsl::load(sql_query(format!("EXPLAIN QUERY PLAN {statement}")), conn);
+        let steps = steps.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        steps.into_iter().map(|step| step.detail + "\n").collect()
+    }
+
     /// Makes every writer to `api_keys` wait while the connection lives; readers go on.
     pub fn hold_writers(&self) -> Conn {
         let mut conn = self.connect();

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub struct Api {
     address: SocketAddr,
     client: reqwest::Client,
+    /// What the API's paths start with.
+    pub base_path: String,
     /// Under the server; shared by all nodes on it.
     pub database: Arc<TestDatabase>,
 }
@@ -30,7 +32,12 @@ impl Api {
             .tls_certs_only([])
             .build()
             .expect("an HTTP client");
-        Self { address, client, database }
+        Self { address, client, base_path: "/v1".to_owned(), database }
+    }
+
+    /// The same, of a server whose API's paths start otherwise.
+    pub fn at(self, base_path: &str) -> Self {
+        Self { base_path: base_path.to_owned(), ..self }
     }
 
     /// Where the server listens.

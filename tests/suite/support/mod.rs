@@ -21,6 +21,7 @@ pub mod secrets;
 pub mod server;
 pub mod smtp;
 pub mod tenant;
+pub mod until;
 
 pub use database::Backend;
 pub use server::Server;

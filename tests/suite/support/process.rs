@@ -57,6 +57,13 @@ pub async fn run(database: &TestDatabase, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Runs a command that must fail; gives what it says.
+pub async fn fail(database: &TestDatabase, arguments: &[&str]) -> String {
+    let output = output(command_on(database, arguments)).await;
+    assert!(!output.status.success(), "keyward {} does not fail", arguments.join(" "));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 /// A server that is a process of its own. It is also its [`Api`]. Dropping it kills it.
 pub struct Keyward {
     child: Child,

@@ -58,6 +58,14 @@ impl Server {
         Self::launch(database, config, Clock::system()).await
     }
 
+    /// Starts a server on a database that is there already, and stops it; or why it does not start.
+    pub async fn try_on(database: &Arc<TestDatabase>, change: impl FnOnce(&mut Config)) -> Result<(), String> {
+        let mut config = test_config(database);
+        change(&mut config);
+        let start = move || Node::start(config, Clock::system()).map(drop);
+        tokio::task::spawn_blocking(start).await.expect("starting does not panic")
+    }
+
     async fn launch(database: Arc<TestDatabase>, config: Config, clock: Clock) -> Self {
         let start = {
             let (config, clock) = (config.clone(), clock.clone());
@@ -65,7 +73,7 @@ impl Server {
         };
         let node = tokio::task::spawn_blocking(start).await.expect("starting does not panic");
         let node = node.unwrap_or_else(|reason| panic!("the server does not start: {reason}"));
-        let api = Api::new(node.address(), database);
+        let api = Api::new(node.address(), database).at(&config.server.base_path);
         Self { node, clock, config, api }
     }
 }

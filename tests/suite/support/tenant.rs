@@ -36,7 +36,7 @@ impl User {
             .await
             .expect(200);
         let id_token = answer.text_at("/idToken");
-        let me = server.get("/v1/me").bearer(&id_token).send().await.expect(200);
+        let me = server.get(&format!("{}/me", server.base_path)).bearer(&id_token).send().await.expect(200);
         Self {
             email: email.to_owned(),
             password,
@@ -77,7 +77,7 @@ pub struct Tenant<'s> {
 impl<'s> Tenant<'s> {
     pub async fn new(server: &'s Api) -> Self {
         let owner = User::sign_up(server).await;
-        let request = server.post("/v1/organizations").bearer(&owner.id_token);
+        let request = server.post(&format!("{}/organizations", server.base_path)).bearer(&owner.id_token);
         let organization_id = request.json(json!({ "name": "Acme" })).send().await.expect(201).text_at("/id");
         let mut tenant = Self { server, owner, organization_id, workspace_id: String::new() };
         tenant.workspace_id = tenant.add_workspace("Production").await;
@@ -97,7 +97,7 @@ impl<'s> Tenant<'s> {
         let token = self.invite(&email, role, workspaces).await.text_at("/token");
         let mut user = User::sign_up_as(self.server, &email).await;
         verify_email(self.server, &mut user).await;
-        let accept = self.server.post("/v1/invitations/accept").bearer(&user.id_token);
+        let accept = self.server.post(&format!("{}/invitations/accept", self.server.base_path)).bearer(&user.id_token);
         accept.json(json!({ "token": token })).send().await.expect(200);
         user
     }
@@ -121,14 +121,20 @@ impl<'s> Tenant<'s> {
         Key { id: answer.text_at("/id"), plaintext: answer.text_at("/plaintext"), body: answer.body }
     }
 
+    /// A document of a collection of the first workspace, by the owner; gives its id.
+    pub async fn add_document(&self, collection: &str, body: Value) -> String {
+        let request = self.server.post(&self.workspace_path(collection)).bearer(&self.owner.id_token);
+        request.json(body).send().await.expect(201).text_at("/id")
+    }
+
     /// `/v1/organizations/{organizationId}` and what follows.
     pub fn organization_path(&self, rest: &str) -> String {
-        format!("/v1/organizations/{}{rest}", self.organization_id)
+        format!("{}/organizations/{}{rest}", self.server.base_path, self.organization_id)
     }
 
     /// `/v1/workspaces/{workspaceId}` and what follows.
     pub fn workspace_path(&self, rest: &str) -> String {
-        format!("/v1/workspaces/{}{rest}", self.workspace_id)
+        format!("{}/workspaces/{}{rest}", self.server.base_path, self.workspace_id)
     }
 
     /// `/v1/workspaces/{workspaceId}/api-keys/{keyId}` and what follows.

@@ -67,6 +67,16 @@ fn cases(world: &World<'_>, documented: &[String], good: &[(&'static str, String
                     ("another tenant's X-Workspace-Id", as_program(world.of_globex["workspaceId"].as_bytes()), 403),
                 ]);
             }
+            "If-Match" | "If-None-Match" => {
+                let name = if header == "If-Match" { "If-Match" } else { "If-None-Match" };
+                cases.extend([
+                    ("an empty condition", besides(name, b""), 400),
+                    ("a tag without quotes", besides(name, b"1"), 400),
+                    ("half a tag", besides(name, b"\"1"), 400),
+                    ("a tag and a comma", besides(name, b"\"1\","), 400),
+                    ("a tag that is no text", besides(name, b"\"\xff\""), 400),
+                ]);
+            }
             other => {
                 panic!("no bad values for the header {other}: add some to tests/suite/matrix/malformed/headers.rs")
             }

@@ -45,6 +45,9 @@ fn bad_queries(parameter: &str) -> Vec<String> {
             &["", "x", "%00", "%FF", "null", "USR_01K4W5C9Q2E0VB7M3T8Z6R1XHD", "key_01k4w5c9q2e0vb7m3t8z6r1xhd"]
         }
         "permission" => &["", "x", "content", "Content:Read", "content:read,content:write", "%00", "%FF", "null"],
+        "sort" => &["", "x", "-", "title,views", "--title", "created_at", "%00", "%FF", "null"],
+        "published" => &["", "x", "1", "True", "null", "%00", "%FF"],
+        "views" => &["", "x", "+5", "%2B5", "0x10", "NaN", "inf", "1e999", "5;", "true", "null", "%00", "%FF"],
         other => panic!("no bad values for the parameter {other}: add some to tests/suite/matrix/malformed/queries.rs"),
     };
     let mut queries: Vec<String> = values.iter().map(|value| format!("{parameter}={value}")).collect();
