@@ -73,7 +73,7 @@ enum Command {
     Client(ClientCommand),
     /// Any other word is a collection's name.
     #[command(external_subcommand)]
-    Collection(Vec<String>),
+    AnyCollection(Vec<String>),
 }
 
 /// How like a command a mistyped word must be to be taken for it, from 0 to 1.
@@ -95,7 +95,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Command::Client(command) => return client::run(command),
-        Command::Collection(words) => return client::collection(words, similar_command(words).as_deref()),
+        Command::AnyCollection(words) => return client::collection(words, similar_command(words).as_deref()),
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(cli.sources(), args),
         Command::Migrate => migrate(&cli),

@@ -18,7 +18,7 @@ pub struct ConfigureArgs {
     /// The workspace that the key belongs to; requests for another one are then refused
     #[arg(long, value_name = "WORKSPACE_ID")]
     workspace: Option<String>,
-    /// Where the API is, with its base path, such as https://api.example.com/v1
+    /// Where the API is, with its base path, such as `https://api.example.com/v1`
     #[arg(long, value_name = "URL", default_value = BaseUrl::DEFAULT)]
     url: String,
 }

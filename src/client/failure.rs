@@ -38,13 +38,13 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Adds `hint` if it is that something does not exist, or could not be asked for.
-    pub fn unless_found(self, hint: String) -> Self {
+    /// Adds `hint` if there is no such thing, or nobody could be asked whether there is.
+    pub fn hinting_if_unknown(self, hint: String) -> Self {
         match self {
             Self::Refused(Refusal { status: 404, .. }) | Self::NotConfigured(_) => {
                 Self::Explained(Box::new(self), hint)
             }
-            Self::Explained(failure, earlier) => match failure.unless_found(hint) {
+            Self::Explained(failure, earlier) => match failure.hinting_if_unknown(hint) {
                 Self::Explained(failure, hint) => Self::Explained(failure, format!("{earlier}\n{hint}")),
                 failure => Self::Explained(Box::new(failure), earlier),
             },

@@ -32,6 +32,9 @@ pub struct GetArgs {
     /// Only things whose field has this value; may be repeated
     #[arg(long = "filter", value_name = "NAME=VALUE", conflicts_with = "id", value_parser = filter)]
     filters: Vec<(String, String)>,
+    /// In the order of this field, where the collection has it; `-FIELD` puts the largest first
+    #[arg(long, value_name = "FIELD", conflicts_with = "id", allow_hyphen_values = true)]
+    sort: Option<String>,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -67,7 +70,7 @@ fn segment(text: &str) -> Result<String, String> {
 
 fn filter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some(("pageSize" | "cursor", _)) => Err("use --page-size and --cursor".to_owned()),
+        Some(("pageSize" | "cursor" | "sort", _)) => Err("use --page-size, --cursor and --sort".to_owned()),
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("must look like NAME=VALUE".to_owned()),
     }
@@ -103,6 +106,7 @@ async fn pages(connection: &Connection, segments: &[&str], args: &GetArgs) -> Re
     loop {
         let mut query: Vec<(&str, &str)> = Vec::new();
         query.extend(args.filters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        query.extend(args.sort.as_deref().map(|field| ("sort", field)));
         query.extend(size.as_deref().map(|size| ("pageSize", size)));
         query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
         let body = connection.get(segments, &query).await?;
@@ -153,7 +157,7 @@ mod tests {
     #[test]
     fn a_filter_has_a_name_and_is_no_page() {
         assert_eq!(filter("status=a=b"), Ok(("status".to_owned(), "a=b".to_owned())));
-        for text in ["status", "=x", "cursor=x", "pageSize=3"] {
+        for text in ["status", "=x", "cursor=x", "pageSize=3", "sort=x"] {
             assert!(filter(text).is_err(), "{text}");
         }
     }

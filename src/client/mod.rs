@@ -71,7 +71,7 @@ pub fn collection(words: &[String], similar: Option<&str>) -> ExitCode {
         }
     };
     ended(wait(get::run(&args)).map_err(|failure| {
-        failure.unless_found(format!(
+        failure.hinting_if_unknown(format!(
             "There is neither a command nor a collection named {name:?}.{similar} `keyward help` lists the commands."
         ))
     }))

@@ -18,7 +18,7 @@ export {
 } from "./errors.js";
 export type { FieldError } from "./errors.js";
 export { Listing } from "./listing.js";
-export type { ListQuery, Page } from "./listing.js";
+export type { ListQuery, Page, PageQuery } from "./listing.js";
 export { Members } from "./members.js";
 export type { KeywardOptions, RequestOptions } from "./options.js";
 export type {

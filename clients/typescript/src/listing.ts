@@ -17,7 +17,12 @@ export interface ListQuery extends RequestOptions {
   cursor?: string | undefined;
   /** Only things whose field has this value, where the collection can filter by it. */
   filter?: Readonly<Record<string, string | number | boolean>> | undefined;
+  /** In the order of this field, where the collection has it; `-field` puts the largest first. */
+  sort?: string | undefined;
 }
+
+/** Of a list that has one order, and nothing to filter by. */
+export type PageQuery = Omit<ListQuery, "filter" | "sort">;
 
 /** `await` and `for await` read everything, so they ask for the most at a time. */
 const WHOLE_PAGE = 100;
@@ -76,8 +81,8 @@ export class Listing<T> implements PromiseLike<T[]>, AsyncIterable<T> {
   }
 
   async #fetch(cursor: string | undefined, pageSize: number | undefined): Promise<Page<T>> {
-    const { filter, signal, timeoutMs } = this.#query;
-    const query = { ...filter, pageSize, cursor };
+    const { filter, sort, signal, timeoutMs } = this.#query;
+    const query = { ...filter, sort, pageSize, cursor };
     const { data } = await this.#transport.send<Page<T>>({
       method: "GET", path: this.#path, query, signal, timeoutMs,
     });

@@ -1,5 +1,5 @@
 /** The people of the key's workspace. */
-import { Listing, type ListQuery } from "./listing.js";
+import { Listing, type PageQuery } from "./listing.js";
 import type { Transport } from "./transport.js";
 import type { Member } from "./types.js";
 
@@ -11,7 +11,7 @@ export class Members {
   }
 
   /** The members, newest first. `await` gives all of them as an array. */
-  list(query?: Omit<ListQuery, "filter">): Listing<Member> {
+  list(query?: PageQuery): Listing<Member> {
     return new Listing<Member>(this.#transport, ["members"], query);
   }
 }

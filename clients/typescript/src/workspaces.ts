@@ -1,6 +1,6 @@
 /** API keys of a workspace, where the server lets keys manage keys (`keys.manage_with_keys`). */
 import { PlaintextLostError } from "./errors.js";
-import { Listing, type ListQuery } from "./listing.js";
+import { Listing, type PageQuery } from "./listing.js";
 import type { RequestOptions } from "./options.js";
 import type { Incoming, Transport } from "./transport.js";
 import type { ApiKey, ApiKeyChange, ApiKeyWithPlaintext, CreateApiKey } from "./types.js";
@@ -19,7 +19,7 @@ export class Workspaces {
   }
 
   /** The keys, newest first. `await` gives all of them as an array. */
-  listApiKeys(workspaceId: string, query?: Omit<ListQuery, "filter">): Listing<ApiKey> {
+  listApiKeys(workspaceId: string, query?: PageQuery): Listing<ApiKey> {
     return new Listing<ApiKey>(this.#transport, pathOf(workspaceId), query);
   }
 

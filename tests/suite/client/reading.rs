@@ -49,6 +49,7 @@ async fn a_collection_is_read_page_by_page_or_whole(db: Backend) {
     assert!(table.err.contains(&format!("--cursor {cursor}")), "{table:?}");
     // What the server can't filter by is its own to refuse.
     home.run(&["members", "--filter", "role=viewer"]).await.expect(1).saying(&["400 bad_request: ", "role"]);
+    home.run(&["members", "--sort", "-role"]).await.expect(1).saying(&["400 bad_request: ", "sort"]);
     home.run(&["members", "--cursor", "nonsense"]).await.expect(1).saying(&["400 bad_request: "]);
 }
 

@@ -44,10 +44,10 @@ test("a list is an array to await, and a sequence to walk, which reads no furthe
 test("a page is one page, with filters", async (t) => {
   const server = await stub(t, page(["a"], "c1"));
   const keyward = new Keyward({ apiKey: "sk_test_key", baseUrl: server.baseUrl });
-  const query = { pageSize: 1, cursor: "c0", filter: { status: "a&b", pinned: true } };
+  const query = { pageSize: 1, cursor: "c0", filter: { status: "a&b", pinned: true }, sort: "-title" };
   const { data, nextCursor } = await keyward.collection<Post>("posts").list(query).page();
   assert.deepEqual([ids(data), nextCursor], [["a"], "c1"]);
-  assert.equal(server.asked[0]?.url, "/v1/posts?status=a%26b&pinned=true&pageSize=1&cursor=c0");
+  assert.equal(server.asked[0]?.url, "/v1/posts?status=a%26b&pinned=true&sort=-title&pageSize=1&cursor=c0");
 });
 
 test("a collection creates, reads, replaces, patches and deletes, with ETags", async (t) => {
