@@ -1,7 +1,7 @@
 # One command for each thing that a contributor does. Works on Debian, Ubuntu and macOS.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-firebase setup-bench
+.PHONY: help run test bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-node setup-firebase setup-bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,7 +9,7 @@ help: ## Show this list
 run: setup ## Try Keyward on this machine: demo tenant, SQLite in ./data, http://127.0.0.1:8080
 	cargo run -- demo
 
-test: setup setup-postgres setup-redis setup-nginx setup-firebase ## Run all tests, on SQLite and on PostgreSQL
+test: setup setup-postgres setup-redis setup-nginx setup-node setup-firebase ## Run all tests, on SQLite and on PostgreSQL
 	cargo test
 
 bench: setup setup-postgres setup-bench ## Measure everything side by side, into benches/RESULTS.md (10 minutes; a quiet machine)
@@ -20,11 +20,12 @@ lint: setup ## Formatting, clippy and documentation, with warnings as errors
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 
-openapi: setup ## Write openapi/keyward.json anew
+openapi: setup setup-node ## Write openapi/keyward.json and the SDK's types anew
 	cargo build
 	mkdir -p openapi target
 	target/debug/keyward openapi > target/openapi.json
 	mv target/openapi.json openapi/keyward.json
+	cd clients/typescript && npm ci --no-audit --no-fund --ignore-scripts && npm run --silent generate
 
 fuzz-api: setup ## Send thousands of generated requests, and compare the answers with the OpenAPI document
 	cargo build
@@ -45,6 +46,9 @@ setup-redis: ## Install what the tests of shared rate limits need, if it is miss
 
 setup-nginx: ## Install what the tests of gateways need, if it is missing
 	@scripts/setup.sh nginx
+
+setup-node: ## Install what the TypeScript SDK needs, if it is missing
+	@scripts/setup.sh node
 
 setup-firebase: ## Install what the tests with Firebase's SDKs need, if it is missing
 	@scripts/setup.sh firebase

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests or the benchmarks need, and only when it is missing:
-# setup.sh build|postgres|redis|nginx|firebase|bench
+# setup.sh build|postgres|redis|nginx|node|firebase|bench
 # Without root, or without apt, it prints the command instead and fails.
 set -euo pipefail
 
@@ -46,6 +46,11 @@ case "${1:-}" in
         packages="nginx"
         formulae="nginx"
         ;;
+    node)
+        if has_node; then exit; fi
+        packages="nodejs npm"
+        formulae="node"
+        ;;
     firebase)
         if has_node && has_chromium; then exit; fi
         packages="nodejs npm chromium"
@@ -57,7 +62,7 @@ case "${1:-}" in
         formulae="wrk node"
         ;;
     *)
-        echo "usage: $0 build|postgres|redis|nginx|firebase|bench" >&2
+        echo "usage: $0 build|postgres|redis|nginx|node|firebase|bench" >&2
         exit 2
         ;;
 esac

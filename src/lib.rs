@@ -2,6 +2,7 @@
 //!
 //! # The map
 //! - [`cli`], [`config`], [`app`]: the command line, the configuration, and the running application made of it.
+//! - [`client`]: the command line as a client of a running server.
 //! - [`routes`]: the whole URL map; [`openapi`]: the document collected from it; [`docs`]: the page that shows it.
 //! - [`http`]: what every request goes through; [`error`]: what a refusal is; [`telemetry`]: what is logged.
 //! - [`access`]: callers, roles, permissions and the guards in handlers' signatures.
@@ -27,6 +28,7 @@ pub mod api_keys;
 pub mod app;
 mod buckets;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod cluster;
 pub mod collections;

@@ -1,4 +1,4 @@
-//! The command line: one module for each command.
+//! The command line: one module for each command of the operator. Those of a client are in [`crate::client`].
 
 mod collection;
 mod config;
@@ -11,21 +11,32 @@ mod service_token;
 mod subscription;
 mod user;
 
+use crate::client::{self, ClientCommand};
 use crate::config::{Config, Database, Sources, load};
 use crate::db::{self, Db};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// A client knows nothing of these.
+const SERVER_OPTIONS: &str = "Options of the server and its operator";
 
 /// Organizations, workspaces, roles and API keys for a multi-tenant SaaS.
 #[derive(Parser)]
 #[command(name = "keyward", version, arg_required_else_help = true)]
 struct Cli {
     /// The configuration file (TOML).
-    #[arg(long, global = true, env = "KEYWARD_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "KEYWARD_CONFIG", value_name = "FILE", help_heading = SERVER_OPTIONS)]
     config: Option<PathBuf>,
     /// The database: sqlite://PATH or postgres://…
-    #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        help_heading = SERVER_OPTIONS
+    )]
     database_url: Option<String>,
     #[command(subcommand)]
     command: Command,
@@ -62,7 +73,15 @@ enum Command {
     /// The configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    #[command(flatten)]
+    Client(ClientCommand),
+    /// Any other word is a collection's name.
+    #[command(external_subcommand)]
+    AnyCollection(Vec<String>),
 }
+
+/// How like a command a mistyped word must be to be taken for it, from 0 to 1.
+const SIMILAR: f64 = 0.85;
 
 impl Cli {
     fn sources(&self) -> Sources {
@@ -74,10 +93,13 @@ impl Cli {
     }
 }
 
-/// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 the arguments are wrong.
+/// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 the arguments are wrong; a client's
+/// commands have more of them, which their help lists.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
+        Command::Client(command) => return client::run(command),
+        Command::AnyCollection(words) => return client::collection(words, similar_command(words).as_deref()),
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(cli.sources(), args),
         Command::Migrate => migrate(&cli),
@@ -101,6 +123,14 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The command that a word may have been meant for.
+fn similar_command(words: &[String]) -> Option<String> {
+    let word = words.first()?;
+    let names: Vec<String> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let likeness = names.into_iter().map(|name| (strsim::jaro(&name, word), name));
+    likeness.filter(|(score, _)| *score > SIMILAR).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
 fn migrate(cli: &Cli) -> Result<(), String> {

@@ -12,6 +12,7 @@
 )]
 
 mod api_keys;
+mod client;
 mod cluster;
 mod collections;
 mod configuration;
@@ -40,6 +41,7 @@ use support::harness::{self, Test};
 fn tests() -> Vec<Test> {
     [
         api_keys::tests(),
+        client::tests(),
         cluster::all(),
         collections::tests(),
         configuration::tests_once(),

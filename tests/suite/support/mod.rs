@@ -13,6 +13,7 @@ pub mod keeper;
 pub mod log;
 pub mod nginx;
 pub mod node;
+pub mod npm;
 pub mod postgres;
 pub mod process;
 pub mod raw;

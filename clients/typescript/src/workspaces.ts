@@ -1,0 +1,119 @@
+/** API keys of a workspace, where the server lets keys manage keys (`keys.manage_with_keys`). */
+import { PlaintextLostError } from "./errors.js";
+import { Listing, type PageQuery } from "./listing.js";
+import type { RequestOptions } from "./options.js";
+import type { Incoming, Transport } from "./transport.js";
+import type { ApiKey, ApiKeyChange, ApiKeyWithPlaintext, CreateApiKey } from "./types.js";
+
+/** Options of a call that makes a key's value. */
+export interface IdempotentOptions extends RequestOptions {
+  /** Your own `Idempotency-Key`, if the call must stay one call over a restart of your program. */
+  idempotencyKey?: string | undefined;
+}
+
+export class Workspaces {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** The keys, newest first. `await` gives all of them as an array. */
+  listApiKeys(workspaceId: string, query?: PageQuery): Listing<ApiKey> {
+    return new Listing<ApiKey>(this.#transport, pathOf(workspaceId), query);
+  }
+
+  /** One key. */
+  async getApiKey(workspaceId: string, keyId: string, options?: RequestOptions): Promise<ApiKey> {
+    return this.#call("GET", pathOf(workspaceId, keyId), undefined, options);
+  }
+
+  /**
+   * Makes a key. `plaintext` is shown this once.
+   *
+   * It is safe over a lost connection: at most one key is made. If its value was in the answer that was lost, this
+   * throws {@link PlaintextLostError}, which names the key.
+   */
+  async createApiKey(
+    workspaceId: string,
+    key: CreateApiKey = {},
+    options?: IdempotentOptions,
+  ): Promise<ApiKeyWithPlaintext> {
+    return this.#make(pathOf(workspaceId), key, options);
+  }
+
+  /** Stops a key at once, and removes its record. */
+  async deleteApiKey(workspaceId: string, keyId: string, options?: RequestOptions): Promise<void> {
+    await this.#call("DELETE", pathOf(workspaceId, keyId), undefined, options);
+  }
+
+  /** A new value for the same key. The old one stops at once, or after the overlap. */
+  async rollApiKey(
+    workspaceId: string,
+    keyId: string,
+    { overlapSeconds, ...options }: IdempotentOptions & { overlapSeconds?: number | undefined } = {},
+  ): Promise<ApiKeyWithPlaintext> {
+    const body = overlapSeconds === undefined ? {} : { overlapSeconds };
+    return this.#make(pathOf(workspaceId, keyId, "roll"), body, options);
+  }
+
+  /** Changes name, expiry and addresses: what is left out stays, null clears. */
+  async updateApiKey(
+    workspaceId: string,
+    keyId: string,
+    change: ApiKeyChange,
+    options?: RequestOptions,
+  ): Promise<ApiKey> {
+    return this.#call("PATCH", pathOf(workspaceId, keyId), change, options);
+  }
+
+  /** Gives a key another name. */
+  async renameApiKey(workspaceId: string, keyId: string, name: string, options?: RequestOptions): Promise<ApiKey> {
+    return this.updateApiKey(workspaceId, keyId, { name }, options);
+  }
+
+  /** Stops a key at once, until it is enabled. */
+  async disableApiKey(workspaceId: string, keyId: string, options?: RequestOptions): Promise<ApiKey> {
+    return this.#call("POST", pathOf(workspaceId, keyId, "disable"), undefined, options);
+  }
+
+  /** The opposite of disabling. */
+  async enableApiKey(workspaceId: string, keyId: string, options?: RequestOptions): Promise<ApiKey> {
+    return this.#call("POST", pathOf(workspaceId, keyId, "enable"), undefined, options);
+  }
+
+  /** Stops a key at once and for good; its record stays. */
+  async revokeApiKey(workspaceId: string, keyId: string, options?: RequestOptions): Promise<ApiKey> {
+    return this.#call("POST", pathOf(workspaceId, keyId, "revoke"), undefined, options);
+  }
+
+  /** Makes another member the one whose role the key inherits. */
+  async transferApiKey(workspaceId: string, keyId: string, userId: string, options?: RequestOptions): Promise<ApiKey> {
+    return this.#call("POST", pathOf(workspaceId, keyId, "transfer"), { userId }, options);
+  }
+
+  /** All of these give the same result when they are done twice. */
+  async #call<T>(
+    method: "GET" | "POST" | "PATCH" | "DELETE",
+    path: string[],
+    body: unknown,
+    options: RequestOptions = {},
+  ): Promise<T> {
+    const { data } = await this.#transport.send<T>({ ...options, method, path, body, idempotent: true });
+    return data;
+  }
+
+  async #make(path: string[], body: unknown, options: IdempotentOptions = {}): Promise<ApiKeyWithPlaintext> {
+    const idempotencyKey = options.idempotencyKey ?? true;
+    const made: Incoming<ApiKey & { plaintext?: string }> = await this.#transport.send({
+      ...options, method: "POST", path, body, idempotencyKey,
+    });
+    const { plaintext, ...key } = made.data;
+    if (plaintext === undefined) throw new PlaintextLostError(key);
+    return { ...key, plaintext };
+  }
+}
+
+function pathOf(workspaceId: string, ...rest: string[]): string[] {
+  return ["workspaces", workspaceId, "api-keys", ...rest];
+}

@@ -1,0 +1,116 @@
+//! [`Connection`]: sends requests, and tries again where that helps.
+
+use super::failure::Failure;
+use super::refusal::Refusal;
+use super::settings::{ConnectionArgs, Settings};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Client, Response, Url};
+use std::time::Duration;
+
+/// The longest that a server may make us wait before we try again; a longer wait is the user's to decide.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// From the connection to the last byte.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// A server, and who asks it.
+pub struct Connection {
+    client: Client,
+    settings: Settings,
+    authorization: HeaderValue,
+    retries: u32,
+}
+
+impl Connection {
+    /// As the flags, the environment and the file say. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// `Usage`, `NotConfigured`, and `Here` for a machine without certificates.
+    pub fn new(args: &ConnectionArgs) -> Result<Self, Failure> {
+        let settings = Settings::find(args)?;
+        let mut builder = Client::builder()
+            .user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")))
+            // The API has none; one would carry the key to another place.
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_LIMIT)
+            .timeout(TIME_LIMIT);
+        if settings.url.is_loopback() {
+            // No proxy stands between, and no certificate is needed.
+            builder = builder.no_proxy().tls_certs_only([]);
+        }
+        let client = builder.build().map_err(|error| Failure::Here(explain(&error)))?;
+        let authorization = HeaderValue::from_str(&format!("Bearer {}", settings.key.expose()));
+        let mut authorization = authorization.map_err(|error| Failure::Here(error.to_string()))?;
+        authorization.set_sensitive(true);
+        Ok(Self { client, settings, authorization, retries: args.retries })
+    }
+
+    /// The body of what is at this path.
+    ///
+    /// # Errors
+    /// `Refused` and `NoAnswer`.
+    pub async fn get(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<String, Failure> {
+        let url = self.settings.url.join(segments, query);
+        let mut attempt = 0;
+        loop {
+            let response = self.send(url.clone()).await?;
+            if response.status().is_success() {
+                return response.text().await.map_err(|error| self.no_answer(&error));
+            }
+            let refusal = self.refusal(response).await?;
+            match self.wait_after(&refusal, attempt) {
+                Some(wait) => {
+                    eprintln!("keyward: {refusal}\nkeyward: trying again in {} s", wait.as_secs());
+                    tokio::time::sleep(wait).await;
+                }
+                None => return Err(self.explained(refusal)),
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn send(&self, url: Url) -> Result<Response, Failure> {
+        let mut request = self.client.get(url).header(AUTHORIZATION, self.authorization.clone());
+        if let Some(workspace) = self.settings.workspace {
+            request = request.header("X-Workspace-Id", workspace.as_str());
+        }
+        request.send().await.map_err(|error| self.no_answer(&error))
+    }
+
+    async fn refusal(&self, response: Response) -> Result<Refusal, Failure> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(|error| self.no_answer(&error))?;
+        Ok(Refusal::read(status, &headers, &body))
+    }
+
+    /// How long to wait before the next attempt; nothing if there is to be none.
+    fn wait_after(&self, refusal: &Refusal, attempt: u32) -> Option<Duration> {
+        if !matches!(refusal.status, 429 | 503) || attempt >= self.retries {
+            return None;
+        }
+        let wait = refusal.retry_after.map_or(1 << attempt, u64::from);
+        Some(Duration::from_secs(wait)).filter(|wait| *wait <= LONGEST_WAIT)
+    }
+
+    fn explained(&self, refusal: Refusal) -> Failure {
+        let url = &self.settings.url;
+        let hint = match (refusal.status, refusal.retry_after) {
+            (404, _) if url.has_no_path() => format!("{} has no base path: it usually ends in /v1.", url.as_str()),
+            (429 | 503, Some(seconds)) if seconds > 0 => format!("The server says: try again in {seconds} s."),
+            _ => return Failure::Refused(refusal),
+        };
+        Failure::Explained(Box::new(Failure::Refused(refusal)), hint)
+    }
+
+    fn no_answer(&self, error: &reqwest::Error) -> Failure {
+        let hint = "Is the URL right (KEYWARD_URL, `keyward configure --url`), and does the server run?";
+        Failure::NoAnswer(format!("{} does not answer: {}\n{hint}", self.settings.url.as_str(), explain(error)))
+    }
+}
+
+/// reqwest's errors say what they were doing; why it failed stands in their causes.
+fn explain(error: &reqwest::Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    if causes.is_empty() { error.to_string() } else { causes.join(": ") }
+}

@@ -1,0 +1,161 @@
+//! Which key, workspace and URL count: flags over the environment over the file.
+//!
+//! A workspace counts only with a key of its own layer or of one below: a key from the environment is not sent with the
+//! workspace of another key in the file.
+
+use super::failure::Failure;
+use super::file;
+use super::values::{ApiKey, BaseUrl};
+use crate::ids::WorkspaceId;
+use clap::Args;
+use std::io::Read;
+use std::str::FromStr;
+
+/// As whom, where, and how to show it.
+#[derive(Args)]
+pub struct ConnectionArgs {
+    /// The API key; `-` reads it from standard input
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// The workspace that the key must belong to
+    #[arg(long, value_name = "WORKSPACE_ID")]
+    workspace: Option<String>,
+    /// Where the API is, with its base path
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Print the server's JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// How often to try again after a 429 or a 503, as long as the server says
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=10))]
+    pub retries: u32,
+}
+
+/// What one source says.
+#[derive(Clone, Debug, Default)]
+pub struct Layer {
+    /// The key.
+    pub key: Option<ApiKey>,
+    /// The workspace.
+    pub workspace: Option<WorkspaceId>,
+    /// The URL.
+    pub url: Option<BaseUrl>,
+}
+
+impl Layer {
+    /// The key, the workspace and the URL, each with the name that an error gives it. An empty text says nothing.
+    ///
+    /// # Errors
+    /// The name of what is malformed, and what it must be; never its value.
+    pub fn parse(values: [(String, Option<&str>); 3]) -> Result<Self, String> {
+        let [key, workspace, url] = values;
+        Ok(Self { key: parse(key)?, workspace: parse(workspace)?, url: parse(url)? })
+    }
+
+    /// What flags say, in the order key, workspace, URL.
+    ///
+    /// # Errors
+    /// `Usage` for what is malformed, and for an empty standard input.
+    pub fn of_flags(key: Option<&str>, workspace: Option<&str>, url: Option<&str>) -> Result<Self, Failure> {
+        let from_input = if key == Some("-") { Some(read_key()?) } else { None };
+        let key = from_input.as_deref().or(key);
+        if [key, workspace, url].contains(&Some("")) {
+            return Err(Failure::Usage("--key, --workspace and --url must not be empty".to_owned()));
+        }
+        let named = [("--key", key), ("--workspace", workspace), ("--url", url)];
+        Self::parse(named.map(|(name, value)| (name.to_owned(), value))).map_err(Failure::Usage)
+    }
+
+    fn of_environment() -> Result<Self, Failure> {
+        let names = ["KEYWARD_API_KEY", "KEYWARD_WORKSPACE_ID", "KEYWARD_URL"];
+        let values = names.map(|name| std::env::var(name).ok());
+        let mut pairs = names.iter().zip(&values).map(|(name, value)| ((*name).to_owned(), value.as_deref()));
+        let parsed = Self::parse(std::array::from_fn(|_| pairs.next().unwrap_or_default()));
+        parsed.map_err(Failure::NotConfigured)
+    }
+}
+
+fn parse<T: FromStr<Err = String>>((name, value): (String, Option<&str>)) -> Result<Option<T>, String> {
+    let parsed = value.filter(|text| !text.is_empty()).map(str::parse).transpose();
+    parsed.map_err(|reason| format!("{name}: {reason}"))
+}
+
+/// The key on standard input: one line. It then is in no history and in no list of processes.
+fn read_key() -> Result<String, Failure> {
+    let mut text = String::new();
+    // More than the longest key, and not all of a file that was given by mistake.
+    let read = std::io::stdin().take(4096).read_to_string(&mut text);
+    read.map_err(|error| Failure::Usage(format!("--key -: standard input: {error}")))?;
+    match text.trim() {
+        "" => Err(Failure::Usage("--key -: standard input is empty".to_owned())),
+        key => Ok(key.to_owned()),
+    }
+}
+
+/// What counts.
+#[derive(Debug)]
+pub struct Settings {
+    /// The key to send.
+    pub key: ApiKey,
+    /// The workspace to name with it.
+    pub workspace: Option<WorkspaceId>,
+    /// Where to send it.
+    pub url: BaseUrl,
+}
+
+impl Settings {
+    /// Of the flags, the environment and the file.
+    ///
+    /// # Errors
+    /// `Usage` and `NotConfigured`.
+    pub fn find(args: &ConnectionArgs) -> Result<Self, Failure> {
+        let flags = Layer::of_flags(args.key.as_deref(), args.workspace.as_deref(), args.url.as_deref())?;
+        let environment = Layer::of_environment()?;
+        let file = file::path().map_or_else(|| Ok(Layer::default()), |path| file::read(&path))?;
+        Self::merge(&[flags, environment, file])
+    }
+
+    /// `layers`: the one that wins first.
+    fn merge(layers: &[Layer]) -> Result<Self, Failure> {
+        let found = layers.iter().enumerate().find_map(|(place, layer)| layer.key.clone().map(|key| (place, key)));
+        let (place, key) = found.ok_or_else(|| {
+            let how = "Run `keyward configure --key KEY --workspace WORKSPACE_ID`, or set KEYWARD_API_KEY";
+            Failure::NotConfigured(format!("there is no API key. {how}"))
+        })?;
+        let workspace = layers.iter().take(place + 1).find_map(|layer| layer.workspace);
+        let url = layers.iter().find_map(|layer| layer.url.clone());
+        let url = url.map_or_else(|| BaseUrl::DEFAULT.parse().map_err(Failure::Here), Ok)?;
+        Ok(Self { key, workspace, url })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(key: &str, workspace: &str, url: &str) -> Layer {
+        let named = [key, workspace, url].map(|value| ("x".to_owned(), Some(value)));
+        Layer::parse(named).unwrap()
+    }
+
+    #[test]
+    fn a_workspace_is_never_sent_with_a_key_of_a_layer_above_it() {
+        let (first, second) = ("ws_01k4w5c9q2e0vb7m3t8z6r1xhd", "ws_01k4w5c9q2e0vb7m3t8z6r1xhe");
+        let file = layer("sk_of_the_file", first, "https://file.example/v1");
+        let settings = Settings::merge(&[Layer::default(), layer("", second, ""), file.clone()]).unwrap();
+        assert_eq!(settings.key.expose(), "sk_of_the_file");
+        assert_eq!(settings.workspace.map(|id| id.to_string()).as_deref(), Some(second));
+        let settings = Settings::merge(&[layer("sk_of_a_flag", "", ""), layer("sk_other_one", second, ""), file]);
+        let settings = settings.unwrap();
+        assert_eq!(settings.key.expose(), "sk_of_a_flag");
+        assert_eq!(settings.workspace, None);
+        assert_eq!(settings.url.as_str(), "https://file.example/v1");
+    }
+
+    #[test]
+    fn without_a_url_it_is_the_demos_and_without_a_key_nothing_is_sent() {
+        let settings = Settings::merge(&[layer("sk_of_a_flag", "", "")]).unwrap();
+        assert_eq!(settings.url.as_str(), BaseUrl::DEFAULT);
+        assert!(matches!(Settings::merge(&[layer("", "", "https://a/v1")]), Err(Failure::NotConfigured(_))));
+    }
+}
