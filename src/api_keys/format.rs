@@ -196,4 +196,33 @@ mod tests {
         let key = format(KeyBody::Base62, 26).generate();
         assert!(!format!("{key:?} {:?}", key.presented()).contains(key.expose()));
     }
+
+    proptest::proptest! {
+        /// Any text is looked at without a panic, and only what has the form of a key is recognized.
+        #[test]
+        fn any_text_is_recognized_or_not(text in "(sk_live_)?.{0,50}|(sk_live_)?[0-9A-Za-z]{30,34}") {
+            let format = KeyFormat::base62("sk_live_");
+            let is_formed = text.strip_prefix("sk_live_").is_some_and(|body| {
+                body.len() == 32 && body.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            });
+            proptest::prop_assert!(is_formed || !format.recognizes(PresentedKey::new(&text)));
+        }
+
+        /// One character that is mistyped, left out, doubled or swapped with the next is noticed.
+        #[test]
+        fn a_slip_of_the_finger_is_noticed(place in 0_usize..40, other in "[0-9A-Za-z_é ]", slip in 0_u8..4) {
+            let format = KeyFormat::base62("sk_live_");
+            let key = format.generate();
+            let mut text: Vec<char> = key.expose().chars().collect();
+            match slip {
+                0 => text[place] = other.chars().next().unwrap_or_default(),
+                1 => { text.remove(place); }
+                2 => text.insert(place, text[place]),
+                _ => text.swap(place, (place + 1) % 40),
+            }
+            let text: String = text.into_iter().collect();
+            let is_same = text == key.expose();
+            proptest::prop_assert_eq!(format.recognizes(PresentedKey::new(&text)), is_same);
+        }
+    }
 }

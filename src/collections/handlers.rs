@@ -144,3 +144,53 @@ fn patched(document: JsonObject, patch: JsonObject) -> JsonObject {
         _ => JsonObject(serde_json::Map::new()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Map;
+
+    /// Objects, three levels deep, of few names, so that patches hit what is there.
+    fn objects() -> impl Strategy<Value = Map<String, Value>> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,4}".prop_map(Value::from),
+        ];
+        let value = leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                proptest::collection::btree_map("[ab~/]{0,2}", inner, 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        });
+        proptest::collection::btree_map("[ab~/]{0,2}", value, 0..4).prop_map(|fields| fields.into_iter().collect())
+    }
+
+    /// The pseudo-code of RFC 7396, section 2, to the letter.
+    fn merge_patch(target: Value, patch: &Value) -> Value {
+        let Value::Object(patch) = patch else { return patch.clone() };
+        let mut target = if let Value::Object(target) = target { target } else { Map::new() };
+        for (name, value) in patch {
+            if value.is_null() {
+                target.remove(name);
+            } else {
+                let old = target.remove(name).unwrap_or(Value::Null);
+                target.insert(name.clone(), merge_patch(old, value));
+            }
+        }
+        Value::Object(target)
+    }
+
+    proptest! {
+        #[test]
+        fn a_merge_patch_does_what_rfc_7396_says(document in objects(), patch in objects()) {
+            let expected = merge_patch(Value::Object(document.clone()), &Value::Object(patch.clone()));
+            let once = patched(JsonObject(document), JsonObject(patch.clone()));
+            prop_assert_eq!(&Value::Object(once.0.clone()), &expected);
+            prop_assert_eq!(patched(once.clone(), JsonObject(patch)), once);
+        }
+    }
+}

@@ -94,3 +94,73 @@ fn bearer<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Result<Option<Credentia
     }
     Ok(Some(Credential::ApiKey(PresentedKey::new(token))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Cluster;
+    use crate::config::{Sources, load};
+    use proptest::prelude::*;
+
+    fn keys() -> ApiKeys {
+        let url = Some("sqlite:///nowhere/keyward.db".to_owned());
+        let config = load(&Sources { database_url: url, ..Sources::default() }).unwrap();
+        ApiKeys::new(&config, &Cluster::new(&config, &crate::clock::Clock::system()))
+    }
+
+    fn headers(all: &[(HeaderName, Vec<u8>)]) -> HeaderMap {
+        let valid = |(name, value): &(HeaderName, Vec<u8>)| {
+            header::HeaderValue::from_bytes(value).ok().map(|value| (name.clone(), value))
+        };
+        all.iter().filter_map(valid).fold(HeaderMap::new(), |mut map, (name, value)| {
+            map.append(name, value);
+            map
+        })
+    }
+
+    fn header_value() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            any::<Vec<u8>>(),
+            "(?i)bearer ?[ -~]{0,60}".prop_map(String::into_bytes),
+            "Bearer (sk_live_|svc_|ey)[0-9A-Za-z._-]{0,60}".prop_map(String::into_bytes),
+        ]
+    }
+
+    proptest! {
+        /// Whatever the headers hold, there is one credential or one of the documented refusals; never a panic, and never
+        /// two credentials of which one is ignored.
+        #[test]
+        fn any_headers_have_one_credential_or_a_refusal(
+            all in proptest::collection::vec(
+                (prop_oneof![Just(header::AUTHORIZATION), Just(HeaderName::from_static("x-api-key"))], header_value()),
+                0..4,
+            )
+        ) {
+            let (headers, keys) = (headers(&all), keys());
+            let sent = headers.get_all(header::AUTHORIZATION).count() + headers.get_all("x-api-key").count();
+            match credential_of(&headers, &keys) {
+                Ok(_) => prop_assert_eq!(sent, 1),
+                Err(error) => {
+                    let documented = [
+                        Code::BadRequest,
+                        Code::MissingCredentials,
+                        Code::InvalidAuthorizationFormat,
+                        Code::InvalidApiKey,
+                    ];
+                    prop_assert!(documented.contains(&error.code), "{:?}", error.code);
+                }
+            }
+        }
+
+        /// A token after `Bearer`, in any case and with any spaces between, arrives as it was sent.
+        #[test]
+        fn a_bearer_arrives_as_it_was_sent(token in "sk_live_[0-9A-Za-z]{1,60}", scheme in "(?i)bearer", gap in " {1,3}") {
+            let headers = headers(&[(header::AUTHORIZATION, format!("{scheme}{gap}{token}").into_bytes())]);
+            let keys = keys();
+            match credential_of(&headers, &keys) {
+                Ok(Credential::ApiKey(key)) => prop_assert_eq!(key.hash(), PresentedKey::new(&token).hash()),
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The TypeScript SDK: built, type-checked, and run against a server whose keys manage keys.
 
+use super::home::Home;
 use crate::support::process::Keyward;
 use crate::support::{Backend, Server, Tenant, environment, npm, secrets, tests, tests_once};
 use serde_json::json;
@@ -10,6 +11,18 @@ use tokio::sync::OnceCell;
 
 tests![the_sdk_works_as_documented_against_the_socifyr_preset];
 tests_once![its_types_are_those_of_the_committed_document, its_own_tests_pass];
+
+/// The preset, and a resource of Socifyr's that the documentation reads.
+const SOCIFYR: &str = r#"
+preset = "socifyr"
+[collections.connections]
+filter_by = ["network"]
+sort_by = ["handle"]
+[collections.connections.schema]
+type = "object"
+required = ["network"]
+properties = { network = { type = "string" }, handle = { type = "string" } }
+"#;
 
 static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
 
@@ -57,14 +70,15 @@ async fn the_sdk_works_as_documented_against_the_socifyr_preset(db: Backend) {
     let tenant = Tenant::new(&server).await;
     let colleague = tenant.add_to_workspace("editor").await;
     // Its keys look different, so the first one is made at the preset's own server.
-    let socifyr = Keyward::serve(server.database.clone(), "preset = \"socifyr\"").await;
+    let socifyr = Keyward::serve(server.database.clone(), SOCIFYR).await;
     let path = format!("/api/workspaces/{}/api-keys", tenant.workspace_id);
     let made = socifyr.post(&path).bearer(&tenant.owner.id_token).json(json!({ "label": "First" })).send().await;
     let key = made.expect(201).text_at("/plaintext");
+    let home = Home::configured(&socifyr.url("/api"), &key, &tenant.workspace_id).await;
     let seen = NamedTempFile::new_in(environment::directory()).expect("a file");
     let variables = [
         ("KEYWARD_URL", socifyr.url("/api")),
-        ("KEYWARD_API_KEY", key),
+        ("KEYWARD_API_KEY", key.clone()),
         ("KEYWARD_WORKSPACE_ID", tenant.workspace_id.clone()),
         ("COLLEAGUE", colleague.user_id),
         // What it sees and the suite does not, so that the log is searched for it.
@@ -75,4 +89,15 @@ async fn the_sdk_works_as_documented_against_the_socifyr_preset(db: Backend) {
     let seen = std::fs::read_to_string(seen.path()).expect("text");
     assert!(seen.lines().count() >= 3, "the tests made keys");
     seen.lines().for_each(secrets::register);
+    // What it left is read by the command line.
+    let left = socifyr.get("/api/connections").bearer(&key).send().await.expect(200);
+    let printed = home.run(&["connections", "--json"]).await.expect(0);
+    assert_eq!(printed.out, format!("{}\n", left.text));
+    let id = left.text_at("/data/0/id");
+    let one = home.run(&["connections", &id]).await.expect(0);
+    assert!(one.out.contains("network    mastodon\n"), "{one:?}");
+    let sorted =
+        home.run(&["connections", "--filter", "network=mastodon", "--sort", "-handle", "--all", "--json"]).await;
+    let sorted = sorted.expect(0).json();
+    assert_eq!([&sorted["data"][0]["handle"], &sorted["data"][1]["handle"]], ["@b", "@a"]);
 }
