@@ -1,7 +1,7 @@
 # One command for each thing that a contributor does. Works on Debian, Ubuntu and macOS.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-node setup-firebase setup-bench
+.PHONY: help run test bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase setup-bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,7 +9,7 @@ help: ## Show this list
 run: setup ## Try Keyward on this machine: demo tenant, SQLite in ./data, http://127.0.0.1:8080
 	cargo run -- demo
 
-test: setup setup-postgres setup-redis setup-nginx setup-node setup-firebase ## Run all tests, on SQLite and on PostgreSQL
+test: setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase ## Run all tests, on SQLite and on PostgreSQL
 	cargo test
 
 bench: setup setup-postgres setup-bench ## Measure everything side by side, into benches/RESULTS.md (10 minutes; a quiet machine)
@@ -46,6 +46,9 @@ setup-redis: ## Install what the tests of shared rate limits need, if it is miss
 
 setup-nginx: ## Install what the tests of gateways need, if it is missing
 	@scripts/setup.sh nginx
+
+setup-contracts: ## Install what the tests of documented requests need, if it is missing
+	@scripts/setup.sh contracts
 
 setup-node: ## Install what the TypeScript SDK needs, if it is missing
 	@scripts/setup.sh node

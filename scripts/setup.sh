@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests or the benchmarks need, and only when it is missing:
-# setup.sh build|postgres|redis|nginx|node|firebase|bench
+# setup.sh build|postgres|redis|nginx|contracts|node|firebase|bench
 # Without root, or without apt, it prints the command instead and fails.
 set -euo pipefail
 
@@ -45,6 +45,11 @@ case "${1:-}" in
         if has_nginx; then exit; fi
         packages="nginx"
         formulae="nginx"
+        ;;
+    contracts)
+        if command -v curl > /dev/null; then exit; fi
+        packages="curl"
+        formulae="curl"
         ;;
     node)
         if has_node; then exit; fi

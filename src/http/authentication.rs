@@ -137,6 +137,8 @@ mod tests {
             )
         ) {
             let (headers, keys) = (headers(&all), keys());
+            // `limits` refuses two before anybody looks at them.
+            prop_assume!(headers.get_all(header::AUTHORIZATION).count() < 2);
             let sent = headers.get_all(header::AUTHORIZATION).count() + headers.get_all("x-api-key").count();
             match credential_of(&headers, &keys) {
                 Ok(_) => prop_assert_eq!(sent, 1),
