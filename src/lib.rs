@@ -25,6 +25,7 @@ pub mod access;
 pub mod allocator;
 pub mod api_keys;
 pub mod app;
+pub mod audit;
 mod buckets;
 pub mod cli;
 pub mod clock;

@@ -1,5 +1,6 @@
 //! The command line: one module for each command.
 
+mod audit;
 mod config;
 mod demo;
 mod identity;
@@ -55,6 +56,9 @@ enum Command {
     /// The tokens of gateways and other services.
     #[command(subcommand)]
     ServiceToken(service_token::ServiceTokenCommand),
+    /// The audit trails.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -87,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::ServiceToken(command) => {
             database(&cli).and_then(|(config, db)| service_token::run(&config, &db, command))
         }
+        Command::Audit(command) => database(&cli).and_then(|(_, db)| audit::run(&db, command)),
         Command::Config(command) => cli.load().and_then(|config| config::run(&config, command)),
     };
     match done {

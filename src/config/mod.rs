@@ -3,6 +3,7 @@
 //! [`load()`] merges the layers and names the layer, the key and the value when one is wrong; [`Config::check`] holds the
 //! rules that span fields. `config/default.toml` documents every key.
 
+mod audit;
 mod cluster;
 mod duration;
 mod identity;
@@ -14,6 +15,7 @@ mod presets;
 mod rate_limit;
 mod sections;
 
+pub use audit::AuditSettings;
 pub use cluster::{Cluster, ClusterFaults};
 pub(crate) use identity::is_32_bytes_in_hex;
 pub use identity::{Argon2Settings, AttemptLimitSettings, Identity};
@@ -50,6 +52,8 @@ pub struct Config {
     pub errors: ErrorSettings,
     /// Who signs people in.
     pub identity: Identity,
+    /// The audit trail.
+    pub audit: AuditSettings,
     /// Mails to people.
     pub mail: MailSettings,
     /// The subscription gate.

@@ -63,6 +63,11 @@ impl<Id> Position<Id> {
 }
 
 impl PageQuery {
+    /// Of a list whose query has more in it than the page.
+    pub fn new(page_size: Option<String>, cursor: Option<String>) -> Self {
+        Self { page_size, cursor }
+    }
+
     /// Checks the query against the list that it is for.
     ///
     /// # Errors

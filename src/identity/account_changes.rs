@@ -2,6 +2,7 @@
 
 use super::BUILTIN_ISSUER;
 use super::accounts::Account;
+use crate::audit::Actor;
 use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::{accounts, orphaned_refresh_tokens, refresh_tokens, users};
@@ -141,6 +142,7 @@ impl Account {
             .get_result(conn)
             .optional()?;
         if let Some(user) = user {
+            touched.act_as(Actor::User(user));
             OrganizationMember::remove_everywhere(conn, touched, config, user, now)?;
         }
         let stale = orphaned_refresh_tokens::deleted_at.lt(now.minus(ORPHANS_KEPT));
