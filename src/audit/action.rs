@@ -61,6 +61,8 @@ text_enum! {
         SubscriptionChanged = "subscription.changed",
         /// Somebody gave a wrong password for a member's account.
         UserSignInFailed = "user.sign_in_failed",
+        /// A member set another password, or somebody who reads the member's mail.
+        UserPasswordChanged = "user.password_changed",
         /// The operator stopped a member's account.
         UserDisabled = "user.disabled",
         /// The operator let it work again.

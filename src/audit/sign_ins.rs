@@ -6,7 +6,7 @@
 //! It is written after the answer, off the request's path: an address with an account must not take longer than one
 //! without. Only wrong passwords of accounts that are there are told, never those that the attempt limits refuse, so the
 //! limits bound the events of an account; each cost the server a run of Argon2 before. The queue is bounded, and emptied by
-//! one task: a flood of guesses takes one connection to the database at most, and what does not fit is counted and logged.
+//! one task: a flood of guesses takes one connection to the database at most, and what does not fit is logged.
 
 use super::entry::{Actor, Entry, Target};
 use super::{Action, Trail};

@@ -64,7 +64,7 @@ impl Account {
     }
 
     /// Who the account's person is among the users, once there was a first token.
-    fn user(&self, conn: &mut Conn) -> Result<Option<UserId>, ApiError> {
+    pub(super) fn user(&self, conn: &mut Conn) -> Result<Option<UserId>, ApiError> {
         let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&self.id));
         Ok(users::table.filter(own).select(users::id).first(conn).optional()?)
     }

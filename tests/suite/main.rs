@@ -12,6 +12,7 @@
 )]
 
 mod api_keys;
+mod audit;
 mod cluster;
 mod configuration;
 mod firebase;
@@ -38,6 +39,7 @@ use support::harness::{self, Test};
 fn tests() -> Vec<Test> {
     [
         api_keys::tests(),
+        audit::tests(),
         cluster::all(),
         configuration::tests_once(),
         firebase::tests(),
