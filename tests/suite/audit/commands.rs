@@ -4,10 +4,15 @@ use super::{actions, operator, told, trail};
 use crate::support::database::TestDatabase;
 use crate::support::tenant::User;
 use crate::support::{Backend, Server, Tenant, process, tests};
+use keyward::audit::Actor;
+use keyward::cluster::Cluster;
+use keyward::db::Db;
+use keyward::subscriptions::{Status, Subscription, SubscriptionChange};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 tests![
+    what_billing_changes_is_told_as_billings,
     a_subscription_set_by_the_operator_leaves_its_event,
     commands_about_a_person_leave_an_event_in_each_organization,
     every_command_is_known_here,
@@ -57,6 +62,32 @@ async fn a_subscription_set_by_the_operator_leaves_its_event(db: Backend) {
     assert_eq!((&last["requestId"], &last["address"], &last["userAgent"]), (&Value::Null, &Value::Null, &Value::Null));
     run(&server.database, &set).await;
     assert_eq!(trail(&server.database, &tenant.organization_id).len(), events.len(), "nothing changed");
+}
+
+/// Billing calls the function of the operator's command, and says who it is.
+async fn what_billing_changes_is_told_as_billings(db: Backend) {
+    let server = Server::start(db).await;
+    let tenant = Tenant::new(&server).await;
+    let (config, clock) = (server.config.clone(), server.clock.clone());
+    let id = tenant.organization_id.parse().expect("an organization's id");
+    let change = move || {
+        Cluster::new(&config, &clock).change_blocking(&Db::new(&config.database), |conn, touched| {
+            touched.act_as(Actor::Billing("evt_of_the_provider".to_owned()));
+            let change = SubscriptionChange {
+                status: Some(Status::PastDue),
+                plan: None,
+                trial_ends_at: None,
+                current_period_end: None,
+                updated_at: clock.now(),
+            };
+            Subscription::change(conn, touched, id, &change)
+        })
+    };
+    tokio::task::spawn_blocking(change).await.expect("no panic").expect("changed");
+    let events = trail(&server.database, &tenant.organization_id);
+    let last = events.last().expect("an event");
+    let expected = json!({ "kind": "billing", "id": "evt_of_the_provider", "name": null, "email": null });
+    assert_eq!((&last["actor"], &last["after"]), (&expected, &json!({ "status": "past_due" })));
 }
 
 async fn commands_about_a_person_leave_an_event_in_each_organization(db: Backend) {

@@ -53,7 +53,7 @@ async fn a_wrong_password_is_told_to_each_organization_of_the_account(db: Backen
     });
     for tenant in [&one, &other] {
         let failed = with_failures(&server, tenant, 1).await;
-        assert_eq!(failed.iter().map(told).collect::<Vec<_>>(), [expected.clone()]);
+        assert_eq!(failed.iter().map(told).collect::<Vec<_>>(), std::slice::from_ref(&expected));
         assert_eq!(failed[0]["address"], "127.0.0.1");
         assert_eq!(failed[0]["requestId"].as_str(), refused.header("x-request-id"));
     }

@@ -53,7 +53,7 @@ fn dump_postgres(conn: &mut PgConnection) -> QueryResult<BTreeMap<String, String
         let rows = lines(conn, &format!("SELECT ({kept})::text AS line FROM \"{table}\" t {which} ORDER BY 1"))?;
         Ok((table, rows.join("\n")))
     };
-    tables.into_iter().filter(is_ours).map(dump_table).collect()
+    tables.into_iter().filter(|table| is_ours(table)).map(dump_table).collect()
 }
 
 fn dump_sqlite(conn: &mut SqliteConnection) -> QueryResult<BTreeMap<String, String>> {
@@ -71,7 +71,7 @@ fn dump_sqlite(conn: &mut SqliteConnection) -> QueryResult<BTreeMap<String, Stri
         let rows = lines(conn, &format!("SELECT {row} AS line FROM \"{table}\" {which} ORDER BY 1"))?;
         Ok((table, rows.join("\n")))
     };
-    tables.into_iter().filter(is_ours).map(dump_table).collect()
+    tables.into_iter().filter(|table| is_ours(table)).map(dump_table).collect()
 }
 
 /// The result of a query with one text column, called `line`.
@@ -84,8 +84,8 @@ where
 }
 
 /// Nodes write their own rows, whatever requests do; the ends of the audit trails move on with failed sign-ins, too.
-fn is_ours(table: &String) -> bool {
-    !["__diesel_schema_migrations", "cluster_nodes", "audit_heads"].contains(&table.as_str())
+fn is_ours(table: &str) -> bool {
+    !["__diesel_schema_migrations", "cluster_nodes", "audit_heads"].contains(&table)
 }
 
 fn rows_to_keep(table: &str) -> &'static str {
