@@ -1,5 +1,5 @@
-//! The changes in a key's life. Each takes the guard that allows it, and runs in a transaction that tells all nodes and the
-//! audit trail ([`Touched`]). Making a key tells no node: none can know it.
+//! The changes in a key's life. Each takes the guard that allows it, and runs in a transaction that tells all nodes and
+//! the audit trail ([`Touched`]). Making a key tells no node: none can know it.
 
 use super::allowed_ips::AllowedIps;
 use super::format::{KeyFormat, PlaintextKey};

@@ -1,9 +1,10 @@
 //! The hash that ties each event to the one before it.
 //!
-//! `hash = SHA-256(previous hash ‖ content)`. The first event's previous hash is 32 zero bytes. The content is a JSON array
-//! in UTF-8 without spaces: organization, sequence, id, time (RFC 3339, milliseconds, `Z`), workspace, the actor's kind, id,
-//! name and email, action, the target's kind, id and name, before and after (each as the text of its JSON object), address,
-//! user agent, request id; what is absent is `null`. An export has all of it, so anybody can compute it again.
+//! `hash = SHA-256(previous hash ‖ content)`. The first event's previous hash is 32 zero bytes. The content is a JSON
+//! array in UTF-8 without spaces: organization, sequence, id, time (RFC 3339, milliseconds, `Z`), workspace, the
+//! actor's kind, id, name and email, action, the target's kind, id and name, before and after (each as the text of its
+//! JSON object), address, user agent, request id; what is absent is `null`. An export has all of it, so anybody can
+//! compute it again.
 
 use super::model::AuditEvent;
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! Rows of `audit_events` and `audit_heads`. Only [`super::Trail`] adds events, and only [`super::retention`] takes away.
+//! Rows of `audit_events` and `audit_heads`. Only [`super::Trail`] adds events, and only [`super::retention`] takes
+//! away.
 
 use super::action::{Action, ActorKind};
 use super::chain::GENESIS;
@@ -10,8 +11,8 @@ use crate::http::Position;
 use crate::ids::OrganizationId;
 use diesel::prelude::*;
 
-/// What was changed, by whom, when and from where. Kinds, actions and ids are texts here: a row that a newer version wrote,
-/// or that somebody spoiled, must still be listed and verified.
+/// What was changed, by whom, when and from where. Kinds, actions and ids are texts here: a row that a newer version
+/// wrote, or that somebody spoiled, must still be listed and verified.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = events)]
 pub struct AuditEvent {
@@ -175,8 +176,8 @@ impl AuditEvent {
         Ok(query.order(events::sequence.desc()).limit(page.limit()).select(Self::as_select()).load(conn)?)
     }
 
-    /// Some events of an organization behind a place in its trail, oldest first: for exports, which page through the whole.
-    /// Whoever calls it has checked who may read them.
+    /// Some events of an organization behind a place in its trail, oldest first: for exports, which page through the
+    /// whole. Whoever calls it has checked who may read them.
     ///
     /// # Errors
     /// Those of the database.

@@ -1,12 +1,13 @@
 //! Failed sign-ins, in the trail of each organization that the account's person is a member of.
 //!
-//! A failed sign-in is about no organization, and its transaction changes nothing. But whoever guesses a member's password
-//! guesses at the way into each of its organizations, so each is told: one event for each, in one transaction.
+//! A failed sign-in is about no organization, and its transaction changes nothing. But whoever guesses a member's
+//! password guesses at the way into each of its organizations, so each is told: one event for each, in one transaction.
 //!
 //! It is written after the answer, off the request's path: an address with an account must not take longer than one
-//! without. Only wrong passwords of accounts that are there are told, never those that the attempt limits refuse, so the
-//! limits bound the events of an account; each cost the server a run of Argon2 before. The queue is bounded, and emptied by
-//! one task: a flood of guesses takes one connection to the database at most, and what does not fit is logged.
+//! without. Only wrong passwords of accounts that are there are told, never those that the attempt limits refuse, so
+//! the limits bound the events of an account; each cost the server a run of Argon2 before. The queue is bounded, and
+//! emptied by one task: a flood of guesses takes one connection to the database at most, and what does not fit is
+//! logged.
 
 use super::entry::{Actor, Entry, Target};
 use super::{Action, Trail};

@@ -71,7 +71,8 @@ pub fn organizations(conn: &mut Conn) -> Result<BTreeSet<OrganizationId>, ApiErr
     Ok(all)
 }
 
-/// Computes every hash of a chain anew, batch by batch, on one snapshot of the database: writers neither wait nor disturb.
+/// Computes every hash of a chain anew, batch by batch, on one snapshot of the database: writers neither wait nor
+/// disturb.
 ///
 /// # Errors
 /// Those of the database.

@@ -9,8 +9,8 @@ use std::io::{BufWriter, Write};
 /// What to do.
 #[derive(Subcommand)]
 pub enum AuditCommand {
-    /// Check that no audit event was changed or taken away. Prints each trail's last hash: kept elsewhere, it shows later
-    /// that a trail was not written anew.
+    /// Check that no audit event was changed or taken away. Prints each trail's last hash: kept elsewhere, it shows
+    /// later that a trail was not written anew.
     Verify {
         /// One organization; left out, every one that has or had a trail.
         organization_id: Option<OrganizationId>,

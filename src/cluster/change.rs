@@ -23,8 +23,8 @@ impl Cluster {
     ///
     /// The transaction's audit events are written at its end, so the chains' heads are its last locks.
     ///
-    /// Two statements more than the transaction itself and its events, and only where access was touched: the news, and who
-    /// must hear it.
+    /// Two statements more than the transaction itself and its events, and only where access was touched: the news, and
+    /// who must hear it.
     ///
     /// # Errors
     /// Those of [`Db::write`]. A change whose commit was not confirmed may have happened; nobody was told that it had.
@@ -75,8 +75,8 @@ impl Cluster {
             }
             Ok::<T, ApiError>(value)
         });
-        // Whatever came of it: a commit whose confirmation was lost has happened. And here, on the thread that committed,
-        // because the request may be gone by now.
+        // Whatever came of it: a commit whose confirmation was lost has happened. And here, on the thread that
+        // committed, because the request may be gone by now.
         touched.advance(&self.generations);
         let value = outcome?;
         if touched.is_empty() {

@@ -22,8 +22,8 @@ const LONGEST_PAYLOAD: usize = 7_500;
 /// How many changes SQLite's log keeps. Who has missed more forgets everything.
 pub(super) const LOG_LENGTH: i64 = 10_000;
 
-/// Collects whose access a transaction changes, and what the audit trail tells of it. A function that changes access takes
-/// it, so it can only run in [`super::Cluster::change`], which tells the other nodes and waits for them.
+/// Collects whose access a transaction changes, and what the audit trail tells of it. A function that changes access
+/// takes it, so it can only run in [`super::Cluster::change`], which tells the other nodes and waits for them.
 ///
 /// There is no way to tell the nodes without an [`Entry`]: who forgets the trail forgets its own parameter.
 #[derive(Debug)]
@@ -37,15 +37,15 @@ impl Touched {
         Self { groups: BTreeSet::new(), trail: Trail::here() }
     }
 
-    /// What somebody may do in the entry's organization changes, or was changed by a call that may not have answered yet:
-    /// an entry that says nothing new is not written, but this call waits as that one does.
+    /// What somebody may do in the entry's organization changes, or was changed by a call that may not have answered
+    /// yet: an entry that says nothing new is not written, but this call waits as that one does.
     pub fn record(&mut self, entry: Entry) {
         self.groups.insert(entry.organization().to_string());
         self.trail.add(entry);
     }
 
-    /// Something is done that takes no access from anybody whom a node may have in its cache, such as a new key: nothing to
-    /// tell the nodes, and nothing to wait for.
+    /// Something is done that takes no access from anybody whom a node may have in its cache, such as a new key:
+    /// nothing to tell the nodes, and nothing to wait for.
     pub fn note(&mut self, entry: Entry) {
         self.trail.add(entry);
     }

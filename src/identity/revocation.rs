@@ -21,8 +21,8 @@ impl Account {
         Ok(())
     }
 
-    /// Ends every sign-in of the account up to that moment: the refresh tokens go, and ID tokens made so far are refused
-    /// by every node with the next request, since each reads the account's row.
+    /// Ends every sign-in of the account up to that moment: the refresh tokens go, and ID tokens made so far are
+    /// refused by every node with the next request, since each reads the account's row.
     ///
     /// # Errors
     /// `not_found` for an unknown address, or those of the database.

@@ -104,7 +104,8 @@ impl WorkspaceMember {
         Self::of(member, Some(role), Some(since)).ok_or_else(ApiError::not_found)
     }
 
-    /// Writes the role, under the lock of the organization. The foreign keys refuse a workspace or a user of another one.
+    /// Writes the role, under the lock of the organization. The foreign keys refuse a workspace or a user of another
+    /// one.
     ///
     /// # Errors
     /// Those of the database.

@@ -4,7 +4,7 @@ use crate::access::{OrganizationAccess, OrganizationRole, can};
 use crate::audit::{Action, Entry, Target};
 use crate::cluster::Touched;
 use crate::config::Config;
-use crate::db::schema::{organization_members, organizations};
+use crate::db::schema::{api_keys, organization_members, organizations, workspaces};
 use crate::db::{Columns, Conn, ForUpdate, Timestamp};
 use crate::error::ApiError;
 use crate::http::Position;
@@ -151,8 +151,14 @@ impl Organization {
     ) -> Result<(), ApiError> {
         let row = organizations::table.find(access.organization_id()).select(Self::as_select());
         let organization: Self = ForUpdate(row).get_result(conn)?;
+        let own_members = organization_members::table.filter(organization_members::organization_id.eq(organization.id));
+        let own_spaces = workspaces::table.filter(workspaces::organization_id.eq(organization.id));
+        let own_keys = api_keys::table.filter(api_keys::organization_id.eq(organization.id));
+        let members: i64 = own_members.count().get_result(conn)?;
+        let spaces: i64 = own_spaces.count().get_result(conn)?;
+        let keys: i64 = own_keys.count().get_result(conn)?;
         diesel::delete(organizations::table.find(organization.id)).execute(conn)?;
-        let gone = json!({ "name": organization.name });
+        let gone = json!({ "name": organization.name, "members": members, "workspaces": spaces, "apiKeys": keys });
         touched.record(organization.entry(Action::OrganizationDeleted).before(gone));
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::access::{OrganizationAccess, OrganizationRole, WorkspaceAccess, WorkspaceRole, can, effective_role};
 use crate::audit::{Action, Entry, Target};
 use crate::cluster::Touched;
-use crate::db::schema::{organization_members, workspace_members, workspaces};
+use crate::db::schema::{api_keys, organization_members, workspace_members, workspaces};
 use crate::db::{Columns, Conn, ForUpdate, Timestamp};
 use crate::error::ApiError;
 use crate::http::Position;
@@ -169,8 +169,12 @@ impl Workspace {
         access: &WorkspaceAccess<can::WorkspaceManage>,
     ) -> Result<(), ApiError> {
         let workspace = Self::locked(conn, access.workspace_id())?;
+        let own_members = workspace_members::table.filter(workspace_members::workspace_id.eq(workspace.id));
+        let own_keys = api_keys::table.filter(api_keys::workspace_id.eq(workspace.id));
+        let (members, keys): (i64, i64) = (own_members.count().get_result(conn)?, own_keys.count().get_result(conn)?);
         diesel::delete(workspaces::table.find(workspace.id)).execute(conn)?;
-        touched.record(workspace.entry(Action::WorkspaceDeleted).before(json!({ "name": workspace.name })));
+        let gone = json!({ "name": workspace.name, "members": members, "apiKeys": keys });
+        touched.record(workspace.entry(Action::WorkspaceDeleted).before(gone));
         Ok(())
     }
 }

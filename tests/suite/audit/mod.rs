@@ -6,6 +6,7 @@ mod commands;
 mod reading;
 mod refusals;
 mod retention;
+mod scene;
 mod sign_ins;
 mod writes;
 

@@ -8,8 +8,8 @@ use diesel::sqlite::SqliteConnection;
 use keyward::db::Conn;
 use std::collections::BTreeMap;
 
-/// When a key was last used is written in the background, after requests that changed nothing; so are failed sign-ins, which
-/// move an audit trail on. What else is in the trail is dumped.
+/// When a key was last used is written in the background, after requests that changed nothing; so are failed sign-ins,
+/// which move an audit trail on. What else is in the trail is dumped.
 const WRITTEN_ANY_TIME: [(&str, &str); 4] = [
     ("api_keys", "last_used_at"),
     ("service_tokens", "last_used_at"),

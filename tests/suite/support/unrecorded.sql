@@ -1,5 +1,6 @@
--- For the tests' PostgreSQL only: a transaction that changes somebody's access and leaves no audit event of the organization
--- fails at its commit. So each test of the suite, whatever it proves, finds a writer that forgets the trail.
+-- For the tests' PostgreSQL only: a transaction that changes somebody's access and leaves no audit event of the
+-- organization fails at its commit. So each test of the suite, whatever it proves, finds a writer that forgets the
+-- trail.
 CREATE FUNCTION refuse_unrecorded_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     present jsonb := to_jsonb(NEW) - 'last_used_at' - 'updated_at';
