@@ -101,12 +101,28 @@ impl Trail {
             state_before: text(&entry.before),
             state_after: text(&entry.after),
             address: request.and_then(RequestOrigin::address).map(|address| address.to_string()),
-            user_agent: user_agent.map(|name| printable(name, LONGEST_USER_AGENT)),
+            user_agent: user_agent.map(|name| printable(name, LONGEST_USER_AGENT)).filter(|name| !name.is_empty()),
             request_id: request.map(|request| request.id.to_string()),
             occurred_at: now,
             hash: Vec::new(),
         };
         event.hash = chain::hash(&head.hash, &event);
         event
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::UserId;
+
+    #[test]
+    fn a_request_without_a_caller_must_say_who_acts() {
+        let mut trail = Trail { request: Some(RequestOrigin::of_nobody()), actor: None, entries: Vec::new() };
+        assert!(trail.actor().is_err());
+        let user = UserId::new();
+        trail.act_as(Actor::User(user));
+        assert_eq!(trail.actor().unwrap(), Actor::User(user));
+        assert_eq!(Trail::here().actor().unwrap(), Actor::Operator, "no request: the command line");
     }
 }

@@ -49,6 +49,12 @@ pub struct RequestOrigin {
 }
 
 impl RequestOrigin {
+    /// A request whose caller is not known.
+    #[cfg(test)]
+    pub(crate) fn of_nobody() -> Self {
+        Self { id: RequestId::random(), caller: None, client: Client::default() }
+    }
+
     /// The client's address.
     pub fn address(&self) -> Option<IpAddr> {
         self.client.address
@@ -187,7 +193,7 @@ mod tests {
     #[test]
     fn blocking_work_keeps_the_requests_id_and_caller() {
         let id = RequestId::random();
-        let context = RequestContext::beside(RequestOrigin { id, caller: None, client: Client::default() });
+        let context = RequestContext::beside(RequestOrigin { id, ..RequestOrigin::of_nobody() });
         let carried = CURRENT.sync_scope(Rc::new(context), || {
             RequestContext::caller_is("key_1");
             assert_eq!(RequestContext::current().unwrap().caller().unwrap().as_str(), "key_1");

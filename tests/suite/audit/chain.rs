@@ -2,6 +2,7 @@
 
 use super::trail;
 use crate::support::database::TestDatabase;
+use crate::support::http::Request;
 use crate::support::{Backend, Server, Tenant, process, tests};
 use diesel::connection::SimpleConnection;
 use futures_util::future::join_all;
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 tests![
     anybody_can_compute_the_chain_from_an_export,
     writers_at_once_on_two_nodes_keep_the_chain_whole,
+    changes_of_all_kinds_at_once_neither_fail_nor_break_the_chain,
     the_database_refuses_to_change_or_take_away_an_event,
     verify_names_the_first_event_that_was_tampered_with,
     a_deleted_organizations_trail_stays_for_the_operator,
@@ -85,6 +87,38 @@ async fn writers_at_once_on_two_nodes_keep_the_chain_whole(db: Backend) {
     }
     let (whole, report) = verify(&server.database).await;
     assert!(whole && report.lines().count() == 2 && report.contains("whole\t14 events"), "{report}");
+}
+
+/// Each takes other locks before the chain's head: none waits for another in a circle.
+async fn changes_of_all_kinds_at_once_neither_fail_nor_break_the_chain(db: Backend) {
+    let server = Server::with(db, |config| config.plans.values_mut().for_each(|plan| plan.max_active_keys = 100)).await;
+    let node = server.another(|_| {}).await;
+    let acme = Tenant::new(&server).await;
+    let owner = &acme.owner.id_token;
+    let mut requests = Vec::new();
+    for n in 0..6 {
+        let on = [&server, &node][n % 2];
+        let (leaver, member) = (acme.add_to_workspace("editor").await, acme.add_to_workspace("viewer").await);
+        acme.create_key(&leaver, json!({})).await;
+        let key = acme.create_key(&acme.owner, json!({})).await;
+        let member_path = |id: &str| format!("/members/{id}");
+        requests.extend([
+            on.post(&acme.workspace_path("/api-keys")).bearer(owner).json(json!({})),
+            on.post(&acme.key_path(&key, "/roll")).bearer(owner),
+            on.delete(&acme.organization_path(&member_path(&leaver.user_id))).bearer(owner),
+            on.put(&acme.workspace_path(&member_path(&member.user_id))).bearer(owner).json(json!({ "role": "admin" })),
+            on.patch(&acme.organization_path("")).bearer(owner).json(json!({ "name": format!("Acme {n}") })),
+            on.patch(&acme.workspace_path("")).bearer(owner).json(json!({ "name": format!("Live {n}") })),
+        ]);
+    }
+    let before = trail(&server.database, &acme.organization_id).len();
+    for answer in join_all(requests.into_iter().map(Request::send)).await {
+        assert!((200..300).contains(&answer.status), "{}", answer.text);
+    }
+    // A removal orphans a key besides.
+    assert_eq!(trail(&server.database, &acme.organization_id).len(), before + 6 * 7);
+    let (whole, report) = verify(&server.database).await;
+    assert!(whole, "{report}");
 }
 
 async fn the_database_refuses_to_change_or_take_away_an_event(db: Backend) {

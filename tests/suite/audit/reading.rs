@@ -13,6 +13,7 @@ tests![
     filters_find_by_actor_action_target_and_time,
     an_export_is_the_whole_trail_as_json_lines,
     an_export_of_many_batches_is_complete,
+    what_the_client_calls_itself_is_bounded,
 ];
 
 async fn list(server: &Server, tenant: &Tenant<'_>, query: &str) -> Answer {
@@ -131,4 +132,17 @@ async fn an_export_of_many_batches_is_complete(db: Backend) {
         .filter_map(|line| serde_json::from_str::<Value>(line).expect("JSON")["sequence"].as_i64())
         .collect();
     assert_eq!(places, (1..=1_234).collect::<Vec<_>>());
+}
+
+async fn what_the_client_calls_itself_is_bounded(db: Backend) {
+    let server = Server::start(db).await;
+    let acme = Tenant::new(&server).await;
+    for (name, shown) in [("x".repeat(5_000), Some("x".repeat(256))), ("a\tb".to_owned(), Some("ab".to_owned())), (String::new(), None)]
+    {
+        let create = server.post(&acme.organization_path("/workspaces")).bearer(&acme.owner.id_token);
+        let create = create.header("user-agent", &name).json(json!({ "name": "Staging" }));
+        create.send().await.expect(201);
+        let event = trail(&server.database, &acme.organization_id).pop().expect("an event");
+        assert_eq!(event["userAgent"].as_str().filter(|shown| !shown.is_empty()), shown.as_deref(), "{name:.9}");
+    }
 }
