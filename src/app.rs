@@ -1,6 +1,7 @@
 //! [`build`]: configuration in, running application out. The command line and the tests start the same one.
 
 use crate::api_keys::FLUSH_INTERVAL;
+use crate::audit::{self, FailedSignIns};
 use crate::clock::Clock;
 use crate::cluster::Membership;
 use crate::config::Config;
@@ -107,12 +108,15 @@ impl Application {
         let flusher = rt::spawn(flush_last_used(self.state.clone()));
         let state = self.state.clone();
         let limiter = rt::spawn(async move { state.rate_limits.run().await });
+        let retention = rt::spawn(audit::keep_retention(self.state.clone()));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let post = rt::spawn(self.outbox.run(async { _ = stopped.await }));
+        let (stop_telling, told) = tokio::sync::oneshot::channel::<()>();
+        let teller = rt::spawn(FailedSignIns::run(self.state.clone(), async { _ = told.await }));
         let ended = self.server.await;
         // Nobody is served any more, so nobody need wait for this node.
         drop(self.membership);
-        drop(stop);
+        drop((stop, stop_telling));
         // Last of the servers, so that a scrape sees the stop to its end.
         if let Some((handle, server)) = metrics {
             handle.stop(true).await;
@@ -124,6 +128,10 @@ impl Application {
         if let Err(error) = post.await {
             tracing::error!(%error, "the mail room panicked");
         }
+        if let Err(error) = teller.await {
+            tracing::error!(%error, "the task that writes failed sign-ins panicked");
+        }
+        retention.abort();
         flusher.abort();
         limiter.abort();
         flush(self.state).await;

@@ -137,6 +137,8 @@ ids! {
     DocumentId = "doc";
     /// A service token's record.
     ServiceTokenId = "svt";
+    /// An event of an audit trail.
+    AuditEventId = "evt";
     /// A running process that serves from a cache; internal.
     NodeId = "node";
     /// One change of somebody's access, as the nodes tell each other of it; internal.

@@ -9,6 +9,7 @@
 //! - [`identity`] and [`users`]: who people are. [`organizations`], [`workspaces`], [`members`], [`invitations`],
 //!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has. [`gateway`]: whether a
 //!   key is good, for gateways; [`service_tokens`]: how those prove themselves.
+//! - [`audit`]: who changed whose access.
 //! - [`cluster`]: the cache, and how several nodes keep it right.
 //! - [`rate_limit`]: how many requests a key and a workspace may make.
 //! - [`mail`]: the queue of mails to people, and the way out.
@@ -26,6 +27,7 @@ pub mod access;
 pub mod allocator;
 pub mod api_keys;
 pub mod app;
+pub mod audit;
 mod buckets;
 pub mod cli;
 pub mod client;

@@ -4,7 +4,7 @@ use crate::collections::Collections;
 use crate::config::Config;
 use crate::http::{authentication, unmatched};
 use crate::{
-    api_keys, gateway, health, identity, invitations, members, organizations, programs, subscriptions, users,
+    api_keys, audit, gateway, health, identity, invitations, members, organizations, programs, subscriptions, users,
     workspaces,
 };
 use actix_web::body::BoxBody;
@@ -40,6 +40,8 @@ pub fn assemble(
         .service(organizations::rename_organization)
         .service(organizations::delete_organization)
         .service(subscriptions::read_subscription)
+        .service(audit::list_audit_events)
+        .service(audit::export_audit_events)
         .service(members::list_organization_members)
         .service(members::change_organization_member)
         .service(members::remove_organization_member)

@@ -1,6 +1,7 @@
 //! [`State`]: what all handlers share.
 
 use crate::api_keys::ApiKeys;
+use crate::audit::FailedSignIns;
 use crate::clock::Clock;
 use crate::cluster::{Cluster, Touched};
 use crate::collections::{self, Collections};
@@ -30,6 +31,8 @@ pub struct State {
     pub cluster: Arc<Cluster>,
     /// Sign-in, and the verification of ID tokens.
     pub identity: IdentityService,
+    /// Failed sign-ins on their way into the audit trail.
+    pub failed_sign_ins: FailedSignIns,
     /// Mails to people.
     pub mailer: Mailer,
     /// Mails to people who are invited.
@@ -88,6 +91,7 @@ impl State {
             db,
             cluster,
             identity,
+            failed_sign_ins: FailedSignIns::default(),
             mailer,
             invitation_mails,
             api_keys,

@@ -104,6 +104,8 @@ permissions! {
     OrganizationRead = "organization:read", organization Member;
     /// Rename the organization, create workspaces, manage members and invitations.
     OrganizationManage = "organization:manage", organization Admin;
+    /// Read the organization's audit trail.
+    AuditRead = "audit:read", organization Admin;
     /// Delete the organization.
     OrganizationDelete = "organization:delete", organization Owner;
     /// Make members owners, and owners members.

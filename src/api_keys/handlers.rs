@@ -62,8 +62,7 @@ pub async fn create_api_key(
     let claim = idempotency.claim(&bytes);
     let shared = state.clone();
     let outcome = state
-        .db
-        .write(move |conn| {
+        .change_access(move |conn, touched| {
             claim.run(conn, KeyId::new(), now, |conn, id, replayed| {
                 if replayed {
                     return Ok((ApiKey::visible(conn, &access, id)?, None));
@@ -78,7 +77,7 @@ pub async fn create_api_key(
                     expires_at: input.expires_at,
                     allowed_ips: input.allowed_ips.unwrap_or_default(),
                 };
-                let plaintext = lifecycle::issue(conn, &shared.config, &shared.api_keys.format, new, now)?;
+                let plaintext = lifecycle::issue(conn, touched, &shared.config, &shared.api_keys.format, new, now)?;
                 Ok((ApiKey::visible(conn, &access, id)?, Some(plaintext)))
             })
         })

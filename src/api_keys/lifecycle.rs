@@ -1,20 +1,22 @@
-//! The changes in a key's life. Each takes the guard that allows it, and runs in a transaction that tells all nodes
-//! ([`Touched`]). Only making a key does not: no node can know it.
+//! The changes in a key's life. Each takes the guard that allows it, and runs in a transaction that tells all nodes and
+//! the audit trail ([`Touched`]). Making a key tells no node: none can know it.
 
 use super::allowed_ips::AllowedIps;
 use super::format::{KeyFormat, PlaintextKey};
 use super::model::{ApiKey, KeyWithStanding};
 use super::standing::{KeyStatus, Scope};
 use crate::access::{WorkspaceAccess, can};
+use crate::audit::Action;
 use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::{api_key_secrets, api_keys};
-use crate::db::{Conn, Timestamp};
+use crate::db::{Columns, Conn, Timestamp};
 use crate::error::{ApiError, Code};
 use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::subscriptions::Subscription;
 use crate::workspaces::Workspace;
 use diesel::prelude::*;
+use serde_json::json;
 use std::time::Duration;
 
 /// A guard of the endpoints for keys: one's own, and everyone's for who manages keys.
@@ -47,6 +49,7 @@ pub struct NewKey {
 /// `max_active_keys_reached`, or those of the database.
 pub fn issue(
     conn: &mut Conn,
+    touched: &mut Touched,
     config: &Config,
     format: &KeyFormat,
     new: NewKey,
@@ -73,6 +76,7 @@ pub fn issue(
     };
     diesel::insert_into(api_keys::table).values(&row).execute(conn)?;
     add_secret(conn, new.id, &plaintext)?;
+    touched.note(row.entry(Action::ApiKeyCreated).after(row.facts()));
     Ok(plaintext)
 }
 
@@ -138,18 +142,21 @@ impl ApiKey {
         change: KeyChange,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let key = Self::lock_to_change(conn, touched, access, id)?;
+        let key = Self::lock_to_change(conn, access, id)?;
         let KeyChange { name, expires_at, allowed_ips } = change;
         if expires_at.is_some() || allowed_ips.is_some() {
             ensure_alive(&key, now)?;
         }
-        diesel::update(api_keys::table.find(id))
+        let (before, _) = key;
+        let after: Self = diesel::update(api_keys::table.find(id))
             .set((
-                api_keys::name.eq(name.unwrap_or(key.0.name)),
-                api_keys::expires_at.eq(expires_at.unwrap_or(key.0.expires_at)),
-                api_keys::allowed_ips.eq(allowed_ips.unwrap_or(key.0.allowed_ips)),
+                api_keys::name.eq(name.unwrap_or_else(|| before.name.clone())),
+                api_keys::expires_at.eq(expires_at.unwrap_or(before.expires_at)),
+                api_keys::allowed_ips.eq(allowed_ips.unwrap_or_else(|| before.allowed_ips.clone())),
             ))
-            .execute(conn)?;
+            .returning(Self::columns())
+            .get_result(conn)?;
+        touched.record(after.entry(Action::ApiKeyChanged).changed(before.facts(), after.facts()));
         Ok(())
     }
 
@@ -166,7 +173,7 @@ impl ApiKey {
         overlap: Duration,
         now: Timestamp,
     ) -> Result<PlaintextKey, ApiError> {
-        let key = Self::lock_to_change(conn, touched, access, id)?;
+        let key = Self::lock_to_change(conn, access, id)?;
         ensure_alive(&key, now)?;
         let end = now.plus(overlap).min(key.0.expires_at.unwrap_or_else(|| now.plus(overlap)));
         let old = api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id));
@@ -184,12 +191,16 @@ impl ApiKey {
         };
         let plaintext = format.generate();
         add_secret(conn, id, &plaintext)?;
-        diesel::update(api_keys::table.find(id))
+        let rolled: Self = diesel::update(api_keys::table.find(id))
             .set((
                 api_keys::preview.eq(format.preview(plaintext.presented())),
                 api_keys::overlap_ends_at.eq(overlap_ends_at),
             ))
-            .execute(conn)?;
+            .returning(Self::columns())
+            .get_result(conn)?;
+        let before = json!({ "preview": key.0.preview });
+        let after = json!({ "preview": rolled.preview, "overlapEndsAt": overlap_ends_at });
+        touched.record(rolled.entry(Action::ApiKeyRolled).before(before).after(after));
         Ok(plaintext)
     }
 
@@ -204,11 +215,12 @@ impl ApiKey {
         id: KeyId,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let key = Self::lock_to_change(conn, touched, access, id)?;
+        let key = Self::lock_to_change(conn, access, id)?;
         ensure_alive(&key, now)?;
-        if key.0.disabled_at.is_none() {
-            diesel::update(api_keys::table.find(id)).set(api_keys::disabled_at.eq(now)).execute(conn)?;
-        }
+        let (before, _) = key;
+        let after = Self { disabled_at: before.disabled_at.or(Some(now)), ..before.clone() };
+        after.save_standing(conn)?;
+        touched.record(after.entry(Action::ApiKeyDisabled).changed(before.facts(), after.facts()));
         Ok(())
     }
 
@@ -226,12 +238,15 @@ impl ApiKey {
     ) -> Result<(), ApiError> {
         // The workspace before the key, as `issue` does, so that two can't wait for each other.
         Workspace::lock(conn, access.workspace_id())?;
-        let key = Self::lock_to_change(conn, touched, access, id)?;
+        let key = Self::lock_to_change(conn, access, id)?;
         ensure_alive(&key, now)?;
-        if key.0.disabled_at.is_some() {
-            ensure_room(conn, config, key.0.organization_id, key.0.workspace_id, now)?;
-            diesel::update(api_keys::table.find(id)).set(api_keys::disabled_at.eq(None::<Timestamp>)).execute(conn)?;
+        let (before, _) = key;
+        if before.disabled_at.is_some() {
+            ensure_room(conn, config, before.organization_id, before.workspace_id, now)?;
         }
+        let after = Self { disabled_at: None, ..before.clone() };
+        after.save_standing(conn)?;
+        touched.record(after.entry(Action::ApiKeyEnabled).changed(before.facts(), after.facts()));
         Ok(())
     }
 
@@ -246,10 +261,10 @@ impl ApiKey {
         id: KeyId,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let key = Self::lock_to_change(conn, touched, access, id)?;
-        if key.0.revoked_at.is_none() {
-            diesel::update(api_keys::table.find(id)).set(api_keys::revoked_at.eq(now)).execute(conn)?;
-        }
+        let (before, _) = Self::lock_to_change(conn, access, id)?;
+        let after = Self { revoked_at: before.revoked_at.or(Some(now)), ..before.clone() };
+        after.save_standing(conn)?;
+        touched.record(after.entry(Action::ApiKeyRevoked).changed(before.facts(), after.facts()));
         Ok(())
     }
 
@@ -258,8 +273,17 @@ impl ApiKey {
     /// # Errors
     /// `not_found`
     pub fn delete(conn: &mut Conn, touched: &mut Touched, access: &KeyAccess, id: KeyId) -> Result<(), ApiError> {
-        Self::lock_to_change(conn, touched, access, id)?;
+        let (key, _) = Self::lock_to_change(conn, access, id)?;
         diesel::delete(api_keys::table.find(id)).execute(conn)?;
+        touched.record(key.entry(Action::ApiKeyDeleted).before(key.facts()));
+        Ok(())
+    }
+
+    /// Writes what stops a key.
+    fn save_standing(&self, conn: &mut Conn) -> Result<(), ApiError> {
+        diesel::update(api_keys::table.find(self.id))
+            .set((api_keys::disabled_at.eq(self.disabled_at), api_keys::revoked_at.eq(self.revoked_at)))
+            .execute(conn)?;
         Ok(())
     }
 }

@@ -3,13 +3,14 @@
 use super::allowed_ips::AllowedIps;
 use super::standing::{Scope, Standing};
 use crate::access::{OrganizationRole, Permission, WorkspaceAccess, WorkspaceRole};
-use crate::cluster::Touched;
+use crate::audit::{Action, Entry, Target};
 use crate::db::schema::{api_keys, organization_members, users, workspace_members};
 use crate::db::{Conn, ForUpdate, Timestamp};
 use crate::error::ApiError;
 use crate::http::Position;
 use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use diesel::prelude::*;
+use serde_json::{Value, json};
 
 /// An API key's record. The value itself is not in it, and its hash in a table of its own.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
@@ -133,16 +134,35 @@ impl ApiKey {
     /// As [`ApiKey::visible`].
     pub fn lock_to_change<P>(
         conn: &mut Conn,
-        touched: &mut Touched,
         access: &WorkspaceAccess<P>,
         id: KeyId,
     ) -> Result<KeyWithStanding, ApiError> {
-        touched.organization(access.workspace().organization_id);
         let held = api_keys::table
             .filter(api_keys::id.eq(id).and(api_keys::workspace_id.eq(access.workspace_id())))
             .select(api_keys::id);
         ForUpdate(held).get_result::<KeyId>(conn)?;
         Self::visible(conn, access, id)
+    }
+
+    /// What the audit trail calls a change of the key.
+    pub(super) fn entry(&self, action: Action) -> Entry {
+        let target = Target::api_key(self.id, self.name.as_deref(), &self.preview);
+        Entry::new(action, self.organization_id, target).within(self.workspace_id)
+    }
+
+    /// What the audit trail tells of the key.
+    pub(super) fn facts(&self) -> Value {
+        json!({
+            "name": self.name,
+            "preview": self.preview,
+            "scope": self.scope,
+            "createdBy": self.creator_id,
+            "expiresAt": self.expires_at,
+            "allowedIps": self.allowed_ips,
+            "disabled": self.disabled_at.is_some(),
+            "revoked": self.revoked_at.is_some(),
+            "orphaned": self.orphaned_at.is_some(),
+        })
     }
 
     /// How many keys of a workspace count against the plan's limit: those that are not revoked, disabled or expired.

@@ -2,6 +2,7 @@
 
 use super::model::ApiKey;
 use crate::access::{WorkspaceAccess, can};
+use crate::audit::Action;
 use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::api_keys;
@@ -48,16 +49,16 @@ impl ApiKey {
         id: KeyId,
         heir: UserId,
     ) -> Result<(), ApiError> {
-        let key = Self::lock_to_change(conn, touched, access, id)?;
-        if key.0.revoked_at.is_some() {
+        let (key, _) = Self::lock_to_change(conn, access, id)?;
+        if key.revoked_at.is_some() {
             return Err(ApiError::with_message(Code::Conflict, "The key is revoked. Create a new one."));
         }
         ensure_heir(conn, config, access.workspace_id(), heir, "userId")?;
-        hand_over(conn, &[id], heir)
+        hand_over(conn, touched, vec![key], heir)
     }
 
     /// Settles the keys of a removed member: the heir takes over those that are not revoked, or they are orphaned.
-    /// Runs before the membership is deleted, in the same transaction.
+    /// Runs before the membership is deleted, in the same transaction, which has recorded that for the organization.
     ///
     /// # Errors
     /// `validation_failed` when the heir may not have keys in one of the workspaces.
@@ -68,34 +69,37 @@ impl ApiKey {
         removed: Removed,
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
-        touched.organization(removed.organization_id);
         let mut query = api_keys::table
             .filter(api_keys::organization_id.eq(removed.organization_id))
             .filter(api_keys::creator_id.eq(removed.user_id).and(api_keys::revoked_at.is_null()))
-            .select((api_keys::id, api_keys::workspace_id))
+            .select(Self::as_select())
             .order(api_keys::id.desc())
             .into_boxed();
         if let Some(workspace) = removed.workspace_id {
             query = query.filter(api_keys::workspace_id.eq(workspace));
         }
-        let keys: Vec<(KeyId, WorkspaceId)> = query.load(conn)?;
-        let ids: Vec<KeyId> = keys.iter().map(|(id, _)| *id).collect();
+        let keys: Vec<Self> = query.load(conn)?;
+        let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
         let Some(heir) = removed.heir else {
             diesel::update(api_keys::table.filter(api_keys::id.eq_any(&ids)))
                 .set(api_keys::orphaned_at.eq(now))
                 .execute(conn)?;
+            for key in keys {
+                let after = Self { orphaned_at: Some(now), ..key.clone() };
+                touched.record(key.entry(Action::ApiKeyOrphaned).changed(key.facts(), after.facts()));
+            }
             return Ok(RemovedKeys { orphaned_keys: ids, ..RemovedKeys::default() });
         };
         if heir == removed.user_id {
             return Err(ApiError::invalid("transferKeysTo", "must be another member"));
         }
-        let mut workspaces: Vec<WorkspaceId> = keys.iter().map(|(_, workspace)| *workspace).collect();
+        let mut workspaces: Vec<WorkspaceId> = keys.iter().map(|key| key.workspace_id).collect();
         workspaces.sort_unstable();
         workspaces.dedup();
         for workspace in workspaces {
             ensure_heir(conn, config, workspace, heir, "transferKeysTo")?;
         }
-        hand_over(conn, &ids, heir)?;
+        hand_over(conn, touched, keys, heir)?;
         Ok(RemovedKeys { transferred_keys: ids, ..RemovedKeys::default() })
     }
 }
@@ -116,9 +120,14 @@ fn ensure_heir(
     Err(ApiError::invalid(field, format!("must be a member who may create API keys in the workspace {workspace}")))
 }
 
-fn hand_over(conn: &mut Conn, ids: &[KeyId], heir: UserId) -> Result<(), ApiError> {
+fn hand_over(conn: &mut Conn, touched: &mut Touched, keys: Vec<ApiKey>, heir: UserId) -> Result<(), ApiError> {
+    let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
     diesel::update(api_keys::table.filter(api_keys::id.eq_any(ids)))
         .set((api_keys::creator_id.eq(heir), api_keys::orphaned_at.eq(None::<Timestamp>)))
         .execute(conn)?;
+    for key in keys {
+        let after = ApiKey { creator_id: heir, orphaned_at: None, ..key.clone() };
+        touched.record(key.entry(Action::ApiKeyTransferred).changed(key.facts(), after.facts()));
+    }
     Ok(())
 }

@@ -6,6 +6,7 @@
 use super::serve::{ServeArgs, start};
 use crate::api_keys::{NewKey, PlaintextKey, Scope, issue};
 use crate::app::Application;
+use crate::cluster::Touched;
 use crate::config::{Sources, load};
 use crate::db::Conn;
 use crate::error::ApiError;
@@ -48,13 +49,13 @@ async fn seed(state: &State) -> Result<Option<PlaintextKey>, String> {
     keep_password(&password).map_err(|error| format!("{PASSWORD_FILE}: {error}"))?;
     let profile = state.identity.create_account(state, EMAIL, &password.into(), true).await.map_err(failed)?;
     let (config, format, now) = (state.config.clone(), state.api_keys.format.clone(), state.clock.now());
-    let tenant = move |conn: &mut Conn| {
+    let tenant = move |conn: &mut Conn, touched: &mut Touched| {
         let user = User::of_profile(conn, &profile, now)?;
         let organization = OrganizationId::new();
-        Organization::create(conn, &config, organization, "Demo".into(), user.id, now)?;
+        Organization::create(conn, touched, &config, organization, "Demo".into(), user.id, now)?;
         let id = WorkspaceId::new();
         let row = Workspace { id, organization_id: organization, name: "Demo".into(), created_at: now };
-        let workspace = Workspace::insert(conn, row)?;
+        let workspace = Workspace::insert(conn, touched, row)?;
         let new = NewKey {
             id: KeyId::new(),
             organization_id: organization,
@@ -65,9 +66,9 @@ async fn seed(state: &State) -> Result<Option<PlaintextKey>, String> {
             expires_at: None,
             allowed_ips: Default::default(),
         };
-        issue(conn, &config, &format, new, now)
+        issue(conn, touched, &config, &format, new, now)
     };
-    state.db.write(tenant).await.map(Some).map_err(failed)
+    state.change_access(tenant).await.map(Some).map_err(failed)
 }
 
 fn keep_password(password: &str) -> std::io::Result<()> {

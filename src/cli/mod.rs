@@ -1,6 +1,7 @@
 //! The command line: one module for each command of the operator. Those of a client are in [`crate::client`].
 
 mod collection;
+mod audit;
 mod config;
 mod demo;
 mod identity;
@@ -70,6 +71,9 @@ enum Command {
     /// What tenants keep in configured collections.
     #[command(subcommand)]
     Collection(collection::CollectionCommand),
+    /// The audit trails.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -114,6 +118,7 @@ pub fn run() -> ExitCode {
             database(&cli).and_then(|(config, db)| service_token::run(&config, &db, command))
         }
         Command::Collection(command) => database(&cli).and_then(|(_, db)| collection::run(&db, command)),
+        Command::Audit(command) => database(&cli).and_then(|(_, db)| audit::run(&db, command)),
         Command::Config(command) => cli.load().and_then(|config| config::run(&config, command)),
     };
     match done {

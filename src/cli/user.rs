@@ -48,8 +48,12 @@ pub fn run(config: &Config, db: &Db, command: &UserCommand) -> Result<(), String
         UserCommand::Enable { email } => {
             cluster.change_blocking(db, |conn, touched| Account::set_disabled(conn, touched, email.as_str(), None))
         }
-        UserCommand::SignOut { email } => db.write_blocking(|conn| Account::sign_out(conn, email.as_str(), now)),
-        UserCommand::VerifyEmail { email } => db.write_blocking(|conn| Account::verify_email(conn, email.as_str())),
+        UserCommand::SignOut { email } => {
+            cluster.change_blocking(db, |conn, touched| Account::sign_out(conn, touched, email.as_str(), now))
+        }
+        UserCommand::VerifyEmail { email } => {
+            cluster.change_blocking(db, |conn, touched| Account::vouch_for_email(conn, touched, email.as_str()))
+        }
     };
     let (UserCommand::Disable { email }
     | UserCommand::Enable { email }

@@ -21,7 +21,10 @@ impl Cluster {
     /// when no node honours the old access any more: at once for a single node, within milliseconds where all nodes
     /// answer, after one lease where one does not.
     ///
-    /// Two statements more than the transaction itself, and only for a change: the news, and who must hear it.
+    /// The transaction's audit events are written at its end, so the chains' heads are its last locks.
+    ///
+    /// Two statements more than the transaction itself and its events, and only where access was touched: the news, and
+    /// who must hear it.
     ///
     /// # Errors
     /// Those of [`Db::write`]. A change whose commit was not confirmed may have happened; nobody was told that it had.
@@ -61,18 +64,19 @@ impl Cluster {
         conn: &mut Conn,
         body: impl FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError>,
     ) -> Result<(T, Option<Pending>), ApiError> {
-        let (change, mut touched) = (ChangeId::new(), Touched::default());
+        let (change, mut touched) = (ChangeId::new(), Touched::here());
         let waiter = self.acknowledgements.expect(change);
         let from = (*self.standing() != Standing::Outside).then_some(self.node);
         let outcome = conn.write(|conn| {
             let value = body(conn, &mut touched)?;
+            touched.write_trail(conn, self.clock.now())?;
             if !touched.is_empty() {
                 touched.announce(conn, change, from)?;
             }
             Ok::<T, ApiError>(value)
         });
-        // Whatever came of it: a commit whose confirmation was lost has happened. And here, on the thread that committed,
-        // because the request may be gone by now.
+        // Whatever came of it: a commit whose confirmation was lost has happened. And here, on the thread that
+        // committed, because the request may be gone by now.
         touched.advance(&self.generations);
         let value = outcome?;
         if touched.is_empty() {

@@ -2,10 +2,11 @@
 
 use super::generations::{Generations, Slot};
 use super::nodes;
-use crate::db::Conn;
+use crate::audit::{Actor, Entry, Trail};
 use crate::db::schema::access_changes;
+use crate::db::{Conn, Timestamp};
 use crate::error::ApiError;
-use crate::ids::{ChangeId, NodeId, OrganizationId};
+use crate::ids::{ChangeId, NodeId};
 use diesel::dsl::max;
 use diesel::prelude::*;
 use std::collections::BTreeSet;
@@ -21,17 +22,42 @@ const LONGEST_PAYLOAD: usize = 7_500;
 /// How many changes SQLite's log keeps. Who has missed more forgets everything.
 pub(super) const LOG_LENGTH: i64 = 10_000;
 
-/// Collects whose access a transaction changes. A function that changes access takes it, so it can only run in
-/// [`super::Cluster::change`], which tells the other nodes and waits for them.
-#[derive(Debug, Default)]
+/// Collects whose access a transaction changes, and what the audit trail tells of it. A function that changes access
+/// takes it, so it can only run in [`super::Cluster::change`], which tells the other nodes and waits for them.
+///
+/// There is no way to tell the nodes without an [`Entry`]: who forgets the trail forgets its own parameter.
+#[derive(Debug)]
 pub struct Touched {
     groups: BTreeSet<String>,
+    trail: Trail,
 }
 
 impl Touched {
-    /// What keys of this organization may do changes.
-    pub fn organization(&mut self, id: OrganizationId) {
-        self.groups.insert(id.to_string());
+    pub(super) fn here() -> Self {
+        Self { groups: BTreeSet::new(), trail: Trail::here() }
+    }
+
+    /// What somebody may do in the entry's organization changes, or was changed by a call that may not have answered
+    /// yet: an entry that says nothing new is not written, but this call waits as that one does.
+    pub fn record(&mut self, entry: Entry) {
+        self.groups.insert(entry.organization().to_string());
+        self.trail.add(entry);
+    }
+
+    /// Something is done that takes no access from anybody whom a node may have in its cache, such as a new key:
+    /// nothing to tell the nodes, and nothing to wait for.
+    pub fn note(&mut self, entry: Entry) {
+        self.trail.add(entry);
+    }
+
+    /// Who acts, where it is not the request's caller: billing, or somebody who signs in with this very request.
+    pub fn act_as(&mut self, actor: Actor) {
+        self.trail.act_as(actor);
+    }
+
+    /// Writes the audit events.
+    pub(super) fn write_trail(&self, conn: &mut Conn, now: Timestamp) -> Result<(), ApiError> {
+        self.trail.write(conn, now)
     }
 
     /// A service token changes.

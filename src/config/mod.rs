@@ -3,6 +3,7 @@
 //! [`load()`] merges the layers and names the layer, the key and the value when one is wrong; [`Config::check`] holds the
 //! rules that span fields. `config/default.toml` documents every key.
 
+mod audit;
 mod cluster;
 mod collections;
 mod duration;
@@ -15,6 +16,7 @@ mod presets;
 mod rate_limit;
 mod sections;
 
+pub use audit::AuditSettings;
 pub use cluster::{Cluster, ClusterFaults};
 pub use collections::CollectionSettings;
 pub(crate) use identity::is_32_bytes_in_hex;
@@ -53,6 +55,8 @@ pub struct Config {
     pub errors: ErrorSettings,
     /// Who signs people in.
     pub identity: Identity,
+    /// The audit trail.
+    pub audit: AuditSettings,
     /// Mails to people.
     pub mail: MailSettings,
     /// The subscription gate.

@@ -1,4 +1,4 @@
-//! The embedded migrations.
+//! The embedded migrations: one folder that runs on both databases, and for each the little that the other lacks.
 
 use super::{Conn, DatabaseUrl, connection::Manager};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -6,6 +6,9 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+/// Triggers are spelled differently on each. They run after all of [`MIGRATIONS`].
+const ON_POSTGRES: EmbeddedMigrations = embed_migrations!("migrations-postgres");
+const ON_SQLITE: EmbeddedMigrations = embed_migrations!("migrations-sqlite");
 
 /// Runs the migrations that `url` lacks, and gives their names, oldest first.
 ///
@@ -30,5 +33,11 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
 }
 
 fn run_pending(conn: &mut Conn) -> diesel::migration::Result<Vec<String>> {
-    Ok(conn.run_pending_migrations(MIGRATIONS)?.iter().map(ToString::to_string).collect())
+    let mut applied: Vec<String> = conn.run_pending_migrations(MIGRATIONS)?.iter().map(ToString::to_string).collect();
+    let own = match conn {
+        Conn::Postgres(postgres) => postgres.run_pending_migrations(ON_POSTGRES)?,
+        Conn::Sqlite(sqlite) => sqlite.run_pending_migrations(ON_SQLITE)?,
+    };
+    applied.extend(own.iter().map(ToString::to_string));
+    Ok(applied)
 }

@@ -252,6 +252,45 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    audit_events (organization_id, sequence) {
+        organization_id -> Text,
+        sequence -> BigInt,
+        id -> Text,
+        workspace_id -> Nullable<Text>,
+        actor_kind -> Text,
+        actor_id -> Nullable<Text>,
+        actor_name -> Nullable<Text>,
+        actor_email -> Nullable<Text>,
+        action -> Text,
+        target_kind -> Text,
+        target_id -> Text,
+        target_name -> Nullable<Text>,
+        state_before -> Nullable<Text>,
+        state_after -> Nullable<Text>,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        occurred_at -> Timestamptz,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    audit_heads (organization_id) {
+        organization_id -> Text,
+        sequence -> BigInt,
+        hash -> Binary,
+        pruned_sequence -> BigInt,
+        pruned_hash -> Binary,
+    }
+}
+
 diesel::joinable!(api_key_secrets -> api_keys (api_key_id));
 diesel::joinable!(api_keys -> users (creator_id));
 diesel::joinable!(api_keys -> workspaces (workspace_id));
@@ -298,6 +337,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     api_key_secrets,
     api_keys,
+    audit_events,
+    audit_heads,
     cluster_nodes,
     collections,
     documents,

@@ -87,6 +87,11 @@ impl PageQuery {
         Ok((page, others))
     }
 
+    /// Of a list whose query has more in it than the page.
+    pub fn new(page_size: Option<String>, cursor: Option<String>) -> Self {
+        Self { page_size, cursor }
+    }
+
     /// Checks the query against the list that it is for.
     ///
     /// # Errors

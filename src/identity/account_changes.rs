@@ -2,6 +2,7 @@
 
 use super::BUILTIN_ISSUER;
 use super::accounts::Account;
+use crate::audit::{Action, Actor};
 use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::{accounts, orphaned_refresh_tokens, refresh_tokens, users};
@@ -43,10 +44,12 @@ impl Account {
         Ok(ForUpdate(accounts::table.find(id).select(Self::as_select())).get_result(conn).optional()?)
     }
 
-    /// Gives it a new password, and ends every sign-in. Whoever proved to read the account's mail has verified it.
+    /// Gives it a new password, and ends every sign-in. Whoever proved to read the account's mail has verified it. Each of the
+    /// person's organizations is told: it may be somebody who read the mail.
     pub(super) fn set_password(
         &self,
         conn: &mut Conn,
+        touched: &mut Touched,
         hash: &SecretString,
         proves_email: bool,
         now: Timestamp,
@@ -64,6 +67,12 @@ impl Account {
             .returning(Self::columns())
             .get_result::<Self>(conn)?;
         changed.tell_user(conn)?;
+        if let Some(user) = self.user(conn)? {
+            touched.act_as(Actor::User(user));
+            for entry in OrganizationMember::entries_everywhere(conn, Action::UserPasswordChanged, user)? {
+                touched.note(entry);
+            }
+        }
         Ok(changed)
     }
 
@@ -141,6 +150,7 @@ impl Account {
             .get_result(conn)
             .optional()?;
         if let Some(user) = user {
+            touched.act_as(Actor::User(user));
             OrganizationMember::remove_everywhere(conn, touched, config, user, now)?;
         }
         let stale = orphaned_refresh_tokens::deleted_at.lt(now.minus(ORPHANS_KEPT));

@@ -1,6 +1,7 @@
 //! Rows of `accounts` and `refresh_tokens`: the people of the built-in provider.
 
 use super::BUILTIN_ISSUER;
+use crate::audit::Action;
 use crate::cluster::Touched;
 use crate::db::schema::{accounts, orphaned_refresh_tokens, refresh_tokens, users};
 use crate::db::{Columns, Conn, ForUpdate, Timestamp, each};
@@ -14,6 +15,7 @@ use diesel::prelude::*;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -176,7 +178,12 @@ impl Account {
                 .get_result(conn)
                 .optional()?;
             if let Some(user) = user {
-                OrganizationMember::touch_all_of(conn, touched, user)?;
+                let action = if disabled_at.is_some() { Action::UserDisabled } else { Action::UserEnabled };
+                let was = json!({ "disabled": before.disabled_at.is_some() });
+                let is = json!({ "disabled": disabled_at.is_some() });
+                for entry in OrganizationMember::entries_everywhere(conn, action, user)? {
+                    touched.record(entry.changed(was.clone(), is.clone()));
+                }
             }
             let after = diesel::update(accounts::table.find(&before.id))
                 .set((accounts::disabled_at.eq(disabled_at), accounts::valid_since.eq(valid_since)))

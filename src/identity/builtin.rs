@@ -6,12 +6,14 @@ use super::key_ring::KeyRing;
 use super::limits::{Attempt, AttemptLimits};
 use super::master_secret::MasterSecret;
 use super::password::Passwords;
+use crate::audit::FailedSignIn;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Conn, Db, Timestamp};
 use crate::error::ApiError;
 use crate::http::validation::Email;
 use crate::state::State;
+use crate::telemetry::RequestContext;
 use actix_web::web;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -181,17 +183,21 @@ impl BuiltIn {
         let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
         let attempt = self.limits.sign_in(email.as_str(), address, state.clock.now());
         let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
-        let outcome = self.check_and_open(state, email, password).await;
-        self.settle(attempt, &outcome, state.clock.now());
+        let outcome = self.check_and_open(state, email.clone(), password).await;
+        self.settle(state, email.as_str(), attempt, &outcome);
         outcome
     }
 
-    /// Counts what became of an attempt.
-    pub(super) fn settle<T>(&self, attempt: Attempt, outcome: &Result<T, Refusal>, now: Timestamp) {
+    /// Counts what became of an attempt, and tells the audit trail of a wrong guess.
+    pub(super) fn settle<T>(&self, state: &State, email: &str, attempt: Attempt, outcome: &Result<T, Refusal>) {
+        let now = state.clock.now();
         match outcome {
             Ok(_) => self.limits.succeed(attempt, now),
             // A wrong guess. Anything else, such as a full queue or a database that is down, was none.
-            Err(Refusal::Firebase(FirebaseError::InvalidLoginCredentials)) => {}
+            Err(Refusal::Firebase(FirebaseError::InvalidLoginCredentials)) => {
+                let (email, request) = (email.to_owned(), RequestContext::origin());
+                state.failed_sign_ins.tell(FailedSignIn { email, request, at: now });
+            }
             Err(_) => self.limits.give_back(attempt),
         }
     }

@@ -7,6 +7,7 @@ use super::account_changes::Change;
 use super::accounts::Account;
 use super::builtin::BuiltIn;
 use super::firebase_error::{FirebaseError, Refusal};
+use crate::audit::Actor;
 use crate::cluster::Touched;
 use crate::db::{Conn, Timestamp};
 use crate::error::ApiError;
@@ -61,8 +62,8 @@ impl BuiltIn {
         }
         let attempt = self.limits.sign_in(&invited.email, address, state.clock.now());
         let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
-        let outcome = self.join_with_account(state, token, invited.email, password).await;
-        self.settle(attempt, &outcome, state.clock.now());
+        let outcome = self.join_with_account(state, token, invited.email.clone(), password).await;
+        self.settle(state, &invited.email, attempt, &outcome);
         outcome
     }
 
@@ -114,5 +115,6 @@ fn accept(
     now: Timestamp,
 ) -> Result<(), ApiError> {
     let user = User::of_profile(conn, &account.profile(), now)?;
+    touched.act_as(Actor::User(user.id));
     Invitation::accept_mailed(conn, touched, token, &user, now)
 }

@@ -88,9 +88,11 @@ impl BuiltIn {
         self.keys.keep_fresh().await;
         let hash = self.passwords.hash(password).await?;
         let token = RefreshToken::generate();
-        let changed = state.db.write(move |conn| {
+        let changed = state.change_access(move |conn, touched| {
             let account = match lock_own(conn, &claims)? {
-                Ok(account) => account.set_password(conn, &hash, false, now)?.set_profile(conn, name, photo)?,
+                Ok(account) => {
+                    account.set_password(conn, touched, &hash, false, now)?.set_profile(conn, name, photo)?
+                }
                 Err(refusal) => return Ok(Err(refusal)),
             };
             // A link that was mailed for the old password must not undo the new one.
@@ -225,10 +227,10 @@ impl BuiltIn {
         self.passwords.check_strength(&known.account.email, &password)?;
         let hash = self.passwords.hash(password).await?;
         let now = state.clock.now();
-        let reset = state.db.write(move |conn| {
+        let reset = state.change_access(move |conn, touched| {
             let code = OobCode::from_client(code);
             match use_code(conn, &code, Purpose::PasswordReset, now)? {
-                Ok(account) => Ok(Ok(account.set_password(conn, &hash, true, now)?)),
+                Ok(account) => Ok(Ok(account.set_password(conn, touched, &hash, true, now)?)),
                 Err(refusal) => Ok(Err(refusal)),
             }
         });

@@ -3,6 +3,7 @@
 use super::model::{Invitation, grants_of};
 use super::token::InvitationToken;
 use crate::access::OrganizationRole;
+use crate::audit::Action;
 use crate::cluster::Touched;
 use crate::db::schema::{invitations, organizations};
 use crate::db::{Conn, ForUpdate, Timestamp};
@@ -13,6 +14,7 @@ use crate::members::{OrganizationMember, WorkspaceMember};
 use crate::organizations::Organization;
 use crate::users::User;
 use diesel::prelude::*;
+use serde_json::json;
 
 /// Those that a token accepts now.
 macro_rules! accepted_by {
@@ -116,7 +118,11 @@ impl Invitation {
         if !OrganizationMember::add(conn, touched, organization_id, user, invitation.role, now)? {
             return Err(ApiError::with_message(Code::Conflict, "You are a member of this organization already."));
         }
-        for (_, grant) in grants_of(conn, std::slice::from_ref(&invitation))? {
+        let grants = grants_of(conn, std::slice::from_ref(&invitation))?;
+        let grants: Vec<_> = grants.into_iter().map(|(_, grant)| grant).collect();
+        let entry = invitation.entry(Action::InvitationAccepted);
+        touched.note(entry.before(invitation.facts(&grants)).after(json!({ "userId": user })));
+        for grant in grants {
             WorkspaceMember::set(conn, touched, organization_id, grant.id, user, grant.role, now)?;
         }
         diesel::delete(invitations::table.find(invitation.id)).execute(conn)?;

@@ -103,15 +103,14 @@ pub async fn create_invitation(
     let now = state.clock.now();
     let is_mailed = state.invitation_mails.are_on(&state);
     let (outcome, access) = state
-        .db
-        .write(move |conn| {
+        .change_access(move |conn, touched| {
             let outcome = claim.run(conn, InvitationId::new(), now, |conn, id, replayed| {
                 if replayed {
                     return Ok((Invitation::of(conn, &access, id)?, None));
                 }
                 let InvitationInput { email, role, workspaces } = input;
                 let new = NewInvitation { id, email: email.into_string(), role, grants: workspaces };
-                let (made, tokens) = Invitation::create(conn, &access, new, is_mailed, now)?;
+                let (made, tokens) = Invitation::create(conn, touched, &access, new, is_mailed, now)?;
                 Ok((made, Some(tokens)))
             });
             Ok((outcome?, access))
@@ -148,8 +147,9 @@ pub async fn resend_invitation(
     }
     let now = state.clock.now();
     state.invitation_mails.count(access.user().id, &found.0.email, now)?;
-    let ((invitation, token), access) =
-        state.db.write(move |conn| Ok((Invitation::renew(conn, &access, id, now)?, access))).await?;
+    let renewed =
+        state.change_access(move |conn, touched| Ok((Invitation::renew(conn, touched, &access, id, now)?, access)));
+    let ((invitation, token), access) = renewed.await?;
     if !state.invitation_mails.send(&state, &access, &invitation.0, &token) {
         return Err(ApiError::unavailable_because("too many mails wait to be sent"));
     }
@@ -165,7 +165,7 @@ pub async fn withdraw_invitation(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = path_parameter(&req, "invitationId")?;
-    state.db.write(move |conn| Invitation::withdraw(conn, &access, id)).await?;
+    state.change_access(move |conn, touched| Invitation::withdraw(conn, touched, &access, id)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -2,6 +2,8 @@
 
 use super::token::InvitationToken;
 use crate::access::{OrganizationAccess, OrganizationRole, WorkspaceRole, can};
+use crate::audit::{Action, Entry, Target};
+use crate::cluster::Touched;
 use crate::db::schema::{invitation_workspaces, invitations, organization_members, users, workspaces};
 use crate::db::{Columns, Conn, Timestamp};
 use crate::error::{ApiError, Code};
@@ -11,6 +13,7 @@ use crate::members::ensure_may_touch;
 use crate::organizations::Organization;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How long an invitation is good.
@@ -83,6 +86,7 @@ impl Invitation {
     /// `validation_failed` for a workspace that is not the organization's.
     pub fn create(
         conn: &mut Conn,
+        touched: &mut Touched,
         access: &OrganizationAccess<can::OrganizationManage>,
         new: NewInvitation,
         is_mailed: bool,
@@ -94,7 +98,10 @@ impl Invitation {
         ensure_no_member(conn, organization_id, &email)?;
         ensure_workspaces(conn, organization_id, &grants)?;
         let same = invitations::organization_id.eq(organization_id).and(invitations::email.eq(&email));
-        diesel::delete(invitations::table.filter(same)).execute(conn)?;
+        let older: Vec<Self> = invitations::table.filter(same).select(Self::as_select()).load(conn)?;
+        for row in older {
+            row.end(conn, touched)?;
+        }
         let tokens =
             NewTokens { admins: InvitationToken::generate(), mailed: is_mailed.then(InvitationToken::generate) };
         let row = Self {
@@ -118,7 +125,30 @@ impl Invitation {
                 ))
                 .execute(conn)?;
         }
+        touched.note(row.entry(Action::InvitationCreated).after(row.facts(&grants)));
         Ok(((row, grants), tokens))
+    }
+
+    /// What the audit trail calls something that happens to the invitation.
+    pub(super) fn entry(&self, action: Action) -> Entry {
+        Entry::new(action, self.organization_id, Target::invitation(self.id, &self.email))
+    }
+
+    /// What the audit trail tells of it.
+    pub(super) fn facts(&self, grants: &[WorkspaceGrant]) -> Value {
+        json!({ "email": self.email, "role": self.role, "workspaces": grants, "expiresAt": self.expires_at })
+    }
+
+    /// Ends it before anybody accepted.
+    fn end(&self, conn: &mut Conn, touched: &mut Touched) -> Result<(), ApiError> {
+        let grants: Vec<WorkspaceGrant> =
+            grants_of(conn, std::slice::from_ref(self))?.into_iter().map(|(_, grant)| grant).collect();
+        // Of two at once, or with somebody who accepts, one finds it.
+        if diesel::delete(invitations::table.find(self.id)).execute(conn)? == 0 {
+            return Err(ApiError::not_found());
+        }
+        touched.note(self.entry(Action::InvitationWithdrawn).before(self.facts(&grants)));
+        Ok(())
     }
 
     /// Puts a new mailed token in the old one's place, and lets the invitation last as long as a new one. The admin's
@@ -129,6 +159,7 @@ impl Invitation {
     /// owner is invited.
     pub fn renew(
         conn: &mut Conn,
+        touched: &mut Touched,
         access: &OrganizationAccess<can::OrganizationManage>,
         id: InvitationId,
         now: Timestamp,
@@ -136,13 +167,16 @@ impl Invitation {
         Organization::lock(conn, access.organization_id())?;
         let (row, grants) = Self::resendable(conn, access, id)?;
         let token = InvitationToken::generate();
-        let row = diesel::update(invitations::table.find(row.id))
+        let before = json!({ "expiresAt": row.expires_at });
+        let row: Self = diesel::update(invitations::table.find(row.id))
             .set((
                 invitations::mailed_token_hash.eq(Some(token.hash())),
                 invitations::expires_at.eq(now.plus(LIFETIME)),
             ))
             .returning(Self::columns())
             .get_result(conn)?;
+        let after = json!({ "expiresAt": row.expires_at });
+        touched.note(row.entry(Action::InvitationResent).before(before).after(after));
         Ok(((row, grants), token))
     }
 
@@ -214,14 +248,11 @@ impl Invitation {
     /// `not_found`
     pub fn withdraw(
         conn: &mut Conn,
+        touched: &mut Touched,
         access: &OrganizationAccess<can::OrganizationManage>,
         id: InvitationId,
     ) -> Result<(), ApiError> {
-        let one = invitations::id.eq(id).and(invitations::organization_id.eq(access.organization_id()));
-        match diesel::delete(invitations::table.filter(one)).execute(conn)? {
-            0 => Err(ApiError::not_found()),
-            _ => Ok(()),
-        }
+        Self::of(conn, access, id)?.0.end(conn, touched)
     }
 }
 

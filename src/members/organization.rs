@@ -2,6 +2,7 @@
 
 use crate::access::{OrganizationAccess, OrganizationRole, Permission, can};
 use crate::api_keys::{ApiKey, Removed, RemovedKeys};
+use crate::audit::{Action, Entry, Target};
 use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::{organization_members as members, users};
@@ -11,6 +12,7 @@ use crate::http::Position;
 use crate::ids::{MembershipId, OrganizationId, UserId};
 use crate::organizations::Organization;
 use diesel::prelude::*;
+use serde_json::{Value, json};
 
 /// A member of an organization, with what is known of the person.
 #[derive(Clone, Debug, Queryable)]
@@ -82,7 +84,6 @@ impl OrganizationMember {
         role: OrganizationRole,
         now: Timestamp,
     ) -> Result<bool, ApiError> {
-        touched.organization(organization);
         let row = (
             members::id.eq(MembershipId::new()),
             members::organization_id.eq(organization),
@@ -93,7 +94,19 @@ impl OrganizationMember {
         let added = each!(conn, |native| {
             diesel::insert_into(members::table).values(row).on_conflict_do_nothing().execute(native)
         })?;
+        if added == 1 {
+            let member = Self::of(conn, organization, user)?;
+            touched.record(member.entry(Action::OrganizationMemberAdded, organization).after(member.facts()));
+        }
         Ok(added == 1)
+    }
+
+    fn entry(&self, action: Action, organization: OrganizationId) -> Entry {
+        Entry::new(action, organization, Target::user(self.user_id, self.email.as_deref()))
+    }
+
+    fn facts(&self) -> Value {
+        json!({ "role": self.role })
     }
 
     /// Gives a member another role. Only an owner names owners and takes the role from them; one always remains.
@@ -107,7 +120,6 @@ impl OrganizationMember {
         user: UserId,
         role: OrganizationRole,
     ) -> Result<Self, ApiError> {
-        touched.organization(access.organization_id());
         Organization::lock(conn, access.organization_id())?;
         let member = Self::of(conn, access.organization_id(), user)?;
         ensure_may_touch(access.role(), member.role.max(role))?;
@@ -115,7 +127,10 @@ impl OrganizationMember {
             ensure_other_owner(conn, access.organization_id(), &member)?;
         }
         diesel::update(members::table.find(member.id)).set(members::role.eq(role)).execute(conn)?;
-        Ok(Self { role, ..member })
+        let changed = Self { role, ..member.clone() };
+        let entry = changed.entry(Action::OrganizationMemberRoleChanged, access.organization_id());
+        touched.record(entry.changed(member.facts(), changed.facts()));
+        Ok(changed)
     }
 
     /// Removes a member, its roles in workspaces, and settles its API keys. A member may remove itself.
@@ -139,21 +154,29 @@ impl OrganizationMember {
         let member = Self::of(conn, access.organization_id(), user)?;
         ensure_may_touch(access.role(), member.role)?;
         ensure_other_owner(conn, access.organization_id(), &member)?;
+        let action = match user == access.user().id {
+            true => Action::OrganizationMemberLeft,
+            false => Action::OrganizationMemberRemoved,
+        };
+        touched.record(member.entry(action, access.organization_id()).before(member.facts()));
         let removed = Removed { organization_id: access.organization_id(), workspace_id: None, user_id: user, heir };
         let keys = ApiKey::settle(conn, touched, config, removed, now)?;
         diesel::delete(members::table.find(member.id)).execute(conn)?;
         Ok(keys)
     }
 
-    /// What a person may do changes in each organization that it is a member of.
+    /// Something about a person, for each organization that it is a member of.
     ///
     /// # Errors
     /// Those of the database.
-    pub(crate) fn touch_all_of(conn: &mut Conn, touched: &mut Touched, user: UserId) -> Result<(), ApiError> {
-        let all: Vec<OrganizationId> =
-            members::table.filter(members::user_id.eq(user)).select(members::organization_id).load(conn)?;
-        all.into_iter().for_each(|id| touched.organization(id));
-        Ok(())
+    pub(crate) fn entries_everywhere(conn: &mut Conn, action: Action, user: UserId) -> Result<Vec<Entry>, ApiError> {
+        let all: Vec<(OrganizationId, Option<String>)> = members::table
+            .inner_join(users::table)
+            .filter(members::user_id.eq(user))
+            .select((members::organization_id, users::email))
+            .load(conn)?;
+        let entry = |(id, email): (_, Option<String>)| Entry::new(action, id, Target::user(user, email.as_deref()));
+        Ok(all.into_iter().map(entry).collect())
     }
 
     /// Takes a person out of every organization, as if removed from each; the keys are orphaned.
@@ -177,6 +200,8 @@ impl OrganizationMember {
             Organization::lock(conn, organization_id)?;
             let member = Self::of(conn, organization_id, user)?;
             ensure_other_owner(conn, organization_id, &member)?;
+            let entry = member.entry(Action::OrganizationMemberLeft, organization_id);
+            touched.record(entry.before(member.facts()));
             let removed = Removed { organization_id, workspace_id: None, user_id: user, heir: None };
             ApiKey::settle(conn, touched, config, removed, now)?;
             diesel::delete(members::table.find(member.id)).execute(conn)?;

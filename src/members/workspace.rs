@@ -3,6 +3,7 @@
 use super::organization::OrganizationMember;
 use crate::access::{OrganizationRole, WorkspaceAccess, WorkspaceRole, can, effective_role};
 use crate::api_keys::{ApiKey, Removed, RemovedKeys};
+use crate::audit::{Action, Entry, Target};
 use crate::cluster::Touched;
 use crate::config::Config;
 use crate::db::schema::{organization_members, users, workspace_members as members};
@@ -12,6 +13,7 @@ use crate::http::Position;
 use crate::ids::{MembershipId, OrganizationId, UserId, WorkspaceId};
 use crate::organizations::Organization;
 use diesel::prelude::*;
+use serde_json::json;
 
 /// Somebody with a role in a workspace: given there, or as an admin of the organization.
 #[derive(Clone, Debug)]
@@ -102,7 +104,8 @@ impl WorkspaceMember {
         Self::of(member, Some(role), Some(since)).ok_or_else(ApiError::not_found)
     }
 
-    /// Writes the role. The foreign keys refuse a workspace or a user of another organization.
+    /// Writes the role, under the lock of the organization. The foreign keys refuse a workspace or a user of another
+    /// one.
     ///
     /// # Errors
     /// Those of the database.
@@ -115,7 +118,7 @@ impl WorkspaceMember {
         role: WorkspaceRole,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        touched.organization(organization);
+        let earlier = Self::own_role(conn, workspace, user)?;
         let row = (
             members::workspace_id.eq(workspace),
             members::organization_id.eq(organization),
@@ -131,7 +134,19 @@ impl WorkspaceMember {
                 .set(members::role.eq(role))
                 .execute(native)
         })?;
+        let mut entry = |action| entry(conn, action, organization, workspace, user);
+        touched.record(match earlier {
+            None => entry(Action::WorkspaceMemberAdded)?.after(json!({ "role": role })),
+            Some(earlier) => {
+                entry(Action::WorkspaceMemberRoleChanged)?.changed(json!({ "role": earlier }), json!({ "role": role }))
+            }
+        });
         Ok(())
+    }
+
+    /// The role that was given in the workspace itself.
+    fn own_role(conn: &mut Conn, workspace: WorkspaceId, user: UserId) -> Result<Option<WorkspaceRole>, ApiError> {
+        Ok(members::table.find((workspace, user)).select(members::role).first(conn).optional()?)
     }
 
     /// Takes the role in the workspace away and settles the member's keys there. An admin of the organization stays
@@ -149,16 +164,28 @@ impl WorkspaceMember {
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
         let organization_id = access.workspace().organization_id;
-        touched.organization(organization_id);
         Organization::lock(conn, organization_id)?;
         let member = OrganizationMember::of(conn, organization_id, user)?;
-        if diesel::delete(members::table.find((access.workspace_id(), user))).execute(conn)? == 0 {
-            return Err(ApiError::not_found());
-        }
+        let role = Self::own_role(conn, access.workspace_id(), user)?.ok_or_else(ApiError::not_found)?;
+        diesel::delete(members::table.find((access.workspace_id(), user))).execute(conn)?;
+        let entry = entry(conn, Action::WorkspaceMemberRemoved, organization_id, access.workspace_id(), user)?;
+        touched.record(entry.before(json!({ "role": role })));
         if heir.is_none() && effective_role(member.role, None).is_some() {
             return Ok(RemovedKeys::default());
         }
         let removed = Removed { organization_id, workspace_id: Some(access.workspace_id()), user_id: user, heir };
         ApiKey::settle(conn, touched, config, removed, now)
     }
+}
+
+/// What the audit trail calls a change of somebody's role in a workspace.
+fn entry(
+    conn: &mut Conn,
+    action: Action,
+    organization: OrganizationId,
+    workspace: WorkspaceId,
+    user: UserId,
+) -> Result<Entry, ApiError> {
+    let email: Option<String> = users::table.find(user).select(users::email).first(conn)?;
+    Ok(Entry::new(action, organization, Target::user(user, email.as_deref())).within(workspace))
 }

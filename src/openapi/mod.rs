@@ -67,13 +67,14 @@ const DESCRIPTION: &str = "Organizations, workspaces, roles, subscriptions and A
     paste a token under `idToken`. Programs call with an API key under `apiKey` or `apiKeyHeader`.";
 
 /// The groups of operations, in the order of the page.
-const TAGS: [(&str, &str); 11] = [
+const TAGS: [(&str, &str); 12] = [
     ("Account", "The signed-in person."),
     ("Organizations", "The paying customers."),
     ("Members", "People in organizations and workspaces."),
     ("Invitations", "The only way to become a member."),
     ("Workspaces", "Where work and API keys live."),
     ("API keys", "Made by people, used by programs."),
+    ("Audit", "Who changed whose access, when and from where."),
     ("Programs", "What an API key is good for."),
     (collections::TAG, "What tenants keep here, as configuration declares it."),
     ("Gateways", "Whether an API key is good, for what stands in front of an API of your own."),

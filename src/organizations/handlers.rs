@@ -74,15 +74,14 @@ pub async fn create_organization(
     let now = state.clock.now();
     let shared = state.clone();
     let outcome = state
-        .db
-        .write(move |conn| {
+        .change_access(move |conn, touched| {
             let user = caller.user().id;
             claim.run(conn, OrganizationId::new(), now, |conn, id, replayed| {
                 if replayed {
                     return Organization::with_role_of(conn, id, user)?.ok_or_else(ApiError::not_found);
                 }
                 let name = input.name.into_string();
-                let made = Organization::create(conn, &shared.config, id, name, user, now)?;
+                let made = Organization::create(conn, touched, &shared.config, id, name, user, now)?;
                 Ok((made, OrganizationRole::Owner))
             })
         })
@@ -108,8 +107,9 @@ pub async fn rename_organization(
 ) -> Result<web::Json<OrganizationView>, ApiError> {
     let input = body.read().await?;
     let role = access.role();
-    let organization =
-        state.db.write(move |conn| Organization::rename(conn, &access, input.name.into_string())).await?;
+    let organization = state
+        .change_access(move |conn, touched| Organization::rename(conn, touched, &access, input.name.into_string()));
+    let organization = organization.await?;
     Ok(web::Json(OrganizationView::new(organization, role)))
 }
 

@@ -1,9 +1,10 @@
 //! Rows of `organizations`.
 
 use crate::access::{OrganizationAccess, OrganizationRole, can};
+use crate::audit::{Action, Entry, Target};
 use crate::cluster::Touched;
 use crate::config::Config;
-use crate::db::schema::{organization_members, organizations};
+use crate::db::schema::{api_keys, organization_members, organizations, workspaces};
 use crate::db::{Columns, Conn, ForUpdate, Timestamp};
 use crate::error::ApiError;
 use crate::http::Position;
@@ -11,6 +12,7 @@ use crate::ids::{MembershipId, OrganizationId, UserId};
 use crate::subscriptions::Subscription;
 use crate::users::User;
 use diesel::prelude::*;
+use serde_json::json;
 
 /// The paying customer.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
@@ -31,6 +33,7 @@ impl Organization {
     /// `invalid_id_token` when the owner was deleted meanwhile, or those of the database.
     pub fn create(
         conn: &mut Conn,
+        touched: &mut Touched,
         config: &Config,
         id: OrganizationId,
         name: String,
@@ -49,7 +52,9 @@ impl Organization {
                 organization_members::created_at.eq(now),
             ))
             .execute(conn)?;
-        Subscription::start_trial(conn, config, id, now)?;
+        let subscription = Subscription::start_trial(conn, config, id, now)?;
+        let made = json!({ "name": organization.name, "owner": owner, "subscription": subscription.facts() });
+        touched.note(organization.entry(Action::OrganizationCreated).after(made));
         Ok(organization)
     }
 
@@ -116,13 +121,23 @@ impl Organization {
     /// `not_found` when it was deleted meanwhile.
     pub fn rename(
         conn: &mut Conn,
+        touched: &mut Touched,
         access: &OrganizationAccess<can::OrganizationManage>,
         name: String,
     ) -> Result<Self, ApiError> {
-        Ok(diesel::update(organizations::table.find(access.organization_id()))
+        let row = organizations::table.find(access.organization_id()).select(Self::as_select());
+        let before: Self = ForUpdate(row).get_result(conn)?;
+        let renamed: Self = diesel::update(organizations::table.find(before.id))
             .set(organizations::name.eq(name))
             .returning(Self::columns())
-            .get_result(conn)?)
+            .get_result(conn)?;
+        let names = (json!({ "name": before.name }), json!({ "name": renamed.name }));
+        touched.note(renamed.entry(Action::OrganizationRenamed).changed(names.0, names.1));
+        Ok(renamed)
+    }
+
+    fn entry(&self, action: Action) -> Entry {
+        Entry::new(action, self.id, Target::organization(self.id, self.name.clone()))
     }
 
     /// Deletes it, with everything in it.
@@ -134,9 +149,17 @@ impl Organization {
         touched: &mut Touched,
         access: &OrganizationAccess<can::OrganizationDelete>,
     ) -> Result<(), ApiError> {
-        touched.organization(access.organization_id());
-        Self::lock(conn, access.organization_id())?;
-        diesel::delete(organizations::table.find(access.organization_id())).execute(conn)?;
+        let row = organizations::table.find(access.organization_id()).select(Self::as_select());
+        let organization: Self = ForUpdate(row).get_result(conn)?;
+        let own_members = organization_members::table.filter(organization_members::organization_id.eq(organization.id));
+        let own_spaces = workspaces::table.filter(workspaces::organization_id.eq(organization.id));
+        let own_keys = api_keys::table.filter(api_keys::organization_id.eq(organization.id));
+        let members: i64 = own_members.count().get_result(conn)?;
+        let spaces: i64 = own_spaces.count().get_result(conn)?;
+        let keys: i64 = own_keys.count().get_result(conn)?;
+        diesel::delete(organizations::table.find(organization.id)).execute(conn)?;
+        let gone = json!({ "name": organization.name, "members": members, "workspaces": spaces, "apiKeys": keys });
+        touched.record(organization.entry(Action::OrganizationDeleted).before(gone));
         Ok(())
     }
 

@@ -1,12 +1,14 @@
 //! Rows of `subscriptions`, and the status that counts at a moment.
 
+use crate::audit::{Action, Entry, Target};
 use crate::cluster::Touched;
 use crate::config::Config;
-use crate::db::schema::subscriptions;
-use crate::db::{Columns, Conn, Timestamp, text_enum};
+use crate::db::schema::{organizations, subscriptions};
+use crate::db::{Columns, Conn, ForUpdate, Timestamp, text_enum};
 use crate::error::ApiError;
 use crate::ids::OrganizationId;
 use diesel::prelude::*;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 text_enum! {
@@ -82,7 +84,7 @@ impl Subscription {
     ///
     /// # Errors
     /// Those of the database.
-    pub fn start_trial(conn: &mut Conn, config: &Config, id: OrganizationId, now: Timestamp) -> Result<(), ApiError> {
+    pub fn start_trial(conn: &mut Conn, config: &Config, id: OrganizationId, now: Timestamp) -> Result<Self, ApiError> {
         let days = Duration::from_secs(u64::from(config.subscription.trial_days) * 86_400);
         let row = Self {
             organization_id: id,
@@ -92,8 +94,8 @@ impl Subscription {
             current_period_end: None,
             updated_at: now,
         };
-        diesel::insert_into(subscriptions::table).values(row).execute(conn)?;
-        Ok(())
+        diesel::insert_into(subscriptions::table).values(&row).execute(conn)?;
+        Ok(row)
     }
 
     /// The subscription of an organization.
@@ -104,7 +106,7 @@ impl Subscription {
         Ok(subscriptions::table.find(id).select(Self::as_select()).first(conn)?)
     }
 
-    /// Changes it: the operator's lever.
+    /// Changes it: the operator's lever, and billing's, which says so by [`Touched::act_as`].
     ///
     /// # Errors
     /// `not_found`, or those of the database.
@@ -114,8 +116,24 @@ impl Subscription {
         id: OrganizationId,
         change: &SubscriptionChange,
     ) -> Result<Self, ApiError> {
-        touched.organization(id);
-        Ok(diesel::update(subscriptions::table.find(id)).set(change).returning(Self::columns()).get_result(conn)?)
+        let row = subscriptions::table.find(id).select(Self::as_select());
+        let before: Self = ForUpdate(row).get_result(conn)?;
+        let after: Self =
+            diesel::update(subscriptions::table.find(id)).set(change).returning(Self::columns()).get_result(conn)?;
+        let name: String = organizations::table.find(id).select(organizations::name).first(conn)?;
+        let entry = Entry::new(Action::SubscriptionChanged, id, Target::organization(id, name));
+        touched.record(entry.changed(before.facts(), after.facts()));
+        Ok(after)
+    }
+
+    /// What the audit trail tells of it.
+    pub(crate) fn facts(&self) -> Value {
+        json!({
+            "status": self.status,
+            "plan": self.plan,
+            "trialEndsAt": self.trial_ends_at,
+            "currentPeriodEnd": self.current_period_end,
+        })
     }
 
     /// The status that counts at `now`.

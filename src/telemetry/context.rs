@@ -7,7 +7,7 @@ use crate::http::request_id::X_REQUEST_ID;
 use crate::http::{RequestId, RouteId, client_address};
 use crate::state::State;
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{HeaderValue, USER_AGENT};
 use actix_web::http::{Method, Uri};
 use actix_web::web;
 use arrayvec::ArrayString;
@@ -25,8 +25,45 @@ tokio::task_local! {
 pub struct RequestContext {
     id: RequestId,
     caller: Cell<Option<ArrayString<32>>>,
+    client: Client,
     changes_nothing: Cell<bool>,
     arrival: Option<Arrival>,
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug, Default)]
+struct Client {
+    address: Option<IpAddr>,
+    /// Kept of requests that may change something only.
+    user_agent: Option<HeaderValue>,
+}
+
+/// Which request it is, who sent it and from where: what an audit event tells of it.
+#[derive(Clone, Debug)]
+pub struct RequestOrigin {
+    /// The request.
+    pub id: RequestId,
+    /// The caller, by the id that logs know it by, once it is known.
+    pub caller: Option<ArrayString<32>>,
+    client: Client,
+}
+
+impl RequestOrigin {
+    /// A request whose caller is not known.
+    #[cfg(test)]
+    pub(crate) fn of_nobody() -> Self {
+        Self { id: RequestId::random(), caller: None, client: Client::default() }
+    }
+
+    /// The client's address.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.client.address
+    }
+
+    /// What the client calls itself, as it was sent; of requests that may change something only.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.client.user_agent.as_ref()?.to_str().ok()
+    }
 }
 
 /// A request as it came.
@@ -37,28 +74,32 @@ pub(super) struct Arrival {
     /// The route, if it has no parameters; else actix will tell.
     pub(super) plain_route: Option<RouteId>,
     pub(super) uri: Uri,
-    pub(super) client_address: Option<IpAddr>,
     inbound_request_id: Option<HeaderValue>,
 }
 
 impl RequestContext {
-    /// The context of a request that begins. Cost: one allocation, one look at the clock, and reference counts.
+    /// The context of a request that begins. Cost: one allocation, one look at the clock, and reference counts; for a
+    /// request that may change something one look at its headers more.
     pub(crate) fn of(id: RequestId, state: web::Data<State>, req: &ServiceRequest) -> Self {
+        let reads = req.method().is_safe();
+        let client = Client {
+            address: client_address(req.request(), &state.config.server.trusted_proxies),
+            user_agent: if reads { None } else { req.headers().get(USER_AGENT).cloned() },
+        };
         let arrival = Arrival {
             started: state.clock.stopwatch(),
             method: req.method().clone(),
             plain_route: state.routes.of_plain_path(req.path()),
             uri: req.uri().clone(),
-            client_address: client_address(req.request(), &state.config.server.trusted_proxies),
             inbound_request_id: req.headers().get(X_REQUEST_ID).cloned(),
             state,
         };
-        Self { id, caller: Cell::default(), changes_nothing: Cell::new(req.method().is_safe()), arrival: Some(arrival) }
+        Self { id, caller: Cell::default(), client, changes_nothing: Cell::new(reads), arrival: Some(arrival) }
     }
 
     /// The context of work for a request that arrived on another thread.
-    fn beside(id: RequestId) -> Self {
-        Self { id, caller: Cell::default(), changes_nothing: Cell::default(), arrival: None }
+    fn beside(RequestOrigin { id, caller, client }: RequestOrigin) -> Self {
+        Self { id, caller: Cell::new(caller), client, changes_nothing: Cell::default(), arrival: None }
     }
 
     /// Runs the request in its context. Cost at each poll: two writes to a thread's own variable.
@@ -69,6 +110,15 @@ impl RequestContext {
     /// The id of the request that this code works for, if it works for one.
     pub fn current_id() -> Option<RequestId> {
         CURRENT.try_with(|context| context.id).ok()
+    }
+
+    /// The request that this code works for, if it works for one.
+    pub fn origin() -> Option<RequestOrigin> {
+        CURRENT.try_with(|context| context.to_origin()).ok()
+    }
+
+    fn to_origin(&self) -> RequestOrigin {
+        RequestOrigin { id: self.id, caller: self.caller.get(), client: self.client.clone() }
     }
 
     /// Tells who the caller is, by the id that logs know it by, for the line at the request's end.
@@ -94,6 +144,10 @@ impl RequestContext {
         self.caller.get()
     }
 
+    pub(super) fn client_address(&self) -> Option<IpAddr> {
+        self.client.address
+    }
+
     pub(super) fn arrival(&self) -> Option<&Arrival> {
         self.arrival.as_ref()
     }
@@ -107,24 +161,24 @@ impl Arrival {
     }
 }
 
-/// Carries the request's span and id onto a blocking thread, so that what is logged there has them.
+/// Carries the request's span and origin onto a blocking thread, so that what is logged and recorded there has them.
 pub struct InRequest {
     span: Span,
-    id: Option<RequestId>,
+    origin: Option<RequestOrigin>,
 }
 
 impl InRequest {
     /// Taken where the work is handed over.
     pub fn capture() -> Self {
-        Self { span: Span::current(), id: RequestContext::current_id() }
+        Self { span: Span::current(), origin: RequestContext::origin() }
     }
 
     /// Used where the work is done.
     pub fn run<T>(self, work: impl FnOnce() -> T) -> T {
         let _entered = self.span.enter();
-        match self.id {
-            Some(id) => {
-                let context = RequestContext::beside(id);
+        match self.origin {
+            Some(origin) => {
+                let context = RequestContext::beside(origin);
                 CURRENT.sync_scope(Rc::new(context), work)
             }
             None => work(),
@@ -137,9 +191,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocking_work_keeps_the_requests_id() {
+    fn blocking_work_keeps_the_requests_id_and_caller() {
         let id = RequestId::random();
-        let context = RequestContext::beside(id);
+        let context = RequestContext::beside(RequestOrigin { id, ..RequestOrigin::of_nobody() });
         let carried = CURRENT.sync_scope(Rc::new(context), || {
             RequestContext::caller_is("key_1");
             assert_eq!(RequestContext::current().unwrap().caller().unwrap().as_str(), "key_1");
@@ -147,10 +201,10 @@ mod tests {
         });
         assert_eq!(RequestContext::current_id(), None);
         let seen = std::thread::scope(|scope| {
-            let InRequest { id, span } = carried;
-            let work = move || InRequest { span, id }.run(RequestContext::current_id);
-            scope.spawn(work).join().unwrap()
+            let InRequest { origin, span } = carried;
+            let work = move || InRequest { span, origin }.run(RequestContext::origin);
+            scope.spawn(work).join().unwrap().unwrap()
         });
-        assert_eq!(seen, Some(id));
+        assert_eq!((seen.id, seen.caller.as_deref()), (id, Some("key_1")));
     }
 }

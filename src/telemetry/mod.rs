@@ -9,7 +9,7 @@ pub mod metrics;
 mod request_lines;
 mod request_span;
 
-pub use context::{InRequest, RequestContext};
+pub use context::{InRequest, RequestContext, RequestOrigin};
 pub use logs::{LogWriter, init, log_panics};
 pub use metrics::Metrics;
 pub use request_span::RequestSpan;

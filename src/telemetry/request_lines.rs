@@ -26,7 +26,7 @@ macro_rules! event {
             tracing::Level::$level,
             method = $line.arrival.method.as_str(),
             route = $line.route,
-            client_address = $line.arrival.client_address.map(tracing::field::display),
+            client_address = $line.context.client_address().map(tracing::field::display),
             caller = $line.caller($req).as_deref(),
             inbound_request_id = $line.arrival.inbound_request_id(),
             status = $line.status,

@@ -74,13 +74,12 @@ pub async fn create_workspace(
     let claim = idempotency.claim(&bytes);
     let now = state.clock.now();
     let outcome = state
-        .db
-        .write(move |conn| {
+        .change_access(move |conn, touched| {
             claim.run(conn, WorkspaceId::new(), now, |conn, id, replayed| {
                 if replayed {
                     return Workspace::of_organization(conn, &access, id);
                 }
-                Workspace::create(conn, &access, id, input.name.into_string(), now)
+                Workspace::create(conn, touched, &access, id, input.name.into_string(), now)
             })
         })
         .await?;
@@ -105,7 +104,9 @@ pub async fn rename_workspace(
 ) -> Result<web::Json<WorkspaceView>, ApiError> {
     let input = body.read().await?;
     let role = access.role();
-    let workspace = state.db.write(move |conn| Workspace::rename(conn, &access, input.name.into_string())).await?;
+    let workspace =
+        state.change_access(move |conn, touched| Workspace::rename(conn, touched, &access, input.name.into_string()));
+    let workspace = workspace.await?;
     Ok(web::Json(WorkspaceView::new(workspace, Some(role))))
 }
 

@@ -1,14 +1,16 @@
 //! Rows of `workspaces`.
 
 use crate::access::{OrganizationAccess, OrganizationRole, WorkspaceAccess, WorkspaceRole, can, effective_role};
+use crate::audit::{Action, Entry, Target};
 use crate::cluster::Touched;
-use crate::db::schema::{organization_members, workspace_members, workspaces};
+use crate::db::schema::{api_keys, organization_members, workspace_members, workspaces};
 use crate::db::{Columns, Conn, ForUpdate, Timestamp};
 use crate::error::ApiError;
 use crate::http::Position;
 use crate::ids::{OrganizationId, UserId, WorkspaceId};
 use crate::organizations::Organization;
 use diesel::prelude::*;
+use serde_json::json;
 
 /// Where work and API keys live.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
@@ -31,18 +33,20 @@ impl Workspace {
     /// `not_found` when the organization was deleted meanwhile.
     pub fn create(
         conn: &mut Conn,
+        touched: &mut Touched,
         access: &OrganizationAccess<can::OrganizationManage>,
         id: WorkspaceId,
         name: String,
         now: Timestamp,
     ) -> Result<Self, ApiError> {
         Organization::lock(conn, access.organization_id())?;
-        Self::insert(conn, Self { id, organization_id: access.organization_id(), name, created_at: now })
+        Self::insert(conn, touched, Self { id, organization_id: access.organization_id(), name, created_at: now })
     }
 
     /// Writes the row: for [`Workspace::create`], and for the demo's tenant, which no request makes.
-    pub(crate) fn insert(conn: &mut Conn, row: Self) -> Result<Self, ApiError> {
+    pub(crate) fn insert(conn: &mut Conn, touched: &mut Touched, row: Self) -> Result<Self, ApiError> {
         diesel::insert_into(workspaces::table).values(&row).execute(conn)?;
+        touched.note(row.entry(Action::WorkspaceCreated).after(json!({ "name": row.name })));
         Ok(row)
     }
 
@@ -133,13 +137,26 @@ impl Workspace {
     /// `not_found` when it was deleted meanwhile.
     pub fn rename(
         conn: &mut Conn,
+        touched: &mut Touched,
         access: &WorkspaceAccess<can::WorkspaceManage>,
         name: String,
     ) -> Result<Self, ApiError> {
-        Ok(diesel::update(workspaces::table.find(access.workspace_id()))
+        let before = Self::locked(conn, access.workspace_id())?;
+        let renamed: Self = diesel::update(workspaces::table.find(before.id))
             .set(workspaces::name.eq(name))
             .returning(Self::columns())
-            .get_result(conn)?)
+            .get_result(conn)?;
+        let names = (json!({ "name": before.name }), json!({ "name": renamed.name }));
+        touched.note(renamed.entry(Action::WorkspaceRenamed).changed(names.0, names.1));
+        Ok(renamed)
+    }
+
+    fn locked(conn: &mut Conn, id: WorkspaceId) -> Result<Self, ApiError> {
+        Ok(ForUpdate(workspaces::table.find(id).select(Self::as_select())).get_result(conn)?)
+    }
+
+    fn entry(&self, action: Action) -> Entry {
+        Entry::new(action, self.organization_id, Target::workspace(self.id, &self.name)).within(self.id)
     }
 
     /// Deletes it, with its keys.
@@ -151,9 +168,13 @@ impl Workspace {
         touched: &mut Touched,
         access: &WorkspaceAccess<can::WorkspaceManage>,
     ) -> Result<(), ApiError> {
-        touched.organization(access.workspace().organization_id);
-        Self::lock(conn, access.workspace_id())?;
-        diesel::delete(workspaces::table.find(access.workspace_id())).execute(conn)?;
+        let workspace = Self::locked(conn, access.workspace_id())?;
+        let own_members = workspace_members::table.filter(workspace_members::workspace_id.eq(workspace.id));
+        let own_keys = api_keys::table.filter(api_keys::workspace_id.eq(workspace.id));
+        let (members, keys): (i64, i64) = (own_members.count().get_result(conn)?, own_keys.count().get_result(conn)?);
+        diesel::delete(workspaces::table.find(workspace.id)).execute(conn)?;
+        let gone = json!({ "name": workspace.name, "members": members, "apiKeys": keys });
+        touched.record(workspace.entry(Action::WorkspaceDeleted).before(gone));
         Ok(())
     }
 }

@@ -13,6 +13,7 @@
 
 mod api_keys;
 mod client;
+mod audit;
 mod cluster;
 mod collections;
 mod configuration;
@@ -42,6 +43,7 @@ fn tests() -> Vec<Test> {
     [
         api_keys::tests(),
         client::tests(),
+        audit::tests(),
         cluster::all(),
         collections::tests(),
         configuration::tests_once(),

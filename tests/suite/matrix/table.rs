@@ -145,6 +145,8 @@ pub const ROWS: &[Row] = &[
     row("PATCH /v1/organizations/{organizationId}", OrganizationAdmin, 200).json(|_| json!({ "name": "Acme & Sons" })),
     row("DELETE /v1/organizations/{organizationId}", OrganizationOwner, 204).on(Target::Organization),
     row("GET /v1/organizations/{organizationId}/subscription", OrganizationMember, 200),
+    row("GET /v1/organizations/{organizationId}/audit-events", OrganizationAdmin, 200),
+    row("GET /v1/organizations/{organizationId}/audit-events/export", OrganizationAdmin, 200),
     row("GET /v1/organizations/{organizationId}/members", OrganizationMember, 200),
     row("PATCH /v1/organizations/{organizationId}/members/{userId}", OrganizationAdmin, 200)
         .on(Target::Member).json(|_| json!({ "role": "admin" })),

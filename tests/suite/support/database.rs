@@ -240,10 +240,14 @@ fn postgres_template() -> &'static str {
     }
 }
 
-/// The first start of a server migrates, and makes the signing key.
+/// The first start of a server migrates, and makes the signing key. On PostgreSQL the template also refuses whatever changes
+/// access without an audit event.
 fn make_template(backend: Backend) -> TestDatabase {
     let template = TestDatabase::empty(backend);
     keyward::db::migrate(&template.url()).unwrap_or_else(|reason| panic!("{reason}"));
+    if backend == Backend::Postgres {
+        open(&template.url()).batch_execute(include_str!("unrecorded.sql")).expect("the triggers are good");
+    }
     let node = Node::start(test_config(&template), Clock::system());
     drop(node.unwrap_or_else(|reason| panic!("the server does not start: {reason}")));
     template

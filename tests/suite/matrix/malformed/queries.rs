@@ -44,6 +44,14 @@ fn bad_queries(parameter: &str) -> Vec<String> {
         "transferKeysTo" => {
             &["", "x", "%00", "%FF", "null", "USR_01K4W5C9Q2E0VB7M3T8Z6R1XHD", "key_01k4w5c9q2e0vb7m3t8z6r1xhd"]
         }
+        "actor" => {
+            &["", "x", "User", "operators", "org_01k4w5c9q2e0vb7m3t8z6r1xhd", "usr_01", "%00", "%FF", "usr_%25", "null"]
+        }
+        "action" => &["", "x", "api_key", "api_key.*", "API_KEY.CREATED", "%00", "%FF", "null"],
+        "target" => &["", "x", "user", "evt_01k4w5c9q2e0vb7m3t8z6r1xhd", "key_01", "%00", "%FF", "null"],
+        "from" | "to" => {
+            &["", "x", "0", "1767225600", "2026-01-01", "2026-13-01T00:00:00Z", "1969-12-31T00:00:00Z", "%00"]
+        }
         "permission" => &["", "x", "content", "Content:Read", "content:read,content:write", "%00", "%FF", "null"],
         "sort" => &["", "x", "-", "title,views", "--title", "created_at", "%00", "%FF", "null"],
         "published" => &["", "x", "1", "True", "null", "%00", "%FF"],
@@ -57,6 +65,8 @@ fn bad_queries(parameter: &str) -> Vec<String> {
     let good = match parameter {
         "pageSize" => "5",
         "permission" => "content:read",
+        "action" => "api_key.created",
+        "from" | "to" => "2026-01-01T00:00:00Z",
         _ => "usr_01k4w5c9q2e0vb7m3t8z6r1xhd",
     };
     queries.push(format!("{parameter}={good}&{parameter}={good}"));

@@ -1,0 +1,44 @@
+//! The hash that ties each event to the one before it.
+//!
+//! `hash = SHA-256(previous hash ‖ content)`. The first event's previous hash is 32 zero bytes. The content is a JSON
+//! array in UTF-8 without spaces: organization, sequence, id, time (RFC 3339, milliseconds, `Z`), workspace, the
+//! actor's kind, id, name and email, action, the target's kind, id and name, before and after (each as the text of its
+//! JSON object), address, user agent, request id; what is absent is `null`. An export has all of it, so anybody can
+//! compute it again.
+
+use super::model::AuditEvent;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+/// What comes before the first event.
+pub(super) const GENESIS: [u8; 32] = [0; 32];
+
+/// The hash of an event behind another one's.
+pub(super) fn hash(previous: &[u8], event: &AuditEvent) -> Vec<u8> {
+    let content = json!([
+        event.organization_id,
+        event.sequence,
+        event.id,
+        event.occurred_at,
+        event.workspace_id,
+        event.actor_kind,
+        event.actor_id,
+        event.actor_name,
+        event.actor_email,
+        event.action,
+        event.target_kind,
+        event.target_id,
+        event.target_name,
+        event.state_before,
+        event.state_after,
+        event.address,
+        event.user_agent,
+        event.request_id,
+    ]);
+    Sha256::new().chain_update(previous).chain_update(content.to_string()).finalize().to_vec()
+}
+
+/// A hash as people compare it.
+pub(super) fn hex(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
