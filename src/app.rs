@@ -46,7 +46,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
         let (app, _) = routes::assemble(&shared.config);
         let app =
             app.app_data(shared.clone()).configure(docs::beside_page).service(docs::page(shared.document.clone()));
-        stack(app, &shared.config)
+        stack(app, &shared)
     });
     let settings = &state.config.server;
     let server = if settings.workers == 0 { server } else { server.workers(settings.workers) };

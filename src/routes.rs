@@ -1,14 +1,14 @@
 //! The whole URL map on one screen. Each handler names its method and path; this is where it is mounted.
 
 use crate::config::Config;
-use crate::http::{authentication, unmatched};
+use crate::http::authentication::Authentication;
+use crate::http::unmatched;
 use crate::{
     api_keys, gateway, health, identity, invitations, members, organizations, programs, subscriptions, users,
     workspaces,
 };
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::middleware::from_fn;
 use actix_web::{App, Error, web};
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt, scope};
@@ -24,7 +24,7 @@ pub fn assemble(
     OpenApi,
 ) {
     let api = scope(config.server.base_path.as_str())
-        .wrap(from_fn(authentication::authenticate))
+        .wrap(Authentication)
         // Asked for most, and actix looks at one route after another.
         .service(programs::whoami)
         .service(gateway::verify_key)

@@ -3,7 +3,6 @@
 //!
 //! Wraps the API's scope, so a handler never runs, and no body is read, for a caller who is not known.
 
-use super::client_address;
 use crate::access::{Caller, Credential, subscription_gate, verify};
 use crate::api_keys::{ApiKeys, PresentedKey};
 use crate::error::{ApiError, Code};
@@ -11,40 +10,76 @@ use crate::rate_limit::{self, Allowance};
 use crate::service_tokens;
 use crate::state::State;
 use crate::telemetry::RequestContext;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::body::BoxBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{self, HeaderMap, HeaderName};
-use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
+use futures_util::future::LocalBoxFuture;
+use std::future::{Ready, ready};
+use std::rc::Rc;
 
 /// The header in which a program may name its workspace.
 pub const X_WORKSPACE_ID: HeaderName = HeaderName::from_static("x-workspace-id");
 
-/// The middleware.
-pub async fn authenticate(
-    state: web::Data<State>,
-    req: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut allowance = None;
-    let mut response = match caller_of(&state, &req, &mut allowance).await {
-        Ok(caller) => {
-            req.extensions_mut().insert(caller);
-            next.call(req).await?.map_into_left_body()
-        }
-        Err(error) => req.error_response(error).map_into_right_body(),
-    };
-    if let Some(allowance) = allowance {
-        allowance.write_headers(response.headers_mut());
+/// The middleware, for `Scope::wrap`.
+///
+/// Cost: one allocation, for its future, besides what [`verify`] and the rate limit cost.
+pub struct Authentication;
+
+impl<S> Transform<S, ServiceRequest> for Authentication
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = Authenticated<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(Authenticated { service: Rc::new(service) }))
     }
-    Ok(response)
+}
+
+/// The middleware of one worker.
+pub struct Authenticated<S> {
+    service: Rc<S>,
+}
+
+impl<S> Service<ServiceRequest> for Authenticated<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+
+    forward_ready!(service);
+
+    fn call(&self, req: ServiceRequest) -> Self::Future {
+        let service = self.service.clone();
+        Box::pin(async move {
+            let mut allowance = None;
+            let mut response = match caller_of(&req, &mut allowance).await {
+                Ok(caller) => {
+                    req.extensions_mut().insert(caller);
+                    service.call(req).await?
+                }
+                Err(error) => req.error_response(error),
+            };
+            if let Some(allowance) = allowance {
+                allowance.write_headers(response.headers_mut());
+            }
+            Ok(response)
+        })
+    }
 }
 
 /// Says what is left to a program in `allowance`, whatever becomes of the request after it was counted.
-async fn caller_of(state: &State, req: &ServiceRequest, allowance: &mut Option<Allowance>) -> Result<Caller, ApiError> {
+async fn caller_of(req: &ServiceRequest, allowance: &mut Option<Allowance>) -> Result<Caller, ApiError> {
+    let state = req.app_data::<web::Data<State>>().ok_or_else(|| ApiError::internal("the application has no state"))?;
     let credential = credential_of(req.headers(), &state.api_keys)?;
-    let from = client_address(req.request(), &state.config.server.trusted_proxies);
-    let caller = verify(state, &credential, from).await?;
+    let caller = verify(state, &credential, RequestContext::client_address()).await?;
     RequestContext::caller_is(caller.id());
     if let Caller::ApiKey(key) = &caller {
         subscription_gate(&state.config, key)?;

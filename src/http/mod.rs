@@ -1,7 +1,7 @@
 //! What every request goes through, whatever it asks for.
 //!
-//! [`stack()`] wraps the application, outermost first: [`request_id`], the log line and the count (`telemetry`), [`errors`], CORS,
-//! [`limits`]. [`authentication`] wraps the API's scope. Handlers use [`Body`], [`PageQuery`] and [`path_parameter`].
+//! [`stack()`] wraps the application. In [`pipeline`] a request gets its [`request_id`] and its [`limits`], and its answer is
+//! written ([`errors`]), counted and told of (`telemetry`). [`authentication`] wraps the API's scope. Handlers use [`Body`], [`PageQuery`] and [`path_parameter`].
 
 pub mod authentication;
 mod body;
@@ -9,6 +9,7 @@ mod client_address;
 pub mod errors;
 mod limits;
 mod pagination;
+mod pipeline;
 pub mod request_id;
 mod route_table;
 mod stack;

@@ -1,12 +1,6 @@
 //! `X-Request-ID: req_…` on every response. Keyward makes it; an inbound one is logged, never trusted.
 
-use crate::state::State;
-use crate::telemetry::RequestContext;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
 use arrayvec::ArrayString;
 use std::fmt;
 
@@ -19,7 +13,7 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 const HALF: usize = 10;
 
 /// One request's id: `req_` and 20 characters of base 62, 119 bits. It is copied, never allocated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(ArrayString<{ PREFIX.len() + 2 * HALF }>);
 
 impl RequestId {
@@ -36,9 +30,21 @@ impl RequestId {
         Self(id)
     }
 
-    /// The id as the header has it.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The id as the header's value.
+    pub(super) fn header_value(&self) -> HeaderValue {
+        // Letters, digits and an underscore are always a header's value.
+        HeaderValue::from_str(&self.0).unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -46,25 +52,6 @@ impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// The outermost middleware: gives the request its id and its [`RequestContext`], and the response the header.
-///
-/// Cost: two allocations for the context and the header's value, besides those of every middleware.
-pub async fn assign(
-    state: web::Data<State>,
-    req: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let id = RequestId::random();
-    req.extensions_mut().insert(id);
-    let context = RequestContext::of(id, state, &req);
-    // Not called before the context is in place: the next middleware's span looks for it at once.
-    let mut res = context.scope(async move { next.call(req).await }).await?;
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        res.headers_mut().insert(X_REQUEST_ID, value);
-    }
-    Ok(res)
 }
 
 #[cfg(test)]
