@@ -4,11 +4,11 @@ use super::wire::{Verdict, VerifiedKey, VerifyKey};
 use crate::access::{Service, subscription_gate};
 use crate::api_keys::{BroughtBy, KnownKey, PresentedKey, Refused};
 use crate::error::ApiError;
-use crate::http::Body;
+use crate::http::{Body, json};
 use crate::state::State;
 use crate::telemetry::RequestContext;
 use crate::telemetry::metrics::{CredentialKind, Verification};
-use actix_web::{post, web};
+use actix_web::{HttpResponse, post, web};
 use secrecy::ExposeSecret;
 use std::net::IpAddr;
 
@@ -30,11 +30,11 @@ pub async fn verify_key(
     state: web::Data<State>,
     _service: Service,
     body: Body<VerifyKey>,
-) -> Result<web::Json<VerifiedKey>, ApiError> {
+) -> Result<HttpResponse, ApiError> {
     // Asked for each request at the gateway: as little to log as a GET.
     RequestContext::changes_nothing();
     let question = body.read().await?;
-    answer(&state, &question, RequestContext::client_address()).await.map(web::Json)
+    answer(&state, &question, RequestContext::client_address()).await.and_then(|answer| json(&answer))
 }
 
 async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<VerifiedKey, ApiError> {

@@ -1,12 +1,14 @@
 //! What every request goes through, whatever it asks for.
 //!
 //! [`stack()`] wraps the application. In [`pipeline`] a request gets its [`request_id`] and its [`limits`], and its answer is
-//! written ([`errors`]), counted and told of (`telemetry`). [`authentication`] wraps the API's scope. Handlers use [`Body`], [`PageQuery`] and [`path_parameter`].
+//! written ([`errors`]), counted and told of (`telemetry`). [`authentication`] wraps the API's scope. Handlers use [`Body`], [`PageQuery`] and [`path_parameter`];
+//! those that are asked all the time answer with [`json()`].
 
 pub mod authentication;
 mod body;
 mod client_address;
 pub mod errors;
+mod json;
 mod limits;
 mod pagination;
 mod pipeline;
@@ -17,6 +19,7 @@ pub mod validation;
 
 pub use body::Body;
 pub use client_address::{client_address, network};
+pub use json::json;
 pub use pagination::{ListScope, Page, PageQuery, Position, query};
 pub use request_id::RequestId;
 pub use route_table::{RouteId, RouteTable, unmatched};
