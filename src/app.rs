@@ -46,9 +46,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let shared = state.clone();
     let server = HttpServer::new(move || {
         let (app, _) = routes::assemble(&shared.config, &shared.collections);
-        let app =
-            app.app_data(shared.clone()).configure(docs::beside_page).service(docs::page());
-        stack(app, &shared.config)
+        let app = app.app_data(shared.clone()).configure(docs::beside_page).service(docs::page());
+        stack(app, &shared)
     });
     let settings = &state.config.server;
     let server = if settings.workers == 0 { server } else { server.workers(settings.workers) };
@@ -69,7 +68,10 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
 
 async fn prepare_collections(state: web::Data<State>) -> Result<(), String> {
     let work = move || state.db.write_blocking(|conn| collections::prepare(conn, &state.collections));
-    web::block(work).await.map_err(|error| error.to_string())?.map_err(|error| format!("preparing collections failed: {error}"))?
+    web::block(work)
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|error| format!("preparing collections failed: {error}"))?
 }
 
 impl Application {

@@ -4,18 +4,15 @@
 //! specification: `key_01k4w5c9q2e0vb7m3t8z6r1xhd`. Ids sort by the time they were made, in any collation, and
 //! are the position in a list's cursor.
 
-use arrayvec::ArrayString;
 use uuid::Uuid;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const SUFFIX_LENGTH: usize = 26;
-/// The longest prefix, its underscore and the suffix, with room.
-const CAPACITY: usize = 32;
 
 /// A fresh suffix: 128 bits, most significant first, five to a character.
-fn new_suffix() -> impl Iterator<Item = char> {
+fn new_suffix() -> [u8; SUFFIX_LENGTH] {
     let bits = Uuid::now_v7().as_u128();
-    (0..SUFFIX_LENGTH).rev().map(move |place| char::from(ALPHABET[(bits >> (5 * place)) as usize & 31]))
+    std::array::from_fn(|place| ALPHABET[(bits >> (5 * (SUFFIX_LENGTH - 1 - place))) as usize & 31])
 }
 
 fn is_suffix(text: &str) -> bool {
@@ -33,7 +30,8 @@ macro_rules! ids {
             diesel::expression::AsExpression, diesel::deserialize::FromSqlRow,
         )]
         #[diesel(sql_type = diesel::sql_types::Text)]
-        pub struct $name(ArrayString<CAPACITY>);
+        // As long as its text, and no length beside it: a node holds hundreds of thousands of them.
+        pub struct $name([u8; concat!($prefix, "_").len() + SUFFIX_LENGTH]);
 
         impl $name {
             /// What every id of this kind starts with.
@@ -42,15 +40,17 @@ macro_rules! ids {
             /// A fresh id, later than all before it in this process.
             #[expect(clippy::new_without_default, reason = "each call gives another one")]
             pub fn new() -> Self {
-                let mut id = ArrayString::new();
-                id.push_str(Self::PREFIX);
-                new_suffix().for_each(|character| id.push(character));
+                let mut id = [0; concat!($prefix, "_").len() + SUFFIX_LENGTH];
+                let (prefix, suffix) = id.split_at_mut(Self::PREFIX.len());
+                prefix.copy_from_slice(Self::PREFIX.as_bytes());
+                suffix.copy_from_slice(&new_suffix());
                 Self(id)
             }
 
             /// The id as the wire and the database spell it.
             pub fn as_str(&self) -> &str {
-                &self.0
+                // It was made of a prefix, letters and digits.
+                std::str::from_utf8(&self.0).unwrap_or_default()
             }
         }
 
@@ -59,7 +59,7 @@ macro_rules! ids {
             fn from_str(text: &str) -> Result<Self, String> {
                 text.strip_prefix(Self::PREFIX)
                     .filter(|suffix| is_suffix(suffix))
-                    .and_then(|_| ArrayString::from(text).ok())
+                    .and_then(|_| text.as_bytes().try_into().ok())
                     .map(Self)
                     .ok_or_else(|| format!("must be an id such as {}01k4w5c9q2e0vb7m3t8z6r1xhd", Self::PREFIX))
             }
@@ -67,19 +67,19 @@ macro_rules! ids {
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
+                serializer.serialize_str(self.as_str())
             }
         }
 

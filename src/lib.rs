@@ -18,7 +18,8 @@
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
 //!
 //! # The way of a request
-//! Request id → log span → error style → CORS → limits on size and time (`http::stack`) → who is calling, 401
+//! Log span, where one is wanted → request id → limit on time → CORS → limit on headers (`http::stack`, `http::pipeline`,
+//! which writes errors and tells of the request on the way back) → who is calling, 401
 //! (`http::authentication`) → subscription gate, 403 → rate limit, 429 (`rate_limit`) → guard: role and scope against the
 //! permission in the handler's signature, 403 or 404 (`access::guards`) → the handler reads its body → queries that take
 //! the guard → response.

@@ -2,14 +2,14 @@
 
 use crate::collections::Collections;
 use crate::config::Config;
-use crate::http::{authentication, unmatched};
+use crate::http::authentication::Authentication;
+use crate::http::unmatched;
 use crate::{
     api_keys, audit, gateway, health, identity, invitations, members, organizations, programs, subscriptions, users,
     workspaces,
 };
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::middleware::from_fn;
 use actix_web::{App, Error, web};
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt, scope};
@@ -26,7 +26,7 @@ pub fn assemble(
     OpenApi,
 ) {
     let api = scope(config.server.base_path.as_str())
-        .wrap(from_fn(authentication::authenticate))
+        .wrap(Authentication)
         // Asked for most, and actix looks at one route after another.
         .service(programs::whoami)
         .service(gateway::verify_key)

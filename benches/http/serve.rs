@@ -14,7 +14,7 @@ use keyward::config::{Config, Sources, load};
 use keyward::db::Db;
 use keyward::http::Position;
 use keyward::members::WorkspaceMember;
-use keyward::{app, telemetry};
+use keyward::{allocator, app, telemetry};
 use serde::{Deserialize, Serialize};
 use std::io::BufRead;
 use std::path::PathBuf;
@@ -58,6 +58,7 @@ pub fn run(arguments: &[String]) {
 }
 
 fn real(config: Config) {
+    allocator::take_small_pages().expect("small pages, as keyward serve takes them");
     telemetry::init(&config.log).unwrap_or_else(|error| panic!("{error}"));
     System::new().block_on(async {
         let application = app::build(config, Clock::system()).await.unwrap_or_else(|error| panic!("{error}"));

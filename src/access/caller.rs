@@ -58,6 +58,11 @@ impl KeyCaller {
         Self { key, organization_role, role, subscription }
     }
 
+    /// The key alone, as the cache shares it.
+    pub fn shared(&self) -> &Arc<KnownKey> {
+        &self.key
+    }
+
     /// The key alone.
     pub fn into_key(self) -> Arc<KnownKey> {
         self.key
@@ -122,6 +127,7 @@ pub async fn verify(state: &State, credential: &Credential<'_>, from: Option<IpA
             verified.map(Caller::ApiKey).map_err(|refused| refused.error)
         }
         Credential::ServiceToken(token) => state.service_tokens.verify(state, *token).await.map(Caller::Service),
-        Credential::IdToken(token) => state.identity.verify(state, token).await.map(Caller::User),
+        // In a box, so that the future of a key in the cache is small to move.
+        Credential::IdToken(token) => Box::pin(state.identity.verify(state, token)).await.map(Caller::User),
     }
 }

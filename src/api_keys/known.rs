@@ -1,6 +1,6 @@
 //! [`KnownKey`]: what a request needs to know of a key, as the cache keeps it.
 
-use super::last_used::LastUse;
+use super::last_used::{LastUse, Used};
 use super::model::{ApiKey, StandingColumns, standing_columns, standing_of, with_creator};
 use super::standing::{KeyStatus, Scope, Standing, status_of};
 use crate::access::{OrganizationRole, WorkspaceRole};
@@ -12,7 +12,6 @@ use crate::subscriptions::{Status, Subscription};
 use diesel::prelude::*;
 use ipnet::IpNet;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// A key with its creator's roles and its organization's subscription: all that decides about a request but the clock
 /// and the caller's address. It is right until somebody's access in the organization changes.
@@ -46,7 +45,19 @@ pub struct KnownKey {
     current_period_end: Option<Timestamp>,
     allowed_ips: Box<[IpNet]>,
     /// Its last use that is not written yet.
-    pub(super) last_use: Arc<LastUse>,
+    last_use: LastUse,
+}
+
+impl Used for KnownKey {
+    type Id = KeyId;
+
+    fn id(&self) -> KeyId {
+        self.key_id
+    }
+
+    fn last_use(&self) -> &LastUse {
+        &self.last_use
+    }
 }
 
 impl KnownKey {
@@ -86,7 +97,7 @@ impl KnownKey {
             trial_ends_at: subscription.trial_ends_at,
             current_period_end: subscription.current_period_end,
             allowed_ips: key.allowed_ips.blocks().collect(),
-            last_use: Arc::default(),
+            last_use: LastUse::default(),
         }
     }
 

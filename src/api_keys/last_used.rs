@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use std::collections::HashMap;
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,16 +25,29 @@ pub const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct LastUse(AtomicI64);
 
+/// A cached record of a credential, which has its last use in it.
+pub trait Used {
+    /// The id of the row.
+    type Id: Copy + Eq + Hash + Display;
+
+    /// The row's.
+    fn id(&self) -> Self::Id;
+
+    /// What is not written yet.
+    fn last_use(&self) -> &LastUse;
+}
+
 /// Uses that are not written yet.
-#[derive(Debug)]
-pub struct LastUsed<Id> {
+pub struct LastUsed<R: Used> {
     /// Whose `last_used_at` is written.
     table: &'static str,
     /// Those with something to write. Several for one id, when its record was read anew meanwhile.
-    noted: Mutex<HashMap<Id, Vec<Arc<LastUse>>>>,
+    noted: Mutex<Noted<R>>,
 }
 
-impl<Id: Copy + Eq + Hash + Display> LastUsed<Id> {
+type Noted<R> = HashMap<<R as Used>::Id, Vec<Arc<R>>>;
+
+impl<R: Used> LastUsed<R> {
     /// Uses of the rows of a table.
     pub fn of_table(table: &'static str) -> Self {
         Self { table, noted: Mutex::default() }
@@ -42,24 +55,24 @@ impl<Id: Copy + Eq + Hash + Display> LastUsed<Id> {
 
     /// Notes a use. One atomic load for a use in the same millisecond as the last, else one exchange; a short lock and
     /// an allocation once for each flush.
-    pub fn note(&self, id: Id, last: &Arc<LastUse>, now: Timestamp) {
-        let now = now.millis();
+    pub fn note(&self, record: &Arc<R>, now: Timestamp) {
+        let (last, now) = (record.last_use(), now.millis());
         if last.0.load(Ordering::Relaxed) >= now {
             return;
         }
         if last.0.fetch_max(now, Ordering::AcqRel) == NOTHING {
-            self.lock().entry(id).or_default().push(last.clone());
+            self.lock().entry(record.id()).or_default().push(record.clone());
         }
     }
 
     /// The last use that is known: the row's or the memory's, whichever is later.
-    pub fn latest(&self, id: Id, written: Option<Timestamp>) -> Option<Timestamp> {
+    pub fn latest(&self, id: R::Id, written: Option<Timestamp>) -> Option<Timestamp> {
         written.max(self.lock().get(&id).and_then(|uses| latest_of(uses)))
     }
 
     /// Writes what was noted. What can't be written is kept for the next time.
     pub fn flush(&self, db: &Db) {
-        let batch: Vec<(Id, Timestamp)> =
+        let batch: Vec<(R::Id, Timestamp)> =
             self.lock().iter().filter_map(|(id, uses)| Some((*id, latest_of(uses)?))).collect();
         if batch.is_empty() {
             return;
@@ -72,21 +85,31 @@ impl<Id: Copy + Eq + Hash + Display> LastUsed<Id> {
         let mut noted = self.lock();
         for (id, written) in batch {
             let Some(uses) = noted.get_mut(&id) else { continue };
-            uses.retain(|last| !last.is_settled(written));
+            uses.retain(|record| !record.last_use().is_settled(written));
             if uses.is_empty() {
                 noted.remove(&id);
             }
         }
+        // A hundred thousand keys at once would else be remembered by an empty table of megabytes.
+        if noted.capacity() / 4 > noted.len() {
+            noted.shrink_to_fit();
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Id, Vec<Arc<LastUse>>>> {
+    fn lock(&self) -> MutexGuard<'_, Noted<R>> {
         // No code that holds the lock can panic halfway through a change.
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn latest_of(uses: &[Arc<LastUse>]) -> Option<Timestamp> {
-    uses.iter().map(|last| last.0.load(Ordering::Acquire)).max().and_then(Timestamp::from_millis)
+impl<R: Used> fmt::Debug for LastUsed<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LastUsed").field("table", &self.table).finish_non_exhaustive()
+    }
+}
+
+fn latest_of<R: Used>(uses: &[Arc<R>]) -> Option<Timestamp> {
+    uses.iter().map(|record| record.last_use().0.load(Ordering::Acquire)).max().and_then(Timestamp::from_millis)
 }
 
 impl LastUse {

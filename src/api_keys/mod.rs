@@ -23,7 +23,7 @@ pub use format::{KeyFormat, PlaintextKey, PresentedKey};
 pub use handlers::*;
 pub use headers::KeyHeaders;
 pub use known::KnownKey;
-pub use last_used::{FLUSH_INTERVAL, LastUse, LastUsed};
+pub use last_used::{FLUSH_INTERVAL, LastUse, LastUsed, Used};
 pub use lifecycle::{NewKey, issue};
 pub use model::ApiKey;
 pub use removal::{Removed, RemovedKeys};

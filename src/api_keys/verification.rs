@@ -15,7 +15,6 @@ use crate::cluster::{Cache, Cluster, Found, Generation};
 use crate::config::Config;
 use crate::db::Timestamp;
 use crate::error::{ApiError, Code};
-use crate::ids::KeyId;
 use crate::state::State;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -53,7 +52,7 @@ pub struct ApiKeys {
     /// Where requests carry them.
     pub headers: KeyHeaders,
     /// Uses not yet written.
-    pub last_used: LastUsed<KeyId>,
+    pub last_used: LastUsed<KnownKey>,
     /// The keys in memory.
     pub cache: Cache<KnownKey>,
     guesses: Guesses,
@@ -97,12 +96,13 @@ impl ApiKeys {
                         self.guesses.ensure_few(from, state.clock.now())?;
                     }
                 }
-                self.look_up(state, digest, before, from, brought_by).await?
+                // In a box, so that the future of a key in the cache is small to move.
+                Box::pin(self.look_up(state, digest, before, from, brought_by)).await?
             }
         };
         let now = state.clock.now();
         let caller = admit(known, from, now)?;
-        self.last_used.note(caller.key_id, &caller.last_use, now);
+        self.last_used.note(caller.shared(), now);
         Ok(caller)
     }
 

@@ -1,7 +1,7 @@
 //! The command line: one module for each command of the operator. Those of a client are in [`crate::client`].
 
-mod collection;
 mod audit;
+mod collection;
 mod config;
 mod demo;
 mod identity;

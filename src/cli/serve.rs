@@ -1,5 +1,6 @@
 //! `keyward serve`
 
+use crate::allocator;
 use crate::app::{self, Application};
 use crate::clock::Clock;
 use crate::config::{Config, Sources, load};
@@ -27,9 +28,13 @@ pub(super) fn start(
     config: Config,
     prepare: impl AsyncFnOnce(&Application) -> Result<(), String>,
 ) -> Result<(), String> {
+    let pages = allocator::take_small_pages();
     // Dropped last: it writes the lines that still wait.
     let log = telemetry::init(&config.log)?;
     telemetry::log_panics();
+    if let Err(error) = pages {
+        tracing::info!(%error, "memory comes in huge pages");
+    }
     System::new().block_on(async {
         let application = app::build(config, Clock::system()).await?;
         let lost = log.lost_lines();

@@ -73,7 +73,11 @@ impl Collections {
         }
         let mut found = Vec::with_capacity(all.len());
         for collection in &all {
-            found.push(collection.parent_among(&all).map_err(|reason| format!("collections.{}.path: {reason}", collection.name))?);
+            found.push(
+                collection
+                    .parent_among(&all)
+                    .map_err(|reason| format!("collections.{}.path: {reason}", collection.name))?,
+            );
         }
         for (collection, parent) in all.iter_mut().zip(found) {
             if let Some(collection) = Arc::get_mut(collection) {
@@ -107,15 +111,18 @@ impl Collections {
         for (place, collection) in self.0.iter().enumerate() {
             for own in collection.all_paths(base_path) {
                 let of_route = taken.clone().into_iter().find(|path| overlap(path, &own));
-                let of_other = self.0[..place].iter().find(|other| {
-                    other.all_paths(base_path).iter().any(|path| overlap(path, &own))
-                });
+                let of_other = self.0[..place]
+                    .iter()
+                    .find(|other| other.all_paths(base_path).iter().any(|path| overlap(path, &own)));
                 let whose = match (of_route, of_other) {
                     (Some(path), _) => format!("Keyward's own {path}"),
                     (None, Some(other)) => format!("that of collections.{}", other.name),
                     (None, None) => continue,
                 };
-                return Err(format!("collections.{}.path: {own} clashes with {whose}; choose another", collection.name));
+                return Err(format!(
+                    "collections.{}.path: {own} clashes with {whose}; choose another",
+                    collection.name
+                ));
             }
         }
         Ok(())
@@ -128,7 +135,8 @@ impl Collection {
         if !is_plain(name) || !(1..=64).contains(&name.len()) {
             return Err(" must have a name of 1 to 64 letters, digits, _ and -".into());
         }
-        let path = CollectionPath::parse(settings.path.as_deref().unwrap_or(name)).map_err(|reason| format!("path: {reason}"))?;
+        let path = CollectionPath::parse(settings.path.as_deref().unwrap_or(name))
+            .map_err(|reason| format!("path: {reason}"))?;
         if settings.envelope.as_deref().is_some_and(|envelope| envelope.is_empty() || !is_plain(envelope)) {
             return Err("envelope: must be letters, digits, _ and -".into());
         }
@@ -174,7 +182,10 @@ impl Collection {
         let parent = all.iter().find(|other| other.path.template() == own.template);
         match parent {
             Some(parent) if parent.path.parent().is_none() => Ok(Some(parent.name.clone())),
-            _ => Err(format!("no collection has the path {:?}, which this one's documents would belong to", own.template)),
+            _ => Err(format!(
+                "no collection has the path {:?}, which this one's documents would belong to",
+                own.template
+            )),
         }
     }
 
@@ -208,7 +219,8 @@ fn schema_of(settings: &CollectionSettings) -> Result<Option<Value>, String> {
         (None, None) => Ok(None),
         (None, Some(file)) => {
             let file = file.relative();
-            let text = std::fs::read_to_string(&file).map_err(|error| format!("schema_file: {}: {error}", file.display()))?;
+            let text =
+                std::fs::read_to_string(&file).map_err(|error| format!("schema_file: {}: {error}", file.display()))?;
             let parsed = serde_json::from_str(&text);
             parsed.map(Some).map_err(|error| format!("schema_file: {}: {error}", file.display()))
         }

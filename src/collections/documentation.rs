@@ -9,7 +9,9 @@ use crate::idempotency::Idempotency;
 use crate::ids::DocumentId;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, Paths, PathsBuilder};
+use utoipa::openapi::path::{
+    HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, Paths, PathsBuilder,
+};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::security::SecurityRequirement;
@@ -63,9 +65,14 @@ fn point_references_at(schema: &mut Value, place: &str) {
 
 fn with_own_fields(mut schema: Value) -> Value {
     let time = json!(Timestamp::schema());
-    let own = [json!(DocumentId::schema()), time.clone(), time, json!({
-        "type": "string", "description": "The id of the API key or the person that made it.",
-    })];
+    let own = [
+        json!(DocumentId::schema()),
+        time.clone(),
+        time,
+        json!({
+            "type": "string", "description": "The id of the API key or the person that made it.",
+        }),
+    ];
     for (name, field) in RESERVED.iter().zip(own) {
         schema["properties"][name] = field;
     }
@@ -96,7 +103,8 @@ struct Describe<'c> {
 impl Describe<'_> {
     fn list_and_create(&self) -> PathItem {
         let list = self.operation("list", "List").parameters(Some(self.list_parameters()));
-        let create = self.operation("create", "Create a document of").parameters(Some(Idempotency::into_params(|| None)));
+        let create =
+            self.operation("create", "Create a document of").parameters(Some(Idempotency::into_params(|| None)));
         let mut item = PathItem::new(HttpMethod::Get, list.response("200", json_response("A page.", self.page())));
         item.post = Some(
             create
@@ -177,7 +185,11 @@ impl Describe<'_> {
         let orders: Vec<String> =
             std::iter::once("createdAt").chain(names).flat_map(|name| [name.to_owned(), format!("-{name}")]).collect();
         let order = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(orders));
-        parameters.push(query_parameter("sort", "The order; with - before it, largest first. Newest first if left out.", order.into()));
+        parameters.push(query_parameter(
+            "sort",
+            "The order; with - before it, largest first. Newest first if left out.",
+            order.into(),
+        ));
         for field in &self.collection.filters {
             let text = "Only documents with this value of the field.";
             parameters.push(query_parameter(&field.name, text, schema_of(field)));
@@ -199,13 +211,15 @@ impl Describe<'_> {
 
     fn body(&self, schema: RefOr<Schema>, is_patch: bool) -> RequestBody {
         let content = ContentBuilder::new().schema(Some(schema)).build();
-        let body = RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", content.clone());
+        let body =
+            RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", content.clone());
         if is_patch { body.content("application/merge-patch+json", content).build() } else { body.build() }
     }
 
     fn page(&self) -> RefOr<Schema> {
         let documents = ArrayBuilder::new().items(Ref::from_schema_name(shown(self.collection)));
-        let cursor = ObjectBuilder::new().schema_type(utoipa::openapi::schema::SchemaType::from_iter([Type::String, Type::Null]));
+        let cursor = ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::SchemaType::from_iter([Type::String, Type::Null]));
         Schema::Object(
             ObjectBuilder::new()
                 .property("data", documents)

@@ -67,11 +67,15 @@ impl Field {
             !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         };
         if !steps.iter().all(is_plain) || ["pageSize", "cursor", "sort"].contains(&name) {
-            return Err(format!("{name:?} must be letters, digits, _ and -, with a dot between steps, and no other parameter"));
+            return Err(format!(
+                "{name:?} must be letters, digits, _ and -, with a dot between steps, and no other parameter"
+            ));
         }
         let kind = schema.of_field(&steps).and_then(kind_of);
         let kind = kind.ok_or_else(|| {
-            format!("{name:?} must be a field that the schema declares with one type: string, number, integer or boolean")
+            format!(
+                "{name:?} must be a field that the schema declares with one type: string, number, integer or boolean"
+            )
         })?;
         Ok(Self { name: name.to_owned(), kind })
     }
@@ -156,7 +160,12 @@ impl Field {
             FieldValue::Text(text) => {
                 let start: String = text.chars().take(KEY_LENGTH).collect();
                 let whole = self.value(dialect);
-                Box::new(bool_sql(&format!("({key}) = ")).bind::<Text, _>(start).sql(&format!(" AND {whole} = ")).bind::<Text, _>(text))
+                Box::new(
+                    bool_sql(&format!("({key}) = "))
+                        .bind::<Text, _>(start)
+                        .sql(&format!(" AND {whole} = "))
+                        .bind::<Text, _>(text),
+                )
             }
             FieldValue::Number(number) => Box::new(bool_sql(&format!("({key}) = ")).bind::<Double, _>(number)),
         }

@@ -1,11 +1,11 @@
 //! The endpoints of every collection.
 
 use super::access::{CollectionAccess, Read, Write, document_id};
+use super::body::{self, within};
 use super::collection::Collection;
 use super::listing::Selection;
 use super::model::Document;
 use super::schema::Accepted;
-use super::body::{self, within};
 use super::wire::{DocumentView, etag, expected, is_known};
 use crate::db::JsonObject;
 use crate::error::{ApiError, Code};
@@ -85,9 +85,8 @@ pub async fn replace(
     let (document, _) = body::read(sent, access.collection()).await?;
     let document = accept(access.collection(), document)?;
     let now = state.clock.now();
-    let written = state.db.write(move |conn| {
-        Document::hold(conn, &access, id, &expected)?.rewrite(conn, document, now)
-    });
+    let written =
+        state.db.write(move |conn| Document::hold(conn, &access, id, &expected)?.rewrite(conn, document, now));
     show(written.await?)
 }
 

@@ -74,7 +74,9 @@ impl Selection {
             let field = collection.filters.iter().find(|field| field.name == name).ok_or_else(|| {
                 let known: Vec<&str> = collection.filters.iter().map(|field| field.name.as_str()).collect();
                 let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
-                ApiError::bad_request(format!("The query has an unknown parameter. This list can be filtered by: {known}."))
+                ApiError::bad_request(format!(
+                    "The query has an unknown parameter. This list can be filtered by: {known}."
+                ))
             })?;
             if filters.iter().any(|(other, _)| other == field) {
                 return Err(twice());
@@ -140,7 +142,10 @@ fn order_of(collection: &Collection, sort: &str) -> Result<Order, ApiError> {
         None => {
             let known = collection.sorts.iter().map(|field| field.name.as_str());
             let known: Vec<&str> = std::iter::once("createdAt").chain(known).collect();
-            Err(ApiError::bad_request(format!("sort must be one of: {}; with - before it, largest first.", known.join(", "))))
+            Err(ApiError::bad_request(format!(
+                "sort must be one of: {}; with - before it, largest first.",
+                known.join(", ")
+            )))
         }
     }
 }
@@ -182,7 +187,13 @@ mod tests {
     fn a_place_survives_its_cursor() {
         let id = DocumentId::new();
         let text = |text: &str| Some(FieldValue::Text(text.to_owned()));
-        for key in [None, text(""), text("a b\u{1F980}"), Some(FieldValue::Number(-0.5)), Some(FieldValue::Number(f64::NEG_INFINITY))] {
+        for key in [
+            None,
+            text(""),
+            text("a b\u{1F980}"),
+            Some(FieldValue::Number(-0.5)),
+            Some(FieldValue::Number(f64::NEG_INFINITY)),
+        ] {
             let place: Place = Place { key: key.clone(), id }.to_string().parse().unwrap();
             assert_eq!((place.key, place.id), (key, id));
         }

@@ -60,11 +60,7 @@ impl Document {
     ///
     /// # Errors
     /// `not_found` for a parent that is not there.
-    pub fn page_of(
-        conn: &mut Conn,
-        access: &CollectionAccess<Read>,
-        listing: Listing,
-    ) -> Result<Vec<Self>, ApiError> {
+    pub fn page_of(conn: &mut Conn, access: &CollectionAccess<Read>, listing: Listing) -> Result<Vec<Self>, ApiError> {
         ensure_parent(conn, access)?;
         let dialect = conn.into();
         let Listing { filters, order, position } = listing;
@@ -214,7 +210,10 @@ fn ensure_room(conn: &mut Conn, access: &CollectionAccess<Write>) -> Result<(), 
         .filter(documents::collection.eq(&collection.name))
         .count();
     if all_of_workspace.get_result::<i64>(conn)? >= i64::from(most) {
-        let message = format!("The workspace has {most} {}, and may not have more. Delete some, then try again.", collection.name);
+        let message = format!(
+            "The workspace has {most} {}, and may not have more. Delete some, then try again.",
+            collection.name
+        );
         return Err(ApiError::with_message(Code::Conflict, message));
     }
     Ok(())

@@ -58,9 +58,9 @@ impl DocumentSchema {
 
     /// The schema of a field, by its steps, also through `$ref` to a part of this schema.
     pub fn of_field(&self, steps: &[&str]) -> Option<&Value> {
-        steps.iter().try_fold(self.resolve(&self.source)?, |schema, step| {
-            self.resolve(schema.get("properties")?.get(step)?)
-        })
+        steps
+            .iter()
+            .try_fold(self.resolve(&self.source)?, |schema, step| self.resolve(schema.get("properties")?.get(step)?))
     }
 
     fn resolve<'s>(&'s self, mut schema: &'s Value) -> Option<&'s Value> {
@@ -84,7 +84,10 @@ impl DocumentSchema {
         let mut faults: Vec<FieldError> = RESERVED
             .iter()
             .filter(|name| document.contains_key(**name))
-            .map(|name| FieldError { field: format!("{within}/{name}"), message: "is Keyward's own; leave it out".into() })
+            .map(|name| FieldError {
+                field: format!("{within}/{name}"),
+                message: "is Keyward's own; leave it out".into(),
+            })
             .collect();
         let value = Value::Object(document);
         find_null_characters(&value, within, &mut faults);

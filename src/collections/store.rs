@@ -43,7 +43,8 @@ pub fn prepare(conn: &mut Conn, declared: &Collections) -> Result<Result<(), Str
         if now.is_some_and(|now| now.parent == parent) || !has_documents(conn, &name)? {
             continue;
         }
-        let was = parent.as_ref().map_or_else(String::new, |parent| format!(", each of which belongs to one of {parent}"));
+        let was =
+            parent.as_ref().map_or_else(String::new, |parent| format!(", each of which belongs to one of {parent}"));
         return Ok(Err(match now {
             None => format!(
                 "collections.{name}: the database has documents of this collection, but it is not configured. Configure \
@@ -110,7 +111,8 @@ fn arrange_indexes(conn: &mut Conn, declared: &Collections) -> QueryResult<()> {
         Dialect::Sqlite => "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'documents'",
     };
     let present: Vec<IndexName> = diesel::sql_query(listed).load(conn)?;
-    let present: Vec<String> = present.into_iter().map(|index| index.name).filter(|name| name.starts_with(INDEX_PREFIX)).collect();
+    let present: Vec<String> =
+        present.into_iter().map(|index| index.name).filter(|name| name.starts_with(INDEX_PREFIX)).collect();
     for name in present.iter().filter(|name| !wanted.contains_key(*name)) {
         conn.batch_execute(&format!("DROP INDEX {name}"))?;
     }

@@ -45,9 +45,9 @@ pub fn expected(req: &HttpRequest) -> Result<Expected, ApiError> {
     Ok(match Condition::of(req, &header::IF_MATCH)? {
         Condition::Absent | Condition::Anything => Expected::Any,
         // A weak tag promises less than a write needs, so it fits no version (RFC 9110, 13.1.1).
-        Condition::OneOf(tags) => {
-            Expected::OneOf(tags.into_iter().filter(|tag| !tag.is_weak).filter_map(|tag| tag.text.parse().ok()).collect())
-        }
+        Condition::OneOf(tags) => Expected::OneOf(
+            tags.into_iter().filter(|tag| !tag.is_weak).filter_map(|tag| tag.text.parse().ok()).collect(),
+        ),
     })
 }
 

@@ -8,44 +8,37 @@ use super::RequestId;
 use super::request_id::X_REQUEST_ID;
 use crate::error::{ApiError, Code};
 use crate::state::State;
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
+use actix_web::{Error, HttpResponse, ResponseError};
 
-/// The middleware.
-pub async fn render<B: MessageBody + 'static>(
-    state: web::Data<State>,
-    req: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let id = req.extensions().get::<RequestId>().copied();
-    let id = id.as_ref().map_or("", RequestId::as_str);
-    let origin = req.headers().get(header::ORIGIN).cloned();
-    // No clone of the request may live on here: the router needs it for itself.
-    let response = match next.call(req).await {
-        Ok(response) => response,
-        Err(error) => return Err(Unrouted::new(error, &state, id, origin).into()),
-    };
+/// The outcome of a request, with its error written, if it is one. `origin` is the request's.
+pub(super) fn render<B: MessageBody + 'static>(
+    outcome: Result<ServiceResponse<B>, Error>,
+    state: &State,
+    id: RequestId,
+    origin: Option<HeaderValue>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let response = outcome.map_err(|error| Unrouted::new(error, state, id, origin))?.map_into_boxed_body();
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
-        return Ok(response.map_into_left_body());
+        return Ok(response);
     }
     let own = response.response().error().and_then(|error| error.as_error::<ApiError>());
     let converted;
     let error = match own {
         Some(error) => error,
-        None if has_own_body(&response) => return Ok(response.map_into_left_body()),
+        None if has_own_body(&response) => return Ok(response),
         None => {
             converted = of_status(status, response.response().error());
             &converted
         }
     };
-    let written = Written::new(error, &state, id);
+    let written = Written::new(error, state, id);
     let (request, response) = response.into_parts();
-    Ok(ServiceResponse::new(request, written.onto(response)).map_into_right_body())
+    Ok(ServiceResponse::new(request, written.onto(response)))
 }
 
 /// An error that left no request to answer, after a panic or a time-out. It brings its own response: what lies further
@@ -55,12 +48,12 @@ pub struct Unrouted {
     /// What happened.
     pub error: ApiError,
     written: Written,
-    request_id: String,
+    request_id: RequestId,
     allow_origin: Option<HeaderValue>,
 }
 
 impl Unrouted {
-    fn new(error: Error, state: &State, id: &str, origin: Option<HeaderValue>) -> Self {
+    fn new(error: Error, state: &State, id: RequestId, origin: Option<HeaderValue>) -> Self {
         let error = match error.as_error::<ApiError>() {
             Some(error) if error.code == Code::Unavailable => ApiError::unavailable_because(cause_of(error)),
             Some(error) => ApiError::internal(cause_of(error)),
@@ -69,12 +62,7 @@ impl Unrouted {
         let allowed = |origin: &HeaderValue| {
             state.config.server.cors_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
         };
-        Self {
-            written: Written::new(&error, state, id),
-            error,
-            request_id: id.to_owned(),
-            allow_origin: origin.filter(allowed),
-        }
+        Self { written: Written::new(&error, state, id), error, request_id: id, allow_origin: origin.filter(allowed) }
     }
 }
 
@@ -96,9 +84,7 @@ impl ResponseError for Unrouted {
     fn error_response(&self) -> HttpResponse {
         let mut response = self.written.onto(HttpResponse::new(self.written.status));
         let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
-            headers.insert(X_REQUEST_ID, id);
-        }
+        headers.insert(X_REQUEST_ID, self.request_id.header_value());
         if let Some(origin) = &self.allow_origin {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(header::VARY, HeaderValue::from_static("Origin"));
@@ -138,10 +124,10 @@ struct Written {
 }
 
 impl Written {
-    fn new(error: &ApiError, state: &State, request_id: &str) -> Self {
+    fn new(error: &ApiError, state: &State, id: RequestId) -> Self {
         Self {
             status: error.code.status(),
-            body: state.config.errors.body(error, request_id, state.clock.now()).to_string(),
+            body: state.config.errors.body(error, id.as_str(), state.clock.now()).to_string(),
             content_type: state.config.errors.content_type(),
             retry_after: error.retry_after,
             allow: error.allow.clone(),

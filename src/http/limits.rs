@@ -1,36 +1,36 @@
 //! Bounds on every request: the size of its headers, the time it takes, and panics.
 
 use crate::error::{ApiError, Code};
-use crate::state::State;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header;
-use actix_web::middleware::Next;
-use actix_web::{Error, web};
+use actix_web::Error;
+use actix_web::http::header::{self, HeaderMap};
 use futures_util::FutureExt;
+use futures_util::future::poll_immediate;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::time::Duration;
 
-/// The middleware. A panic becomes a 500 and a request that takes too long a 503, each with its id.
-pub async fn enforce(
-    state: web::Data<State>,
-    req: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    if let Err(error) = check_headers(&req, state.config.server.header_limit) {
-        return Ok(req.error_response(error).map_into_right_body());
-    }
-    let answered =
-        tokio::time::timeout(state.config.server.request_timeout, AssertUnwindSafe(next.call(req)).catch_unwind());
-    match answered.await {
-        Ok(Ok(done)) => done.map(ServiceResponse::map_into_left_body),
+/// Runs a request. A panic becomes an `internal` error, and one that takes longer than `limit` an `unavailable` one.
+///
+/// Cost: most requests of programs are answered without waiting for anything, and then there is no timer.
+pub(super) async fn bounded<T>(limit: Duration, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let mut request = pin!(AssertUnwindSafe(request).catch_unwind());
+    let answered = match poll_immediate(request.as_mut()).await {
+        Some(answered) => Ok(answered),
+        None => tokio::time::timeout(limit, request).await,
+    };
+    match answered {
+        Ok(Ok(answer)) => answer,
         // The panic hook has logged the message and the place.
         Ok(Err(_)) => Err(ApiError::internal("a handler panicked").into()),
         Err(_) => Err(ApiError::unavailable_because("the request took longer than server.request_timeout").into()),
     }
 }
 
-fn check_headers(req: &ServiceRequest, limit: usize) -> Result<(), ApiError> {
-    let headers = req.headers();
+/// Whether the headers are few enough, and none of those that decide was sent twice.
+///
+/// # Errors
+/// `bad_request`
+pub(super) fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), ApiError> {
     let (mut size, mut count) = (0, 0);
     for (name, value) in headers {
         size += name.as_str().len() + value.len();

@@ -1,14 +1,17 @@
 //! What every request goes through, whatever it asks for.
 //!
-//! [`stack()`] wraps the application, outermost first: [`request_id`], the log line and the count (`telemetry`), [`errors`], CORS,
-//! [`limits`]. [`authentication`] wraps the API's scope. Handlers use [`Body`], [`PageQuery`] and [`path_parameter`].
+//! [`stack()`] wraps the application. In [`pipeline`] a request gets its [`request_id`] and its [`limits`], and its answer is
+//! written ([`errors`]), counted and told of (`telemetry`). [`authentication`] wraps the API's scope. Handlers use [`Body`], [`PageQuery`] and [`path_parameter`];
+//! those that are asked all the time answer with [`json()`].
 
 pub mod authentication;
 mod body;
 mod client_address;
 pub mod errors;
+mod json;
 mod limits;
 mod pagination;
+mod pipeline;
 pub mod request_id;
 mod route_table;
 mod stack;
@@ -16,6 +19,7 @@ pub mod validation;
 
 pub use body::Body;
 pub use client_address::{client_address, network};
+pub use json::json;
 pub use pagination::{ListScope, Page, PageQuery, Position, query};
 pub use request_id::RequestId;
 pub use route_table::{RouteId, RouteTable, unmatched};

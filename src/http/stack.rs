@@ -1,40 +1,49 @@
 //! [`stack`]: the middleware around the whole application, in order.
 
-use super::{errors, limits, request_id};
-use crate::config::Config;
+use super::limits;
+use super::pipeline::Pipeline;
+use crate::state::State;
 use crate::telemetry::RequestSpan;
 use actix_cors::Cors;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
-use actix_web::middleware::{Condition, from_fn};
-use actix_web::{App, Error};
+use actix_web::middleware::Condition;
+use actix_web::{App, Error, web};
+use futures_util::future::Either;
+use std::future::ready;
 use tracing_actix_web::TracingLogger;
 
 /// Wraps an application in everything that each request goes through. The last `wrap` is the outermost.
-pub fn stack<T, B>(
+///
+/// To be called after logging was set up, which decides whether there are spans.
+pub fn stack<T>(
     app: App<T>,
-    config: &Config,
+    state: &web::Data<State>,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
         Config = (),
-        Response = ServiceResponse<impl MessageBody + use<T, B>>,
+        Response = ServiceResponse<impl MessageBody + use<T>>,
         Error = Error,
         InitError = (),
-    > + use<T, B>,
+    > + use<T>,
 >
 where
-    T: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = Error, InitError = ()>
+    T: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
         + 'static,
-    B: MessageBody + 'static,
 {
-    app.wrap(from_fn(limits::enforce))
-        // Without an origin to allow there is nothing to say, and saying it takes four headers of each answer.
-        .wrap(Condition::new(!config.server.cors_origins.is_empty(), cors(&config.server.cors_origins)))
-        .wrap(from_fn(errors::render))
-        .wrap(TracingLogger::<RequestSpan>::new())
-        .wrap(from_fn(request_id::assign))
+    let settings = &state.config.server;
+    let limit = settings.header_limit;
+    // Inside CORS, as every other refusal is.
+    app.wrap_fn(move |req, next| match limits::check_headers(req.headers(), limit) {
+        Ok(()) => Either::Left(next.call(req)),
+        Err(error) => Either::Right(ready(Ok(req.error_response(error)))),
+    })
+    // Without an origin to allow there is nothing to say, and saying it takes four headers of each answer.
+    .wrap(Condition::new(!settings.cors_origins.is_empty(), cors(&settings.cors_origins)))
+    .wrap(Pipeline::new(state))
+    .wrap(Condition::new(RequestSpan::is_wanted(), TracingLogger::<RequestSpan>::new()))
 }
 
 /// CORS for the configured origins, with the headers that Firebase's SDK sends.
@@ -66,7 +75,8 @@ mod tests {
     use crate::db::Db;
     use crate::identity::IdentityService;
     use crate::state::State;
-    use actix_web::{HttpResponse, test, web};
+    use crate::telemetry::RequestContext;
+    use actix_web::{HttpResponse, test};
     use std::time::Duration;
 
     const ORIGIN: &str = "https://admin.example.com";
@@ -79,7 +89,12 @@ mod tests {
         std::future::pending().await
     }
 
-    /// The answer of a route that misbehaves, wrapped as all routes are.
+    async fn tells_of_its_span() -> HttpResponse {
+        let span = tracing::Span::current().metadata().map(|metadata| metadata.name());
+        HttpResponse::Ok().json((span, RequestContext::current_id().map(|id| id.to_string())))
+    }
+
+    /// The answer of a route, wrapped as all routes are.
     async fn answer(path: &str) -> (u16, String, serde_json::Value, bool, bool) {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/test.db", folder.path().display());
@@ -94,8 +109,9 @@ mod tests {
         let app = App::new()
             .app_data(state.clone())
             .route("/panics", web::get().to(panics))
-            .route("/hangs", web::get().to(hangs));
-        let service = test::init_service(stack(app, &state.config)).await;
+            .route("/hangs", web::get().to(hangs))
+            .route("/span", web::get().to(tells_of_its_span));
+        let service = test::init_service(stack(app, &state)).await;
         let request = test::TestRequest::get().uri(path).insert_header(("origin", ORIGIN)).to_request();
         let response = match actix_web::dev::Service::call(&service, request).await {
             Ok(response) => response.into_parts().1.map_into_boxed_body(),
@@ -117,6 +133,16 @@ mod tests {
         assert_eq!(body["error"]["requestId"], id);
         assert_eq!(body["error"]["code"], "internal");
         assert!(!body.to_string().contains("a bug"));
+    }
+
+    #[actix_web::test]
+    async fn a_request_has_a_span_where_the_filter_lets_it_through_and_its_id_anyway() {
+        for (filter, span) in [("info", None), ("debug", Some("request")), ("info,keyward=debug", Some("request"))] {
+            let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::sink).finish();
+            let _installed = tracing::subscriber::set_default(subscriber);
+            let (status, id, body, ..) = answer("/span").await;
+            assert_eq!((status, body), (200, serde_json::json!([span, id])), "{filter}");
+        }
     }
 
     #[actix_web::test]

@@ -44,19 +44,18 @@ pub(super) struct Passwords {
 }
 
 impl Passwords {
-    /// With the configured cost and bounds. Runs Argon2 once.
+    /// With the configured cost and bounds.
     pub(super) fn new(config: &Identity) -> Result<Self, String> {
         let settings = config.argon2;
         let params = Params::new(settings.memory_kib, settings.iterations, settings.parallelism, None)
             .map_err(|error| format!("identity.argon2: {error}"))?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
         let at_once = match config.max_concurrent_hashes {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count.min(Semaphore::MAX_PERMITS),
         };
         let admitted = at_once.saturating_add(config.max_queued_hashes).min(Semaphore::MAX_PERMITS);
-        let dummy = hash(&argon2, &format!("{:032x}", rand::random::<u128>()).into())
-            .map_err(|error| format!("identity.argon2: {error}"))?;
+        let dummy = nobodys_hash(&params).map_err(|error| format!("identity.argon2: {error}"))?;
         Ok(Self {
             argon2,
             running: Arc::new(Semaphore::new(at_once)),
@@ -158,6 +157,16 @@ fn hash(argon2: &Argon2<'_>, password: &SecretString) -> Result<SecretString, Er
     Ok(hash.to_string().into())
 }
 
+/// What no password hashes to, and a check against it costs what the parameters say. It is the hash of something random
+/// under the least parameters, said to be of these: a start leaves no Argon2 memory behind.
+fn nobodys_hash(params: &Params) -> Result<SecretString, Error> {
+    let least = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(Params::MIN_M_COST, 1, 1, None)?);
+    let hash = hash(&least, &format!("{:032x}", rand::random::<u128>()).into())?;
+    let named = |m: u32, t: u32, p: u32| format!("$m={m},t={t},p={p}$");
+    let ours = named(params.m_cost(), params.t_cost(), params.p_cost());
+    Ok(hash.expose_secret().replace(&named(Params::MIN_M_COST, 1, 1), &ours).into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,6 +214,16 @@ mod tests {
         assert!(rehashed.expose_secret().starts_with("$argon2id$v=19$m=16,t=1,p=1$"));
         let again = verdict(&new, "secret", &rehashed).await;
         assert!(again.is_right && again.rehashed.is_none());
+    }
+
+    #[actix_web::test]
+    async fn an_unknown_addresss_password_costs_what_a_known_ones_does_and_is_never_right() {
+        let passwords = passwords(64, 6);
+        let known = passwords.hash("secret".into()).await.ok().unwrap();
+        let (dummy, known) = (passwords.dummy.expose_secret(), known.expose_secret());
+        assert!(dummy.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{dummy}");
+        assert_eq!(dummy.len(), known.len());
+        assert!(!passwords.verify("secret".into(), None).await.ok().unwrap().is_right);
     }
 
     #[actix_web::test]

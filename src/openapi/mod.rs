@@ -153,7 +153,8 @@ fn add_path_parameters(operation: &mut Operation, path: &str) {
 /// The codes that an operation can answer.
 fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool) -> Vec<Code> {
     let has_body = operation.request_body.is_some();
-    let takes_keys = operation.tags.iter().flatten().any(|tag| tag == "Programs" || tag == "Gateways" || tag == collections::TAG);
+    let takes_keys =
+        operation.tags.iter().flatten().any(|tag| tag == "Programs" || tag == "Gateways" || tag == collections::TAG);
     let is_conditional = operation.parameters.iter().flatten().any(|parameter| match parameter {
         RefOr::T(parameter) => parameter.name == "If-Match",
         RefOr::Ref(_) => false,

@@ -38,7 +38,8 @@ enum SchemaText<'d> {
 /// Those of the serializer.
 pub fn text(document: &OpenApi, of_collections: &BTreeMap<String, Value>) -> Result<String, String> {
     let components = document.components.as_ref();
-    let of_code = components.iter().flat_map(|all| &all.schemas).map(|(name, schema)| (name, SchemaText::OfCode(schema)));
+    let of_code =
+        components.iter().flat_map(|all| &all.schemas).map(|(name, schema)| (name, SchemaText::OfCode(schema)));
     let of_collections = of_collections.iter().map(|(name, schema)| (name, SchemaText::OfCollection(schema)));
     let schemes = components.iter().flat_map(|all| &all.security_schemes);
     let whole = Whole {

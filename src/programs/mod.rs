@@ -3,6 +3,7 @@
 use crate::access::{Caller, KeyCaller, KeyPermissions, Permission, WorkspaceRole};
 use crate::api_keys::Scope;
 use crate::error::{ApiError, Code};
+use crate::http::json;
 use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::subscriptions::Status;
 use actix_web::{HttpResponse, get};
@@ -83,5 +84,5 @@ pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
         }
         Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
     };
-    Ok(HttpResponse::Ok().json(view))
+    json(&view)
 }

@@ -5,7 +5,6 @@ use super::bucket::{Quota, Standing};
 use crate::error::ApiError;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use arrayvec::ArrayString;
-use std::fmt::Write;
 use std::time::Duration;
 
 /// `RateLimit-Policy`
@@ -97,20 +96,18 @@ impl Allowance {
 
     /// Puts `RateLimit-Policy` and `RateLimit` on a response.
     ///
-    /// Cost: the policy was written when the plan was read; the other is written on the stack and copied once.
+    /// Cost: the policy was written when the plan was read; the other is put together on the stack, without `Display`, and
+    /// copied once.
     pub fn write_headers(&self, headers: &mut HeaderMap) {
         // Both names, and four numbers of at most 20 digits, have room.
         let mut text = ArrayString::<128>::new();
-        let (key, workspace) = (&self.key, &self.workspace);
-        let written = write!(
-            text,
-            "\"key\";r={};t={}, \"workspace\";r={};t={}",
-            key.remaining,
-            rounded_up(key.next_in),
-            workspace.remaining,
-            rounded_up(workspace.next_in),
-        );
-        if let (Ok(()), Ok(value)) = (written, HeaderValue::from_str(&text)) {
+        for (name, standing) in [("\"key\";r=", &self.key), (", \"workspace\";r=", &self.workspace)] {
+            text.push_str(name);
+            text.push_str(itoa::Buffer::new().format(standing.remaining));
+            text.push_str(";t=");
+            text.push_str(itoa::Buffer::new().format(rounded_up(standing.next_in)));
+        }
+        if let Ok(value) = HeaderValue::from_str(&text) {
             headers.insert(RATELIMIT, value);
         }
         headers.insert(RATELIMIT_POLICY, self.policy.clone());

@@ -51,12 +51,7 @@ impl Quota {
         let free = f64::from(self.burst) - used;
         let remaining = (free + SLACK).floor().max(0.0);
         let next = if used > SLACK { remaining + 1.0 - free } else { 0.0 };
-        Standing {
-            limit: self.burst,
-            remaining: remaining as u32,
-            next_in: self.time_for(next),
-            reset_in: self.time_for(used),
-        }
+        Standing { limit: self.burst, remaining: remaining as u32, next_in: self.time_for(next) }
     }
 }
 
@@ -69,8 +64,6 @@ pub struct Standing {
     pub remaining: u32,
     /// When one more can; zero if nothing is used.
     pub next_in: Duration,
-    /// When nothing is used any more, if none comes until then.
-    pub reset_in: Duration,
 }
 
 /// What is used of one limit.
@@ -108,12 +101,12 @@ mod tests {
     fn a_standing_says_what_is_left_and_when_there_is_more() {
         let quota = Quota::new(60, 10);
         let seconds = Duration::from_secs;
-        let full = Standing { limit: 10, remaining: 10, next_in: seconds(0), reset_in: seconds(0) };
+        let full = Standing { limit: 10, remaining: 10, next_in: seconds(0) };
         assert_eq!(quota.standing(0.0), full);
-        let expected = Standing { limit: 10, remaining: 7, next_in: seconds(1), reset_in: seconds(3) };
+        let expected = Standing { limit: 10, remaining: 7, next_in: seconds(1) };
         assert_eq!(quota.standing(3.0), expected);
         let half = Duration::from_millis(500);
-        let expected = Standing { limit: 10, remaining: 0, next_in: half, reset_in: half + seconds(9) };
+        let expected = Standing { limit: 10, remaining: 0, next_in: half };
         assert_eq!(quota.standing(9.5), expected);
     }
 }

@@ -117,7 +117,9 @@ impl RateLimits {
         let limits = self.plans.get(&*caller.plan).unwrap_or(&self.default_plan);
         let cost = f64::from(cost.get());
         if let Some(shared) = &self.shared {
-            if let Some(outcome) = shared.charge(&caller.key_id, &caller.workspace_id, limits, cost).await {
+            // In a box, so that the future of a limit in memory is small to move.
+            let charge = Box::pin(shared.charge(&caller.key_id, &caller.workspace_id, limits, cost));
+            if let Some(outcome) = charge.await {
                 return Ok(limits.allowance(outcome, cost));
             }
             self.fallbacks.fetch_add(1, Ordering::Relaxed);

@@ -6,7 +6,7 @@ mod model;
 
 pub use model::ServiceToken;
 
-use crate::api_keys::{KeyFormat, LastUse, LastUsed, PresentedKey};
+use crate::api_keys::{KeyFormat, LastUse, LastUsed, PresentedKey, Used};
 use crate::cluster::{Cache, Cluster, Found, SERVICE_TOKENS};
 use crate::config::Config;
 use crate::error::{ApiError, Code};
@@ -29,16 +29,28 @@ pub struct ServiceCaller {
 pub struct ServiceTokens {
     format: KeyFormat,
     /// Uses not yet written.
-    pub last_used: LastUsed<ServiceTokenId>,
+    pub last_used: LastUsed<KnownToken>,
     cache: Cache<KnownToken>,
 }
 
 /// What a request needs to know of a token.
 #[derive(Debug)]
-struct KnownToken {
+pub struct KnownToken {
     id: ServiceTokenId,
     is_revoked: bool,
-    last_use: Arc<LastUse>,
+    last_use: LastUse,
+}
+
+impl Used for KnownToken {
+    type Id = ServiceTokenId;
+
+    fn id(&self) -> ServiceTokenId {
+        self.id
+    }
+
+    fn last_use(&self) -> &LastUse {
+        &self.last_use
+    }
 }
 
 /// How tokens look.
@@ -69,9 +81,10 @@ impl ServiceTokens {
         let known = match self.cache.get(&digest) {
             Found::Fresh(known) => known,
             Found::Unknown { before, .. } => {
-                let found = state.db.read(move |conn| ServiceToken::of_hash(conn, &digest)).await?;
+                // In a box, so that the future of a token in the cache is small to move.
+                let found = Box::pin(state.db.read(move |conn| ServiceToken::of_hash(conn, &digest))).await?;
                 let ServiceToken { id, revoked_at, .. } = found.ok_or_else(unknown)?;
-                let known = Arc::new(KnownToken { id, is_revoked: revoked_at.is_some(), last_use: Arc::default() });
+                let known = Arc::new(KnownToken { id, is_revoked: revoked_at.is_some(), last_use: LastUse::default() });
                 self.cache.enter(digest, SERVICE_TOKENS, before, known.clone());
                 known
             }
@@ -79,7 +92,7 @@ impl ServiceTokens {
         if known.is_revoked {
             return Err(ApiError::with_message(Code::ApiKeyRevoked, "The service token has been revoked."));
         }
-        self.last_used.note(known.id, &known.last_use, state.clock.now());
+        self.last_used.note(&known, state.clock.now());
         Ok(ServiceCaller { id: known.id })
     }
 }

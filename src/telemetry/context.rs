@@ -1,20 +1,15 @@
-//! [`RequestContext`]: what is known of the request that this task, or this blocking thread, works for.
+//! [`RequestContext`]: what code that works for a request may ask about it, without having the request at hand.
 //!
-//! It is what makes an absent span affordable: at the filter `info` a read has none, and its id reaches a warning's line
-//! from here. What a request brought is kept because a panic or a time-out leaves no request to ask.
+//! It is what makes an absent span affordable: at the filter `info` a request has none, and its id reaches a warning's line
+//! from here.
 
-use crate::http::request_id::X_REQUEST_ID;
-use crate::http::{RequestId, RouteId, client_address};
-use crate::state::State;
+use crate::http::RequestId;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderValue, USER_AGENT};
-use actix_web::http::{Method, Uri};
-use actix_web::web;
 use arrayvec::ArrayString;
 use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::Instant;
 use tracing::Span;
 
 tokio::task_local! {
@@ -24,10 +19,9 @@ tokio::task_local! {
 /// What is known of a request.
 pub struct RequestContext {
     id: RequestId,
-    caller: Cell<Option<ArrayString<32>>>,
     client: Client,
+    caller: Cell<Option<ArrayString<32>>>,
     changes_nothing: Cell<bool>,
-    arrival: Option<Arrival>,
 }
 
 /// Where a request came from.
@@ -66,50 +60,35 @@ impl RequestOrigin {
     }
 }
 
-/// A request as it came.
-pub(super) struct Arrival {
-    pub(super) state: web::Data<State>,
-    pub(super) started: Instant,
-    pub(super) method: Method,
-    /// The route, if it has no parameters; else actix will tell.
-    pub(super) plain_route: Option<RouteId>,
-    pub(super) uri: Uri,
-    inbound_request_id: Option<HeaderValue>,
-}
-
 impl RequestContext {
-    /// The context of a request that begins. Cost: one allocation, one look at the clock, and reference counts; for a
-    /// request that may change something one look at its headers more.
-    pub(crate) fn of(id: RequestId, state: web::Data<State>, req: &ServiceRequest) -> Self {
+    /// The context of a request that begins. Cost: one allocation; for a request that may change something one look at its
+    /// headers more.
+    pub(crate) fn new(id: RequestId, client_address: Option<IpAddr>, req: &ServiceRequest) -> Rc<Self> {
         let reads = req.method().is_safe();
-        let client = Client {
-            address: client_address(req.request(), &state.config.server.trusted_proxies),
-            user_agent: if reads { None } else { req.headers().get(USER_AGENT).cloned() },
-        };
-        let arrival = Arrival {
-            started: state.clock.stopwatch(),
-            method: req.method().clone(),
-            plain_route: state.routes.of_plain_path(req.path()),
-            uri: req.uri().clone(),
-            inbound_request_id: req.headers().get(X_REQUEST_ID).cloned(),
-            state,
-        };
-        Self { id, caller: Cell::default(), client, changes_nothing: Cell::new(reads), arrival: Some(arrival) }
+        let user_agent = if reads { None } else { req.headers().get(USER_AGENT).cloned() };
+        let client = Client { address: client_address, user_agent };
+        Rc::new(Self { id, client, caller: Cell::default(), changes_nothing: Cell::new(reads) })
     }
 
     /// The context of work for a request that arrived on another thread.
-    fn beside(RequestOrigin { id, caller, client }: RequestOrigin) -> Self {
-        Self { id, caller: Cell::new(caller), client, changes_nothing: Cell::default(), arrival: None }
+    fn beside(RequestOrigin { id, caller, client }: RequestOrigin) -> Rc<Self> {
+        Rc::new(Self { id, client, caller: Cell::new(caller), changes_nothing: Cell::default() })
     }
 
     /// Runs the request in its context. Cost at each poll: two writes to a thread's own variable.
-    pub(crate) fn scope<F: Future>(self, request: F) -> impl Future<Output = F::Output> {
-        CURRENT.scope(Rc::new(self), request)
+    pub(crate) fn scope<F: Future>(self: Rc<Self>, request: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, request)
     }
 
     /// The id of the request that this code works for, if it works for one.
     pub fn current_id() -> Option<RequestId> {
         CURRENT.try_with(|context| context.id).ok()
+    }
+
+    /// The address of the client whose request this code works for, behind the proxies that configuration trusts. Worked
+    /// out once, when the request came.
+    pub fn client_address() -> Option<IpAddr> {
+        CURRENT.try_with(|context| context.client.address).ok().flatten()
     }
 
     /// The request that this code works for, if it works for one.
@@ -136,28 +115,12 @@ impl RequestContext {
         self.changes_nothing.get()
     }
 
-    pub(super) fn current() -> Option<Rc<Self>> {
-        CURRENT.try_with(Rc::clone).ok()
-    }
-
     pub(super) fn caller(&self) -> Option<ArrayString<32>> {
         self.caller.get()
     }
 
-    pub(super) fn client_address(&self) -> Option<IpAddr> {
+    pub(super) fn address(&self) -> Option<IpAddr> {
         self.client.address
-    }
-
-    pub(super) fn arrival(&self) -> Option<&Arrival> {
-        self.arrival.as_ref()
-    }
-}
-
-impl Arrival {
-    /// The inbound request id, cut to 64 plain characters: the one thing on a line that the caller chose.
-    pub(super) fn inbound_request_id(&self) -> Option<String> {
-        let inbound = self.inbound_request_id.as_ref()?.to_str().ok()?;
-        Some(inbound.chars().filter(char::is_ascii_graphic).take(64).collect())
     }
 }
 
@@ -177,10 +140,7 @@ impl InRequest {
     pub fn run<T>(self, work: impl FnOnce() -> T) -> T {
         let _entered = self.span.enter();
         match self.origin {
-            Some(origin) => {
-                let context = RequestContext::beside(origin);
-                CURRENT.sync_scope(Rc::new(context), work)
-            }
+            Some(origin) => CURRENT.sync_scope(RequestContext::beside(origin), work),
             None => work(),
         }
     }
@@ -194,11 +154,11 @@ mod tests {
     fn blocking_work_keeps_the_requests_id_and_caller() {
         let id = RequestId::random();
         let context = RequestContext::beside(RequestOrigin { id, ..RequestOrigin::of_nobody() });
-        let carried = CURRENT.sync_scope(Rc::new(context), || {
+        let carried = CURRENT.sync_scope(context.clone(), || {
             RequestContext::caller_is("key_1");
-            assert_eq!(RequestContext::current().unwrap().caller().unwrap().as_str(), "key_1");
             InRequest::capture()
         });
+        assert_eq!(context.caller().unwrap().as_str(), "key_1");
         assert_eq!(RequestContext::current_id(), None);
         let seen = std::thread::scope(|scope| {
             let InRequest { origin, span } = carried;

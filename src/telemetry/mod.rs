@@ -1,14 +1,17 @@
 //! Logs and metrics: one structured line for each request that is worth one, a count for each, and never a secret.
 //!
-//! A request's way: [`RequestContext`] keeps what it brought and travels with its task; [`RequestSpan`] counts it and
-//! writes its line when it ends. `logs` puts the request's id on every line that its code logs.
+//! A request's way: [`RequestContext`] travels with its task; [`Arrival`] keeps what it brought, and when it ends counts it
+//! and writes its line. `logs` puts the request's id on every line that its code logs; [`RequestSpan`] is the span
+//! around it, where one is wanted.
 
+mod arrival;
 mod context;
 mod logs;
 pub mod metrics;
 mod request_lines;
 mod request_span;
 
+pub(crate) use arrival::Arrival;
 pub use context::{InRequest, RequestContext, RequestOrigin};
 pub use logs::{LogWriter, init, log_panics};
 pub use metrics::Metrics;

@@ -3,8 +3,7 @@
 //! The route is the template, such as `/v1/workspaces/{workspaceId}`, never the path, the query or a header's value
 //! that the caller chose, save for an inbound request id. The request's own id comes with every line (`super::logs`).
 
-use super::RequestContext;
-use super::context::Arrival;
+use super::{Arrival, RequestContext};
 use crate::access::Caller;
 use crate::error::{ApiError, Code};
 use actix_web::{HttpMessage, HttpRequest};
@@ -26,7 +25,7 @@ macro_rules! event {
             tracing::Level::$level,
             method = $line.arrival.method.as_str(),
             route = $line.route,
-            client_address = $line.context.client_address().map(tracing::field::display),
+            client_address = $line.context.address().map(tracing::field::display),
             caller = $line.caller($req).as_deref(),
             inbound_request_id = $line.arrival.inbound_request_id(),
             status = $line.status,

@@ -12,8 +12,8 @@
 )]
 
 mod api_keys;
-mod client;
 mod audit;
+mod client;
 mod cluster;
 mod collections;
 mod configuration;

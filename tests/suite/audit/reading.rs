@@ -137,7 +137,8 @@ async fn an_export_of_many_batches_is_complete(db: Backend) {
 async fn what_the_client_calls_itself_is_bounded(db: Backend) {
     let server = Server::start(db).await;
     let acme = Tenant::new(&server).await;
-    for (name, shown) in [("x".repeat(5_000), Some("x".repeat(256))), ("a\tb".to_owned(), Some("ab".to_owned())), (String::new(), None)]
+    for (name, shown) in
+        [("x".repeat(5_000), Some("x".repeat(256))), ("a\tb".to_owned(), Some("ab".to_owned())), (String::new(), None)]
     {
         let create = server.post(&acme.organization_path("/workspaces")).bearer(&acme.owner.id_token);
         let create = create.header("user-agent", &name).json(json!({ "name": "Staging" }));

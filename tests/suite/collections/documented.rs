@@ -23,7 +23,8 @@ async fn configured_collections_are_in_the_document_with_their_schemas(db: Backe
     let shown = &document["components"]["schemas"]["collections.posts.document"];
     assert!(["id", "title"].iter().all(|field| shown["required"].as_array().expect("a list").contains(&json!(field))));
     let list = &document["paths"]["/v1/workspaces/{workspaceId}/posts/{post}/remarks"]["get"]["parameters"];
-    let names: Vec<_> = list.as_array().expect("parameters").iter().map(|parameter| parameter["name"].as_str()).collect();
+    let names: Vec<_> =
+        list.as_array().expect("parameters").iter().map(|parameter| parameter["name"].as_str()).collect();
     for name in ["workspaceId", "post", "pageSize", "cursor", "sort", "author"] {
         assert!(names.contains(&Some(name)), "{name} is not in {names:?}");
     }

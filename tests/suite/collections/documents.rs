@@ -33,7 +33,8 @@ async fn a_document_is_made_read_replaced_changed_and_deleted(db: Backend) {
     assert_eq!((&read.body, &read.headers["etag"]), (&made.body, &made.headers["etag"]));
 
     server.clock.advance(Duration::from_secs(60));
-    let replaced = server.put(&path).bearer(&key.plaintext).json(json!({ "post": { "title": "Two" } })).send().await.expect(200);
+    let replaced =
+        server.put(&path).bearer(&key.plaintext).json(json!({ "post": { "title": "Two" } })).send().await.expect(200);
     assert_eq!((&replaced.body["title"], &replaced.body["status"]), (&json!("Two"), &json!(null)));
     assert_eq!(replaced.body["createdAt"], made.body["createdAt"]);
     assert_ne!(replaced.body["updatedAt"], made.body["updatedAt"]);

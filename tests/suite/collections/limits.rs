@@ -70,7 +70,13 @@ async fn a_collection_that_keys_can_not_write_is_written_by_people(db: Backend) 
     let id = tenant.add_document("/notes", json!({ "text": "by a person" })).await;
     let path = format!("/v1/notes/{id}");
     let before = dump(&server.database);
-    server.post("/v1/notes").bearer(&key.plaintext).json(json!({})).send().await.expect_error(403, "credential_not_accepted");
+    server
+        .post("/v1/notes")
+        .bearer(&key.plaintext)
+        .json(json!({}))
+        .send()
+        .await
+        .expect_error(403, "credential_not_accepted");
     for method in ["PUT", "PATCH", "DELETE"] {
         let request = server.request(method.parse().expect("a method"), &path).bearer(&key.plaintext).json(json!({}));
         request.send().await.expect_error(403, "credential_not_accepted");
@@ -86,7 +92,8 @@ async fn a_collections_permissions_are_as_configured(db: Backend) {
     for (role, reads, writes) in [("viewer", 403, 403), ("editor", 200, 403), ("admin", 200, 201)] {
         let member = tenant.add_to_workspace(role).await;
         let key = tenant.create_key(&member, json!({})).await;
-        for (path, credential) in [("/v1/notes", &key.plaintext), (&*tenant.workspace_path("/notes"), &member.id_token)] {
+        for (path, credential) in [("/v1/notes", &key.plaintext), (&*tenant.workspace_path("/notes"), &member.id_token)]
+        {
             let before = dump(&server.database);
             server.get(path).bearer(credential).send().await.expect(reads);
             server.post(path).bearer(credential).json(json!({})).send().await.expect(writes);

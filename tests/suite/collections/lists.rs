@@ -54,13 +54,17 @@ async fn a_list_is_newest_first_and_its_pages_are_whole(db: Backend) {
 async fn filters_find_what_they_name_and_nothing_else(db: Backend) {
     let server = server(db).await;
     let (_tenant, key) = tenant_with_key(&server).await;
-    add(&server, &key.plaintext, &[
-        json!({ "title": "a", "status": "draft", "rank": 1, "meta": { "pinned": true, "slug": "" } }),
-        json!({ "title": "b", "status": "live", "rank": 1.0, "meta": { "pinned": false, "slug": "é ?&=%" } }),
-        json!({ "title": "c", "status": "draft", "rank": -2.5, "meta": {} }),
-        json!({ "title": "d", "rank": null, "meta": { "slug": "1" } }),
-        json!({ "title": "e", "status": "live", "rank": 0, "meta": { "slug": "true" } }),
-    ])
+    add(
+        &server,
+        &key.plaintext,
+        &[
+            json!({ "title": "a", "status": "draft", "rank": 1, "meta": { "pinned": true, "slug": "" } }),
+            json!({ "title": "b", "status": "live", "rank": 1.0, "meta": { "pinned": false, "slug": "é ?&=%" } }),
+            json!({ "title": "c", "status": "draft", "rank": -2.5, "meta": {} }),
+            json!({ "title": "d", "rank": null, "meta": { "slug": "1" } }),
+            json!({ "title": "e", "status": "live", "rank": 0, "meta": { "slug": "true" } }),
+        ],
+    )
     .await;
     for (query, expected) in [
         ("status=draft", "ca"),
@@ -93,15 +97,19 @@ async fn filters_find_what_they_name_and_nothing_else(db: Backend) {
 async fn an_order_by_a_field_is_whole_over_pages_with_ties_and_gaps(db: Backend) {
     let server = server(db).await;
     let (_tenant, key) = tenant_with_key(&server).await;
-    add(&server, &key.plaintext, &[
-        json!({ "title": "b", "rank": 2 }),
-        json!({ "title": "a" }),
-        json!({ "title": "B", "rank": -1, "meta": { "pinned": true } }),
-        json!({ "title": "é", "rank": 2 }),
-        json!({ "title": "z", "rank": 10 }),
-        json!({ "title": "\u{ffff}", "rank": null, "meta": { "pinned": false } }),
-        json!({ "title": "\u{1F980}", "rank": 2.5 }),
-    ])
+    add(
+        &server,
+        &key.plaintext,
+        &[
+            json!({ "title": "b", "rank": 2 }),
+            json!({ "title": "a" }),
+            json!({ "title": "B", "rank": -1, "meta": { "pinned": true } }),
+            json!({ "title": "é", "rank": 2 }),
+            json!({ "title": "z", "rank": 10 }),
+            json!({ "title": "\u{ffff}", "rank": null, "meta": { "pinned": false } }),
+            json!({ "title": "\u{1F980}", "rank": 2.5 }),
+        ],
+    )
     .await;
     for (sort, expected) in [
         // By code points, whatever the database's language.
@@ -157,7 +165,8 @@ async fn a_filter_and_an_order_use_the_fields_index(db: Backend) {
     server.database.execute(&format!("ALTER DATABASE \"{name}\" SET enable_sort = off"));
     let node = server.another(|_| {}).await;
     for query in ["rank=1", "sort=title", "meta.pinned=true", "sort=-rank"] {
-        let used = "SELECT sum(idx_scan)::text AS text FROM pg_stat_user_indexes WHERE indexrelname LIKE 'documents_by_%'";
+        let used =
+            "SELECT sum(idx_scan)::text AS text FROM pg_stat_user_indexes WHERE indexrelname LIKE 'documents_by_%'";
         let before = server.database.texts(used);
         node.get(&format!("/v1/posts?{query}")).bearer(&key.plaintext).send().await.expect(200);
         // PostgreSQL's processes report what they did within a second or two.
@@ -168,7 +177,16 @@ async fn a_filter_and_an_order_use_the_fields_index(db: Backend) {
 async fn an_unknown_filter_or_order_is_refused(db: Backend) {
     let server = server(db).await;
     let (_tenant, key) = tenant_with_key(&server).await;
-    for query in ["title=a", "sort=status", "sort=", "sort=title&sort=rank", "status=a&status=b", "meta=x", "rank=x", "meta.pinned=1"] {
+    for query in [
+        "title=a",
+        "sort=status",
+        "sort=",
+        "sort=title&sort=rank",
+        "status=a&status=b",
+        "meta=x",
+        "rank=x",
+        "meta.pinned=1",
+    ] {
         let refused = server.get(&format!("/v1/posts?{query}")).bearer(&key.plaintext).send().await;
         refused.expect_error(400, "bad_request");
     }
@@ -192,7 +210,8 @@ async fn the_lists_of_a_nested_collection_are_apart(db: Backend) {
         let list = server.get(&path).bearer(&key.plaintext).send().await.expect(200);
         assert_eq!(list.body["data"].as_array().map(Vec::len), Some(count), "{path}");
     }
-    let first = server.get(&format!("/v1/posts/{one}/remarks?pageSize=1")).bearer(&key.plaintext).send().await.expect(200);
+    let first =
+        server.get(&format!("/v1/posts/{one}/remarks?pageSize=1")).bearer(&key.plaintext).send().await.expect(200);
     let cursor = first.text_at("/nextCursor");
     let other = format!("/v1/posts/{two}/remarks?cursor={cursor}");
     server.get(&other).bearer(&key.plaintext).send().await.expect_error(400, "bad_request");

@@ -86,10 +86,7 @@ async fn what_a_database_can_not_hold_is_refused_by_both(db: Backend) {
     let server = server(db).await;
     let (_tenant, key) = tenant_with_key(&server).await;
     let before = dump(&server.database);
-    for (body, field) in [
-        (json!({ "a": ["x", "b\0c"] }), "/a/1"),
-        (json!({ "a": { "b\0": 1 } }), "/a"),
-    ] {
+    for (body, field) in [(json!({ "a": ["x", "b\0c"] }), "/a/1"), (json!({ "a": { "b\0": 1 } }), "/a")] {
         let refused = server.post("/v1/notes").bearer(&key.plaintext).json(body).send().await;
         assert_eq!(fields(&refused.expect_error(422, "validation_failed").body), [field]);
     }

@@ -29,9 +29,15 @@ async fn a_wrong_collection_stops_the_start_and_says_which_key_is_wrong(db: Back
         ("[posts.schema]\ntype = \"objekt\"", ["collections.posts.schema", "object"]),
         ("[posts.schema]\nminProperties = -1", ["collections.posts.schema", "minProperties"]),
         ("[posts.schema]\n\"$ref\" = \"https://example.com/schema\"", ["collections.posts.schema", "example.com"]),
-        ("[posts.schema]\n\"$schema\" = \"http://json-schema.org/draft-07/schema#\"", ["collections.posts.schema", "2020-12"]),
+        (
+            "[posts.schema]\n\"$schema\" = \"http://json-schema.org/draft-07/schema#\"",
+            ["collections.posts.schema", "2020-12"],
+        ),
         ("[posts.schema.properties]\nid = {}", ["collections.posts.schema", "properties.id"]),
-        ("[posts.schema.properties]\na = { type = \"string\", pattern = \"(a)\\\\1\" }", ["collections.posts.schema", "pattern"]),
+        (
+            "[posts.schema.properties]\na = { type = \"string\", pattern = \"(a)\\\\1\" }",
+            ["collections.posts.schema", "pattern"],
+        ),
         ("[posts]\npath = \"members\"", ["collections.posts.path", "/v1/members"]),
         ("[posts]\npath = \"organizations\"", ["collections.posts.path", "/v1/organizations"]),
         ("[members]", ["collections.members.path", "/v1/members"]),
@@ -41,7 +47,10 @@ async fn a_wrong_collection_stops_the_start_and_says_which_key_is_wrong(db: Back
         ("[remarks]\npath = \"posts/{id}/remarks\"", ["collections.remarks.path", "\"posts\""]),
         ("[posts]\nfilter_by = [\"title\"]", ["collections.posts.filter_by", "title"]),
         ("[posts]\nsort_by = [\"ti'tle\"]", ["collections.posts.sort_by", "letters"]),
-        ("[posts]\nread_permission = \"organization:read\"", ["collections.posts.read_permission", "organization:read"]),
+        (
+            "[posts]\nread_permission = \"organization:read\"",
+            ["collections.posts.read_permission", "organization:read"],
+        ),
         ("[posts]\nwrite_permission = \"content:read\"", ["collections.posts.write_permission", "read-only"]),
         ("[posts]\nmax_bytes = 300000", ["collections.posts.max_bytes", "262144"]),
         ("[posts]\nmax_documents = 0", ["collections.posts.max_documents", "100000"]),
@@ -59,7 +68,10 @@ async fn a_collection_with_documents_can_not_disappear_from_the_configuration(db
     tenant.add_document("/notes", json!({ "text": "kept" })).await;
     let before = dump(&server.database);
     let reason = Server::try_on(&server.database, with("[posts]")).await.expect_err("notes are missing");
-    assert!(["collections.notes", "keyward collection delete notes"].iter().all(|word| reason.contains(word)), "{reason}");
+    assert!(
+        ["collections.notes", "keyward collection delete notes"].iter().all(|word| reason.contains(word)),
+        "{reason}"
+    );
     assert_unchanged(&before, &server.database);
     // One without documents is not missed.
     Server::try_on(&server.database, with("[notes]")).await.expect("posts have no documents");
@@ -104,7 +116,9 @@ async fn indexes_come_and_go_with_the_configuration(db: Backend) {
     let server = Server::with(db, declare("\"a\"")).await;
     let indexes = || {
         let statement = match db {
-            Backend::Postgres => "SELECT indexname::text AS text FROM pg_indexes WHERE indexname LIKE 'documents_by_%' ORDER BY 1",
+            Backend::Postgres => {
+                "SELECT indexname::text AS text FROM pg_indexes WHERE indexname LIKE 'documents_by_%' ORDER BY 1"
+            }
             Backend::Sqlite => "SELECT name AS text FROM sqlite_schema WHERE name LIKE 'documents_by_%' ORDER BY 1",
         };
         server.database.texts(statement)

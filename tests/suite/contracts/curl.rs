@@ -16,7 +16,8 @@ pub struct Printed {
 impl Printed {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let of = |line: &'_ str| line.split_once(": ").filter(|(found, _)| *found == name).map(|(found, _)| found.len() + 2);
+        let of =
+            |line: &'_ str| line.split_once(": ").filter(|(found, _)| *found == name).map(|(found, _)| found.len() + 2);
         self.headers.lines().find_map(|line| of(line).map(|start| line[start..].trim()))
     }
 }

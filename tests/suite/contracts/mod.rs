@@ -15,7 +15,10 @@ use std::io::Write;
 use tempfile::NamedTempFile;
 
 pub fn tests() -> Vec<Test> {
-    [siteplot::tests(), socifyr::tests(), soku::tests(), sotion::tests(), table::tests_once()].into_iter().flatten().collect()
+    [siteplot::tests(), socifyr::tests(), soku::tests(), sotion::tests(), table::tests_once()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A server with one word of configuration: `preset = "soku"`.

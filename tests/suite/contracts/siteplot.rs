@@ -178,7 +178,8 @@ async fn siteplots_key_reads_as_much_as_its_creator(db: Backend) {
 async fn siteplots_key_is_shown_once(db: Backend) {
     let server = server(db, "siteplot").await;
     let (tenant, key) = tenant_with_key(&server).await;
-    let listed = server.get(&tenant.workspace_path("/api-keys")).bearer(&tenant.owner.id_token).send().await.expect(200);
+    let listed =
+        server.get(&tenant.workspace_path("/api-keys")).bearer(&tenant.owner.id_token).send().await.expect(200);
     assert_eq!((listed.text_at("/data/0/name"), listed.text_at("/data/0/status")), ("Website".into(), "active".into()));
     assert!(!listed.text.contains(&key.plaintext));
 }

@@ -33,7 +33,11 @@ async fn socifyrs_documented_request_lists_content(db: Backend) {
     let key = tenant.create_key(&tenant.owner, json!({ "label": "Production backend" })).await;
     assert_eq!(key.body["name"], "Production backend");
     let hex = key.plaintext.strip_prefix("sk_").expect("the prefix");
-    assert!(hex.len() >= 32 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{} digits", hex.len());
+    assert!(
+        hex.len() >= 32 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+        "{} digits",
+        hex.len()
+    );
     let id = tenant.add_document("/content", json!({ "title": "Launch" })).await;
     let printed = content(&server, &key.plaintext, &tenant.workspace_id).await;
     assert_eq!(printed.status, 200);
@@ -70,9 +74,13 @@ async fn socifyrs_keys_list_create_and_delete_keys(db: Backend) {
     let create = server.post(&path).bearer(&key.plaintext).json(json!({ "label": "CI bot" }));
     let made = create.send().await.expect(201);
     let plaintext = made.text_at("/plaintext");
-    assert_eq!((made.text_at("/name"), made.text_at("/createdBy")), ("CI bot".to_owned(), tenant.owner.user_id.clone()));
+    assert_eq!(
+        (made.text_at("/name"), made.text_at("/createdBy")),
+        ("CI bot".to_owned(), tenant.owner.user_id.clone())
+    );
     let listed = server.get(&path).bearer(&key.plaintext).send().await.expect(200);
-    let names: Vec<_> = listed.body["data"].as_array().expect("a list").iter().map(|key| key["name"].as_str()).collect();
+    let names: Vec<_> =
+        listed.body["data"].as_array().expect("a list").iter().map(|key| key["name"].as_str()).collect();
     assert_eq!(names, [Some("CI bot"), Some("first")]);
     assert!(!listed.text.contains(&plaintext));
     assert_eq!(content(&server, &plaintext, &tenant.workspace_id).await.status, 200);
@@ -106,7 +114,8 @@ async fn socifyrs_key_has_its_creators_role_of_today(db: Backend) {
     let key = tenant.create_key(&editor, json!({})).await;
     let write = async || server.post("/api/content").bearer(&key.plaintext).json(json!({ "title": "x" })).send().await;
     write().await.expect(201);
-    let demote = server.put(&tenant.workspace_path(&format!("/members/{}", editor.user_id))).bearer(&tenant.owner.id_token);
+    let demote =
+        server.put(&tenant.workspace_path(&format!("/members/{}", editor.user_id))).bearer(&tenant.owner.id_token);
     demote.json(json!({ "role": "viewer" })).send().await.expect(200);
     let before = dump(&server.database);
     write().await.expect_error(403, "insufficient_permission");
@@ -121,7 +130,8 @@ async fn socifyr_shows_when_a_key_was_last_used(db: Backend) {
     assert_eq!(key.body["lastUsedAt"], json!(null));
     let now = server.clock.now().to_string();
     assert_eq!(content(&server, &key.plaintext, &tenant.workspace_id).await.status, 200);
-    let listed = server.get(&tenant.workspace_path("/api-keys")).bearer(&tenant.owner.id_token).send().await.expect(200);
+    let listed =
+        server.get(&tenant.workspace_path("/api-keys")).bearer(&tenant.owner.id_token).send().await.expect(200);
     assert!(listed.text_at("/data/0/lastUsedAt") >= now);
 }
 
@@ -152,7 +162,8 @@ async fn socifyr_keeps_content_and_connections(db: Backend) {
     let tenant = Tenant::new(&server).await;
     let key = tenant.create_key(&tenant.owner, json!({})).await;
     for collection in ["/api/content", "/api/connections"] {
-        let made = server.post(collection).bearer(&key.plaintext).json(json!({ "any": ["JSON"] })).send().await.expect(201);
+        let made =
+            server.post(collection).bearer(&key.plaintext).json(json!({ "any": ["JSON"] })).send().await.expect(201);
         let read = server.get(&format!("{collection}/{}", made.text_at("/id"))).bearer(&key.plaintext).send().await;
         assert_eq!(read.expect(200).body, made.body);
     }

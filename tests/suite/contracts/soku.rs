@@ -110,9 +110,14 @@ async fn soku_refuses_every_subscription_that_is_not_active_as_documented(db: Ba
     let server = server(db, "soku").await;
     let tenant = Tenant::new(&server).await;
     let key = tenant.create_key(&tenant.owner, json!({})).await;
-    for (status, allowed) in
-        [("trialing", true), ("active", true), ("canceled", false), ("expired", false), ("past_due", false), ("active", true)]
-    {
+    for (status, allowed) in [
+        ("trialing", true),
+        ("active", true),
+        ("canceled", false),
+        ("expired", false),
+        ("past_due", false),
+        ("active", true),
+    ] {
         process::run(&server.database, &["subscription", "set", &tenant.organization_id, "--status", status]).await;
         let before = dump(&server.database);
         let printed = post(&server, &own_header(&key.plaintext)).await;
@@ -218,7 +223,8 @@ async fn soku_takes_json_alone(db: Backend) {
         let request = server.post("/v1/posts").header("soku-api-key", &key.plaintext).header("content-type", media);
         request.body(r#"{"post":{"content":{"text":"x"}}}"#).send().await.expect(415);
     }
-    let bad = server.post("/v1/posts").header("soku-api-key", &key.plaintext).json(json!({ "post": { "content": {} } }));
+    let bad =
+        server.post("/v1/posts").header("soku-api-key", &key.plaintext).json(json!({ "post": { "content": {} } }));
     let details: Value = bad.send().await.expect(422).body["error"]["details"].clone();
     assert_eq!(details[0]["field"], "/post/content/text");
     assert_unchanged(&before, &server.database);
