@@ -24,12 +24,16 @@ use std::path::Path;
 
 /// Nobody scrapes a demo, and its port may be another one's.
 const DEFAULTS: &str = "[log]\nformat = \"pretty\"\n[metrics]\nlisten = \"\"\n";
+const DATABASE: &str = "sqlite://data/keyward.db";
 const EMAIL: &str = "demo@example.com";
 const PASSWORD_FILE: &str = "data/demo-password";
 
-/// Serves with a demo tenant. `DATABASE_URL` and configuration files are left alone: this is not for real data.
-pub fn run(args: &ServeArgs) -> Result<(), String> {
-    let mut config = load(&Sources { under_file: DEFAULTS, listen: args.listen.clone(), ..Sources::default() })?;
+/// Serves with a demo tenant, also with a configuration file to try. `DATABASE_URL` and the file's database are left
+/// alone: this is not for real data.
+pub fn run(sources: Sources, args: &ServeArgs) -> Result<(), String> {
+    let database_url = Some(DATABASE.to_owned());
+    let listen = args.listen.clone();
+    let mut config = load(&Sources { under_file: DEFAULTS, listen, database_url, ..sources })?;
     // Whoever reads this log is the newcomer: the links that a mail would bring are there to click.
     config.mail.log_mails = true;
     start(config, async |application: &Application| {

@@ -104,7 +104,7 @@ pub fn run() -> ExitCode {
     let done = match &cli.command {
         Command::Client(command) => return client::run(command),
         Command::AnyCollection(words) => return client::collection(words, similar_command(words).as_deref()),
-        Command::Demo(args) => demo::run(args),
+        Command::Demo(args) => demo::run(cli.sources(), args),
         Command::Serve(args) => serve::run(cli.sources(), args),
         Command::Migrate => migrate(&cli),
         Command::Openapi(args) => cli.load().and_then(|config| openapi::run(&config, args)),

@@ -1,8 +1,10 @@
 //! Configuration and the command line: what is wrong is named, and stops the start.
 
+use crate::support::database::TestDatabase;
 use crate::support::{environment, process, tests_once};
 use std::io::Write;
 use std::process::Output;
+use std::sync::Arc;
 use tempfile::NamedTempFile;
 
 tests_once![
@@ -12,6 +14,7 @@ tests_once![
     every_preset_loads_and_says_what_its_contract_documents,
     secrets_are_not_printed,
     the_committed_document_is_the_one_served,
+    the_demo_tries_a_configuration_and_leaves_its_database_alone,
 ];
 
 fn file(toml: &str) -> NamedTempFile {
@@ -159,4 +162,20 @@ async fn the_committed_document_is_the_one_served() {
     let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/keyward.json");
     let output = process::output(process::command(&["openapi", "--check", "--file", committed])).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+async fn the_demo_tries_a_configuration_and_leaves_its_database_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let real = folder.path().join("real.db");
+    let toml = format!("preset = \"socifyr\"\n[database]\nurl = \"sqlite://{}\"", real.display());
+    let file = file(&toml);
+    let mut command = process::command(&["demo", "--listen", "127.0.0.1:0", "--config"]);
+    command.arg(file.path()).env("DATABASE_URL", format!("sqlite://{}", real.display())).current_dir(folder.path());
+    command.env("KEYWARD__LOG__FORMAT", "json");
+    let database = Arc::new(TestDatabase::elsewhere(format!("sqlite://{}", real.display())));
+    let demo = process::Keyward::start(command, database).await;
+    // The preset's base path, and a collection of its own.
+    demo.get("/api/connections").send().await.expect(401);
+    demo.get("/v1/whoami").send().await.expect(404);
+    assert!(folder.path().join("data/keyward.db").exists() && !real.exists());
 }

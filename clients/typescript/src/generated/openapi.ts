@@ -512,6 +512,46 @@ export interface paths {
         patch: operations["rename_organization"];
         trace?: never;
     };
+    "/v1/organizations/{organizationId}/audit-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List audit events
+         * @description Who changed whose access, when and from where, newest first.
+         */
+        get: operations["list_audit_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/organizations/{organizationId}/audit-events/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export audit events
+         * @description All that match, oldest first, as JSON Lines: one event a line.
+         */
+        get: operations["export_audit_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/organizations/{organizationId}/invitations": {
         parameters: {
             query?: never;
@@ -901,6 +941,8 @@ export interface components {
             name: string;
             role: components["schemas"]["OrganizationRole"];
         };
+        /** @enum {string} */
+        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "subscription.changed" | "user.sign_in_failed" | "user.password_changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.email_verified";
         /** @description What a person typed. */
         ActionForm: {
             /** @description The new password, where the code is for one. */
@@ -908,6 +950,8 @@ export interface components {
             /** @description The code of the link. */
             oobCode: string;
         };
+        /** @enum {string} */
+        ActorKind: "user" | "api_key" | "service" | "operator" | "billing" | "anonymous";
         /** @description CIDR blocks from which the key may be used; none means from anywhere. */
         AllowedIps: string[];
         /** @description A key, without its value. */
@@ -939,6 +983,68 @@ export interface components {
              * @example sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX
              */
             plaintext?: string | null;
+        };
+        /** @description Who did it, as it was called then. */
+        AuditActor: {
+            /** @example ada@example.com */
+            email: string | null;
+            /**
+             * @description Null for the operator, and for somebody who did not prove to be anybody.
+             * @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd
+             */
+            id: string | null;
+            kind: components["schemas"]["ActorKind"];
+            /** @example Ada Lovelace */
+            name: string | null;
+        };
+        /** @example evt_01k4w5c9q2e0vb7m3t8z6r1xhd */
+        AuditEventId: string;
+        /** @description A change of access, or an attempt to sign in that failed. */
+        AuditEventView: {
+            action: components["schemas"]["Action"];
+            actor: components["schemas"]["AuditActor"];
+            /**
+             * @description The client's address.
+             * @example 203.0.113.7
+             */
+            address: string | null;
+            /** @description The same as it was then: null for what is gone. */
+            after: Record<string, never> | null;
+            /** @description What was changed, as it was: null for what is new. */
+            before: Record<string, never> | null;
+            /**
+             * @description SHA-256 over the hash of the event before and this event's content.
+             * @example 3b64db95cb55c763391c707108489ae18b4112d783300de38e033b4c98c3deaf
+             */
+            hash: string;
+            id: components["schemas"]["AuditEventId"];
+            occurredAt: components["schemas"]["Timestamp"];
+            organizationId: components["schemas"]["OrganizationId"];
+            /**
+             * @description The `X-Request-ID` of the request.
+             * @example req_Xw3PbV9cQ2LzT7mKd1Rf
+             */
+            requestId: string | null;
+            /**
+             * Format: int64
+             * @description Its place in the organization's trail: from 1, without gaps.
+             */
+            sequence: number;
+            target: components["schemas"]["AuditTarget"];
+            /**
+             * @description What the client called itself: its own claim.
+             * @example curl/8.14.1
+             */
+            userAgent: string | null;
+            workspaceId: components["schemas"]["WorkspaceId"] | null;
+        };
+        /** @description What it was done to, as it was called then. */
+        AuditTarget: {
+            /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
+            id: string;
+            kind: components["schemas"]["TargetKind"];
+            /** @example Production */
+            name: string | null;
         };
         /** @description What to change; what is left out stays, null clears. */
         ChangeKey: {
@@ -1285,6 +1391,50 @@ export interface components {
             nextCursor: string | null;
         };
         /** @description One page of a list. */
+        Page_AuditEventView: {
+            /** @description The things, newest first. */
+            data: {
+                action: components["schemas"]["Action"];
+                actor: components["schemas"]["AuditActor"];
+                /**
+                 * @description The client's address.
+                 * @example 203.0.113.7
+                 */
+                address: string | null;
+                /** @description The same as it was then: null for what is gone. */
+                after: Record<string, never> | null;
+                /** @description What was changed, as it was: null for what is new. */
+                before: Record<string, never> | null;
+                /**
+                 * @description SHA-256 over the hash of the event before and this event's content.
+                 * @example 3b64db95cb55c763391c707108489ae18b4112d783300de38e033b4c98c3deaf
+                 */
+                hash: string;
+                id: components["schemas"]["AuditEventId"];
+                occurredAt: components["schemas"]["Timestamp"];
+                organizationId: components["schemas"]["OrganizationId"];
+                /**
+                 * @description The `X-Request-ID` of the request.
+                 * @example req_Xw3PbV9cQ2LzT7mKd1Rf
+                 */
+                requestId: string | null;
+                /**
+                 * Format: int64
+                 * @description Its place in the organization's trail: from 1, without gaps.
+                 */
+                sequence: number;
+                target: components["schemas"]["AuditTarget"];
+                /**
+                 * @description What the client called itself: its own claim.
+                 * @example curl/8.14.1
+                 */
+                userAgent: string | null;
+                workspaceId: components["schemas"]["WorkspaceId"] | null;
+            }[];
+            /** @description For the next page; null on the last one. */
+            nextCursor: string | null;
+        };
+        /** @description One page of a list. */
         Page_InvitationView: {
             /** @description The things, newest first. */
             data: {
@@ -1383,7 +1533,7 @@ export interface components {
             returnSecureToken?: unknown;
         };
         /** @enum {string} */
-        Permission: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "organization:delete" | "owners:manage";
+        Permission: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
         /** @description Who is behind an ID token. */
         PersonView: {
             /** @example ada@example.com */
@@ -1578,6 +1728,8 @@ export interface components {
             status: components["schemas"]["Status"];
             trialEndsAt: components["schemas"]["Timestamp"] | null;
         };
+        /** @enum {string} */
+        TargetKind: "organization" | "workspace" | "user" | "invitation" | "api_key";
         /**
          * Format: date-time
          * @description RFC 3339, UTC, with milliseconds.
@@ -3040,7 +3192,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description What the key must be allowed to do. Left out, any good key passes. */
-                permission?: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "organization:delete" | "owners:manage";
+                permission?: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
             };
             header?: {
                 /** @description If sent, it must be the key's workspace. */
@@ -4295,6 +4447,269 @@ export interface operations {
             };
             /** @description `validation_failed` */
             422: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    /** @description What is left of them. */
+                    RateLimit?: string;
+                    /** @description The limits, as on each answer to an API key. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_audit_events: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`.
+                 * @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd
+                 */
+                actor?: string;
+                /** @description What was done. */
+                action?: components["schemas"]["Action"];
+                /**
+                 * @description The id of what it was done to.
+                 * @example key_01k4w5c9q2e0vb7m3t8z6r1xhd
+                 */
+                target?: string;
+                /** @description Not before this moment. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Before this moment. */
+                to?: components["schemas"]["Timestamp"];
+                /**
+                 * @description How many events at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
+                pageSize?: number;
+                /** @description Where to go on: the `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEventView"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
+            401: {
+                headers: {
+                    /** @description `Bearer` (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
+            403: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    /** @description What is left of them. */
+                    RateLimit?: string;
+                    /** @description The limits, as on each answer to an API key. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    export_audit_events: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`.
+                 * @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd
+                 */
+                actor?: string;
+                /** @description What was done. */
+                action?: components["schemas"]["Action"];
+                /**
+                 * @description The id of what it was done to.
+                 * @example key_01k4w5c9q2e0vb7m3t8z6r1xhd
+                 */
+                target?: string;
+                /** @description Not before this moment. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Before this moment. */
+                to?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path: {
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events, each a line of JSON. */
+            200: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
+            401: {
+                headers: {
+                    /** @description `Bearer` (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
+            403: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
                 headers: {
                     /** @description Names this request in Keyward's logs. */
                     "X-Request-ID"?: string;
