@@ -1,6 +1,7 @@
 //! A cursor belongs to one list of one tenant.
 
 use super::document::{Document, Operation};
+use super::documents;
 use super::failures::Failures;
 use super::table;
 use super::world::{self, Targets, World, best_caller};
@@ -40,13 +41,13 @@ async fn a_cursor_opens_no_other_list(db: Backend) {
         tenant.add_workspace("Second").await;
         tenant.invite("one@example.com", "member", &[]).await;
         tenant.create_key(&tenant.owner, json!({})).await;
-        world::add_article(tenant).await;
+        documents::add_article(tenant).await;
         let request = server.post("/v1/organizations").bearer(&tenant.owner.id_token);
         request.json(json!({ "name": "Second" })).send().await.expect(201);
     }
     let own = world.standing(Target::Standing);
-    world::add_comment(&world.acme, &own["articleId"]).await;
-    world::add_comment(&world.globex, &world.of_globex["articleId"]).await;
+    documents::add_comment(&world.acme, &own["articleId"]).await;
+    documents::add_comment(&world.globex, &world.of_globex["articleId"]).await;
     let mut cursors = Vec::new();
     let lists: Vec<&Operation> = document.operations.iter().filter(|operation| operation.is_list()).collect();
     for list in &lists {

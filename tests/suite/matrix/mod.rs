@@ -8,6 +8,7 @@
 mod callers;
 mod cursors;
 mod document;
+mod documents;
 mod failures;
 mod malformed;
 mod reply;

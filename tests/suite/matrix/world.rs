@@ -2,6 +2,7 @@
 
 use super::callers::{Caller, Outcome, Who, outcome};
 use super::document::Operation;
+use super::documents;
 use super::reply::Call;
 use super::table::{Body, Row, Target};
 use crate::support::http::Api;
@@ -53,39 +54,10 @@ pub async fn server(db: Backend) -> Server {
         for plan in config.plans.values_mut() {
             (plan.max_active_keys, plan.requests_per_minute, plan.burst) = (1_000_000, 1_000_000, 1_000_000);
         }
-        config.collections = toml::from_str(COLLECTIONS).expect("good configuration");
+        config.collections = toml::from_str(documents::COLLECTIONS).expect("good configuration");
     })
     .await
 }
-
-/// A collection, and one whose documents belong to the first one's.
-const COLLECTIONS: &str = r#"
-    [articles]
-    envelope = "article"
-    filter_by = ["published", "views"]
-    sort_by = ["title", "views"]
-
-    [articles.schema]
-    type = "object"
-    required = ["title", "published", "views"]
-    additionalProperties = false
-
-    [articles.schema.properties]
-    title = { type = "string", pattern = "^[a-z][a-z ]{1,39}$", maxLength = 40 }
-    published = { type = "boolean" }
-    views = { type = "integer", minimum = 0, maximum = 1000000 }
-
-    [comments]
-    path = "articles/{articleId}/comments"
-
-    [comments.schema]
-    type = "object"
-    required = ["text"]
-    additionalProperties = false
-
-    [comments.schema.properties]
-    text = { type = "string", pattern = "^[a-z][a-z ]{1,39}$", maxLength = 40 }
-"#;
 
 /// Everybody and everything.
 pub struct World<'s> {
@@ -230,9 +202,9 @@ impl<'s> World<'s> {
                 let made = self.lapsed.invite(&self.people[&caller].email, "member", &[]).await;
                 targets.with("token", &made.text_at("/token"))
             }
-            Target::Article => targets.with("documentId", &add_article(&self.acme).await),
+            Target::Article => targets.with("documentId", &documents::add_article(&self.acme).await),
             Target::Comment => {
-                let id = add_comment(&self.acme, &targets["articleId"]).await;
+                let id = documents::add_comment(&self.acme, &targets["articleId"]).await;
                 targets.with("documentId", &id)
             }
             Target::Key => {
@@ -292,8 +264,8 @@ async fn standing_of(tenant: &Tenant<'_>, holder: &User) -> Targets {
     let second_owner = tenant.add_member("owner", &[]).await;
     let invitation = tenant.invite(&fresh_email(), "member", &[]).await;
     let key = tenant.create_key(holder, json!({ "name": "standing" })).await;
-    let article = add_article(tenant).await;
-    let comment = add_comment(tenant, &article).await;
+    let article = documents::add_article(tenant).await;
+    let comment = documents::add_comment(tenant, &article).await;
     Targets::default()
         .with("articleId", &article)
         .with("commentId", &comment)
@@ -306,17 +278,6 @@ async fn standing_of(tenant: &Tenant<'_>, holder: &User) -> Targets {
         .with("token", &invitation.text_at("/token"))
         .with("keyId", &key.id)
         .with("plaintext", &key.plaintext)
-}
-
-/// A document of the collection, by the owner; gives its id.
-pub async fn add_article(tenant: &Tenant<'_>) -> String {
-    let article = json!({ "article": { "title": "first", "published": true, "views": 1 } });
-    tenant.add_document("/articles", article).await
-}
-
-/// A document that belongs to an article.
-pub async fn add_comment(tenant: &Tenant<'_>, article: &str) -> String {
-    tenant.add_document(&format!("/articles/{article}/comments"), json!({ "text": "first" })).await
 }
 
 fn fresh_email() -> String {

@@ -113,8 +113,9 @@ async fn the_script_is_exact_at_a_thousand_a_second() {
         let script = redis::Script::new(SCRIPT);
         let mut invocation = script.prepare_invoke();
         invocation.key("{workspace}:key").key("{workspace}");
-        // 1,000 a second for the key, and five times as much for its workspace.
-        invocation.arg(1).arg(0.001).arg(1000).arg(0.005).arg(5000);
+        // 1,000 a second for the key, and five times as much for its workspace. The bursts are as long as the test, so that
+        // nothing spills over while a busy machine lets neither client ask.
+        invocation.arg(1).arg(0.001).arg(5000).arg(0.005).arg(25000);
         let (mut asked, mut admitted) = (0, 0);
         while start.elapsed() < FOR {
             let (_, _, one): (f64, f64, u32) = invocation.invoke(&mut connection).expect("it runs");
@@ -127,7 +128,7 @@ async fn the_script_is_exact_at_a_thousand_a_second() {
         .map(|thread| thread.join().expect("no panic"));
     let (asked, admitted) = both.iter().fold((0, 0), |sum, (asked, admitted, _)| (sum.0 + asked, sum.1 + admitted));
     let end = both.iter().map(|(_, _, end)| *end).max().unwrap_or_default();
-    let allowed = 1000.0 + 1000.0 * end.as_secs_f64();
+    let allowed = 5000.0 + 1000.0 * end.as_secs_f64();
     assert!(f64::from(asked) > 1.1 * allowed, "only {asked} asked: too few to prove anything");
     let error = (f64::from(admitted) - allowed).abs() / allowed;
     assert!(error <= 0.01, "{admitted} admitted, {allowed} allowed in {end:?}");
