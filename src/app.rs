@@ -25,13 +25,13 @@ pub struct Application {
     metrics: Option<MetricsServer>,
 }
 
-/// Migrates the database, loads what must be there, and binds the address. Runs in an actix system.
+/// Migrates the database, or checks its schema; loads what must be there, and binds the address. Runs in an actix system.
 ///
 /// # Errors
 /// A text for the operator.
 pub async fn build(config: Config, clock: Clock) -> Result<Application, String> {
-    let url = config.database.url.clone();
-    let applied = web::block(move || db::migrate(&url)).await.map_err(|error| error.to_string())??;
+    let settings = config.database.clone();
+    let applied = web::block(move || db::prepare(&settings)).await.map_err(|error| error.to_string())??;
     if !applied.is_empty() {
         tracing::info!(?applied, "migrated the database");
     }
@@ -45,8 +45,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let shared = state.clone();
     let server = HttpServer::new(move || {
         let (app, _) = routes::assemble(&shared.config, &shared.collections);
-        let app =
-            app.app_data(shared.clone()).configure(docs::beside_page).service(docs::page());
+        let app = app.app_data(shared.clone()).configure(docs::beside_page).service(docs::page());
         stack(app, &shared.config)
     });
     let settings = &state.config.server;
@@ -68,7 +67,10 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
 
 async fn prepare_collections(state: web::Data<State>) -> Result<(), String> {
     let work = move || state.db.write_blocking(|conn| collections::prepare(conn, &state.collections));
-    web::block(work).await.map_err(|error| error.to_string())?.map_err(|error| format!("preparing collections failed: {error}"))?
+    web::block(work)
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|error| format!("preparing collections failed: {error}"))?
 }
 
 impl Application {

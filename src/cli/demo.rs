@@ -3,7 +3,7 @@
 //! Everything is in `./data`: the database, the secret that seals the signing keys, and the demo user's password, the
 //! last two readable by their owner only. The API key is shown at the first start and kept nowhere.
 
-use super::serve::{ServeArgs, start};
+use super::serve::start;
 use crate::api_keys::{NewKey, PlaintextKey, Scope, issue};
 use crate::app::Application;
 use crate::config::{Sources, load};
@@ -14,6 +14,7 @@ use crate::organizations::Organization;
 use crate::state::State;
 use crate::users::User;
 use crate::workspaces::Workspace;
+use clap::Args;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 use std::fs::OpenOptions;
@@ -26,8 +27,16 @@ const DEFAULTS: &str = "[log]\nformat = \"pretty\"\n[metrics]\nlisten = \"\"\n";
 const EMAIL: &str = "demo@example.com";
 const PASSWORD_FILE: &str = "data/demo-password";
 
+/// Where to listen.
+#[derive(Args)]
+pub struct DemoArgs {
+    /// Address and port; port 0 takes a free one, and the log says which.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+}
+
 /// Serves with a demo tenant. `DATABASE_URL` and configuration files are left alone: this is not for real data.
-pub fn run(args: &ServeArgs) -> Result<(), String> {
+pub fn run(args: &DemoArgs) -> Result<(), String> {
     let mut config = load(&Sources { under_file: DEFAULTS, listen: args.listen.clone(), ..Sources::default() })?;
     // Whoever reads this log is the newcomer: the links that a mail would bring are there to click.
     config.mail.log_mails = true;

@@ -45,10 +45,10 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Try Keyward: a server on this machine, with a demo tenant, over SQLite in ./data.
-    Demo(serve::ServeArgs),
+    Demo(demo::DemoArgs),
     /// Run the server.
     Serve(serve::ServeArgs),
-    /// Run the database's migrations. `serve` does so too.
+    /// Run the database's migrations. `serve` does so too, unless told not to.
     Migrate,
     /// Print the OpenAPI document.
     Openapi(openapi::OpenapiArgs),
@@ -146,7 +146,7 @@ fn migrate(cli: &Cli) -> Result<(), String> {
 /// The database for a command that changes it: one connection, and the schema that this binary knows.
 fn database(cli: &Cli) -> Result<(Config, Db), String> {
     let config = cli.load()?;
-    db::migrate(&config.database.url)?;
+    db::prepare(&config.database)?;
     let db = Db::new(&Database { pool_size: 1, ..config.database.clone() });
     Ok((config, db))
 }

@@ -8,17 +8,20 @@ use actix_web::rt::System;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Where to listen.
+/// Where to listen, and on which schema.
 #[derive(Args)]
 pub struct ServeArgs {
     /// Address and port; port 0 takes a free one, and the log says which.
     #[arg(long, value_name = "ADDRESS")]
-    pub listen: Option<String>,
+    listen: Option<String>,
+    /// Leave the database's schema alone, and refuse to start where it is not this version's.
+    #[arg(long)]
+    no_migrate: bool,
 }
 
 /// Serves until SIGTERM or SIGINT, then finishes the requests in flight.
 pub fn run(sources: Sources, args: &ServeArgs) -> Result<(), String> {
-    let config = load(&Sources { listen: args.listen.clone(), ..sources })?;
+    let config = load(&Sources { listen: args.listen.clone(), no_migrate: args.no_migrate, ..sources })?;
     start(config, async |_| Ok(()))
 }
 

@@ -78,6 +78,8 @@ pub struct Database {
     pub pool_timeout: Duration,
     /// Whether connections keep prepared statements; not where `url` leads through a pooler that can't follow them.
     pub prepared_statements: bool,
+    /// Whether a start runs the migrations that the database lacks; else it refuses a schema that is not its own.
+    pub migrate: bool,
     /// PostgreSQL's own address, where `url` leads through a pooler such as pgbouncer: LISTEN needs a session of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen_url: Option<DatabaseUrl>,

@@ -17,7 +17,7 @@ mod timestamp;
 pub(crate) use connection::each;
 pub use connection::{Conn, Manager, MultiBackend};
 pub use json::JsonObject;
-pub use migrations::migrate;
+pub use migrations::{migrate, prepare};
 pub(crate) use portable::text_enum;
 pub use portable::{Columns, ForUpdate};
 pub use timestamp::Timestamp;

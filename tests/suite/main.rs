@@ -28,6 +28,7 @@ mod logs;
 mod matrix;
 mod members;
 mod metrics;
+mod migrations;
 mod operation;
 mod organizations;
 mod rate_limits;
@@ -57,6 +58,7 @@ fn tests() -> Vec<Test> {
         matrix::tests(),
         members::tests(),
         metrics::tests(),
+        migrations::tests(),
         operation::tests(),
         operation::tests_once(),
         organizations::tests(),
