@@ -19,7 +19,7 @@ pub struct ServeArgs {
     no_migrate: bool,
 }
 
-/// Serves until SIGTERM or SIGINT, then finishes the requests in flight.
+/// Serves until SIGTERM or SIGINT, reloads the certificate at SIGHUP, and at the end finishes the requests in flight.
 pub fn run(sources: Sources, args: &ServeArgs) -> Result<(), String> {
     let config = load(&Sources { listen: args.listen.clone(), no_migrate: args.no_migrate, ..sources })?;
     start(config, async |_| Ok(()))
@@ -46,6 +46,17 @@ pub(super) fn start(
         let handle = application.handle();
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
+        let certificate = application.certificate();
+        // Reading two files does not matter here: this thread answers no requests.
+        actix_web::rt::spawn(async move {
+            while hangup.recv().await.is_some() {
+                match &certificate {
+                    Some(certificate) => certificate.reload(),
+                    None => tracing::info!("SIGHUP: there is no certificate to reload"),
+                }
+            }
+        });
         actix_web::rt::spawn(async move {
             tokio::select! {
                 _ = terminate.recv() => {}

@@ -14,6 +14,7 @@ mod metrics;
 mod presets;
 mod rate_limit;
 mod sections;
+mod tls;
 
 pub use cluster::{Cluster, ClusterFaults};
 pub use collections::CollectionSettings;
@@ -27,6 +28,7 @@ pub use metrics::MetricsSettings;
 pub use presets::{PRESETS, Preset};
 pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
 pub use sections::*;
+pub use tls::Tls;
 
 use crate::collections::Collections;
 use crate::error::style::ErrorSettings;

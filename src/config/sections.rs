@@ -1,6 +1,6 @@
 //! The sections of the configuration, one struct each.
 
-use super::duration;
+use super::{Tls, duration};
 use crate::access::CreatorRole;
 use crate::api_keys::Scope;
 use crate::db::DatabaseUrl;
@@ -35,6 +35,9 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Origins whose pages may call the API from a browser.
     pub cors_origins: Vec<String>,
+    /// The certificate, where this server ends TLS itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
 }
 
 impl Server {

@@ -35,6 +35,7 @@ mod rate_limits;
 mod service_tokens;
 mod subscriptions;
 mod support;
+mod tls;
 
 use support::harness::{self, Test};
 
@@ -66,6 +67,8 @@ fn tests() -> Vec<Test> {
         service_tokens::tests(),
         subscriptions::tests(),
         support::checks::tests(),
+        tls::tests(),
+        tls::tests_once(),
     ]
     .into_iter()
     .flatten()
