@@ -1,5 +1,6 @@
 //! The command line: one module for each command of the operator. Those of a client are in [`crate::client`].
 
+mod backup;
 mod collection;
 mod config;
 mod demo;
@@ -50,6 +51,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Run the database's migrations. `serve` does so too, unless told not to.
     Migrate,
+    /// Copy the SQLite database into a file, while servers use it.
+    Backup(backup::BackupArgs),
     /// Print the OpenAPI document.
     Openapi(openapi::OpenapiArgs),
     /// The built-in identity provider's accounts.
@@ -103,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(cli.sources(), args),
         Command::Migrate => migrate(&cli),
+        Command::Backup(args) => cli.load().and_then(|config| backup::run(&config, args)),
         Command::Openapi(args) => cli.load().and_then(|config| openapi::run(&config, args)),
         Command::User(command) => database(&cli).and_then(|(config, db)| user::run(&config, &db, command)),
         Command::Identity(command) => database(&cli).and_then(|(config, db)| identity::run(&config, &db, command)),

@@ -12,6 +12,7 @@
 )]
 
 mod api_keys;
+mod backups;
 mod client;
 mod cluster;
 mod collections;
@@ -43,6 +44,7 @@ use support::harness::{self, Test};
 fn tests() -> Vec<Test> {
     [
         api_keys::tests(),
+        backups::tests_once(),
         client::tests(),
         cluster::all(),
         collections::tests(),
