@@ -300,7 +300,8 @@ export interface paths {
         };
         /**
          * Can the server answer requests?
-         * @description 503 while the database can't be reached.
+         * @description 503 while the database can't be reached, or a Redis without which programs are refused
+         *     (`rate_limit.when_unavailable = "deny"`); `details` names each part that is not ready.
          */
         get: operations["readyz"];
         put?: never;
@@ -940,6 +941,11 @@ export interface components {
              */
             plaintext?: string | null;
         };
+        /**
+         * @description What requests are answered from.
+         * @enum {string}
+         */
+        CacheState: "ok" | "behind" | "off";
         /** @description What to change; what is left out stays, null clears. */
         ChangeKey: {
             allowedIps?: components["schemas"]["AllowedIps"] | null;
@@ -1358,6 +1364,14 @@ export interface components {
             /** @description For the next page; null on the last one. */
             nextCursor: string | null;
         };
+        /** @description How each part is that a request may need. */
+        Parts: {
+            cache: components["schemas"]["CacheState"];
+            /** @example ok */
+            database: string;
+            /** @description Where rate limits are counted. */
+            rateLimit: components["schemas"]["StoreState"];
+        };
         /** @description The form. What else the dialogue sends is ignored: there are no clients and no scopes here. */
         PasswordGrant: {
             /**
@@ -1439,6 +1453,7 @@ export interface components {
              * @example 3
              */
             nodes: number;
+            parts: components["schemas"]["Parts"];
             /** @example ready */
             status: string;
         };
@@ -1563,6 +1578,11 @@ export interface components {
         };
         /** @enum {string} */
         Status: "trialing" | "active" | "canceled" | "expired" | "past_due";
+        /**
+         * @description Where requests are counted.
+         * @enum {string}
+         */
+        StoreState: "memory" | "redis" | "away";
         /** @description The subscription, as far as a program sees it. */
         SubscriptionSummary: {
             /** @example free */
