@@ -4,6 +4,7 @@ mod backup;
 mod collection;
 mod config;
 mod demo;
+mod healthcheck;
 mod identity;
 mod openapi;
 mod organization;
@@ -51,6 +52,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Run the database's migrations. `serve` does so too, unless told not to.
     Migrate,
+    /// Ask the server on this machine whether it is alive.
+    Healthcheck,
     /// Copy the SQLite database into a file, while servers use it.
     Backup(backup::BackupArgs),
     /// Print the OpenAPI document.
@@ -106,6 +109,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(cli.sources(), args),
         Command::Migrate => migrate(&cli),
+        Command::Healthcheck => cli.load().and_then(|config| healthcheck::run(&config)),
         Command::Backup(args) => cli.load().and_then(|config| backup::run(&config, args)),
         Command::Openapi(args) => cli.load().and_then(|config| openapi::run(&config, args)),
         Command::User(command) => database(&cli).and_then(|(config, db)| user::run(&config, &db, command)),

@@ -18,6 +18,7 @@ mod cluster;
 mod collections;
 mod configuration;
 mod contracts;
+mod deployment;
 mod firebase;
 mod gateway;
 mod http;
@@ -50,6 +51,7 @@ fn tests() -> Vec<Test> {
         collections::tests(),
         configuration::tests_once(),
         contracts::tests(),
+        deployment::tests_once(),
         firebase::tests(),
         gateway::tests(),
         http::tests(),

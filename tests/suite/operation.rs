@@ -1,6 +1,6 @@
 //! Running it: crashes, stops, a database that is away, a full pool.
 
-use crate::support::process::Keyward;
+use crate::support::process::{self, Keyward};
 use crate::support::redis::Redis;
 use crate::support::until::until;
 use crate::support::{Backend, Server, Tenant, tests, tests_once};
@@ -19,7 +19,10 @@ tests![
     readiness_names_the_parts_and_the_one_that_is_not_ready,
 ];
 
-tests_once![a_postgresql_that_is_away_is_503_and_never_401];
+tests_once![
+    a_postgresql_that_is_away_is_503_and_never_401,
+    a_healthcheck_tells_a_server_that_lives_from_one_that_is_gone
+];
 
 async fn what_was_answered_survives_kill_9(db: Backend) {
     let server = Server::start(db).await;
@@ -88,6 +91,22 @@ async fn a_postgresql_that_is_away_is_503_and_never_401() {
     let details = json!([{ "field": "database", "message": "The database can't be reached." }]);
     assert_eq!(unready["error"]["details"], details);
     server.get("/healthz").send().await.expect(200);
+}
+
+async fn a_healthcheck_tells_a_server_that_lives_from_one_that_is_gone() {
+    let server = Server::start(Backend::Sqlite).await;
+    let mut child = Keyward::serve(server.database.clone(), "").await;
+    let port = child.address().port();
+    let check = async || {
+        let mut command = process::command(&["healthcheck"]);
+        command.env("KEYWARD__SERVER__LISTEN", format!("0.0.0.0:{port}"));
+        process::output(command).await
+    };
+    assert!(check().await.status.success());
+    child.kill();
+    let gone = check().await;
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&gone.stderr).contains(&format!("http://127.0.0.1:{port}/healthz")));
 }
 
 async fn readiness_names_the_parts_and_the_one_that_is_not_ready(db: Backend) {

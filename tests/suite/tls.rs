@@ -1,19 +1,18 @@
 //! TLS in the server: real handshakes, certificates that change while it runs, and files that can't be used.
 
 use crate::support::process::{self, Keyward};
+use crate::support::tls_files::{Files, issue};
 use crate::support::until::until;
-use crate::support::{Backend, Server, Tenant, environment, log, tests, tests_once};
-use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use crate::support::{Backend, Server, Tenant, log, tests, tests_once};
+use rcgen::{CertifiedKey, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::json;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
 
 tests![requests_are_answered_over_tls, a_reload_shows_the_new_certificate_and_open_connections_go_on];
 
@@ -22,40 +21,6 @@ tests_once![
     files_that_can_not_be_used_stop_the_start_and_are_named,
     a_hangup_without_tls_does_not_end_the_server,
 ];
-
-/// The files that a configuration names.
-struct Files {
-    directory: TempDir,
-}
-
-fn issue() -> CertifiedKey<KeyPair> {
-    generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate")
-}
-
-impl Files {
-    fn new(pair: &CertifiedKey<KeyPair>) -> Self {
-        let files = Self { directory: TempDir::new_in(environment::directory()).expect("a directory") };
-        files.write(pair);
-        files
-    }
-
-    fn certificate(&self) -> PathBuf {
-        self.directory.path().join("certificate.pem")
-    }
-
-    fn key(&self) -> PathBuf {
-        self.directory.path().join("key.pem")
-    }
-
-    fn write(&self, pair: &CertifiedKey<KeyPair>) {
-        fs::write(self.certificate(), pair.cert.pem()).expect("written");
-        fs::write(self.key(), pair.signing_key.serialize_pem()).expect("written");
-    }
-
-    fn configuration(&self) -> String {
-        format!("[server.tls]\ncertificate = {:?}\nkey = {:?}\n", self.certificate(), self.key())
-    }
-}
 
 /// A connection that stays open, to a server with one of these certificates.
 struct Connection(BufReader<StreamOwned<ClientConnection, TcpStream>>);
@@ -126,6 +91,12 @@ async fn requests_are_answered_over_tls(db: Backend) {
     assert!(status == 200 && body.contains(&tenant.workspace_id), "{status} {body}");
     // HTTP/2 was offered, and is not spoken.
     assert_eq!(connection.protocol().as_deref(), Some(b"http/1.1".as_slice()));
+    // Whatever name the certificate is for, the machine itself may ask.
+    let mut healthcheck = process::command(&["healthcheck"]);
+    healthcheck
+        .env("KEYWARD__SERVER__LISTEN", node.address().to_string())
+        .env("KEYWARD__SERVER__TLS", format!("{{ certificate = {0:?}, key = {0:?} }}", files.certificate()));
+    assert!(process::output(healthcheck).await.status.success());
     // Who does not speak TLS gets nothing.
     assert!(node.get("/healthz").try_send().await.is_err());
 }
@@ -192,7 +163,7 @@ async fn files_that_can_not_be_used_stop_the_start_and_are_named() {
                 None => fs::remove_file(path).expect("removed"),
             }
         }
-        let configuration = files.directory.path().join("keyward.toml");
+        let configuration = files.directory().join("keyward.toml");
         fs::write(&configuration, files.configuration()).expect("written");
         let configuration = configuration.to_str().expect("a path");
         let said =
