@@ -3,8 +3,9 @@
 //! TLS 1.2 and 1.3 by rustls with aws-lc-rs, and HTTP/1.1 only. Programs gain little from HTTP/2, whose streams let one
 //! client keep a server busy beyond what connections bound; whoever wants it puts a proxy in front.
 //!
-//! SIGHUP reads the files again. Handshakes after that get the new certificate; connections that are open go on. When the new
-//! files can't be used, the certificate before stays: a bad renewal must not take a server down that still works.
+//! SIGHUP reads the files again. Handshakes after that get the new certificate; connections that are open go on. When
+//! the new files can't be used, the certificate before stays: a bad renewal must not take a server down that still
+//! works.
 
 use crate::config::Tls;
 use crate::telemetry::metrics::{Kind, Metrics};

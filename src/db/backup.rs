@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 /// Writes a copy of the database at `url` to `target`, readable by its owner only; gives its size in bytes.
 ///
-/// `VACUUM INTO` reads one snapshot: the copy has each transaction whole or not at all, and writers go on meanwhile. It is
-/// chosen over SQLite's online backup API, which begins anew whenever somebody writes, and which diesel does not show.
-/// The copy is checked, is on the disk, and only then gets its name, so a file of that name is a whole backup.
+/// `VACUUM INTO` reads one snapshot: the copy has each transaction whole or not at all, and writers go on meanwhile.
+/// It is chosen over SQLite's online backup API, which begins anew whenever somebody writes, and which diesel does
+/// not show. The copy is checked, is on the disk, and only then gets its name, so a file of that name is a whole
+/// backup.
 ///
 /// # Errors
 /// A text for the operator: it is not SQLite, the target exists, or the copy failed. Nothing is left behind then.

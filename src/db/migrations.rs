@@ -1,9 +1,9 @@
 //! The embedded migrations: who runs them, and which schemas this binary works on.
 //!
-//! Any number of processes may start at once, on an empty database too. Whoever finds something to do takes the one lock
-//! first, and looks again: on PostgreSQL an advisory lock, on SQLite the file's write lock (`BEGIN IMMEDIATE`). All pending
-//! migrations run in that one transaction, so a failed upgrade leaves the schema that was there, and the lock needs no
-//! session of its own: it works through pgbouncer. What migrations may do is in `migrations/README.md`.
+//! Any number of processes may start at once, on an empty database too. Whoever finds something to do takes the one
+//! lock first, and looks again: on PostgreSQL an advisory lock, on SQLite the file's write lock (`BEGIN IMMEDIATE`).
+//! All pending migrations run in that one transaction, so a failed upgrade leaves the schema that was there, and the
+//! lock needs no session of its own: it works through pgbouncer. What migrations may do is in `migrations/README.md`.
 
 use super::{Conn, DatabaseUrl, MultiBackend, connection::Manager, each};
 use crate::config;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 tests![
     nodes_and_commands_that_start_at_once_on_an_empty_database_all_work,
     one_of_many_migrates_and_the_others_wait_for_it,
+    a_migration_that_fails_leaves_the_schema_that_was_there,
     a_schema_that_is_newer_stops_every_command_and_stays_as_it_is,
     without_migrating_a_schema_that_lacks_something_is_refused_and_stays_as_it_is,
     without_migrating_a_complete_schema_serves,
@@ -62,6 +63,21 @@ async fn one_of_many_migrates_and_the_others_wait_for_it(db: Backend) {
     assert!(migrated.len() == 1 && migrated[0].lines().count() == folders(), "{said:?}");
     let others = said.iter().filter(|said| said.contains("is up to date")).count();
     assert_eq!(others, 5, "{said:?}");
+}
+
+async fn a_migration_that_fails_leaves_the_schema_that_was_there(db: Backend) {
+    let database = empty(db).await;
+    // In the way of a late one: those before it have run by then.
+    database.execute("CREATE TABLE access_changes (id BIGINT)");
+    let before = tables(&database, db);
+    for command in [&["migrate"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+        let said = process::fail(&database, command).await;
+        assert!(said.contains("nothing has changed") && said.contains("access_changes"), "{said}");
+        assert_eq!(tables(&database, db), before);
+    }
+    database.execute("DROP TABLE access_changes");
+    process::run(&database, &["migrate"]).await;
+    assert_eq!(database.texts(APPLIED).len(), folders());
 }
 
 async fn a_schema_that_is_newer_stops_every_command_and_stays_as_it_is(db: Backend) {
