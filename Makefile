@@ -1,7 +1,7 @@
 # One command for each thing that a contributor does. Works on Debian, Ubuntu and macOS.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase setup-bench
+.PHONY: help run test bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase setup-bench lint-deploy
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ lint: setup ## Formatting, clippy and documentation, with warnings as errors
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+
+lint-deploy: ## Check deploy/ with promtool (Debian: prometheus) and systemd-analyze
+	promtool check rules deploy/alerts.yml
+	systemd-analyze security --offline=true --threshold=15 deploy/keyward.service
 
 openapi: setup setup-node ## Write openapi/keyward.json and the SDK's types anew
 	cargo build

@@ -11,10 +11,12 @@ use crate::identity::IdentityService;
 use crate::mail::Outbox;
 use crate::state::State;
 use crate::telemetry::metrics::MetricsServer;
+use crate::tls::Certificate;
 use crate::{collections, docs, routes};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{HttpServer, rt, web};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// An application that listens, and serves once [`Application::run`] is awaited.
 pub struct Application {
@@ -24,15 +26,17 @@ pub struct Application {
     outbox: Outbox,
     membership: Option<Membership>,
     metrics: Option<MetricsServer>,
+    certificate: Option<Arc<Certificate>>,
 }
 
-/// Migrates the database, loads what must be there, and binds the address. Runs in an actix system.
+/// Migrates the database, or checks its schema; loads what must be there, and binds the address. Runs in an actix system.
 ///
 /// # Errors
 /// A text for the operator.
 pub async fn build(config: Config, clock: Clock) -> Result<Application, String> {
-    let url = config.database.url.clone();
-    let applied = web::block(move || db::migrate(&url)).await.map_err(|error| error.to_string())??;
+    let certificate = config.server.tls.as_ref().map(Certificate::load).transpose()?;
+    let settings = config.database.clone();
+    let applied = web::block(move || db::prepare(&settings)).await.map_err(|error| error.to_string())??;
     if !applied.is_empty() {
         tracing::info!(?applied, "migrated the database");
     }
@@ -54,16 +58,22 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let server = server
         .shutdown_timeout(settings.shutdown_timeout.as_secs())
         // The command line listens for signals itself, since it has more to stop than the server.
-        .disable_signals()
-        .bind(settings.listen)
-        .map_err(|error| format!("can't listen on {}: {error}", settings.listen))?;
+        .disable_signals();
+    let bound = match &certificate {
+        Some(certificate) => server.bind_rustls_0_23(settings.listen, certificate.server_config()?),
+        None => server.bind(settings.listen),
+    };
+    let server = bound.map_err(|error| format!("can't listen on {}: {error}", settings.listen))?;
     let membership = match state.config.cluster.cached_keys {
         0 => None,
         _ => Some(Membership::start(&state.cluster, state.config.database.listen_url())?),
     };
     let address = server.addrs().first().copied().ok_or("the server has no address")?;
     let metrics = MetricsServer::bind(&state)?;
-    Ok(Application { address, server: server.run(), state, outbox, membership, metrics })
+    if let Some(certificate) = &certificate {
+        certificate.register_metrics(&state.metrics);
+    }
+    Ok(Application { address, server: server.run(), state, outbox, membership, metrics, certificate })
 }
 
 async fn prepare_collections(state: web::Data<State>) -> Result<(), String> {
@@ -83,6 +93,11 @@ impl Application {
     /// Where `/metrics` is, unless configuration switched it off.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().map(MetricsServer::address)
+    }
+
+    /// What handshakes get, where the server speaks TLS; to reload it.
+    pub fn certificate(&self) -> Option<Arc<Certificate>> {
+        self.certificate.clone()
     }
 
     /// Stops the server from elsewhere.

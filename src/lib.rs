@@ -14,6 +14,7 @@
 //! - [`rate_limit`]: how many requests a key and a workspace may make.
 //! - [`mail`]: the queue of mails to people, and the way out.
 //! - `buckets`: how often somebody may do a thing.
+//! - [`tls`]: the server's certificate, where no proxy is in front.
 //! - [`allocator`]: who hands out memory.
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
 //!
@@ -57,5 +58,6 @@ pub mod service_tokens;
 pub mod state;
 pub mod subscriptions;
 pub mod telemetry;
+pub mod tls;
 pub mod users;
 pub mod workspaces;

@@ -3,7 +3,7 @@
 //! Everything is in `./data`: the database, the secret that seals the signing keys, and the demo user's password, the
 //! last two readable by their owner only. The API key is shown at the first start and kept nowhere.
 
-use super::serve::{ServeArgs, start};
+use super::serve::start;
 use crate::api_keys::{NewKey, PlaintextKey, Scope, issue};
 use crate::app::Application;
 use crate::cluster::Touched;
@@ -15,6 +15,7 @@ use crate::organizations::Organization;
 use crate::state::State;
 use crate::users::User;
 use crate::workspaces::Workspace;
+use clap::Args;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 use std::fs::OpenOptions;
@@ -28,9 +29,17 @@ const DATABASE: &str = "sqlite://data/keyward.db";
 const EMAIL: &str = "demo@example.com";
 const PASSWORD_FILE: &str = "data/demo-password";
 
+/// Where to listen.
+#[derive(Args)]
+pub struct DemoArgs {
+    /// Address and port; port 0 takes a free one, and the log says which.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+}
+
 /// Serves with a demo tenant, also with a configuration file to try. `DATABASE_URL` and the file's database are left
 /// alone: this is not for real data.
-pub fn run(sources: Sources, args: &ServeArgs) -> Result<(), String> {
+pub fn run(sources: Sources, args: &DemoArgs) -> Result<(), String> {
     let database_url = Some(DATABASE.to_owned());
     let listen = args.listen.clone();
     let mut config = load(&Sources { under_file: DEFAULTS, listen, database_url, ..sources })?;

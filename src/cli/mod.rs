@@ -1,9 +1,11 @@
 //! The command line: one module for each command of the operator. Those of a client are in [`crate::client`].
 
 mod audit;
+mod backup;
 mod collection;
 mod config;
 mod demo;
+mod healthcheck;
 mod identity;
 mod openapi;
 mod organization;
@@ -46,11 +48,15 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Try Keyward: a server on this machine, with a demo tenant, over SQLite in ./data.
-    Demo(serve::ServeArgs),
+    Demo(demo::DemoArgs),
     /// Run the server.
     Serve(serve::ServeArgs),
-    /// Run the database's migrations. `serve` does so too.
+    /// Run the database's migrations. `serve` does so too, unless told not to.
     Migrate,
+    /// Ask the server on this machine whether it is alive.
+    Healthcheck,
+    /// Copy the SQLite database into a file, while servers use it.
+    Backup(backup::BackupArgs),
     /// Print the OpenAPI document.
     Openapi(openapi::OpenapiArgs),
     /// The built-in identity provider's accounts.
@@ -107,6 +113,8 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(cli.sources(), args),
         Command::Serve(args) => serve::run(cli.sources(), args),
         Command::Migrate => migrate(&cli),
+        Command::Healthcheck => cli.load().and_then(|config| healthcheck::run(&config)),
+        Command::Backup(args) => cli.load().and_then(|config| backup::run(&config, args)),
         Command::Openapi(args) => cli.load().and_then(|config| openapi::run(&config, args)),
         Command::User(command) => database(&cli).and_then(|(config, db)| user::run(&config, &db, command)),
         Command::Identity(command) => database(&cli).and_then(|(config, db)| identity::run(&config, &db, command)),
@@ -151,7 +159,7 @@ fn migrate(cli: &Cli) -> Result<(), String> {
 /// The database for a command that changes it: one connection, and the schema that this binary knows.
 fn database(cli: &Cli) -> Result<(Config, Db), String> {
     let config = cli.load()?;
-    db::migrate(&config.database.url)?;
+    db::prepare(&config.database)?;
     let db = Db::new(&Database { pool_size: 1, ..config.database.clone() });
     Ok((config, db))
 }

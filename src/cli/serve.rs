@@ -9,17 +9,20 @@ use actix_web::rt::System;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Where to listen.
+/// Where to listen, and on which schema.
 #[derive(Args)]
 pub struct ServeArgs {
     /// Address and port; port 0 takes a free one, and the log says which.
     #[arg(long, value_name = "ADDRESS")]
-    pub listen: Option<String>,
+    listen: Option<String>,
+    /// Leave the database's schema alone, and refuse to start where it is not this version's.
+    #[arg(long)]
+    no_migrate: bool,
 }
 
-/// Serves until SIGTERM or SIGINT, then finishes the requests in flight.
+/// Serves until SIGTERM or SIGINT, reloads the certificate at SIGHUP, and at the end finishes the requests in flight.
 pub fn run(sources: Sources, args: &ServeArgs) -> Result<(), String> {
-    let config = load(&Sources { listen: args.listen.clone(), ..sources })?;
+    let config = load(&Sources { listen: args.listen.clone(), no_migrate: args.no_migrate, ..sources })?;
     start(config, async |_| Ok(()))
 }
 
@@ -48,6 +51,17 @@ pub(super) fn start(
         let handle = application.handle();
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
+        let certificate = application.certificate();
+        // Reading two files does not matter here: this thread answers no requests.
+        actix_web::rt::spawn(async move {
+            while hangup.recv().await.is_some() {
+                match &certificate {
+                    Some(certificate) => certificate.reload(),
+                    None => tracing::info!("SIGHUP: there is no certificate to reload"),
+                }
+            }
+        });
         actix_web::rt::spawn(async move {
             tokio::select! {
                 _ = terminate.recv() => {}

@@ -21,6 +21,8 @@ pub struct Sources {
     pub database_url: Option<String>,
     /// `--listen`.
     pub listen: Option<String>,
+    /// `--no-migrate`.
+    pub no_migrate: bool,
 }
 
 /// Reads and checks the configuration.
@@ -41,6 +43,9 @@ pub fn load(sources: &Sources) -> Result<Config, String> {
     }
     if let Some(listen) = &sources.listen {
         over = over.merge(Serialized::default("server.listen", listen));
+    }
+    if sources.no_migrate {
+        over = over.merge(Serialized::default("database.migrate", false));
     }
     let mut layers = Figment::from(Named("the built-in defaults", Toml::string(DEFAULTS)))
         .merge(Named("the command's defaults", Toml::string(sources.under_file)));

@@ -15,6 +15,7 @@ mod metrics;
 mod presets;
 mod rate_limit;
 mod sections;
+mod tls;
 
 pub use audit::AuditSettings;
 pub use cluster::{Cluster, ClusterFaults};
@@ -29,6 +30,7 @@ pub use metrics::MetricsSettings;
 pub use presets::{PRESETS, Preset};
 pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
 pub use sections::*;
+pub use tls::Tls;
 
 use crate::collections::Collections;
 use crate::error::style::ErrorSettings;

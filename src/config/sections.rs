@@ -1,6 +1,6 @@
 //! The sections of the configuration, one struct each.
 
-use super::duration;
+use super::{Tls, duration};
 use crate::access::CreatorRole;
 use crate::api_keys::Scope;
 use crate::db::DatabaseUrl;
@@ -35,6 +35,9 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Origins whose pages may call the API from a browser.
     pub cors_origins: Vec<String>,
+    /// The certificate, where this server ends TLS itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
 }
 
 impl Server {
@@ -78,6 +81,8 @@ pub struct Database {
     pub pool_timeout: Duration,
     /// Whether connections keep prepared statements; not where `url` leads through a pooler that can't follow them.
     pub prepared_statements: bool,
+    /// Whether a start runs the migrations that the database lacks; else it refuses a schema that is not its own.
+    pub migrate: bool,
     /// PostgreSQL's own address, where `url` leads through a pooler such as pgbouncer: LISTEN needs a session of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen_url: Option<DatabaseUrl>,

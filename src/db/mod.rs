@@ -4,6 +4,7 @@
 //! bring the result back; `write` wraps it in one transaction. [`Timestamp`] and `text_enum!` are the types that both
 //! backends read and write; [`ForUpdate`] and `each!` cover what diesel's multi-backend lacks.
 
+mod backup;
 #[allow(missing_docs, reason = "diesel derives an undocumented backend beside the connection")]
 mod connection;
 mod json;
@@ -14,10 +15,11 @@ pub mod schema;
 pub mod sql_types;
 mod timestamp;
 
+pub use backup::back_up;
 pub(crate) use connection::each;
 pub use connection::{Conn, Manager, MultiBackend};
 pub use json::JsonObject;
-pub use migrations::migrate;
+pub use migrations::{migrate, prepare};
 pub(crate) use portable::text_enum;
 pub use portable::{Columns, ForUpdate};
 pub use timestamp::Timestamp;

@@ -65,9 +65,21 @@ pub struct RateLimits {
     /// In which any bucket runs empty.
     longest_window: Duration,
     memory: MemoryStore,
-    shared: Option<SharedStore>,
+    shared: Option<Arc<SharedStore>>,
     when_unavailable: WhenUnavailable,
     fallbacks: Arc<AtomicU64>,
+}
+
+/// Where requests are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreState {
+    /// In each node's memory, as configured.
+    Memory,
+    /// In Redis.
+    Redis,
+    /// The Redis that is configured can't be asked; `rate_limit.when_unavailable` decides.
+    Away,
 }
 
 /// How a store decided, in requests. What is used includes this one if it was admitted.
@@ -99,7 +111,7 @@ impl RateLimits {
             memory: MemoryStore::new(),
             shared: match &settings.store {
                 RateLimitStore::Memory => None,
-                RateLimitStore::Redis(url) => Some(SharedStore::new(url, settings.timeout)?),
+                RateLimitStore::Redis(url) => Some(Arc::new(SharedStore::new(url, settings.timeout)?)),
             },
             when_unavailable: settings.when_unavailable,
             fallbacks: Arc::default(),
@@ -137,12 +149,31 @@ impl RateLimits {
         self.fallbacks.load(Ordering::Relaxed)
     }
 
-    /// Registers how often Redis was missed.
+    /// Where requests are counted at this moment.
+    pub fn store(&self) -> StoreState {
+        match &self.shared {
+            None => StoreState::Memory,
+            Some(shared) if shared.is_connected() => StoreState::Redis,
+            Some(_) => StoreState::Away,
+        }
+    }
+
+    /// Whether programs are refused because Redis is away.
+    pub fn refuses(&self) -> bool {
+        self.when_unavailable == WhenUnavailable::Deny && self.store() == StoreState::Away
+    }
+
+    /// Registers how often Redis was missed, and whether it is there.
     pub fn register_metrics(&self, metrics: &Metrics) {
         let fallbacks = self.fallbacks.clone();
         let help = "Requests that were decided without the Redis that is configured";
         metrics.watch(Kind::Counter, "rate_limit_fallbacks", help, move |readings| {
             readings.set(&[], fallbacks.load(Ordering::Relaxed));
+        });
+        let Some(shared) = self.shared.clone() else { return };
+        let help = "1 while the Redis that is configured counts, else 0; absent without one";
+        metrics.watch(Kind::Gauge, "rate_limit_store_connected", help, move |readings| {
+            readings.set(&[], shared.is_connected().into());
         });
     }
 

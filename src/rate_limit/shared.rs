@@ -62,6 +62,11 @@ impl SharedStore {
         })
     }
 
+    /// Whether there is a connection that works, as far as anybody knows.
+    pub(super) fn is_connected(&self) -> bool {
+        self.link.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Charges both limits, or neither; `None` when Redis can't be asked.
     ///
     /// Cost: one round trip, and half a dozen small allocations for the command.

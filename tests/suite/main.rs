@@ -13,11 +13,13 @@
 
 mod api_keys;
 mod audit;
+mod backups;
 mod client;
 mod cluster;
 mod collections;
 mod configuration;
 mod contracts;
+mod deployment;
 mod firebase;
 mod gateway;
 mod http;
@@ -29,12 +31,14 @@ mod logs;
 mod matrix;
 mod members;
 mod metrics;
+mod migrations;
 mod operation;
 mod organizations;
 mod rate_limits;
 mod service_tokens;
 mod subscriptions;
 mod support;
+mod tls;
 
 use support::harness::{self, Test};
 
@@ -42,12 +46,14 @@ use support::harness::{self, Test};
 fn tests() -> Vec<Test> {
     [
         api_keys::tests(),
+        backups::tests_once(),
         client::tests(),
         audit::tests(),
         cluster::all(),
         collections::tests(),
         configuration::tests_once(),
         contracts::tests(),
+        deployment::tests_once(),
         firebase::tests(),
         gateway::tests(),
         http::tests(),
@@ -59,6 +65,7 @@ fn tests() -> Vec<Test> {
         matrix::tests(),
         members::tests(),
         metrics::tests(),
+        migrations::tests(),
         operation::tests(),
         operation::tests_once(),
         organizations::tests(),
@@ -66,6 +73,8 @@ fn tests() -> Vec<Test> {
         service_tokens::tests(),
         subscriptions::tests(),
         support::checks::tests(),
+        tls::tests(),
+        tls::tests_once(),
     ]
     .into_iter()
     .flatten()

@@ -20,10 +20,12 @@ tests![
 
 /// What there is, so that a new command is thought of here. `user` and `subscription` change access to organizations;
 /// `demo` makes its tenant by the same functions as the API, and a client has no more than they; the others change none.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "demo",
     "serve",
     "migrate",
+    "backup",
+    "healthcheck",
     "openapi",
     "user",
     "identity",

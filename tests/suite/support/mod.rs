@@ -22,6 +22,7 @@ pub mod secrets;
 pub mod server;
 pub mod smtp;
 pub mod tenant;
+pub mod tls_files;
 pub mod until;
 
 pub use database::Backend;

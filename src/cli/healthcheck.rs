@@ -1,0 +1,38 @@
+//! `keyward healthcheck`: for container runtimes, in an image that has no shell and no curl.
+
+use crate::config::{Config, Server};
+use actix_web::rt::System;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+/// Below the time-out that container runtimes give it.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Asks `/healthz` of the server on this machine, at the address that it would listen on. Not `/readyz`: a runtime
+/// restarts what is unhealthy, and that mends no database.
+pub fn run(config: &Config) -> Result<(), String> {
+    let url = url(&config.server);
+    // Its certificate is for another name, and no secret is sent.
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(LIMIT)
+        .tls_certs_only([])
+        .tls_danger_accept_invalid_certs(true)
+        .build()
+        .map_err(|error| error.to_string())?;
+    let answer = System::new().block_on(async { client.get(&url).send().await?.error_for_status() });
+    answer.map_err(|error| format!("{url}: {error}"))?;
+    println!("{url}: ok");
+    Ok(())
+}
+
+fn url(server: &Server) -> String {
+    let address = server.listen;
+    let host: IpAddr = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let scheme = if server.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}/healthz", SocketAddr::new(host, address.port()))
+}
