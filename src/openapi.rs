@@ -27,8 +27,10 @@ pub fn document(config: &Config) -> OpenApi {
         .description(Some(DESCRIPTION))
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
+    let has_billing = config.billing.stripe.is_some();
+    let tags = TAGS.iter().filter(|(name, _)| has_billing || *name != "Billing");
     document.tags =
-        Some(TAGS.iter().map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build()).collect());
+        Some(tags.map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build()).collect());
     let mut components = document.components.take().map_or_else(ComponentsBuilder::new, ComponentsBuilder::from);
     for (name, scheme) in credentials(config) {
         components = components.security_scheme(name, scheme);
@@ -46,7 +48,8 @@ pub fn document(config: &Config) -> OpenApi {
                 authenticate(operation, config);
             }
             add_path_parameters(operation, path);
-            add_errors(operation, config, is_api, place != 0, path.contains('{'));
+            let takes_credentials = operation.security.as_ref().is_none_or(|ways| *ways != [nothing()]);
+            add_errors(operation, config, is_api && takes_credentials, place != 0, path.contains('{'));
             add_request_id(operation);
         }
     }
@@ -58,7 +61,7 @@ const DESCRIPTION: &str = "Organizations, workspaces, roles, subscriptions and A
     paste a token under `idToken`. Programs call with an API key under `apiKey` or `apiKeyHeader`.";
 
 /// The groups of operations, in the order of the page.
-const TAGS: [(&str, &str); 11] = [
+const TAGS: [(&str, &str); 12] = [
     ("Account", "The signed-in person."),
     ("Organizations", "The paying customers."),
     ("Members", "People in organizations and workspaces."),
@@ -66,6 +69,7 @@ const TAGS: [(&str, &str); 11] = [
     ("Workspaces", "Where work and API keys live."),
     ("API keys", "Made by people, used by programs."),
     ("Audit", "Who changed whose access, when and from where."),
+    ("Billing", "For the payment provider."),
     ("Programs", "What an API key is good for."),
     ("Gateways", "Whether an API key is good, for what stands in front of an API of your own."),
     ("Identity", "The built-in identity provider, in the shape of Firebase's."),
@@ -109,13 +113,18 @@ fn authenticate(operation: &mut Operation, config: &Config) {
     match &mut operation.security {
         Some(own) => {
             let known = named(&["apiKey", "apiKeyHeader", "idToken", "signIn", "serviceToken"]);
-            own.retain(|requirement| known.contains(requirement));
+            own.retain(|requirement| known.contains(requirement) || *requirement == nothing());
         }
         None if about_keys && config.keys.manage_with_keys => {
             operation.security = Some(named(&["idToken", "signIn", "apiKey", "apiKeyHeader"]));
         }
         None => operation.security = Some(named(&["idToken", "signIn"])),
     }
+}
+
+/// What an operation for everybody requires.
+fn nothing() -> SecurityRequirement {
+    SecurityRequirement::default()
 }
 
 /// The ids in a path, which guards and not handlers read.
@@ -152,7 +161,8 @@ fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool
             _ => is_api,
         },
         404 => is_api && (has_parameters || writes),
-        409 | 422 => is_api && writes,
+        409 => is_api && writes,
+        422 => (is_api || operation.tags.iter().flatten().any(|tag| tag == "Billing")) && writes,
         413 => has_body,
         415 => has_body && is_api,
         // A key is counted wherever it is sent, and before it is refused.

@@ -4,6 +4,7 @@
 //! rules that span fields. `config/default.toml` documents every key.
 
 mod audit;
+mod billing;
 mod cluster;
 mod duration;
 mod identity;
@@ -16,6 +17,7 @@ mod rate_limit;
 mod sections;
 
 pub use audit::AuditSettings;
+pub use billing::{Billing, StripeSettings};
 pub use cluster::{Cluster, ClusterFaults};
 pub(crate) use identity::is_32_bytes_in_hex;
 pub use identity::{Argon2Settings, AttemptLimitSettings, Identity};
@@ -58,6 +60,8 @@ pub struct Config {
     pub mail: MailSettings,
     /// The subscription gate.
     pub subscription: Subscription,
+    /// Who says what is paid.
+    pub billing: Billing,
     /// The plans, by name; `free` is a new organization's.
     pub plans: BTreeMap<String, Plan>,
     /// Where requests are counted.
@@ -93,6 +97,7 @@ impl Config {
         if !self.plans.contains_key(Self::DEFAULT_PLAN) {
             return Err("plans: must have a plan named \"free\", which new organizations get".into());
         }
+        self.billing.check(&self.plans)?;
         for (name, plan) in &self.plans {
             plan.check().map_err(|reason| format!("plans.{name}: {reason}"))?;
         }

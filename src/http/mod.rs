@@ -15,6 +15,7 @@ mod stack;
 pub mod validation;
 
 pub use body::Body;
+pub(crate) use body::from_slice;
 pub use client_address::{client_address, network};
 pub use pagination::{ListScope, Page, PageQuery, Position, query};
 pub use request_id::RequestId;

@@ -13,6 +13,7 @@
 
 mod api_keys;
 mod audit;
+mod billing;
 mod cluster;
 mod configuration;
 mod firebase;
@@ -40,6 +41,7 @@ fn tests() -> Vec<Test> {
     [
         api_keys::tests(),
         audit::tests(),
+        billing::tests(),
         cluster::all(),
         configuration::tests_once(),
         firebase::tests(),

@@ -1,9 +1,9 @@
 //! The OpenAPI document that the server serves, as far as the matrices need it.
 
 use super::schema::Shape;
-use super::table;
+use super::{table, world};
 use crate::support::http::Api;
-use crate::support::{Backend, Server, tests};
+use crate::support::{Backend, tests};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -101,7 +101,7 @@ impl Operation {
 }
 
 async fn the_table_and_the_document_name_the_same_routes(db: Backend) {
-    let server = Server::start(db).await;
+    let server = world::server(db).await;
     let document = Document::of(&server).await;
     let documented: BTreeSet<&str> = document.operations.iter().map(|operation| operation.name.as_str()).collect();
     let listed: BTreeSet<&str> = table::ROWS.iter().map(|row| row.operation).collect();
@@ -111,7 +111,7 @@ async fn the_table_and_the_document_name_the_same_routes(db: Backend) {
 }
 
 async fn the_document_declares_every_path_parameter(db: Backend) {
-    let server = Server::start(db).await;
+    let server = world::server(db).await;
     let document = Document::of(&server).await;
     let undeclared: Vec<String> = document
         .operations
