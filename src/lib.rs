@@ -10,6 +10,7 @@
 //!   [`subscriptions`], [`api_keys`], [`programs`]: one folder for each thing a tenant has. [`gateway`]: whether a
 //!   key is good, for gateways; [`service_tokens`]: how those prove themselves.
 //! - [`audit`]: who changed whose access.
+//! - [`billing`]: what the payment provider tells of subscriptions.
 //! - [`cluster`]: the cache, and how several nodes keep it right.
 //! - [`rate_limit`]: how many requests a key and a workspace may make.
 //! - [`mail`]: the queue of mails to people, and the way out.
@@ -30,6 +31,7 @@ pub mod allocator;
 pub mod api_keys;
 pub mod app;
 pub mod audit;
+pub mod billing;
 mod buckets;
 pub mod cli;
 pub mod client;

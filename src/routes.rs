@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::http::authentication::Authentication;
 use crate::http::unmatched;
 use crate::{
-    api_keys, audit, gateway, health, identity, invitations, members, organizations, programs, subscriptions, users,
-    workspaces,
+    api_keys, audit, billing, gateway, health, identity, invitations, members, organizations, programs, subscriptions,
+    users, workspaces,
 };
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -69,7 +69,17 @@ pub fn assemble(
         .service(api_keys::revoke_api_key)
         .service(api_keys::transfer_api_key)
         .default_service(web::to(unmatched));
-    let app = App::new().into_utoipa_app().service(health::healthz).service(health::readyz).service(api);
+    let app = App::new().into_utoipa_app().service(health::healthz).service(health::readyz);
+    let app = match config.billing.stripe {
+        // Before the API's scope, which has its prefix, too: Stripe signs, and has no credential.
+        Some(_) => app.service(
+            scope(format!("{}/billing/stripe", config.server.base_path).as_str())
+                .service(billing::stripe_webhook)
+                .default_service(web::to(unmatched)),
+        ),
+        None => app,
+    };
+    let app = app.service(api);
     let app = if config.identity.builtin { app.configure(identity::routes) } else { app };
     app.default_service(web::to(unmatched)).split_for_parts()
 }

@@ -2,6 +2,7 @@
 
 use crate::api_keys::ApiKeys;
 use crate::audit::FailedSignIns;
+use crate::billing::Webhooks;
 use crate::clock::Clock;
 use crate::cluster::{Cluster, Touched};
 use crate::collections::{self, Collections};
@@ -39,6 +40,8 @@ pub struct State {
     pub invitation_mails: InvitationMails,
     /// The verification of API keys.
     pub api_keys: ApiKeys,
+    /// What became of the payment provider's events.
+    pub webhooks: Webhooks,
     /// What is used of the plans' limits.
     pub rate_limits: RateLimits,
     /// The verification of service tokens.
@@ -85,6 +88,10 @@ impl State {
         cluster.register_metrics(&metrics);
         api_keys.cache.register_metrics(&metrics, ["cache_lookups", "cache_entries"]);
         rate_limits.register_metrics(&metrics);
+        let webhooks = Webhooks::default();
+        if config.billing.stripe.is_some() {
+            webhooks.register_metrics(&metrics);
+        }
         let state = Self {
             config,
             clock,
@@ -95,6 +102,7 @@ impl State {
             mailer,
             invitation_mails,
             api_keys,
+            webhooks,
             rate_limits,
             service_tokens,
             collections,

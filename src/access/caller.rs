@@ -6,7 +6,7 @@ use crate::api_keys::{BroughtBy, KnownKey, PresentedKey};
 use crate::error::{ApiError, Code};
 use crate::service_tokens::ServiceCaller;
 use crate::state::State;
-use crate::subscriptions::Status;
+use crate::subscriptions::Standing;
 use crate::users::User;
 use secrecy::SecretString;
 use std::net::IpAddr;
@@ -44,7 +44,7 @@ pub struct KeyCaller {
     /// The creator's role in the workspace, now.
     pub role: WorkspaceRole,
     /// The organization's subscription, now.
-    pub subscription: Status,
+    pub subscription: Standing,
 }
 
 impl KeyCaller {
@@ -53,7 +53,7 @@ impl KeyCaller {
         key: Arc<KnownKey>,
         organization_role: OrganizationRole,
         role: WorkspaceRole,
-        subscription: Status,
+        subscription: Standing,
     ) -> Self {
         Self { key, organization_role, role, subscription }
     }

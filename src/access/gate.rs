@@ -8,9 +8,9 @@ use crate::error::{ApiError, Code};
 /// Lets a program pass, or says why not.
 ///
 /// # Errors
-/// `subscription_inactive` for `canceled`, `expired` and `past_due`, where the gate is enforced.
+/// `subscription_inactive` for `canceled`, `expired`, and `past_due` without grace, where the gate is enforced.
 pub fn subscription_gate(config: &Config, caller: &KeyCaller) -> Result<(), ApiError> {
-    if !config.subscription.enforce || caller.subscription.admits() {
+    if !config.subscription.enforce || caller.subscription.admits {
         return Ok(());
     }
     Err(Code::SubscriptionInactive.into())

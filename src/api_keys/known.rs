@@ -8,7 +8,7 @@ use crate::db::schema::{api_key_secrets, api_keys, organization_members, subscri
 use crate::db::{Conn, Timestamp};
 use crate::error::ApiError;
 use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
-use crate::subscriptions::{Status, Subscription};
+use crate::subscriptions::{Standing as SubscriptionStanding, Subscription, Term};
 use diesel::prelude::*;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -37,12 +37,10 @@ pub struct KnownKey {
     pub(super) roles: Option<(OrganizationRole, WorkspaceRole)>,
     is_revoked: bool,
     is_disabled: bool,
-    subscription: Status,
+    subscription: Term,
     expires_at: Option<Timestamp>,
     /// When this value of the key stops, after a roll with overlap.
     value_ends_at: Option<Timestamp>,
-    trial_ends_at: Option<Timestamp>,
-    current_period_end: Option<Timestamp>,
     allowed_ips: Box<[IpNet]>,
     /// Its last use that is not written yet.
     last_use: LastUse,
@@ -87,15 +85,13 @@ impl KnownKey {
             organization_id: key.organization_id,
             creator_id: key.creator_id,
             name: key.name.map(String::into_boxed_str),
+            subscription: subscription.term(),
             plan: subscription.plan.into_boxed_str(),
             scope: key.scope,
             is_revoked: key.revoked_at.is_some(),
             is_disabled: key.disabled_at.is_some(),
-            subscription: subscription.status,
             expires_at: key.expires_at,
             value_ends_at,
-            trial_ends_at: subscription.trial_ends_at,
-            current_period_end: subscription.current_period_end,
             allowed_ips: key.allowed_ips.blocks().collect(),
             last_use: LastUse::default(),
         }
@@ -120,8 +116,8 @@ impl KnownKey {
     }
 
     /// The organization's subscription at `now`.
-    pub(super) fn subscription_at(&self, now: Timestamp) -> Status {
-        self.subscription.at(now, self.trial_ends_at, self.current_period_end)
+    pub(super) fn subscription_at(&self, now: Timestamp) -> SubscriptionStanding {
+        self.subscription.at(now)
     }
 
     /// Whether it may be used from there. An unknown address is not allowed, where any are named.

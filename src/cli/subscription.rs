@@ -45,8 +45,9 @@ pub fn run(config: &Config, db: &Db, command: &SubscriptionCommand) -> Result<()
     let change = SubscriptionChange {
         status: *status,
         plan: plan.clone(),
-        trial_ends_at: *trial_ends_at,
-        current_period_end: *period_ends_at,
+        trial_ends_at: trial_ends_at.map(Some),
+        current_period_end: period_ends_at.map(Some),
+        grace_ends_at: status.map(|status| config.billing.grace_of(status, now)),
         updated_at: now,
     };
     let changed = Cluster::new(config, &clock)

@@ -4,6 +4,7 @@
 //! rules that span fields. `config/default.toml` documents every key.
 
 mod audit;
+mod billing;
 mod cluster;
 mod collections;
 mod duration;
@@ -18,6 +19,7 @@ mod sections;
 mod tls;
 
 pub use audit::AuditSettings;
+pub use billing::{Billing, StripeSettings};
 pub use cluster::{Cluster, ClusterFaults};
 pub use collections::CollectionSettings;
 pub(crate) use identity::is_32_bytes_in_hex;
@@ -63,6 +65,8 @@ pub struct Config {
     pub mail: MailSettings,
     /// The subscription gate.
     pub subscription: Subscription,
+    /// Who says what is paid.
+    pub billing: Billing,
     /// The plans, by name; `free` is a new organization's.
     pub plans: BTreeMap<String, Plan>,
     /// Where requests are counted.
@@ -101,6 +105,7 @@ impl Config {
         if !self.plans.contains_key(Self::DEFAULT_PLAN) {
             return Err("plans: must have a plan named \"free\", which new organizations get".into());
         }
+        self.billing.check(&self.plans)?;
         for (name, plan) in &self.plans {
             plan.check().map_err(|reason| format!("plans.{name}: {reason}"))?;
         }

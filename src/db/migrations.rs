@@ -140,7 +140,9 @@ fn standing(conn: &mut Conn, url: &DatabaseUrl) -> Result<Vec<String>, String> {
 
 /// Version and name of each migration that this binary has for the database.
 fn known(conn: &Conn) -> diesel::migration::Result<Vec<(String, String)>> {
-    fn named<DB: diesel::backend::Backend>(source: &impl MigrationSource<DB>) -> diesel::migration::Result<Vec<(String, String)>> {
+    fn named<DB: diesel::backend::Backend>(
+        source: &impl MigrationSource<DB>,
+    ) -> diesel::migration::Result<Vec<(String, String)>> {
         let all = source.migrations()?;
         Ok(all.iter().map(|one| (one.name().version().to_string(), one.name().to_string())).collect())
     }

@@ -81,6 +81,7 @@ diesel::table! {
         trial_ends_at -> Nullable<Timestamptz>,
         current_period_end -> Nullable<Timestamptz>,
         updated_at -> Timestamptz,
+        grace_ends_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -291,6 +292,39 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
+    stripe_events (id) {
+        id -> Text,
+        received_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    stripe_customers (id) {
+        id -> Text,
+        organization_id -> Nullable<Text>,
+        tied_at -> BigInt,
+        tied_by -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    stripe_subscriptions (id) {
+        id -> Text,
+        customer_id -> Text,
+        session_organization_id -> Nullable<Text>,
+        organization_id -> Nullable<Text>,
+        history -> Text,
+    }
+}
+
 diesel::joinable!(api_key_secrets -> api_keys (api_key_id));
 diesel::joinable!(api_keys -> users (creator_id));
 diesel::joinable!(api_keys -> workspaces (workspace_id));
@@ -352,6 +386,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     refresh_tokens,
     service_tokens,
     signing_keys,
+    stripe_customers,
+    stripe_events,
+    stripe_subscriptions,
     subscriptions,
     users,
     workspace_members,

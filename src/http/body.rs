@@ -79,7 +79,11 @@ impl<T> Body<T> {
         Ok(bytes)
     }
 
-    async fn bytes(mut self) -> Result<Vec<u8>, ApiError> {
+    /// The bytes as they came, of whatever media type: for who checks a signature over them.
+    ///
+    /// # Errors
+    /// `body_too_large`, `bad_request`
+    pub async fn bytes(mut self) -> Result<Vec<u8>, ApiError> {
         if self.declared_length.is_some_and(|length| length > self.limit) {
             return Err(too_large(self.limit));
         }
@@ -119,7 +123,10 @@ fn too_large(limit: usize) -> ApiError {
 }
 
 /// JSON into a value, with the field's path in the error.
-fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+///
+/// # Errors
+/// `bad_request` for what is not JSON, `validation_failed` with the field for JSON of another shape.
+pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

@@ -18,6 +18,7 @@ mod stack;
 pub mod validation;
 
 pub use body::Body;
+pub(crate) use body::from_slice;
 pub use client_address::{client_address, network};
 pub use json::json;
 pub use pagination::{ListScope, Page, PageQuery, Position, query};

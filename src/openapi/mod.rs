@@ -34,7 +34,11 @@ pub fn document(config: &Config, collections: &Collections) -> OpenApi {
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
     // A group without operations would be an empty heading.
-    let is_used = |name: &str| name != collections::TAG || !config.collections.is_empty();
+    let is_used = |name: &str| match name {
+        collections::TAG => !config.collections.is_empty(),
+        "Billing" => config.billing.stripe.is_some(),
+        _ => true,
+    };
     let tags = TAGS.iter().filter(|(name, _)| is_used(name));
     document.tags =
         Some(tags.map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build()).collect());
@@ -55,7 +59,8 @@ pub fn document(config: &Config, collections: &Collections) -> OpenApi {
                 authenticate(operation, config);
             }
             add_path_parameters(operation, path);
-            add_errors(operation, config, is_api, place != 0, path.contains('{'));
+            let takes_credentials = operation.security.as_ref().is_none_or(|ways| *ways != [nothing()]);
+            add_errors(operation, config, is_api && takes_credentials, place != 0, path.contains('{'));
             add_request_id(operation);
         }
     }
@@ -67,7 +72,7 @@ const DESCRIPTION: &str = "Organizations, workspaces, roles, subscriptions and A
     paste a token under `idToken`. Programs call with an API key under `apiKey` or `apiKeyHeader`.";
 
 /// The groups of operations, in the order of the page.
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 13] = [
     ("Account", "The signed-in person."),
     ("Organizations", "The paying customers."),
     ("Members", "People in organizations and workspaces."),
@@ -75,6 +80,7 @@ const TAGS: [(&str, &str); 12] = [
     ("Workspaces", "Where work and API keys live."),
     ("API keys", "Made by people, used by programs."),
     ("Audit", "Who changed whose access, when and from where."),
+    ("Billing", "For the payment provider."),
     ("Programs", "What an API key is good for."),
     (collections::TAG, "What tenants keep here, as configuration declares it."),
     ("Gateways", "Whether an API key is good, for what stands in front of an API of your own."),
@@ -119,13 +125,18 @@ fn authenticate(operation: &mut Operation, config: &Config) {
     match &mut operation.security {
         Some(own) => {
             let known = named(&["apiKey", "apiKeyHeader", "idToken", "signIn", "serviceToken"]);
-            own.retain(|requirement| known.contains(requirement));
+            own.retain(|requirement| known.contains(requirement) || *requirement == nothing());
         }
         None if about_keys && config.keys.manage_with_keys => {
             operation.security = Some(named(&["idToken", "signIn", "apiKey", "apiKeyHeader"]));
         }
         None => operation.security = Some(named(&["idToken", "signIn"])),
     }
+}
+
+/// What an operation for everybody requires.
+fn nothing() -> SecurityRequirement {
+    SecurityRequirement::default()
 }
 
 /// The ids in a path, which guards and not handlers read.
@@ -167,8 +178,9 @@ fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool
             _ => is_api,
         },
         404 => is_api && (has_parameters || writes),
-        409 | 422 => is_api && writes,
+        409 => is_api && writes,
         412 => is_conditional,
+        422 => (is_api || operation.tags.iter().flatten().any(|tag| tag == "Billing")) && writes,
         413 => has_body,
         415 => has_body && is_api,
         // A key is counted wherever it is sent, and before it is refused.

@@ -4,4 +4,4 @@ mod handlers;
 mod model;
 
 pub use handlers::*;
-pub use model::{Status, Subscription, SubscriptionChange};
+pub use model::{Standing, Status, Subscription, SubscriptionChange, Term};

@@ -27,21 +27,41 @@ text_enum! {
     }
 }
 
-impl Status {
-    /// Whether programs may call the API.
-    pub fn admits(self) -> bool {
-        matches!(self, Self::Trialing | Self::Active)
-    }
+/// What decides about a subscription at any moment, as the cache keeps it: no job runs when a time comes.
+#[derive(Clone, Copy, Debug)]
+pub struct Term {
+    /// As stored.
+    pub status: Status,
+    /// When the trial ends.
+    pub trial_ends_at: Option<Timestamp>,
+    /// Until when it is paid.
+    pub current_period_end: Option<Timestamp>,
+    /// Until when programs pass all the same: while a payment is due, or while the news of a renewal may be on its way.
+    pub grace_ends_at: Option<Timestamp>,
+}
 
-    /// This status at `now`: a trial or a period that ended is expired from that moment, whether or not a job ran.
+/// How a subscription stands at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The status that counts then.
+    pub status: Status,
+    /// Whether programs may call the API.
+    pub admits: bool,
+}
+
+impl Term {
+    /// How it stands at `now`: a trial or a period that ended is expired from that moment, and so is a period of grace.
+    /// A few comparisons; this runs for each request.
     #[must_use]
-    pub fn at(self, now: Timestamp, trial_ends_at: Option<Timestamp>, current_period_end: Option<Timestamp>) -> Self {
-        let end = match self {
-            Self::Trialing => trial_ends_at,
-            Self::Active => current_period_end,
-            _ => None,
+    pub fn at(&self, now: Timestamp) -> Standing {
+        let has_grace = self.grace_ends_at.is_some_and(|end| now < end);
+        let end = match self.status {
+            Status::Trialing => self.trial_ends_at,
+            Status::Active => self.current_period_end,
+            status => return Standing { status, admits: status == Status::PastDue && has_grace },
         };
-        if end.is_some_and(|end| end <= now) { Self::Expired } else { self }
+        let is_over = end.is_some_and(|end| end <= now) && !has_grace;
+        Standing { status: if is_over { Status::Expired } else { self.status }, admits: !is_over }
     }
 }
 
@@ -51,7 +71,7 @@ impl Status {
 pub struct Subscription {
     /// Whose it is.
     pub organization_id: OrganizationId,
-    /// As stored; see [`Status::at`].
+    /// As stored; see [`Term::at`].
     pub status: Status,
     /// The name of a configured plan.
     pub plan: String,
@@ -61,9 +81,11 @@ pub struct Subscription {
     pub current_period_end: Option<Timestamp>,
     /// The last change.
     pub updated_at: Timestamp,
+    /// Until when programs pass all the same; see [`Term::grace_ends_at`].
+    pub grace_ends_at: Option<Timestamp>,
 }
 
-/// What the operator sets; what is `None` stays.
+/// What the operator or billing sets; what is `None` stays.
 #[derive(Debug, AsChangeset)]
 #[diesel(table_name = subscriptions)]
 pub struct SubscriptionChange {
@@ -71,10 +93,12 @@ pub struct SubscriptionChange {
     pub status: Option<Status>,
     /// The new plan.
     pub plan: Option<String>,
-    /// The new end of the trial.
-    pub trial_ends_at: Option<Timestamp>,
-    /// The new end of the paid period.
-    pub current_period_end: Option<Timestamp>,
+    /// The new end of the trial, or none.
+    pub trial_ends_at: Option<Option<Timestamp>>,
+    /// The new end of the paid period, or none.
+    pub current_period_end: Option<Option<Timestamp>>,
+    /// The new end of the grace, or none.
+    pub grace_ends_at: Option<Option<Timestamp>>,
     /// Now.
     pub updated_at: Timestamp,
 }
@@ -93,6 +117,7 @@ impl Subscription {
             trial_ends_at: Some(now.plus(days)),
             current_period_end: None,
             updated_at: now,
+            grace_ends_at: None,
         };
         diesel::insert_into(subscriptions::table).values(&row).execute(conn)?;
         Ok(row)
@@ -128,16 +153,30 @@ impl Subscription {
 
     /// What the audit trail tells of it.
     pub(crate) fn facts(&self) -> Value {
-        json!({
+        let mut facts = json!({
             "status": self.status,
             "plan": self.plan,
             "trialEndsAt": self.trial_ends_at,
             "currentPeriodEnd": self.current_period_end,
-        })
+        });
+        if let Some(end) = self.grace_ends_at {
+            facts["graceEndsAt"] = json!(end);
+        }
+        facts
+    }
+
+    /// What decides about it at any moment.
+    pub fn term(&self) -> Term {
+        Term {
+            status: self.status,
+            trial_ends_at: self.trial_ends_at,
+            current_period_end: self.current_period_end,
+            grace_ends_at: self.grace_ends_at,
+        }
     }
 
     /// The status that counts at `now`.
     pub fn status_at(&self, now: Timestamp) -> Status {
-        self.status.at(now, self.trial_ends_at, self.current_period_end)
+        self.term().at(now).status
     }
 }

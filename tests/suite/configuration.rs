@@ -48,7 +48,15 @@ async fn the_defaults_are_printed_and_good() {
 async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
     /// A file, environment variables, and what the message must have.
     type Row = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
-    let rows: [Row; 29] = [
+    let rows: [Row; 33] = [
+        ("[billing.stripe]\nwebhook_secrets = []", &[], &["billing.stripe.webhook_secrets", "at least one"]),
+        ("[billing.stripe]\nwebhook_secrets = [\"sk_live_1\"]", &[], &["billing.stripe.webhook_secrets", "whsec_"]),
+        (
+            "[billing.stripe]\nwebhook_secrets = [\"whsec_aaaaaaaaaaaaaaaaaaaaaaaa\"]\nprices = { price_1 = \"gold\" }",
+            &[],
+            &["billing.stripe.prices.price_1", "gold", "free, pro"],
+        ),
+        ("[billing]\npast_due_grace = \"soon\"", &[], &["billing.past_due_grace", "soon"]),
         ("[server]\nlissten = \"x\"", &[], &[".toml", "server.lissten", "listen"]),
         ("[servers]\nlisten = \"x\"", &[], &[".toml", "servers", "server"]),
         ("[server]\nlisten = \"nowhere\"", &[], &[".toml", "server.listen", "socket address"]),
@@ -152,7 +160,10 @@ async fn secrets_are_not_printed() {
     let redis = "redis://:hunter2hunter2@redis.example:6379";
     let variables =
         [("KEYWARD__IDENTITY__MASTER_SECRET", &*quoted), ("DATABASE_URL", url), ("KEYWARD__RATE_LIMIT__STORE", redis)];
-    let text = printed("", &variables).await;
+    let stripe =
+        "[billing.stripe]\nwebhook_secrets = [\"whsec_hunter2hunter2hunter2\"]\nprices = { price_1 = \"pro\" }";
+    let text = printed(stripe, &variables).await;
+    assert!(text.contains("price_1 = \"pro\""), "{text}");
     assert!(!text.contains(secret) && !text.contains("hunter2"), "{text}");
     assert!(text.contains("[redacted]") && text.contains("postgres://keyward@db.example/keyward"), "{text}");
     assert!(text.contains("redis://@redis.example:6379"), "{text}");

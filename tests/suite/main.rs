@@ -14,6 +14,7 @@
 mod api_keys;
 mod audit;
 mod backups;
+mod billing;
 mod client;
 mod cluster;
 mod collections;
@@ -49,6 +50,7 @@ fn tests() -> Vec<Test> {
         backups::tests_once(),
         client::tests(),
         audit::tests(),
+        billing::tests(),
         cluster::all(),
         collections::tests(),
         configuration::tests_once(),

@@ -84,6 +84,7 @@ async fn what_billing_changes_is_told_as_billings(db: Backend) {
                 plan: None,
                 trial_ends_at: None,
                 current_period_end: None,
+                grace_ends_at: None,
                 updated_at: clock.now(),
             };
             Subscription::change(conn, touched, id, &change)

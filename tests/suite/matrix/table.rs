@@ -76,9 +76,9 @@ pub fn usual(operation: &str) -> &'static Row {
     found.unwrap_or_else(|| panic!("{operation} is not in the table: tests/suite/matrix/table.rs"))
 }
 
-/// Routes whose success uses up a mailed code or an account, or needs a mail server. `identity`, `firebase` and
-/// `invitation_mails` prove it.
-pub const SUCCEED_ELSEWHERE: [&str; 9] = [
+/// Routes whose success uses up a mailed code or an account, or needs a mail server or a signature over the body.
+/// `identity`, `firebase`, `invitation_mails` and `billing` prove it.
+pub const SUCCEED_ELSEWHERE: [&str; 10] = [
     "POST /identitytoolkit.googleapis.com/v1/accounts:update",
     "POST /identitytoolkit.googleapis.com/v1/accounts:delete",
     "POST /identitytoolkit.googleapis.com/v1/accounts:sendOobCode",
@@ -88,6 +88,7 @@ pub const SUCCEED_ELSEWHERE: [&str; 9] = [
     "GET /__/auth/invitation",
     "POST /__/auth/invitation",
     "POST /v1/organizations/{organizationId}/invitations/{invitationId}/resend",
+    "POST /v1/billing/stripe/webhook",
 ];
 
 /// Every route. The bodies name every field that the document has, so that each is tried with wrong values.
@@ -127,6 +128,11 @@ pub const ROWS: &[Row] = &[
     row("GET /robot/v1/metadata/x509/securetoken@keyward", Public, 200),
     row("POST /securetoken.googleapis.com/v1/token", Public, 200)
         .json(|t| json!({ "grant_type": "refresh_token", "refresh_token": t["ownersRefreshToken"] })),
+
+    row("POST /v1/billing/stripe/webhook", Public, 400).json(|_| json!({
+        "id": "evt_1", "type": "customer.subscription.updated", "created": 1_700_000_000,
+        "data": { "object": {}, "previous_attributes": {} },
+    })),
 
     row("GET /v1/whoami", Known, 200),
     row("GET /v1/members", Program, 200),

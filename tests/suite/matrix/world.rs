@@ -5,6 +5,7 @@ use super::document::Operation;
 use super::documents;
 use super::reply::Call;
 use super::table::{Body, Row, Target};
+use crate::billing;
 use crate::support::http::Api;
 use crate::support::process;
 use crate::support::secrets;
@@ -48,9 +49,10 @@ impl Index<&str> for Targets {
     }
 }
 
-/// A server whose limits are not what is tested.
+/// A server whose limits are not what is tested, with every route that there can be.
 pub async fn server(db: Backend) -> Server {
     Server::with(db, |config| {
+        billing::stripe::configure(config);
         for plan in config.plans.values_mut() {
             (plan.max_active_keys, plan.requests_per_minute, plan.burst) = (1_000_000, 1_000_000, 1_000_000);
         }
