@@ -300,7 +300,8 @@ export interface paths {
         };
         /**
          * Can the server answer requests?
-         * @description 503 while the database can't be reached.
+         * @description 503 while the database can't be reached, or a Redis without which programs are refused
+         *     (`rate_limit.when_unavailable = "deny"`); `details` names each part that is not ready.
          */
         get: operations["readyz"];
         put?: never;
@@ -1046,6 +1047,11 @@ export interface components {
             /** @example Production */
             name: string | null;
         };
+        /**
+         * @description What requests are answered from.
+         * @enum {string}
+         */
+        CacheState: "ok" | "behind" | "off";
         /** @description What to change; what is left out stays, null clears. */
         ChangeKey: {
             allowedIps?: components["schemas"]["AllowedIps"] | null;
@@ -1508,6 +1514,14 @@ export interface components {
             /** @description For the next page; null on the last one. */
             nextCursor: string | null;
         };
+        /** @description How each part is that a request may need. */
+        Parts: {
+            cache: components["schemas"]["CacheState"];
+            /** @example ok */
+            database: string;
+            /** @description Where rate limits are counted. */
+            rateLimit: components["schemas"]["StoreState"];
+        };
         /** @description The form. What else the dialogue sends is ignored: there are no clients and no scopes here. */
         PasswordGrant: {
             /**
@@ -1589,6 +1603,7 @@ export interface components {
              * @example 3
              */
             nodes: number;
+            parts: components["schemas"]["Parts"];
             /** @example ready */
             status: string;
         };
@@ -1713,6 +1728,11 @@ export interface components {
         };
         /** @enum {string} */
         Status: "trialing" | "active" | "canceled" | "expired" | "past_due";
+        /**
+         * @description Where requests are counted.
+         * @enum {string}
+         */
+        StoreState: "memory" | "redis" | "away";
         /** @description The subscription, as far as a program sees it. */
         SubscriptionSummary: {
             /** @example free */
