@@ -12,6 +12,7 @@
 //! - [`audit`]: who changed whose access.
 //! - [`billing`]: what the payment provider tells of subscriptions.
 //! - [`cluster`]: the cache, and how several nodes keep it right.
+//! - [`collections`]: resources that tenants keep, declared by configuration.
 //! - [`rate_limit`]: how many requests a key and a workspace may make.
 //! - [`mail`]: the queue of mails to people, and the way out.
 //! - `buckets`: how often somebody may do a thing.
