@@ -20,11 +20,11 @@ use std::future::{Ready, ready};
 use std::marker::PhantomData;
 
 /// The caller that the authentication middleware found.
-pub(super) fn caller_of(req: &HttpRequest) -> Result<Caller, ApiError> {
+pub(crate) fn caller_of(req: &HttpRequest) -> Result<Caller, ApiError> {
     req.extensions().get::<Caller>().cloned().ok_or_else(|| Code::MissingCredentials.into())
 }
 
-pub(super) fn state_of(req: &HttpRequest) -> Result<web::Data<State>, ApiError> {
+pub(crate) fn state_of(req: &HttpRequest) -> Result<web::Data<State>, ApiError> {
     req.app_data::<web::Data<State>>().cloned().ok_or_else(|| ApiError::internal("the application has no state"))
 }
 

@@ -3,14 +3,13 @@
 
 use super::collection::Collection;
 use super::path::DOCUMENT_ID;
-use crate::access::{Caller, Permission};
+use crate::access::{Caller, Permission, caller_of, state_of};
 use crate::error::{ApiError, Code};
 use crate::http::path_parameter;
 use crate::ids::{DocumentId, OrganizationId, WorkspaceId};
-use crate::state::State;
 use crate::workspaces::Workspace;
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -95,7 +94,7 @@ impl<I: Intent> CollectionAccess<I> {
             .app_data::<Arc<Collection>>()
             .cloned()
             .ok_or_else(|| ApiError::internal("the route is of no collection"))?;
-        let caller = req.extensions().get::<Caller>().cloned().ok_or(Code::MissingCredentials)?;
+        let caller = caller_of(&req)?;
         let of_people = req.match_info().get("workspaceId").is_some();
         let permission = I::permission(&collection);
         let (organization_id, workspace_id) = match &caller {
@@ -111,9 +110,7 @@ impl<I: Intent> CollectionAccess<I> {
             }
             Caller::User(user) if of_people => {
                 let (id, user_id) = (path_parameter::<WorkspaceId>(&req, "workspaceId")?, user.id);
-                let state = req.app_data::<web::Data<State>>().cloned();
-                let state = state.ok_or_else(|| ApiError::internal("the application has no state"))?;
-                let found = state.db.read(move |conn| Workspace::with_role_of(conn, id, user_id)).await?;
+                let found = state_of(&req)?.db.read(move |conn| Workspace::with_role_of(conn, id, user_id)).await?;
                 let (workspace, _, role) = found.ok_or_else(ApiError::not_found)?;
                 if !permission.held_in_workspace(role) {
                     return Err(Code::InsufficientPermission.into());
@@ -123,7 +120,7 @@ impl<I: Intent> CollectionAccess<I> {
             _ => return Err(Code::CredentialNotAccepted.into()),
         };
         let parent_id = match collection.path.parent() {
-            Some(parent) => Some(parse_id(&req, &parent.parameter)?),
+            Some(parent) => Some(path_parameter(&req, &parent.parameter)?),
             None => None,
         };
         let caller_id = caller.id().to_owned();
@@ -134,12 +131,6 @@ impl<I: Intent> CollectionAccess<I> {
 /// The document that the path names.
 pub fn document_id(req: &HttpRequest) -> Result<DocumentId, ApiError> {
     path_parameter(req, DOCUMENT_ID)
-}
-
-/// [`path_parameter`] for a name that configuration gives.
-fn parse_id(req: &HttpRequest, name: &str) -> Result<DocumentId, ApiError> {
-    let text = req.match_info().get(name).unwrap_or_default();
-    text.parse().map_err(|reason| ApiError::bad_request(format!("{name} in the path {reason}.")))
 }
 
 impl<I: Intent> FromRequest for CollectionAccess<I> {

@@ -34,7 +34,7 @@ use std::str::FromStr;
 ///
 /// # Errors
 /// `bad_request` when it is malformed; `internal` when the route has no such parameter.
-pub fn path_parameter<T: FromStr<Err = String>>(req: &HttpRequest, name: &'static str) -> Result<T, ApiError> {
+pub fn path_parameter<T: FromStr<Err = String>>(req: &HttpRequest, name: &str) -> Result<T, ApiError> {
     let text =
         req.match_info().get(name).ok_or_else(|| ApiError::internal(format!("the route has no parameter {name}")))?;
     text.parse().map_err(|reason| ApiError::bad_request(format!("{name} in the path {reason}.")))
