@@ -1,10 +1,9 @@
 //! The one source of time. Nothing else in the program asks the operating system what time it is.
 
 use crate::db::Timestamp;
-use chrono::Utc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The system's clock, or one that a test moves by hand. Clones share the hands.
 #[derive(Clone, Debug)]
@@ -21,9 +20,9 @@ impl Clock {
 
     /// Now, in UTC.
     pub fn now(&self) -> Timestamp {
-        let system = Utc::now().timestamp_millis();
-        Timestamp::from_millis(system.saturating_add(self.ahead.load(Ordering::Relaxed)))
-            .unwrap_or_else(|| Timestamp::from(Utc::now()))
+        let system = system_millis();
+        // Only a test can have moved it out of chrono's years.
+        Timestamp::from_millis(system.saturating_add(self.ahead.load(Ordering::Relaxed))).unwrap_or(Timestamp::EPOCH)
     }
 
     /// Time since some fixed moment, which only goes forward, and goes on while the machine sleeps: for measuring how
@@ -41,6 +40,15 @@ impl Clock {
     /// Moves the clock, and all its clones, forward: how tests let days pass.
     pub fn advance(&self, by: Duration) {
         self.ahead.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+}
+
+/// Milliseconds since 1970, by the system. Negative before that.
+fn system_millis() -> i64 {
+    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => millis(since),
+        Err(before) => -millis(before.duration()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::connection::MultiBackend;
 use super::sql_types::Timestamptz;
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -11,55 +11,92 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// A UTC instant in whole milliseconds: what the wire shows is exactly what the row holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
+/// A UTC instant in whole milliseconds, of the 262,000 years that chrono knows: what the wire shows is exactly what the
+/// row holds.
+///
+/// A number, so that comparing is one instruction; and never zero, so that an absent one takes no more room: a node holds
+/// hundreds of thousands of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Timestamptz)]
-pub struct Timestamp(DateTime<Utc>);
+pub struct Timestamp(NonZeroU64);
+
+/// What is added to the milliseconds since 1970: the order stays, and what would be zero lies before chrono's first year.
+const BIAS: u64 = 1 << 63;
 
 impl Timestamp {
+    /// The first moment of 1970.
+    pub const EPOCH: Self = match Self::from_millis(0) {
+        Some(epoch) => epoch,
+        None => unreachable!(),
+    };
+
     /// The instant this many milliseconds after 1970; `None` outside chrono's 262,000 years.
-    pub fn from_millis(milliseconds: i64) -> Option<Self> {
-        DateTime::from_timestamp_millis(milliseconds).map(Self)
+    pub const fn from_millis(milliseconds: i64) -> Option<Self> {
+        const FIRST: i64 = DateTime::<Utc>::MIN_UTC.timestamp_millis();
+        const LAST: i64 = DateTime::<Utc>::MAX_UTC.timestamp_millis();
+        if milliseconds < FIRST || milliseconds > LAST {
+            return None;
+        }
+        match NonZeroU64::new(milliseconds as u64 ^ BIAS) {
+            Some(biased) => Some(Self(biased)),
+            None => None,
+        }
     }
 
     /// Milliseconds since 1970.
-    pub fn millis(self) -> i64 {
-        self.0.timestamp_millis()
+    pub const fn millis(self) -> i64 {
+        (self.0.get() ^ BIAS) as i64
     }
 
     /// Whole seconds since 1970, rounded down: the unit of a JWT's times.
     pub fn seconds(self) -> i64 {
-        self.0.timestamp()
+        self.millis().div_euclid(1000)
     }
 
     /// This instant and `duration` more; the last representable one if that overflows.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        let moved = TimeDelta::from_std(duration).ok().and_then(|delta| self.0.checked_add_signed(delta));
-        Self(moved.unwrap_or(DateTime::<Utc>::MAX_UTC))
+        Self::from_millis(self.millis().saturating_add(millis_of(duration))).unwrap_or(DateTime::<Utc>::MAX_UTC.into())
     }
 
     /// This instant less `duration`; the first representable one if that overflows.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
-        let moved = TimeDelta::from_std(duration).ok().and_then(|delta| self.0.checked_sub_signed(delta));
-        Self(moved.unwrap_or(DateTime::<Utc>::MIN_UTC))
+        Self::from_millis(self.millis().saturating_sub(millis_of(duration))).unwrap_or(DateTime::<Utc>::MIN_UTC.into())
     }
+
+    fn date_time(self) -> DateTime<Utc> {
+        // Made of no other.
+        DateTime::from_timestamp_millis(self.millis()).unwrap_or_default()
+    }
+}
+
+fn millis_of(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl From<DateTime<Utc>> for Timestamp {
     /// Cuts to milliseconds.
     fn from(time: DateTime<Utc>) -> Self {
-        Self(DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time))
+        let biased = NonZeroU64::new(time.timestamp_millis() as u64 ^ BIAS);
+        // chrono's first year is long after what would be zero.
+        Self(biased.unwrap_or(NonZeroU64::MIN))
+    }
+}
+
+impl std::fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
     }
 }
 
 /// RFC 3339 in UTC, with milliseconds and `Z`.
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+        f.write_str(&self.date_time().to_rfc3339_opts(SecondsFormat::Millis, true))
     }
 }
 
@@ -105,19 +142,21 @@ impl utoipa::ToSchema for Timestamp {}
 
 impl ToSql<Timestamptz, Pg> for Timestamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        ToSql::<diesel::sql_types::Timestamptz, Pg>::to_sql(&self.0, out)
+        let time = self.date_time();
+        ToSql::<diesel::sql_types::Timestamptz, Pg>::to_sql(&time, &mut out.reborrow())
     }
 }
 
 impl FromSql<Timestamptz, Pg> for Timestamp {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        FromSql::<diesel::sql_types::Timestamptz, Pg>::from_sql(value).map(Self)
+        let time: DateTime<Utc> = FromSql::<diesel::sql_types::Timestamptz, Pg>::from_sql(value)?;
+        Ok(time.into())
     }
 }
 
 impl ToSql<Timestamptz, Sqlite> for Timestamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(self.0.to_rfc3339_opts(SecondsFormat::Micros, true));
+        out.set_value(self.date_time().to_rfc3339_opts(SecondsFormat::Micros, true));
         Ok(IsNull::No)
     }
 }
@@ -125,7 +164,7 @@ impl ToSql<Timestamptz, Sqlite> for Timestamp {
 impl FromSql<Timestamptz, Sqlite> for Timestamp {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
-        Ok(Self(DateTime::parse_from_rfc3339(&text)?.to_utc()))
+        Ok(DateTime::parse_from_rfc3339(&text)?.to_utc().into())
     }
 }
 
@@ -145,5 +184,30 @@ impl ToSql<Timestamptz, MultiBackend> for Timestamp {
 impl FromSql<Timestamptz, MultiBackend> for Timestamp {
     fn from_sql(value: super::connection::MultiRawValue<'_>) -> deserialize::Result<Self> {
         value.from_sql::<Self, Timestamptz>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_keep_their_number_their_order_and_the_room_of_one() {
+        let all = [-62_135_596_800_000, -1, 0, 1, 1_772_280_000_123, 253_402_300_799_999];
+        let instants: Vec<Timestamp> = all.iter().filter_map(|millis| Timestamp::from_millis(*millis)).collect();
+        assert_eq!(instants.iter().map(|instant| instant.millis()).collect::<Vec<_>>(), all);
+        assert!(instants.is_sorted());
+        assert_eq!(instants[1].seconds(), -1);
+        assert_eq!(instants[4].to_string(), "2026-02-28T12:00:00.123Z");
+        assert_eq!(size_of::<Option<Timestamp>>(), 8);
+    }
+
+    #[test]
+    fn sums_that_overflow_end_at_the_last_instant() {
+        let now = Timestamp::from_millis(0).unwrap();
+        assert_eq!(now.plus(Duration::MAX), DateTime::<Utc>::MAX_UTC.into());
+        assert_eq!(now.minus(Duration::MAX), DateTime::<Utc>::MIN_UTC.into());
+        assert_eq!((Timestamp::from_millis(i64::MAX), Timestamp::from_millis(i64::MIN)), (None, None));
+        assert_eq!(now.plus(Duration::from_millis(5)).minus(Duration::from_millis(7)).millis(), -2);
     }
 }

@@ -247,7 +247,7 @@ fn add_request_id(operation: &mut Operation) {
 
 /// A fixed moment, so that the document does not change from day to day.
 fn example_time() -> Timestamp {
-    Timestamp::from_millis(1_772_280_000_000).unwrap_or_else(|| Timestamp::from(chrono::DateTime::UNIX_EPOCH))
+    Timestamp::from_millis(1_772_280_000_000).unwrap_or(Timestamp::EPOCH)
 }
 
 /// The schema of an error's body in the configured style.
