@@ -58,7 +58,7 @@ impl FromRequest for Idempotency {
         ready(caller.and_then(|caller| {
             Ok(Self {
                 key: key_of(req)?,
-                caller_id: caller.id().to_owned(),
+                caller_id: caller.id().to_string(),
                 target: format!("{} {}", req.method(), req.path()),
             })
         }))

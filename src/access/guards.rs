@@ -11,17 +11,18 @@ use crate::http::path_parameter;
 use crate::ids::{OrganizationId, UserId, WorkspaceId};
 use crate::organizations::Organization;
 use crate::state::State;
+use crate::telemetry::RequestContext;
 use crate::users::User;
 use crate::workspaces::Workspace;
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 
 /// The caller that the authentication middleware found.
-pub(crate) fn caller_of(req: &HttpRequest) -> Result<Caller, ApiError> {
-    req.extensions().get::<Caller>().cloned().ok_or_else(|| Code::MissingCredentials.into())
+pub(crate) fn caller_of() -> Result<Caller, ApiError> {
+    RequestContext::admitted_caller().ok_or_else(|| Code::MissingCredentials.into())
 }
 
 pub(crate) fn state_of(req: &HttpRequest) -> Result<web::Data<State>, ApiError> {
@@ -33,8 +34,8 @@ impl FromRequest for Caller {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(caller_of(req))
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of())
     }
 }
 
@@ -53,8 +54,8 @@ impl FromRequest for SignedIn {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(caller_of(req).and_then(|caller| caller.user().cloned()).map(Self))
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of().and_then(|caller| caller.user().cloned()).map(Self))
     }
 }
 
@@ -108,7 +109,7 @@ impl<P: Can> FromRequest for OrganizationAccess<P> {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let req = req.clone();
         Box::pin(async move {
-            let user = caller_of(&req)?.user()?.clone();
+            let user = caller_of()?.user()?.clone();
             let id: OrganizationId = path_parameter(&req, "organizationId")?;
             let user_id = user.id;
             let found = state_of(&req)?.db.read(move |conn| Organization::with_role_of(conn, id, user_id)).await?;
@@ -165,7 +166,7 @@ impl<P: Can> WorkspaceAccess<P> {
     async fn of_request(req: HttpRequest) -> Result<Self, ApiError> {
         let id: WorkspaceId = path_parameter(&req, "workspaceId")?;
         let state = state_of(&req)?;
-        let user_id = match caller_of(&req)? {
+        let user_id = match caller_of()? {
             Caller::User(user) => user.id,
             Caller::ApiKey(key) => {
                 may_manage_keys::<P>(&state, &req, &key)?;
@@ -215,8 +216,8 @@ impl FromRequest for Service {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(caller_of(req).and_then(|caller| match caller {
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of().and_then(|caller| match caller {
             Caller::Service(_) => Ok(Self(())),
             Caller::User(_) | Caller::ApiKey(_) => Err(Code::CredentialNotAccepted.into()),
         }))
@@ -238,8 +239,8 @@ impl FromRequest for Program {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(caller_of(req).and_then(|caller| match caller {
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of().and_then(|caller| match caller {
             Caller::User(_) | Caller::Service(_) => Err(Code::CredentialNotAccepted.into()),
             Caller::ApiKey(key) => Ok(Self(key)),
         }))

@@ -10,7 +10,7 @@ pub mod guards;
 pub mod permission;
 mod role;
 
-pub use caller::{Caller, Credential, KeyCaller, verify};
+pub use caller::{Caller, CallerId, Credential, KeyCaller, verify};
 pub use gate::subscription_gate;
 pub use guards::{OrganizationAccess, Program, ProgramAccess, Service, SignedIn, WorkspaceAccess};
 pub(crate) use guards::{caller_of, state_of};

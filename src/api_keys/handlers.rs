@@ -28,7 +28,7 @@ pub async fn list_api_keys(
     page: PageQuery,
 ) -> Result<web::Json<Page<ApiKeyView>>, ApiError> {
     let workspace = access.workspace_id();
-    let scope = ListScope("api-keys", workspace.as_str());
+    let scope = ListScope("api-keys", &workspace.text());
     let position = page.position(scope)?;
     let rows = state.db.read(move |conn| ApiKey::page_of(conn, &access, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |(key, _)| key.id, |row| ApiKeyView::new(&state, row))))

@@ -127,7 +127,7 @@ impl ApiKeys {
         if !state.config.cluster.faults.slow_fill.is_zero() {
             tokio::time::sleep(state.config.cluster.faults.slow_fill).await;
         }
-        self.cache.enter(digest, known.organization_id.as_str(), before, known.clone());
+        self.cache.enter(digest, &known.organization_id.text(), before, known.clone());
         Ok(known)
     }
 }

@@ -27,7 +27,7 @@ pub async fn list_audit_events(
 ) -> Result<web::Json<Page<AuditEventView>>, ApiError> {
     let (filter, page) = query::<AuditQuery>(&req)?.into_parts();
     let organization = access.organization_id();
-    let scope = ListScope("audit-events", organization.as_str());
+    let scope = ListScope("audit-events", &organization.text());
     let position = page.position(scope)?;
     let rows = state.db.read(move |conn| AuditEvent::page_of(conn, &access, &filter, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |event| event.sequence, Into::into)))

@@ -76,7 +76,7 @@ impl Trail {
             return Ok(actor.clone());
         }
         let Some(request) = &self.request else { return Ok(Actor::Operator) };
-        let caller = request.caller.as_deref().and_then(Actor::of_caller);
+        let caller = request.caller.map(Actor::from);
         // Written as somebody's own deed it would be a lie, and left out it would be forgotten.
         caller.ok_or_else(|| ApiError::internal("a change of access by nobody: the handler must say who acts"))
     }

@@ -72,7 +72,7 @@ impl Connection {
     async fn send(&self, url: Url) -> Result<Response, Failure> {
         let mut request = self.client.get(url).header(AUTHORIZATION, self.authorization.clone());
         if let Some(workspace) = self.settings.workspace {
-            request = request.header("X-Workspace-Id", workspace.as_str());
+            request = request.header("X-Workspace-Id", workspace.to_string());
         }
         request.send().await.map_err(|error| self.no_answer(&error))
     }

@@ -66,7 +66,7 @@ pub fn read(path: &Path) -> Result<Layer, Failure> {
 pub fn write(path: &Path, layer: &Layer) -> Result<(), Failure> {
     let content = Content {
         api_key: layer.key.as_ref().map(|key| key.expose().into()),
-        workspace_id: layer.workspace.as_ref().map(|workspace| workspace.as_str().into()),
+        workspace_id: layer.workspace.as_ref().map(|workspace| workspace.to_string().into()),
         url: layer.url.as_ref().map(|url| url.as_str().into()),
     };
     let written = toml::to_string(&content).map_err(io::Error::other).and_then(|text| replace(path, &text));

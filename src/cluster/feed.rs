@@ -48,7 +48,7 @@ impl Feed {
         let mut position = (0, 0);
         match &mut conn {
             Conn::Postgres(postgres) => {
-                if session_name(postgres)?.as_deref() != Some(node.as_str()) {
+                if session_name(postgres)?.as_deref() != Some(&*node.text()) {
                     return Err(Unavailable::Pooled);
                 }
                 // A lost beat is one that nobody saw, which is no harm, and it saves a write to disk each time.
@@ -96,7 +96,7 @@ fn hear_postgres(conn: &mut PgConnection, cluster: &Cluster) -> QueryResult<()> 
     }
     // At most what one notification holds.
     for changes in heard.chunks(200) {
-        let ids: Vec<&str> = changes.iter().map(ChangeId::as_str).collect();
+        let ids: Vec<String> = changes.iter().map(ChangeId::to_string).collect();
         nodes::notify(conn, ACKNOWLEDGEMENTS, &format!("{} {}", cluster.node, ids.join(" ")))?;
     }
     Ok(())
@@ -111,7 +111,7 @@ fn hear_change(payload: &str, cluster: &Cluster) -> Option<ChangeId> {
         return None;
     };
     // The own ones were applied when they were committed.
-    if from == cluster.node.as_str() {
+    if *from == *cluster.node.text() {
         return None;
     }
     touched::apply(groups, &cluster.generations);

@@ -94,7 +94,7 @@ impl<I: Intent> CollectionAccess<I> {
             .app_data::<Arc<Collection>>()
             .cloned()
             .ok_or_else(|| ApiError::internal("the route is of no collection"))?;
-        let caller = caller_of(&req)?;
+        let caller = caller_of()?;
         let of_people = req.match_info().get("workspaceId").is_some();
         let permission = I::permission(&collection);
         let (organization_id, workspace_id) = match &caller {
@@ -123,7 +123,7 @@ impl<I: Intent> CollectionAccess<I> {
             Some(parent) => Some(path_parameter(&req, &parent.parameter)?),
             None => None,
         };
-        let caller_id = caller.id().to_owned();
+        let caller_id = caller.id().to_string();
         Ok(Self { collection, organization_id, workspace_id, parent_id, caller_id, intent: PhantomData })
     }
 }

@@ -49,11 +49,11 @@ pub async fn forward_auth(program: Program, req: HttpRequest) -> Result<HttpResp
     if let Some(permission) = permission {
         key.ensure_may(permission)?;
     }
-    let id = |id: &str| HeaderValue::from_str(id).map_err(ApiError::internal);
+    let id = |text: &str| HeaderValue::from_str(text).map_err(ApiError::internal);
     Ok(HttpResponse::Ok()
-        .insert_header((KEY_ID, id(key.key_id.as_str())?))
-        .insert_header((WORKSPACE_ID, id(key.workspace_id.as_str())?))
-        .insert_header((ORGANIZATION_ID, id(key.organization_id.as_str())?))
+        .insert_header((KEY_ID, id(&key.key_id.text())?))
+        .insert_header((WORKSPACE_ID, id(&key.workspace_id.text())?))
+        .insert_header((ORGANIZATION_ID, id(&key.organization_id.text())?))
         .insert_header((ROLE, HeaderValue::from_static(key.role.as_str())))
         .insert_header((SCOPE, HeaderValue::from_static(key.scope.as_str())))
         // A proxy that kept it would let the key pass after it was revoked.

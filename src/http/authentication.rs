@@ -13,13 +13,16 @@ use crate::telemetry::RequestContext;
 use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, web};
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
 use std::rc::Rc;
 
 /// The header in which a program may name its workspace.
 pub const X_WORKSPACE_ID: HeaderName = HeaderName::from_static("x-workspace-id");
+
+/// The scheme of a credential in `Authorization`, with the space after it.
+const BEARER: &str = "Bearer ";
 
 /// The middleware, for `Scope::wrap`.
 ///
@@ -62,7 +65,7 @@ where
             let mut allowance = None;
             let mut response = match caller_of(&req, &mut allowance).await {
                 Ok(caller) => {
-                    req.extensions_mut().insert(caller);
+                    RequestContext::admit(caller);
                     service.call(req).await?
                 }
                 Err(error) => req.error_response(error),
@@ -88,7 +91,7 @@ async fn caller_of(req: &ServiceRequest, allowance: &mut Option<Allowance>) -> R
             return Err(refusal);
         }
         let named = req.headers().get(X_WORKSPACE_ID);
-        if named.is_some_and(|named| named.as_bytes() != key.workspace_id.as_str().as_bytes()) {
+        if named.is_some_and(|named| named.as_bytes() != key.workspace_id.text().as_bytes()) {
             return Err(Code::WorkspaceMismatch.into());
         }
     }
@@ -124,9 +127,10 @@ fn has_several_words(token: &str) -> bool {
 fn bearer<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Result<Option<Credential<'r>>, ApiError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let malformed = || ApiError::new(Code::InvalidAuthorizationFormat);
-    let (scheme, token) = text_of(value).and_then(|value| value.split_once(' ')).ok_or_else(malformed)?;
+    let (scheme, token) =
+        text_of(value).and_then(|value| value.split_at_checked(BEARER.len())).ok_or_else(malformed)?;
     let token = token.trim_matches(' ');
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || has_several_words(token) {
+    if !scheme.eq_ignore_ascii_case(BEARER) || token.is_empty() || has_several_words(token) {
         return Err(malformed());
     }
     if token.starts_with(service_tokens::PREFIX) {

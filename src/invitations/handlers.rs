@@ -74,7 +74,7 @@ pub async fn list_invitations(
     page: PageQuery,
 ) -> Result<web::Json<Page<InvitationView>>, ApiError> {
     let organization = access.organization_id();
-    let scope = ListScope("invitations", organization.as_str());
+    let scope = ListScope("invitations", &organization.text());
     let position = page.position(scope)?;
     let rows = state.db.read(move |conn| Invitation::page_of(conn, &access, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |(invitation, _)| invitation.id, Into::into)))

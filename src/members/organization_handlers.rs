@@ -19,7 +19,7 @@ pub async fn list_organization_members(
     page: PageQuery,
 ) -> Result<web::Json<Page<OrganizationMemberView>>, ApiError> {
     let organization = access.organization_id();
-    let scope = ListScope("organization-members", organization.as_str());
+    let scope = ListScope("organization-members", &organization.text());
     let position = page.position(scope)?;
     let rows = state.db.read(move |conn| OrganizationMember::page_of(conn, &access, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |member| member.id, Into::into)))

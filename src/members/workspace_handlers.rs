@@ -45,7 +45,7 @@ async fn list(
     workspace: WorkspaceId,
     page: PageQuery,
 ) -> Result<web::Json<Page<WorkspaceMemberView>>, ApiError> {
-    let scope = ListScope("workspace-members", workspace.as_str());
+    let scope = ListScope("workspace-members", &workspace.text());
     let position = page.position(scope)?;
     let rows = state.db.read(move |conn| WorkspaceMember::page_of(conn, organization, workspace, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |member| member.id, Into::into)))

@@ -49,7 +49,7 @@ pub async fn list_organizations(
     page: PageQuery,
 ) -> Result<web::Json<Page<OrganizationView>>, ApiError> {
     let user = caller.user().id;
-    let scope = ListScope("organizations", user.as_str());
+    let scope = ListScope("organizations", &user.text());
     let position = page.position(scope)?;
     let rows = state.db.read(move |conn| Organization::page_of(conn, user, position)).await?;
     let show = |(organization, role)| OrganizationView::new(organization, role);

@@ -78,7 +78,7 @@ impl SharedStore {
         cost: f64,
     ) -> Option<Outcome> {
         let mut link = self.link.read().unwrap_or_else(PoisonError::into_inner).clone()?;
-        let invocation = self.invocation(key.as_str(), workspace.as_str(), limits, cost);
+        let invocation = self.invocation(&key.text(), &workspace.text(), limits, cost);
         match timeout(self.timeout, run(&invocation, &mut link.connection)).await {
             Ok(Ok(outcome)) => Some(outcome),
             Ok(Err(error)) => self.lose(link.number, &error.to_string()),

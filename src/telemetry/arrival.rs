@@ -5,16 +5,15 @@
 use super::RequestContext;
 use super::metrics::Verification;
 use super::request_lines::{Line, write};
-use crate::access::Caller;
 use crate::error::ApiError;
 use crate::http::RouteId;
 use crate::http::errors::Unrouted;
 use crate::http::request_id::X_REQUEST_ID;
 use crate::state::State;
+use actix_web::Error;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, Uri};
-use actix_web::{Error, HttpMessage};
 use std::time::Instant;
 
 /// A request as it came.
@@ -64,10 +63,10 @@ impl Arrival {
                 (error.as_response_error().status_code().as_u16(), unrouted, route)
             }
         };
-        count(state, outcome, error);
+        count(state, context, outcome, error);
         state.metrics.requests.observe(route, &self.method, status, self.started.elapsed());
         let line = Line { context, arrival: self, route: state.routes.template(route), status, error };
-        write(&line, outcome.as_ref().ok().map(ServiceResponse::request));
+        write(&line);
     }
 
     fn route(&self, find: impl FnOnce(&Uri) -> RouteId) -> RouteId {
@@ -85,11 +84,15 @@ impl Arrival {
 }
 
 /// Counts how the verification of the caller's credential went.
-fn count<B>(state: &State, outcome: &Result<ServiceResponse<B>, Error>, error: Option<&ApiError>) {
+fn count<B>(
+    state: &State,
+    context: &RequestContext,
+    outcome: &Result<ServiceResponse<B>, Error>,
+    error: Option<&ApiError>,
+) {
     let Ok(response) = outcome else { return };
-    let request = response.request();
-    let refused = error.and_then(|error| Verification::refused(error.code, request.headers()));
-    let verification = refused.or_else(|| request.extensions().get::<Caller>().map(Verification::succeeded));
+    let refused = error.and_then(|error| Verification::refused(error.code, response.request().headers()));
+    let verification = refused.or_else(|| context.admitted().map(Verification::succeeded));
     if let Some(verification) = verification {
         state.metrics.verifications.count(verification);
     }

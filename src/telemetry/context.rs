@@ -3,11 +3,11 @@
 //! It is what makes an absent span affordable: at the filter `info` a request has none, and its id reaches a warning's line
 //! from here.
 
+use crate::access::{Caller, CallerId};
 use crate::http::RequestId;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderValue, USER_AGENT};
-use arrayvec::ArrayString;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 use tracing::Span;
@@ -20,7 +20,10 @@ tokio::task_local! {
 pub struct RequestContext {
     id: RequestId,
     client: Client,
-    caller: Cell<Option<ArrayString<32>>>,
+    /// Known as soon as its credential was found good.
+    caller: Cell<Option<CallerId>>,
+    /// Set once it may go on to a handler.
+    admitted: OnceCell<Caller>,
     changes_nothing: Cell<bool>,
 }
 
@@ -38,7 +41,7 @@ pub struct RequestOrigin {
     /// The request.
     pub id: RequestId,
     /// The caller, by the id that logs know it by, once it is known.
-    pub caller: Option<ArrayString<32>>,
+    pub caller: Option<CallerId>,
     client: Client,
 }
 
@@ -67,12 +70,17 @@ impl RequestContext {
         let reads = req.method().is_safe();
         let user_agent = if reads { None } else { req.headers().get(USER_AGENT).cloned() };
         let client = Client { address: client_address, user_agent };
-        Rc::new(Self { id, client, caller: Cell::default(), changes_nothing: Cell::new(reads) })
+        Rc::new(Self::unfinished(id, client, None, reads))
     }
 
     /// The context of work for a request that arrived on another thread.
     fn beside(RequestOrigin { id, caller, client }: RequestOrigin) -> Rc<Self> {
-        Rc::new(Self { id, client, caller: Cell::new(caller), changes_nothing: Cell::default() })
+        Rc::new(Self::unfinished(id, client, caller, false))
+    }
+
+    fn unfinished(id: RequestId, client: Client, caller: Option<CallerId>, changes_nothing: bool) -> Self {
+        let (caller, changes_nothing) = (Cell::new(caller), Cell::new(changes_nothing));
+        Self { id, client, caller, admitted: OnceCell::new(), changes_nothing }
     }
 
     /// Runs the request in its context. Cost at each poll: two writes to a thread's own variable.
@@ -101,9 +109,24 @@ impl RequestContext {
     }
 
     /// Tells who the caller is, by the id that logs know it by, for the line at the request's end.
-    pub fn caller_is(caller: &str) {
+    pub fn caller_is(caller: CallerId) {
         // Without a context there is no line to write it on.
-        _ = CURRENT.try_with(|context| context.caller.set(ArrayString::from(caller).ok()));
+        _ = CURRENT.try_with(|context| context.caller.set(Some(caller)));
+    }
+
+    /// Lets the caller go on to the handler, whose guards ask for it. The first one counts.
+    pub(crate) fn admit(caller: Caller) {
+        // Without a context no guard finds it, and all of them refuse.
+        _ = CURRENT.try_with(|context| context.admitted.set(caller));
+    }
+
+    /// Who was let go on to the handler, of the request that this code works for.
+    pub(crate) fn admitted_caller() -> Option<Caller> {
+        CURRENT.try_with(|context| context.admitted.get().cloned()).ok().flatten()
+    }
+
+    pub(super) fn admitted(&self) -> Option<&Caller> {
+        self.admitted.get()
     }
 
     /// Tells that the request changes nothing, though its method may: its line is that of a read.
@@ -115,7 +138,7 @@ impl RequestContext {
         self.changes_nothing.get()
     }
 
-    pub(super) fn caller(&self) -> Option<ArrayString<32>> {
+    pub(super) fn caller(&self) -> Option<CallerId> {
         self.caller.get()
     }
 
@@ -149,22 +172,24 @@ impl InRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::KeyId;
 
     #[test]
     fn blocking_work_keeps_the_requests_id_and_caller() {
         let id = RequestId::random();
+        let caller = CallerId::ApiKey(KeyId::new());
         let context = RequestContext::beside(RequestOrigin { id, ..RequestOrigin::of_nobody() });
         let carried = CURRENT.sync_scope(context.clone(), || {
-            RequestContext::caller_is("key_1");
+            RequestContext::caller_is(caller);
             InRequest::capture()
         });
-        assert_eq!(context.caller().unwrap().as_str(), "key_1");
+        assert_eq!(context.caller(), Some(caller));
         assert_eq!(RequestContext::current_id(), None);
         let seen = std::thread::scope(|scope| {
             let InRequest { origin, span } = carried;
             let work = move || InRequest { span, origin }.run(RequestContext::origin);
             scope.spawn(work).join().unwrap().unwrap()
         });
-        assert_eq!((seen.id, seen.caller.as_deref()), (id, Some("key_1")));
+        assert_eq!((seen.id, seen.caller), (id, Some(caller)));
     }
 }

@@ -4,9 +4,7 @@
 //! that the caller chose, save for an inbound request id. The request's own id comes with every line (`super::logs`).
 
 use super::{Arrival, RequestContext};
-use crate::access::Caller;
 use crate::error::{ApiError, Code};
-use actix_web::{HttpMessage, HttpRequest};
 use std::error::Error as _;
 
 /// What the line tells.
@@ -20,13 +18,13 @@ pub(super) struct Line<'a> {
 
 /// An event with the fields of every line, and its own.
 macro_rules! event {
-    ($level:ident, $line:ident, $req:ident, { $($own:tt)* }, $message:literal) => {
+    ($level:ident, $line:ident, { $($own:tt)* }, $message:literal) => {
         tracing::event!(
             tracing::Level::$level,
             method = $line.arrival.method.as_str(),
             route = $line.route,
             client_address = $line.context.address().map(tracing::field::display),
-            caller = $line.caller($req).as_deref(),
+            caller = $line.context.caller().map(tracing::field::display),
             inbound_request_id = $line.arrival.inbound_request_id(),
             status = $line.status,
             $($own)*
@@ -37,25 +35,17 @@ macro_rules! event {
 
 /// Writes it: errors, refusals and changes at `info` or above. What only reads and succeeds is the bulk of all requests,
 /// and of no interest to an operator: `debug`.
-pub(super) fn write(line: &Line<'_>, req: Option<&HttpRequest>) {
+pub(super) fn write(line: &Line<'_>) {
     match line.error {
         Some(error) if error.code == Code::Internal => {
-            event!(ERROR, line, req, { code = error.code.as_str(), cause = cause(error), }, "failed");
+            event!(ERROR, line, { code = error.code.as_str(), cause = cause(error), }, "failed");
         }
         Some(error) if error.code == Code::Unavailable => {
-            event!(WARN, line, req, { code = error.code.as_str(), cause = cause(error), }, "unavailable");
+            event!(WARN, line, { code = error.code.as_str(), cause = cause(error), }, "unavailable");
         }
-        Some(error) => event!(INFO, line, req, { code = error.code.as_str(), }, "refused"),
-        None if line.context.is_read() && line.status < 400 => event!(DEBUG, line, req, {}, "answered"),
-        None => event!(INFO, line, req, {}, "answered"),
-    }
-}
-
-impl Line<'_> {
-    /// Who it was, if that came to be known.
-    fn caller(&self, req: Option<&HttpRequest>) -> Option<String> {
-        let noted = self.context.caller().map(|caller| caller.to_string());
-        noted.or_else(|| req?.extensions().get::<Caller>().map(|caller| caller.id().to_owned()))
+        Some(error) => event!(INFO, line, { code = error.code.as_str(), }, "refused"),
+        None if line.context.is_read() && line.status < 400 => event!(DEBUG, line, {}, "answered"),
+        None => event!(INFO, line, {}, "answered"),
     }
 }
 

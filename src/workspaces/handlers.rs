@@ -52,7 +52,7 @@ pub async fn list_workspaces(
     page: PageQuery,
 ) -> Result<web::Json<Page<WorkspaceView>>, ApiError> {
     let (organization, role) = (access.organization_id(), access.role());
-    let scope = ListScope("workspaces", organization.as_str());
+    let scope = ListScope("workspaces", &organization.text());
     let position = page.position(scope)?;
     let rows = state.db.read(move |conn| Workspace::page_of(conn, &access, position)).await?;
     let show = |(workspace, own): (Workspace, _)| WorkspaceView::new(workspace, effective_role(role, own));

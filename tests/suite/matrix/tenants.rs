@@ -19,13 +19,13 @@ tests![
 /// Ids that nothing has.
 fn nothing() -> Targets {
     Targets::default()
-        .with("organizationId", OrganizationId::new().as_str())
-        .with("workspaceId", WorkspaceId::new().as_str())
-        .with("userId", UserId::new().as_str())
-        .with("invitationId", InvitationId::new().as_str())
-        .with("keyId", KeyId::new().as_str())
-        .with("articleId", DocumentId::new().as_str())
-        .with("documentId", DocumentId::new().as_str())
+        .with("organizationId", &OrganizationId::new().text())
+        .with("workspaceId", &WorkspaceId::new().text())
+        .with("userId", &UserId::new().text())
+        .with("invitationId", &InvitationId::new().text())
+        .with("keyId", &KeyId::new().text())
+        .with("articleId", &DocumentId::new().text())
+        .with("documentId", &DocumentId::new().text())
 }
 
 /// `own` with the ids at some places, given as bits, of somebody else.
