@@ -4,13 +4,14 @@ use crate::collections::Collections;
 use crate::config::Config;
 use crate::http::authentication::Authentication;
 use crate::http::unmatched;
+use crate::openapi::Documented;
 use crate::{
     api_keys, audit, billing, gateway, health, identity, invitations, members, organizations, programs, subscriptions,
     users, workspaces,
 };
 use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::{App, Error, web};
+use actix_web::dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::{App, Error, guard, web};
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt, scope};
 
@@ -27,10 +28,11 @@ pub fn assemble(
 ) {
     let api = scope(config.server.base_path.as_str())
         .wrap(Authentication)
-        // Asked for most, and actix looks at one route after another.
-        .service(programs::whoami)
-        .service(gateway::verify_key)
-        .service(gateway::forward_auth)
+        // Mounted by `hot`.
+        .service(Documented(programs::__path_whoami))
+        .service(Documented(gateway::__path_verify_key))
+        .service(Documented(gateway::__path_forward_auth))
+        // Asked for most of the others, and actix looks at one route after another.
         .service(members::list_members)
         .configure(collections.routes())
         .service(users::me)
@@ -69,7 +71,8 @@ pub fn assemble(
         .service(api_keys::revoke_api_key)
         .service(api_keys::transfer_api_key)
         .default_service(web::to(unmatched));
-    let app = App::new().into_utoipa_app().service(health::healthz).service(health::readyz);
+    let app = App::new().into_utoipa_app().map(|app| app.service(hot(&config.server.base_path)));
+    let app = app.service(health::healthz).service(health::readyz);
     let app = match config.billing.stripe {
         // Before the API's scope, which has its prefix, too: Stripe signs, and has no credential.
         Some(_) => app.service(
@@ -82,4 +85,15 @@ pub fn assemble(
     let app = app.service(api);
     let app = if config.identity.builtin { app.configure(identity::routes) } else { app };
     app.default_service(web::to(unmatched)).split_for_parts()
+}
+
+/// The routes that are asked all the time, beside the scope of the others: in it actix would look for the scope first and
+/// then for the route, which takes as many instructions as all of authentication. Another method falls through to the scope.
+fn hot(base_path: &str) -> impl HttpServiceFactory + use<> {
+    let resource = |path| web::resource(format!("{base_path}{path}"));
+    (
+        resource("/whoami").guard(guard::Get()).wrap(Authentication).to(programs::whoami),
+        resource("/keys/verify").guard(guard::Post()).wrap(Authentication).to(gateway::verify_key),
+        resource("/forward-auth").guard(guard::Get()).wrap(Authentication).to(gateway::forward_auth),
+    )
 }

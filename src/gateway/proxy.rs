@@ -6,7 +6,7 @@ use crate::access::{Permission, Program};
 use crate::error::ApiError;
 use crate::http::query;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 const KEY_ID: HeaderName = HeaderName::from_static("x-keyward-key-id");
@@ -34,7 +34,7 @@ pub struct Wanted {
 ///
 /// A proxy must stand in `server.trusted_proxies` and send its client's address in `X-Forwarded-For`. Else the address is
 /// the proxy's: keys that are bound to addresses are refused, and all its clients share the limit on unknown keys.
-#[utoipa::path(tag = "Gateways", params(Wanted, ("X-Workspace-Id" = Option<String>, Header, description = "If sent, it must be the key's workspace.")),
+#[utoipa::path(get, path = "/forward-auth", tag = "Gateways", params(Wanted, ("X-Workspace-Id" = Option<String>, Header, description = "If sent, it must be the key's workspace.")),
     security(("apiKey" = []), ("apiKeyHeader" = [])),
     responses((status = 200, description = "It may pass. The body is empty.", headers(
         ("X-Keyward-Key-Id" = String, description = "The key."),
@@ -42,7 +42,6 @@ pub struct Wanted {
         ("X-Keyward-Organization-Id" = String, description = "That workspace's organization."),
         ("X-Keyward-Role" = String, description = "The role it has in the workspace now: `viewer`, `editor` or `admin`."),
         ("X-Keyward-Scope" = String, description = "What it keeps of the role: `full` or `read_only`.")))))]
-#[get("/forward-auth")]
 pub async fn forward_auth(program: Program, req: HttpRequest) -> Result<HttpResponse, ApiError> {
     let Wanted { permission } = query(&req)?;
     let key = program.key();

@@ -8,7 +8,7 @@ use crate::http::{Body, json};
 use crate::state::State;
 use crate::telemetry::RequestContext;
 use crate::telemetry::metrics::{CredentialKind, Verification};
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpResponse, web};
 use secrecy::ExposeSecret;
 use std::net::IpAddr;
 
@@ -23,9 +23,8 @@ use std::net::IpAddr;
 ///
 /// Keys that are bound to addresses are compared with the address of the service's client, if the service stands in
 /// `server.trusted_proxies` and sends that address in `X-Forwarded-For`; else with the service's own.
-#[utoipa::path(tag = "Gateways", security(("serviceToken" = [])), request_body = VerifyKey,
+#[utoipa::path(post, path = "/keys/verify", tag = "Gateways", security(("serviceToken" = [])), request_body = VerifyKey,
     responses((status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
-#[post("/keys/verify")]
 pub async fn verify_key(
     state: web::Data<State>,
     _service: Service,

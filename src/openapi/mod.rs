@@ -2,8 +2,10 @@
 //! handler has to repeat it and none can forget it: credentials, errors, `X-Request-ID`. [`text()`] is the document as it is
 //! served.
 
+mod documented;
 mod text;
 
+pub use documented::Documented;
 pub use text::text;
 
 use crate::collections::{self, Collections};

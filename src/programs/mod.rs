@@ -6,7 +6,7 @@ use crate::error::{ApiError, Code};
 use crate::http::json;
 use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::subscriptions::Status;
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use serde::Serialize;
 
 /// The subscription, as far as a program sees it.
@@ -72,10 +72,9 @@ impl<'k> From<&'k KeyCaller> for ProgramView<'k> {
 /// Who am I?
 ///
 /// Works with an API key and with an ID token.
-#[utoipa::path(tag = "Programs", params(("X-Workspace-Id" = Option<String>, Header, description = "If sent with an API key, it must be the key's workspace.")),
+#[utoipa::path(get, path = "/whoami", tag = "Programs", params(("X-Workspace-Id" = Option<String>, Header, description = "If sent with an API key, it must be the key's workspace.")),
     security(("apiKey" = []), ("apiKeyHeader" = []), ("idToken" = []), ("signIn" = [])),
     responses((status = 200, description = "The caller.", body = WhoAmI)))]
-#[get("/whoami")]
 pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
     let view = match &caller {
         Caller::ApiKey(key) => WhoAmI::ApiKey(key.into()),
