@@ -44,6 +44,11 @@ impl Server {
     /// `serve …` of this very program.
     pub fn of_this_build(cores: &str, arguments: &[&str], log: &Path) -> Self {
         let program = std::env::current_exe().expect("this program's path");
+        Self::of_build(&program, cores, arguments, log)
+    }
+
+    /// `serve …` of another build of it.
+    pub fn of_build(program: &Path, cores: &str, arguments: &[&str], log: &Path) -> Self {
         let mut command = pinned(cores, program);
         command.arg("serve").args(arguments);
         Self::start(command, log)

@@ -1,6 +1,7 @@
 //! The role `serve`: the servers that are measured, of the same build.
 //!
-//! `serve real --database URL [--count]`: the application, as `keyward serve` starts it, with `benches/server.toml`.
+//! `serve real --database URL [--count] [--huge-pages] [--workers N]`: the application, as `keyward serve` starts it, with
+//! `benches/server.toml`.
 //! `serve bare --database URL --answers FILE`: actix, and handlers that answer with the bytes and headers of the file.
 //! Both say `listening ADDRESS` on standard output, and log to standard error.
 
@@ -49,8 +50,15 @@ pub fn run(arguments: &[String]) {
     match value("--answers") {
         Some(file) => bare(config, &std::fs::read_to_string(file).expect("the answers can be read")),
         None => {
-            if arguments.iter().any(|argument| argument == "--count") {
+            let has = |name: &str| arguments.iter().any(|argument| argument == name);
+            if has("--count") {
                 count_statements();
+            }
+            if !has("--huge-pages") {
+                allocator::take_small_pages().expect("small pages, as keyward serve takes them");
+            }
+            if let Some(workers) = value("--workers") {
+                config.server.workers = workers.parse().expect("a number of workers");
             }
             real(config);
         }
@@ -58,7 +66,6 @@ pub fn run(arguments: &[String]) {
 }
 
 fn real(config: Config) {
-    allocator::take_small_pages().expect("small pages, as keyward serve takes them");
     telemetry::init(&config.log).unwrap_or_else(|error| panic!("{error}"));
     System::new().block_on(async {
         let application = app::build(config, Clock::system()).await.unwrap_or_else(|error| panic!("{error}"));

@@ -123,13 +123,19 @@ fn parse(wrk: &mut Command) -> Round {
 
 /// Rounds in alternation: A B A B …, after one second of each that does not count.
 pub fn alternate<const N: usize>(settings: &Settings, sides: [(&Load, SocketAddr); N]) -> [Rounds; N] {
-    let mut results: [Rounds; N] = std::array::from_fn(|_| Rounds::default());
+    let mut results = alternate_all(settings, &sides).into_iter();
+    std::array::from_fn(|_| results.next().unwrap_or_default())
+}
+
+/// [`alternate`], of as many sides as there are.
+pub fn alternate_all(settings: &Settings, sides: &[(&Load, SocketAddr)]) -> Vec<Rounds> {
+    let mut results = vec![Rounds::default(); sides.len()];
     for (load, address) in sides {
-        load.run(address, settings.connections, Duration::from_secs(1));
+        load.run(*address, settings.connections, Duration::from_secs(1));
     }
     for _ in 0..settings.rounds {
-        for ((load, address), result) in sides.into_iter().zip(&mut results) {
-            result.push(load.run(address, settings.connections, settings.round));
+        for ((load, address), result) in sides.iter().zip(&mut results) {
+            result.push(load.run(*address, settings.connections, settings.round));
         }
     }
     results

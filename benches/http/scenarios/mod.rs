@@ -1,5 +1,6 @@
 //! What is measured: one file for each scenario.
 
+mod choices;
 mod cold;
 mod creation;
 mod hot;
@@ -20,7 +21,7 @@ use std::time::Instant;
 
 type Scenario = fn(&Stage, &Settings) -> Vec<Section>;
 
-const ALL: [(&str, Scenario); 7] = [
+const ALL: [(&str, Scenario); 8] = [
     ("hot", hot::run),
     ("instructions", instructions::run),
     ("cold", cold::run),
@@ -28,6 +29,7 @@ const ALL: [(&str, Scenario); 7] = [
     ("creation", creation::run),
     ("storm", storm::run),
     ("peer", peer::run),
+    ("choices", choices::run),
 ];
 
 /// The driver: all scenarios into RESULTS.md, or the named ones onto the screen.

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Builds the benchmark with other allocators and release profiles, and measures them beside the one that is used, in one
+# run: benches/builds.sh. The builds stay, so a second run builds nothing. Some 40 minutes of building.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# build NAME FEATURES LTO CODEGEN_UNITS: prints NAME=PROGRAM
+build() {
+    CARGO_TARGET_DIR=target/builds CARGO_PROFILE_BENCH_LTO="$3" CARGO_PROFILE_BENCH_CODEGEN_UNITS="$4" \
+        cargo bench --quiet --no-run --bench http --no-default-features --features "$2" --message-format json |
+        sed -n 's/.*"name":"http".*"executable":"\([^"]*\)".*/\1/p' | tail -1 | {
+        read -r program
+        cp "$program" "target/builds/$1"
+        echo "$1=target/builds/$1"
+    }
+}
+
+builds=$(build system "" thin 1),$(build jemalloc jemalloc thin 1)
+builds+=,$(build mimalloc-without-lto mimalloc off 16),$(build mimalloc-fat-lto mimalloc fat 1)
+KEYWARD_BENCH_BUILDS="$builds" cargo bench --bench http -- choices
