@@ -1,7 +1,7 @@
 # One command for each thing that a contributor does. Works on Debian, Ubuntu and macOS.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase setup-bench lint-deploy
+.PHONY: help run test reliability bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase setup-bench lint-deploy
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +11,10 @@ run: setup ## Try Keyward on this machine: demo tenant, SQLite in ./data, http:/
 
 test: setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase ## Run all tests, on SQLite and on PostgreSQL
 	cargo test
+
+reliability: setup setup-postgres ## Measure what happens when things break, into docs/reliability.md (5 minutes)
+	KEYWARD_SUITE_RELIABILITY=$(CURDIR)/docs/reliability.md cargo test --test suite -- faults::
+	KEYWARD_SUITE_RELIABILITY=$(CURDIR)/docs/reliability.md cargo test --test suite -- nobody_slips_through_while_everything_fails
 
 bench: setup setup-postgres setup-bench ## Measure everything side by side, into benches/RESULTS.md (10 minutes; a quiet machine)
 	cargo bench --bench http

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::cluster::Membership;
 use crate::config::Config;
 use crate::db::{self, Db};
-use crate::http::stack;
+use crate::http::{listen, stack};
 use crate::identity::IdentityService;
 use crate::mail::Outbox;
 use crate::state::State;
@@ -14,7 +14,7 @@ use crate::telemetry::metrics::MetricsServer;
 use crate::tls::Certificate;
 use crate::{collections, docs, routes};
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::{HttpServer, rt, web};
+use actix_web::{rt, web};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -48,32 +48,21 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     state.rate_limits.connect().await;
 
     let shared = state.clone();
-    let server = HttpServer::new(move || {
+    let tls = certificate.as_ref().map(|certificate| certificate.server_config()).transpose()?;
+    let (address, server) = listen(&state.config.server, tls, move || {
         let (app, _) = routes::assemble(&shared.config, &shared.collections);
         let app = app.app_data(shared.clone()).configure(docs::beside_page).service(docs::page());
         stack(app, &shared)
-    });
-    let settings = &state.config.server;
-    let server = if settings.workers == 0 { server } else { server.workers(settings.workers) };
-    let server = server
-        .shutdown_timeout(settings.shutdown_timeout.as_secs())
-        // The command line listens for signals itself, since it has more to stop than the server.
-        .disable_signals();
-    let bound = match &certificate {
-        Some(certificate) => server.bind_rustls_0_23(settings.listen, certificate.server_config()?),
-        None => server.bind(settings.listen),
-    };
-    let server = bound.map_err(|error| format!("can't listen on {}: {error}", settings.listen))?;
+    })?;
     let membership = match state.config.cluster.cached_keys {
         0 => None,
         _ => Some(Membership::start(&state.cluster, state.config.database.listen_url())?),
     };
-    let address = server.addrs().first().copied().ok_or("the server has no address")?;
     let metrics = MetricsServer::bind(&state)?;
     if let Some(certificate) = &certificate {
         certificate.register_metrics(&state.metrics);
     }
-    Ok(Application { address, server: server.run(), state, outbox, membership, metrics, certificate })
+    Ok(Application { address, server, state, outbox, membership, metrics, certificate })
 }
 
 async fn prepare_collections(state: web::Data<State>) -> Result<(), String> {

@@ -17,7 +17,7 @@
 //! - [`mail`]: the queue of mails to people, and the way out.
 //! - `buckets`: how often somebody may do a thing.
 //! - [`tls`]: the server's certificate, where no proxy is in front.
-//! - [`allocator`]: who hands out memory.
+//! - [`allocator`]: who hands out memory. [`open_files`]: how many files there may be.
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
 //!
 //! # The way of a request
@@ -52,6 +52,7 @@ pub mod ids;
 pub mod invitations;
 pub mod mail;
 pub mod members;
+pub mod open_files;
 pub mod openapi;
 pub mod organizations;
 pub mod programs;

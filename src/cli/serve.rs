@@ -4,6 +4,7 @@ use crate::allocator;
 use crate::app::{self, Application};
 use crate::clock::Clock;
 use crate::config::{Config, Sources, load};
+use crate::open_files;
 use crate::telemetry::{self, metrics::Kind};
 use actix_web::rt::System;
 use clap::Args;
@@ -32,11 +33,15 @@ pub(super) fn start(
     prepare: impl AsyncFnOnce(&Application) -> Result<(), String>,
 ) -> Result<(), String> {
     let pages = allocator::take_small_pages();
+    let files = open_files::raise();
     // Dropped last: it writes the lines that still wait.
     let log = telemetry::init(&config.log)?;
     telemetry::log_panics();
     if let Err(error) = pages {
         tracing::info!(%error, "memory comes in huge pages");
+    }
+    if let Err(error) = files {
+        tracing::info!(%error, "the limit on open files stays as it is");
     }
     System::new().block_on(async {
         let application = app::build(config, Clock::system()).await?;

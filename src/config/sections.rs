@@ -27,6 +27,14 @@ pub struct Server {
     /// How long a stop waits for requests in flight.
     #[serde(with = "duration")]
     pub shutdown_timeout: Duration,
+    /// The longest that a client may take to send the headers of its first request.
+    #[serde(with = "duration")]
+    pub header_timeout: Duration,
+    /// How long a connection stays open between two requests.
+    #[serde(with = "duration")]
+    pub keep_alive: Duration,
+    /// The most connections at once; fewer where the process may not open so many files.
+    pub max_connections: usize,
     /// The largest body, in bytes.
     pub body_limit: usize,
     /// The most bytes of all header names and values together.
@@ -63,6 +71,10 @@ impl Server {
         }
         if self.request_timeout.is_zero() || self.body_limit == 0 || self.header_limit == 0 {
             return Err("server: request_timeout, body_limit and header_limit must be above 0".into());
+        }
+        // Zero would mean for ever.
+        if self.header_timeout.is_zero() || self.keep_alive.is_zero() || self.max_connections == 0 {
+            return Err("server: header_timeout, keep_alive and max_connections must be above 0".into());
         }
         Ok(())
     }

@@ -51,7 +51,11 @@ impl Conn {
                 Ok(value)
             }
             Err(error) => {
-                <Self as Connection>::TransactionManager::rollback_transaction(self)?;
+                // SQLite has ended the transaction itself after some errors, such as a full disk: then there is nothing
+                // to roll back. What went wrong first is what the caller hears; the pool drops a connection that is stuck.
+                if let Err(rollback) = <Self as Connection>::TransactionManager::rollback_transaction(self) {
+                    tracing::debug!(%rollback, "nothing was rolled back");
+                }
                 Err(error)
             }
         }

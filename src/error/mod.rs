@@ -117,32 +117,56 @@ impl From<Code> for ApiError {
     }
 }
 
-/// Keeps a fault of the database apart from its absence: a lock that was not free in time, a lost connection and a
-/// deadlock are 503, since the same request may succeed a moment later.
+/// Keeps a fault of the database apart from its absence: see [`is_passing`].
 impl From<DieselError> for ApiError {
     fn from(error: DieselError) -> Self {
-        let passing = match &error {
-            DieselError::NotFound => return Self::not_found(),
-            DieselError::BrokenTransactionManager => true,
-            DieselError::DatabaseError(kind, information) => {
-                let message = information.message();
-                matches!(kind, DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ClosedConnection)
-                    || [
-                        "database is locked",
-                        "lock timeout",
-                        "statement timeout",
-                        "deadlock detected",
-                        "server closed",
-                        "no connection to the server",
-                        "terminating connection",
-                        "database or disk is full",
-                    ]
-                    .iter()
-                    .any(|sign| message.contains(sign))
-            }
-            _ => false,
-        };
-        if passing { Self::unavailable_because(error) } else { Self::internal(error) }
+        match error {
+            DieselError::NotFound => Self::not_found(),
+            error if is_passing(&error) => Self::unavailable_because(error),
+            error => Self::internal(error),
+        }
+    }
+}
+
+/// What databases say when they can't do now what they can do at another time, in words that both keep from release to
+/// release: diesel tells no more of most errors.
+const PASSING: [&str; 17] = [
+    // A lock was not free in time.
+    "database is locked",
+    "lock timeout",
+    "statement timeout",
+    "deadlock detected",
+    // The server stops, starts, or is gone.
+    "the database system is",
+    "terminating connection",
+    "server closed",
+    "no connection to the server",
+    "could not receive data from server",
+    "could not send data to server",
+    // The disk is full, or gives up. SQLite's file that readers share can't grow on a full disk: an I/O error, too.
+    "database or disk is full",
+    "disk I/O error",
+    "unable to open database file",
+    "No space left on device",
+    "could not extend file",
+    // No memory for one more lock, or for one more client.
+    "out of shared memory",
+    "too many clients",
+];
+
+/// Whether the same request may succeed a moment later, so that 503 is the answer and not 500: a lock that was not free
+/// in time, a lost connection, a deadlock, a full disk, a server that is read-only since another one took over.
+fn is_passing(error: &DieselError) -> bool {
+    match error {
+        DieselError::BrokenTransactionManager => true,
+        DieselError::RollbackErrorOnCommit { commit_error, .. } => is_passing(commit_error),
+        DieselError::DatabaseError(kind, information) => {
+            use DatabaseErrorKind::{ClosedConnection, ReadOnlyTransaction, SerializationFailure};
+            let message = information.message();
+            matches!(kind, SerializationFailure | ClosedConnection | ReadOnlyTransaction)
+                || PASSING.iter().any(|sign| message.contains(sign))
+        }
+        _ => false,
     }
 }
 
@@ -166,5 +190,29 @@ impl ResponseError for ApiError {
     /// Without a body: only `http::errors` knows the style and the request's id.
     fn error_response(&self) -> HttpResponse {
         HttpResponse::new(self.status_code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_work_a_moment_later_is_503_and_a_fault_is_500() {
+        let said = |message: &str| DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned()));
+        let code = |error: DieselError| ApiError::from(error).code;
+        for message in ["database is locked", "disk I/O error", "FATAL:  the database system is starting up"] {
+            assert_eq!(code(said(message)), Code::Unavailable, "{message}");
+        }
+        let on_commit = |commit: &str| DieselError::RollbackErrorOnCommit {
+            rollback_error: Box::new(said("cannot rollback - no transaction is active")),
+            commit_error: Box::new(said(commit)),
+        };
+        assert_eq!(code(on_commit("database or disk is full")), Code::Unavailable);
+        assert_eq!(code(on_commit("syntax error")), Code::Internal);
+        assert_eq!(code(said("no such table: api_keys")), Code::Internal);
+        let read_only = DatabaseErrorKind::ReadOnlyTransaction;
+        assert_eq!(code(DieselError::DatabaseError(read_only, Box::new(String::new()))), Code::Unavailable);
+        assert_eq!(code(DieselError::NotFound), Code::NotFound);
     }
 }

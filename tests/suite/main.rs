@@ -21,6 +21,7 @@ mod collections;
 mod configuration;
 mod contracts;
 mod deployment;
+mod faults;
 mod firebase;
 mod gateway;
 mod http;
@@ -56,6 +57,7 @@ fn tests() -> Vec<Test> {
         configuration::tests_once(),
         contracts::tests(),
         deployment::tests_once(),
+        faults::all(),
         firebase::tests(),
         gateway::tests(),
         http::tests(),
@@ -85,7 +87,7 @@ fn tests() -> Vec<Test> {
 
 fn main() -> std::process::ExitCode {
     // Started by one of its own tests.
-    if let Some(ended) = cluster::node::run_if_asked() {
+    if let Some(ended) = cluster::node::run_if_asked().or_else(faults::crowd::run_if_asked) {
         return ended;
     }
     harness::main(tests())

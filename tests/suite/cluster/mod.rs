@@ -5,8 +5,8 @@
 
 mod driver;
 mod faults;
-mod ledger;
-mod load;
+pub mod ledger;
+pub mod load;
 pub mod node;
 mod pooler;
 mod processes;

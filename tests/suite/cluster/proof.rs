@@ -2,6 +2,8 @@
 
 use super::driver::Change;
 use super::scenario::{Report, Stage, Trouble};
+use crate::faults::figures::Figures;
+use crate::support::Backend;
 use crate::support::tests_once;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -72,22 +74,33 @@ fn first(lines: &[String]) -> &[String] {
 }
 
 fn print(Report { verdict, changes, faults }: &Report) {
+    let mut figures = Figures::of("the cluster", Backend::Postgres);
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     changes.iter().for_each(|change| *kinds.entry(change.kind).or_default() += 1);
-    println!("  {} changes: {kinds:?}", changes.len());
-    println!("  faults: {faults:?}; {} calls had to be repeated", changes.iter().filter(|c| !c.certain).count());
-    println!(
-        "  {} requests, {} of them without an answer; access taken away {} times, given and seen by a node {} times",
-        verdict.requests, verdict.without_answer, verdict.taken_away, verdict.grants_seen
-    );
-    println!("  the last admission was sent {:.3} ms after the answer", verdict.last_admission.unwrap_or(f64::NAN));
-    for (name, disturbed) in [("undisturbed", false), ("with faults", true)] {
+    let last = verdict.last_admission.unwrap_or(f64::NAN);
+    figures
+        .add("changes of access", format!("{}: {}", changes.len(), counts(&kinds)))
+        .add("faults", counts(faults))
+        .add("calls that had to be repeated", changes.iter().filter(|change| !change.certain).count())
+        .add(
+            "checks of keys, and those without an answer",
+            format!("{} and {}", verdict.requests, verdict.without_answer),
+        )
+        .add("access taken away", verdict.taken_away)
+        .add("admitted after the answer", verdict.admitted.len())
+        .add("the last admission was sent, from the answer", format!("{last:.3} ms"));
+    for disturbed in [false, true] {
         let of_kind = |change: &&Change| change.disturbed == disturbed && !SIDE_CALLS.contains(&change.kind);
         let (commands, calls): (Vec<&Change>, Vec<&Change>) =
             changes.iter().filter(of_kind).partition(|change| COMMANDS.contains(&change.kind));
-        println!("  calls {name}: {}", waits(&calls));
-        println!("  commands {name}: {}", waits(&commands));
+        figures.add(if disturbed { "calls with faults" } else { "calls undisturbed" }, waits(&calls));
+        figures.add(if disturbed { "commands with faults" } else { "commands undisturbed" }, waits(&commands));
     }
+    figures.publish();
+}
+
+fn counts(of: &BTreeMap<&str, usize>) -> String {
+    of.iter().map(|(what, count)| format!("{count} × {what}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Calls that wait for nobody.

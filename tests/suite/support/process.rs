@@ -41,6 +41,19 @@ pub fn command_on(database: &TestDatabase, arguments: &[&str]) -> Command {
     command
 }
 
+/// Gives one command what another one was told of variables and directory: for a program that runs it.
+pub fn take_environment(command: &mut Command, from: &Command) {
+    for (name, value) in from.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    if let Some(directory) = from.get_current_dir() {
+        command.current_dir(directory);
+    }
+}
+
 /// Runs a command to its end; its standard error goes into the suite's log.
 pub async fn output(mut command: Command) -> Output {
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("running does not panic");
@@ -81,6 +94,16 @@ impl Keyward {
 
     /// [`Keyward::serve`] with another filter of log lines.
     pub async fn serve_logging(database: Arc<TestDatabase>, configuration: &str, filter: &str) -> Self {
+        Self::serve_through(database, configuration, filter, |command| command).await
+    }
+
+    /// [`Keyward::serve_logging`] by a command that runs it: in another namespace, or with other limits.
+    pub async fn serve_through(
+        database: Arc<TestDatabase>,
+        configuration: &str,
+        filter: &str,
+        wrap: impl FnOnce(Command) -> Command,
+    ) -> Self {
         let mut file = NamedTempFile::with_suffix_in(".toml", environment::directory()).expect("a file");
         file.write_all(configuration.as_bytes()).expect("the configuration can be written");
         let path = file.path().to_str().expect("a plain path").to_owned();
@@ -88,7 +111,7 @@ impl Keyward {
         command.env("KEYWARD__LOG__FILTER", format!("\"{filter}\"")).env("KEYWARD__LOG__FORMAT", "json");
         // Many of them run at once.
         command.env("KEYWARD__METRICS__LISTEN", "127.0.0.1:0");
-        Self::start(command, database).await
+        Self::start(wrap(command), database).await
     }
 
     /// Any command that serves on this database, and says in its log where.
@@ -116,6 +139,11 @@ impl Keyward {
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal("TERM");
         self.wait()
+    }
+
+    /// Its process's, unless the command that runs it stays its parent.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal, such as `STOP`.

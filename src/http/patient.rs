@@ -1,0 +1,104 @@
+//! [`Patient`]: a connection that ends when nothing can be written to it for too long.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// A connection whose client may let us wait for so long, and at most twice as long: for the rest of a request, or until
+/// it takes more of an answer.
+///
+/// actix bounds how long the first request's headers take, and how long a connection may rest between two requests. It
+/// bounds neither the headers of a second request once a byte of it has arrived, nor an answer that nobody reads. What it
+/// writes in time shows that a client is worth waiting for: each request is answered within `server.request_timeout`.
+///
+/// Cost: one timer for each connection. A request sets a flag, and reads another one.
+pub(super) struct Patient<IO> {
+    io: IO,
+    patience: Duration,
+    timer: Pin<Box<Sleep>>,
+    /// Whether the timer knows whom to wake: the one task in which the connection lives.
+    is_watched: bool,
+    /// Whether something was written since the timer was set.
+    has_written: bool,
+}
+
+impl<IO> Patient<IO> {
+    pub(super) fn new(io: IO, patience: Duration) -> Self {
+        Self { io, patience, timer: Box::pin(sleep(patience)), is_watched: false, has_written: false }
+    }
+
+    /// Whether it has waited for too long. Asked while there is nothing to do but wait.
+    fn has_run_out(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.is_watched && !self.timer.is_elapsed() {
+            return false;
+        }
+        while self.timer.as_mut().poll(cx).is_ready() {
+            if !std::mem::take(&mut self.has_written) {
+                return true;
+            }
+            self.timer.as_mut().reset(Instant::now() + self.patience);
+        }
+        self.is_watched = true;
+        false
+    }
+
+    fn unless_run_out<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if outcome.is_pending() && self.has_run_out(cx) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        outcome
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Patient<IO> {
+    /// Looks like the client's own end of the connection when it has taken too long.
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.io).poll_read(cx, buf);
+        if outcome.is_pending() && this.has_run_out(cx) {
+            return Poll::Ready(Ok(()));
+        }
+        outcome
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Patient<IO> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.io).poll_write(cx, buf);
+        let written = ready!(this.unless_run_out(cx, outcome))?;
+        this.has_written = true;
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
+        let written = ready!(this.unless_run_out(cx, outcome))?;
+        this.has_written = true;
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.io).poll_flush(cx);
+        this.unless_run_out(cx, outcome)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.io).poll_shutdown(cx);
+        this.unless_run_out(cx, outcome)
+    }
+}
