@@ -1,8 +1,8 @@
 //! Is this key good? Asked once for every request of a program, and by gateways about the keys of theirs.
 //!
 //! Cost, while the key is in the cache: the checksum and a SHA-256 of some 40 bytes, a lookup ([`crate::cluster::Cache`]),
-//! and comparisons with the clock; no statement, no other thread, no allocation. Else one SELECT by the SHA-256 on a blocking
-//! thread, with joins by primary or unique key. A typo costs neither.
+//! comparisons with the clock, and some atomics that note the use; no statement, no other thread, no allocation. Else one
+//! SELECT by the SHA-256 on a blocking thread, with joins by primary or unique key. A typo costs neither.
 
 use super::format::{KeyFormat, PresentedKey};
 use super::guesses::Guesses;

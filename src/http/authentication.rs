@@ -26,7 +26,8 @@ pub const X_WORKSPACE_ID: HeaderName = HeaderName::from_static("x-workspace-id")
 
 /// The middleware, for `Scope::wrap`.
 ///
-/// Cost: one allocation, for its future, besides what [`verify`] and the rate limit cost.
+/// Cost: one allocation, for its future, and four atomics to count the request of a key, besides what [`verify`] and the rate
+/// limit cost.
 pub struct Authentication;
 
 impl<S> Transform<S, ServiceRequest> for Authentication

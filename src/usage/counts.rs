@@ -42,11 +42,7 @@ impl KeyUsage {
 
     fn take(&self) -> Tally {
         let take = |outcome| u64::from(self.of(outcome).swap(0, Relaxed));
-        Tally {
-            admitted: take(Outcome::Admitted),
-            limited: take(Outcome::Limited),
-            refused: take(Outcome::Refused),
-        }
+        Tally { admitted: take(Outcome::Admitted), limited: take(Outcome::Limited), refused: take(Outcome::Refused) }
     }
 }
 

@@ -71,7 +71,8 @@ impl Hour {
 
     /// When it begins.
     pub fn start(self) -> Timestamp {
-        Timestamp::from_millis(i64::from(self.0) * MILLISECONDS).unwrap_or_else(|| chrono::DateTime::<chrono::Utc>::MAX_UTC.into())
+        Timestamp::from_millis(i64::from(self.0) * MILLISECONDS)
+            .unwrap_or_else(|| chrono::DateTime::<chrono::Utc>::MAX_UTC.into())
     }
 
     /// As rows have it.
