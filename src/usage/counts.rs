@@ -187,7 +187,7 @@ impl<R: Counted> Usage<R> {
     pub fn register_metrics(&self, metrics: &Metrics) {
         let failed = self.failed.clone();
         let help = "Rows of usage that the last attempt could not write; they are kept for the next one";
-        metrics.watch(Kind::Gauge, "usage_rows_unwritten", help, move |readings| {
+        metrics.watch(Kind::Gauge, "usage_unwritten", help, move |readings| {
             readings.set(&[], failed.load(Relaxed));
         });
     }

@@ -61,7 +61,7 @@ async fn unwritten(server: &Server) -> u64 {
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
     let request = client.get(format!("http://{address}/metrics")).header("connection", "close");
     let text = request.send().await.expect("an answer").text().await.expect("a text");
-    let value = text.lines().find_map(|line| line.strip_prefix("keyward_usage_rows_unwritten "));
+    let value = text.lines().find_map(|line| line.strip_prefix("keyward_usage_unwritten "));
     value.expect("the gauge").parse().expect("a number")
 }
 
