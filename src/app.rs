@@ -12,7 +12,7 @@ use crate::mail::Outbox;
 use crate::state::State;
 use crate::telemetry::metrics::MetricsServer;
 use crate::tls::Certificate;
-use crate::{collections, docs, routes};
+use crate::{collections, docs, routes, usage};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{rt, web};
 use std::net::SocketAddr;
@@ -111,10 +111,11 @@ impl Application {
             let handle = server.handle();
             (handle, rt::spawn(server))
         });
-        let flusher = rt::spawn(flush_last_used(self.state.clone()));
+        let flusher = rt::spawn(keep_flushing(self.state.clone()));
         let state = self.state.clone();
         let limiter = rt::spawn(async move { state.rate_limits.run().await });
         let retention = rt::spawn(audit::keep_retention(self.state.clone()));
+        let usage_retention = rt::spawn(usage::keep_retention(self.state.clone()));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let post = rt::spawn(self.outbox.run(async { _ = stopped.await }));
         let (stop_telling, told) = tokio::sync::oneshot::channel::<()>();
@@ -138,6 +139,7 @@ impl Application {
             tracing::error!(%error, "the task that writes failed sign-ins panicked");
         }
         retention.abort();
+        usage_retention.abort();
         flusher.abort();
         limiter.abort();
         flush(self.state).await;
@@ -146,7 +148,7 @@ impl Application {
     }
 }
 
-async fn flush_last_used(state: web::Data<State>) {
+async fn keep_flushing(state: web::Data<State>) {
     let mut ticks = rt::time::interval(FLUSH_INTERVAL);
     loop {
         ticks.tick().await;
@@ -158,8 +160,9 @@ async fn flush(state: web::Data<State>) {
     let write = move || {
         state.api_keys.last_used.flush(&state.db);
         state.service_tokens.last_used.flush(&state.db);
+        state.api_keys.usage.flush(&state.db);
     };
     if let Err(error) = web::block(write).await {
-        tracing::error!(%error, "last uses can't be written");
+        tracing::error!(%error, "last uses and usage can't be written");
     }
 }

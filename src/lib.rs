@@ -13,7 +13,7 @@
 //! - [`billing`]: what the payment provider tells of subscriptions.
 //! - [`cluster`]: the cache, and how several nodes keep it right.
 //! - [`collections`]: resources that tenants keep, declared by configuration.
-//! - [`rate_limit`]: how many requests a key and a workspace may make.
+//! - [`rate_limit`]: how many requests a key and a workspace may make; [`usage`]: how many there were.
 //! - [`mail`]: the queue of mails to people, and the way out.
 //! - `buckets`: how often somebody may do a thing.
 //! - [`tls`]: the server's certificate, where no proxy is in front.
@@ -63,5 +63,6 @@ pub mod state;
 pub mod subscriptions;
 pub mod telemetry;
 pub mod tls;
+pub mod usage;
 pub mod users;
 pub mod workspaces;

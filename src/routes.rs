@@ -7,7 +7,7 @@ use crate::http::unmatched;
 use crate::openapi::Documented;
 use crate::{
     api_keys, audit, billing, gateway, health, identity, invitations, members, organizations, programs, subscriptions,
-    users, workspaces,
+    usage, users, workspaces,
 };
 use actix_web::body::BoxBody;
 use actix_web::dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
@@ -70,6 +70,8 @@ pub fn assemble(
         .service(api_keys::enable_api_key)
         .service(api_keys::revoke_api_key)
         .service(api_keys::transfer_api_key)
+        .service(usage::read_api_key_usage)
+        .service(usage::read_workspace_usage)
         .default_service(web::to(unmatched));
     let app = App::new().into_utoipa_app().map(|app| app.service(hot(&config.server.base_path)));
     let app = app.service(health::healthz).service(health::readyz);

@@ -87,6 +87,7 @@ impl State {
         let metrics = Metrics::new(&config, &routes, clock.now(), &db, &identity);
         cluster.register_metrics(&metrics);
         api_keys.cache.register_metrics(&metrics, ["cache_lookups", "cache_entries"]);
+        api_keys.usage.register_metrics(&metrics);
         rate_limits.register_metrics(&metrics);
         let webhooks = Webhooks::default();
         if config.billing.stripe.is_some() {

@@ -8,6 +8,7 @@ use crate::ids::{KeyId, ServiceTokenId, UserId};
 use crate::service_tokens::ServiceCaller;
 use crate::state::State;
 use crate::subscriptions::Standing;
+use crate::usage::Hour;
 use crate::users::User;
 use secrecy::SecretString;
 use std::fmt;
@@ -68,6 +69,8 @@ pub struct KeyCaller {
     pub role: WorkspaceRole,
     /// The organization's subscription, now.
     pub subscription: Standing,
+    /// When it was found good.
+    pub hour: Hour,
 }
 
 impl KeyCaller {
@@ -77,8 +80,9 @@ impl KeyCaller {
         organization_role: OrganizationRole,
         role: WorkspaceRole,
         subscription: Standing,
+        hour: Hour,
     ) -> Self {
-        Self { key, organization_role, role, subscription }
+        Self { key, organization_role, role, subscription, hour }
     }
 
     /// The key alone, as the cache shares it.

@@ -2,13 +2,14 @@
 
 use super::lifecycle::{self, KeyAccess, NewKey};
 use super::model::ApiKey;
+use super::unused::KeyListQuery;
 use super::wire::{ApiKeyView, ApiKeyWithPlaintext, ChangeKey, CreateKey, RollKey, TransferKey, ensure_future};
 use crate::access::{WorkspaceAccess, can};
 use crate::cluster::Touched;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, Code};
 use crate::http::validation::Name;
-use crate::http::{Body, ListScope, Page, PageQuery, path_parameter};
+use crate::http::{Body, ListScope, Page, path_parameter, query};
 use crate::idempotency::{Idempotency, Outcome};
 use crate::ids::KeyId;
 use crate::state::State;
@@ -19,18 +20,27 @@ type Answer = Result<web::Json<ApiKeyView>, ApiError>;
 /// List API keys
 ///
 /// A member's own; a workspace admin's list has everyone's.
-#[utoipa::path(tag = "API keys", params(PageQuery),
+#[utoipa::path(tag = "API keys", params(KeyListQuery),
     responses((status = 200, description = "A page.", body = Page<ApiKeyView>)))]
 #[get("/workspaces/{workspaceId}/api-keys")]
 pub async fn list_api_keys(
     state: web::Data<State>,
     access: KeyAccess,
-    page: PageQuery,
+    req: HttpRequest,
 ) -> Result<web::Json<Page<ApiKeyView>>, ApiError> {
+    let (unused_since, page) = query::<KeyListQuery>(&req)?.into_parts(state.clock.now());
     let workspace = access.workspace_id();
     let scope = ListScope("api-keys", &workspace.text());
     let position = page.position(scope)?;
-    let rows = state.db.read(move |conn| ApiKey::page_of(conn, &access, position)).await?;
+    let shared = state.clone();
+    let rows = state.db.read(move |conn| match unused_since {
+        None => ApiKey::page_of(conn, &access, position, None),
+        Some(since) => {
+            let used = shared.api_keys.last_used.used_since(since);
+            ApiKey::page_of_unused(conn, &access, position, since, &used)
+        }
+    });
+    let rows = rows.await?;
     Ok(web::Json(Page::new(rows, &position, scope, |(key, _)| key.id, |row| ApiKeyView::new(&state, row))))
 }
 

@@ -9,6 +9,7 @@ use crate::db::{Conn, Timestamp};
 use crate::error::ApiError;
 use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::subscriptions::{Standing as SubscriptionStanding, Subscription, Term};
+use crate::usage::{Counted, CountedKey, KeyUsage};
 use diesel::prelude::*;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -44,6 +45,8 @@ pub struct KnownKey {
     allowed_ips: Box<[IpNet]>,
     /// Its last use that is not written yet.
     last_use: LastUse,
+    /// Its requests that are not written yet.
+    usage: KeyUsage,
 }
 
 impl Used for KnownKey {
@@ -55,6 +58,16 @@ impl Used for KnownKey {
 
     fn last_use(&self) -> &LastUse {
         &self.last_use
+    }
+}
+
+impl Counted for KnownKey {
+    fn key(&self) -> CountedKey {
+        CountedKey { id: self.key_id, workspace_id: self.workspace_id, organization_id: self.organization_id }
+    }
+
+    fn usage(&self) -> &KeyUsage {
+        &self.usage
     }
 }
 
@@ -94,6 +107,7 @@ impl KnownKey {
             value_ends_at,
             allowed_ips: key.allowed_ips.blocks().collect(),
             last_use: LastUse::default(),
+            usage: KeyUsage::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::db::{Conn, Db, Timestamp, each};
 use crate::error::ApiError;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display, Write};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -68,6 +68,13 @@ impl<R: Used> LastUsed<R> {
     /// The last use that is known: the row's or the memory's, whichever is later.
     pub fn latest(&self, id: R::Id, written: Option<Timestamp>) -> Option<Timestamp> {
         written.max(self.lock().get(&id).and_then(|uses| latest_of(uses)))
+    }
+
+    /// What was used since a moment and may not be written yet. Looks at all that is noted.
+    pub fn used_since(&self, moment: Timestamp) -> HashSet<R::Id> {
+        let noted = self.lock();
+        let used = noted.iter().filter(|(_, uses)| latest_of(uses).is_some_and(|last| last >= moment));
+        used.map(|(id, _)| *id).collect()
     }
 
     /// Writes what was noted. What can't be written is kept for the next time.

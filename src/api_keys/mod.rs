@@ -15,6 +15,7 @@ mod lifecycle;
 mod model;
 mod removal;
 mod standing;
+mod unused;
 mod verification;
 mod wire;
 

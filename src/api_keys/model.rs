@@ -88,6 +88,7 @@ pub(super) use standing_columns;
 
 impl ApiKey {
     /// A page of the keys that the caller sees, newest first: all of the workspace's for who manages keys, else its own.
+    /// With `unused_since`, only those that nobody used since then, as far as that is written.
     ///
     /// # Errors
     /// Those of the database.
@@ -95,6 +96,7 @@ impl ApiKey {
         conn: &mut Conn,
         access: &WorkspaceAccess<P>,
         page: Position<KeyId>,
+        unused_since: Option<Timestamp>,
     ) -> Result<Vec<KeyWithStanding>, ApiError> {
         let mut query = with_creator!(api_keys::table)
             .filter(api_keys::workspace_id.eq(access.workspace_id()))
@@ -104,6 +106,10 @@ impl ApiKey {
             .into_boxed();
         if !access.may(Permission::KeysManage) {
             query = query.filter(api_keys::creator_id.eq(access.user_id()));
+        }
+        if let Some(since) = unused_since {
+            let never = api_keys::last_used_at.is_null().and(api_keys::created_at.lt(since));
+            query = query.filter(never.or(api_keys::last_used_at.lt(since)));
         }
         if let Some(after) = page.after {
             query = query.filter(api_keys::id.lt(after));

@@ -1,8 +1,8 @@
 //! Is this key good? Asked once for every request of a program, and by gateways about the keys of theirs.
 //!
 //! Cost, while the key is in the cache: the checksum and a SHA-256 of some 40 bytes, a lookup ([`crate::cluster::Cache`]),
-//! and comparisons with the clock; no statement, no other thread, no allocation. Else one SELECT by the SHA-256 on a blocking
-//! thread, with joins by primary or unique key. A typo costs neither.
+//! comparisons with the clock, and some atomics that note the use; no statement, no other thread, no allocation. Else one
+//! SELECT by the SHA-256 on a blocking thread, with joins by primary or unique key. A typo costs neither.
 
 use super::format::{KeyFormat, PresentedKey};
 use super::guesses::Guesses;
@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::db::Timestamp;
 use crate::error::{ApiError, Code};
 use crate::state::State;
+use crate::usage::{CountedRequest, Hour, Outcome, Usage};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -44,7 +45,7 @@ impl<E: Into<ApiError>> From<E> for Refused {
     }
 }
 
-/// The room's share of the state: the format of keys, those in memory, and the uses not yet written.
+/// The room's share of the state: the format of keys, those in memory, and the uses and requests not yet written.
 #[derive(Debug)]
 pub struct ApiKeys {
     /// How keys look.
@@ -53,6 +54,8 @@ pub struct ApiKeys {
     pub headers: KeyHeaders,
     /// Uses not yet written.
     pub last_used: LastUsed<KnownKey>,
+    /// Requests not yet written.
+    pub usage: Usage<KnownKey>,
     /// The keys in memory.
     pub cache: Cache<KnownKey>,
     guesses: Guesses,
@@ -65,6 +68,7 @@ impl ApiKeys {
             format: KeyFormat::new(&config.keys),
             headers: KeyHeaders::new(&config.keys),
             last_used: LastUsed::of_table("api_keys"),
+            usage: Usage::default(),
             cache: Cache::new(cluster, config.cluster.cached_keys),
             guesses: Guesses::new(config, cluster),
         }
@@ -101,9 +105,19 @@ impl ApiKeys {
             }
         };
         let now = state.clock.now();
-        let caller = admit(known, from, now)?;
+        let caller = admit(known, from, now).inspect_err(|refused| {
+            if let Some(key) = &refused.key {
+                self.usage.count(key, Hour::of(now), Outcome::Refused);
+            }
+        })?;
         self.last_used.note(caller.shared(), now);
         Ok(caller)
+    }
+
+    /// A request of a key that was found good: counted when that is dropped, as what it ended. Whoever has a caller from
+    /// [`ApiKeys::verify`] begins one; a refusal was counted there.
+    pub fn begin(&self, caller: &KeyCaller) -> CountedRequest<'_, KnownKey> {
+        self.usage.begin(caller.shared().clone(), caller.hour)
     }
 
     /// Asks the database, and keeps what it says.
@@ -150,5 +164,5 @@ fn admit(known: Arc<KnownKey>, from: Option<IpAddr>, now: Timestamp) -> Result<K
         return Err(Refused { error: Code::IpNotAllowed.into(), key: Some(known) });
     }
     let subscription = known.subscription_at(now);
-    Ok(KeyCaller::new(known, organization_role, role, subscription))
+    Ok(KeyCaller::new(known, organization_role, role, subscription, Hour::of(now)))
 }

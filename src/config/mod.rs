@@ -17,6 +17,7 @@ mod presets;
 mod rate_limit;
 mod sections;
 mod tls;
+mod usage;
 
 pub use audit::AuditSettings;
 pub use billing::{Billing, StripeSettings};
@@ -33,6 +34,7 @@ pub use presets::{PRESETS, Preset};
 pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
 pub use sections::*;
 pub use tls::Tls;
+pub use usage::UsageSettings;
 
 use crate::collections::Collections;
 use crate::error::style::ErrorSettings;
@@ -61,6 +63,8 @@ pub struct Config {
     pub identity: Identity,
     /// The audit trail.
     pub audit: AuditSettings,
+    /// How many requests came with each key.
+    pub usage: UsageSettings,
     /// Mails to people.
     pub mail: MailSettings,
     /// The subscription gate.
@@ -96,6 +100,7 @@ impl Config {
         self.cluster.check(&self.server)?;
         self.keys.check()?;
         self.identity.check()?;
+        self.usage.check()?;
         self.mail.check()?;
         self.rate_limit.check()?;
         let own_issuer = format!("{}/{}", self.server.public_url, self.identity.project_id);

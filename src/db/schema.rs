@@ -187,6 +187,20 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::*;
+
+    api_key_usage (api_key_id, hour) {
+        api_key_id -> Text,
+        hour -> Integer,
+        organization_id -> Text,
+        workspace_id -> Text,
+        admitted -> BigInt,
+        limited -> BigInt,
+        refused -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
     use crate::db::sql_types::Timestamptz;
 
     idempotency_keys (caller_id, idempotency_key) {
@@ -370,6 +384,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     access_changes,
     accounts,
     api_key_secrets,
+    api_key_usage,
     api_keys,
     audit_events,
     audit_heads,

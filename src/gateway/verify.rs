@@ -1,7 +1,7 @@
 //! `POST /keys/verify`: a service's question, about the key of its client.
 
 use super::wire::{Verdict, VerifiedKey, VerifyKey};
-use crate::access::{Service, subscription_gate};
+use crate::access::{KeyCaller, Service, subscription_gate};
 use crate::api_keys::{BroughtBy, KnownKey, PresentedKey, Refused};
 use crate::error::ApiError;
 use crate::http::{Body, json};
@@ -39,6 +39,19 @@ pub async fn verify_key(
 async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<VerifiedKey, ApiError> {
     let presented = PresentedKey::new(question.key.expose_secret());
     let verified = state.api_keys.verify(state, presented, from, BroughtBy::Service).await;
+    let mut counted = verified.as_ref().ok().map(|caller| state.api_keys.begin(caller));
+    let answer = judge(state, question, verified).await;
+    if let (Some(counted), Ok(answer)) = (&mut counted, &answer) {
+        counted.ends(answer.outcome());
+    }
+    answer
+}
+
+async fn judge(
+    state: &State,
+    question: &VerifyKey,
+    verified: Result<KeyCaller, Refused>,
+) -> Result<VerifiedKey, ApiError> {
     let verified = verified.and_then(|caller| match subscription_gate(&state.config, &caller) {
         Ok(()) => Ok(caller),
         Err(error) => Err(Refused { error, key: Some(caller.into_key()) }),

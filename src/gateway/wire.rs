@@ -6,6 +6,7 @@ use crate::db::Timestamp;
 use crate::error::Code;
 use crate::ids::{KeyId, OrganizationId, WorkspaceId};
 use crate::rate_limit::{Allowance, ONE};
+use crate::usage::Outcome;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::num::NonZeroU32;
@@ -146,6 +147,15 @@ pub struct VerifiedKey {
 }
 
 impl VerifiedKey {
+    /// As what it counts for the key, if it is about one.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self.code {
+            Verdict::Valid => Outcome::Admitted,
+            Verdict::RateLimited => Outcome::Limited,
+            _ => Outcome::Refused,
+        }
+    }
+
     /// The verdict on a key, or on a text that is none.
     pub(super) fn new(code: Verdict, key: Option<&KnownKey>, allowance: Option<&Allowance>) -> Self {
         let role = key.and_then(KnownKey::role);

@@ -4,17 +4,20 @@
 //! Wraps the API's scope, so a handler never runs, and no body is read, for a caller who is not known.
 
 use crate::access::{Caller, Credential, subscription_gate, verify};
-use crate::api_keys::{ApiKeys, PresentedKey};
+use crate::api_keys::{ApiKeys, KnownKey, PresentedKey};
 use crate::error::{ApiError, Code};
 use crate::rate_limit::{self, Allowance};
 use crate::service_tokens;
 use crate::state::State;
 use crate::telemetry::RequestContext;
+use crate::usage::{CountedRequest, Outcome};
 use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{Error, web};
 use futures_util::future::LocalBoxFuture;
+use std::cell::OnceCell;
 use std::future::{Ready, ready};
 use std::rc::Rc;
 
@@ -26,7 +29,8 @@ const BEARER: &str = "Bearer ";
 
 /// The middleware, for `Scope::wrap`.
 ///
-/// Cost: one allocation, for its future, besides what [`verify`] and the rate limit cost.
+/// Cost: one allocation, for its future, and four atomics to count the request of a key, besides what [`verify`] and the rate
+/// limit cost.
 pub struct Authentication;
 
 impl<S> Transform<S, ServiceRequest> for Authentication
@@ -40,13 +44,15 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Authenticated { service: Rc::new(service) }))
+        ready(Ok(Authenticated { service: Rc::new(service), state: Rc::default() }))
     }
 }
 
 /// The middleware of one worker.
 pub struct Authenticated<S> {
     service: Rc<S>,
+    /// Looked up by its first request.
+    state: Rc<OnceCell<web::Data<State>>>,
 }
 
 impl<S> Service<ServiceRequest> for Authenticated<S>
@@ -60,13 +66,23 @@ where
     forward_ready!(service);
 
     fn call(&self, req: ServiceRequest) -> Self::Future {
-        let service = self.service.clone();
+        let (service, state) = (self.service.clone(), self.state.clone());
         Box::pin(async move {
-            let mut allowance = None;
-            let mut response = match caller_of(&req, &mut allowance).await {
+            let (mut allowance, mut counted) = (None, None);
+            let caller = match state_of(&state, &req) {
+                Ok(state) => caller_of(state, &req, &mut allowance, &mut counted).await,
+                Err(error) => Err(error),
+            };
+            let mut response = match caller {
                 Ok(caller) => {
                     RequestContext::admit(caller);
-                    service.call(req).await?
+                    let response = service.call(req).await?;
+                    if let Some(counted) = &mut counted
+                        && matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+                    {
+                        counted.ends(Outcome::Refused);
+                    }
+                    response
                 }
                 Err(error) => req.error_response(error),
             };
@@ -78,22 +94,40 @@ where
     }
 }
 
-/// Says what is left to a program in `allowance`, whatever becomes of the request after it was counted.
-async fn caller_of(req: &ServiceRequest, allowance: &mut Option<Allowance>) -> Result<Caller, ApiError> {
-    let state = req.app_data::<web::Data<State>>().ok_or_else(|| ApiError::internal("the application has no state"))?;
+fn state_of<'s>(kept: &'s OnceCell<web::Data<State>>, req: &ServiceRequest) -> Result<&'s State, ApiError> {
+    if let Some(state) = kept.get() {
+        return Ok(state);
+    }
+    let state = req.app_data::<web::Data<State>>().cloned();
+    let state = state.ok_or_else(|| ApiError::internal("the application has no state"))?;
+    Ok(kept.get_or_init(|| state))
+}
+
+/// Says what is left to a program in `allowance`, whatever becomes of the request after it was charged. `counted` has the
+/// program's request from when its key was found good, with what became of it so far.
+async fn caller_of<'s>(
+    state: &'s State,
+    req: &ServiceRequest,
+    allowance: &mut Option<Allowance>,
+    counted: &mut Option<CountedRequest<'s, KnownKey>>,
+) -> Result<Caller, ApiError> {
     let credential = credential_of(req.headers(), &state.api_keys)?;
     let caller = verify(state, &credential, RequestContext::client_address()).await?;
     RequestContext::caller_is(caller.id());
     if let Caller::ApiKey(key) = &caller {
-        subscription_gate(&state.config, key)?;
-        let counted = allowance.insert(state.rate_limits.check(key, rate_limit::ONE).await?);
-        if let Some(refusal) = counted.refusal() {
+        let counted = counted.insert(state.api_keys.begin(key));
+        subscription_gate(&state.config, key).inspect_err(|_| counted.ends(Outcome::Refused))?;
+        let charged = allowance.insert(state.rate_limits.check(key, rate_limit::ONE).await?);
+        if let Some(refusal) = charged.refusal() {
+            counted.ends(Outcome::Limited);
             return Err(refusal);
         }
         let named = req.headers().get(X_WORKSPACE_ID);
         if named.is_some_and(|named| named.as_bytes() != key.workspace_id.text().as_bytes()) {
+            counted.ends(Outcome::Refused);
             return Err(Code::WorkspaceMismatch.into());
         }
+        counted.ends(Outcome::Admitted);
     }
     Ok(caller)
 }

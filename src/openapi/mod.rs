@@ -172,6 +172,10 @@ fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool
         RefOr::T(parameter) => parameter.name == "If-Match",
         RefOr::Ref(_) => false,
     });
+    let is_bounded = operation.parameters.iter().flatten().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.name == "interval",
+        RefOr::Ref(_) => false,
+    });
     let applies = |code: &Code| match code.status().as_u16() {
         400 => true,
         401 => is_api,
@@ -182,7 +186,7 @@ fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool
         404 => is_api && (has_parameters || writes),
         409 => is_api && writes,
         412 => is_conditional,
-        422 => (is_api || operation.tags.iter().flatten().any(|tag| tag == "Billing")) && writes,
+        422 => (is_api || operation.tags.iter().flatten().any(|tag| tag == "Billing")) && (writes || is_bounded),
         413 => has_body,
         415 => has_body && is_api,
         // A key is counted wherever it is sent, and before it is refused.

@@ -41,6 +41,7 @@ mod service_tokens;
 mod subscriptions;
 mod support;
 mod tls;
+mod usage;
 
 use support::harness::{self, Test};
 
@@ -79,6 +80,7 @@ fn tests() -> Vec<Test> {
         support::checks::tests(),
         tls::tests(),
         tls::tests_once(),
+        usage::tests(),
     ]
     .into_iter()
     .flatten()

@@ -22,11 +22,14 @@ struct Statement {
     calls: i64,
 }
 
-/// What a server says by itself, whoever asks: heartbeats, last uses, a look at the signing keys, and what pools say.
-const OWN: [&str; 8] = [
+/// What a server says by itself, whoever asks: heartbeats, last uses and usage, a look at the signing keys, and what pools
+/// say.
+const OWN: [&str; 10] = [
     "UPDATE \"cluster_nodes\"",
     "SELECT \"cluster_nodes\"",
     "UPDATE api_keys SET last_used_at",
+    "INSERT INTO api_key_usage",
+    "DELETE FROM api_key_usage",
     "SELECT \"signing_keys\"",
     "SELECT pg_stat_statements_reset",
     "BEGIN",

@@ -201,6 +201,9 @@ pub const ROWS: &[Row] = &[
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/transfer", WorkspaceAdmin, 200)
         .on(Target::Key).json(|t| json!({ "userId": t["heirsId"] })),
 
+    row("GET /v1/workspaces/{workspaceId}/api-keys/{keyId}/usage", KeyHolder, 200).on(Target::Key),
+    row("GET /v1/workspaces/{workspaceId}/usage", WorkspaceViewer, 200),
+
     row("GET /v1/articles", Program, 200),
     row("POST /v1/articles", ProgramThatWrites, 201).json(article),
     row("GET /v1/articles/{documentId}", ProgramOfWorkspace, 200).on(Target::Article),

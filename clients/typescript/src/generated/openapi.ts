@@ -885,6 +885,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{workspaceId}/api-keys/{keyId}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read an API key's usage
+         * @description How many requests came with it, by hour or by day in UTC, and what became of them. What this node counted shows at
+         *     once, what other nodes counted within seconds.
+         */
+        get: operations["read_api_key_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{workspaceId}/members": {
         parameters: {
             query?: never;
@@ -921,6 +942,28 @@ export interface paths {
          * @description Its API keys there are orphaned, or, with `transferKeysTo`, taken over by another member.
          */
         delete: operations["remove_workspace_member"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspaceId}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a workspace's usage
+         * @description How many requests came with its API keys, by hour or by day in UTC, and what became of them: with all of them, those that
+         *     were deleted too, for a workspace admin; with their own for other members. What this node counted shows at once, what
+         *     other nodes counted within seconds.
+         */
+        get: operations["read_workspace_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1839,6 +1882,34 @@ export interface components {
              * @example AMf-vBx…
              */
             refreshToken?: string;
+        };
+        /** @description The requests of one hour or day. */
+        UsageBucket: {
+            /**
+             * Format: int64
+             * @description Let through, whatever became of them then.
+             * @example 1041
+             */
+            admitted: number;
+            /**
+             * Format: int64
+             * @description Refused with 429 by the plan's rate limits.
+             * @example 12
+             */
+            limited: number;
+            /**
+             * Format: int64
+             * @description Refused with 401 or 403.
+             * @example 0
+             */
+            refused: number;
+            /** @description When the hour or day begins, in UTC. */
+            start: components["schemas"]["Timestamp"];
+        };
+        /** @description How many requests there were, bucket by bucket, oldest first. None is missing: where nothing was, the counts are 0. */
+        UsageSeries: {
+            data: components["schemas"]["UsageBucket"][];
+            interval: ("hour" | "day") & Record<string, never>;
         };
         /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
         UserId: string;
@@ -6665,7 +6736,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
+                 * @description Only keys that were not used for at least so many days; of those that never were, the ones made before that.
+                 * @example 90
+                 */
+                unusedForDays?: number;
+                /**
+                 * @description How many keys at most: 1 to 100, 20 if left out.
                  * @example 20
                  */
                 pageSize?: number;
@@ -8082,6 +8158,139 @@ export interface operations {
             };
         };
     };
+    read_api_key_usage: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From when on: the bucket that this moment is in is the first one. Left out, the last 24 hours, or the last 30 days
+                 *     by day.
+                 */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Before when: the last bucket is the one that ends then, or later. Left out, now. */
+                to?: components["schemas"]["Timestamp"];
+                /** @description How long a bucket is: `hour` covers at most 31 days, `day` at most 366. */
+                interval?: ("hour" | "day") & Record<string, never>;
+            };
+            header?: never;
+            path: {
+                keyId: string;
+                workspaceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry for each hour or day. */
+            200: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageSeries"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
+            401: {
+                headers: {
+                    /** @description `Bearer` (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
+            403: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `validation_failed` */
+            422: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    /** @description What is left of them. */
+                    RateLimit?: string;
+                    /** @description The limits, as on each answer to an API key. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     list_workspace_members: {
         parameters: {
             query?: {
@@ -8435,6 +8644,138 @@ export interface operations {
             };
             /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
             409: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `validation_failed` */
+            422: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    /** @description What is left of them. */
+                    RateLimit?: string;
+                    /** @description The limits, as on each answer to an API key. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    read_workspace_usage: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From when on: the bucket that this moment is in is the first one. Left out, the last 24 hours, or the last 30 days
+                 *     by day.
+                 */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Before when: the last bucket is the one that ends then, or later. Left out, now. */
+                to?: components["schemas"]["Timestamp"];
+                /** @description How long a bucket is: `hour` covers at most 31 days, `day` at most 366. */
+                interval?: ("hour" | "day") & Record<string, never>;
+            };
+            header?: never;
+            path: {
+                workspaceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry for each hour or day. */
+            200: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageSeries"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
+            401: {
+                headers: {
+                    /** @description `Bearer` (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
+            403: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
                 headers: {
                     /** @description Names this request in Keyward's logs. */
                     "X-Request-ID"?: string;

@@ -52,6 +52,23 @@ fn bad_queries(parameter: &str) -> Vec<String> {
         "from" | "to" => {
             &["", "x", "0", "1767225600", "2026-01-01", "2026-13-01T00:00:00Z", "1969-12-31T00:00:00Z", "%00"]
         }
+        "interval" => &["", "x", "Hour", "minute", "hour,day", "1", "%00", "%FF", "null"],
+        "unusedForDays" => &[
+            "",
+            "0",
+            "3651",
+            "-1",
+            "x",
+            "1e3",
+            "%2B5",
+            "1.0",
+            "0x10",
+            "%FF",
+            "%00",
+            "99999999999999999999",
+            "90d",
+            "null",
+        ],
         "permission" => &["", "x", "content", "Content:Read", "content:read,content:write", "%00", "%FF", "null"],
         "sort" => &["", "x", "-", "title,views", "--title", "created_at", "%00", "%FF", "null"],
         "published" => &["", "x", "1", "True", "null", "%00", "%FF"],
@@ -63,7 +80,8 @@ fn bad_queries(parameter: &str) -> Vec<String> {
     queries.push(format!("{parameter}={}", "a".repeat(10_000)));
     queries.push(format!("{parameter}[]=1"));
     let good = match parameter {
-        "pageSize" => "5",
+        "pageSize" | "unusedForDays" => "5",
+        "interval" => "hour",
         "permission" => "content:read",
         "action" => "api_key.created",
         "from" | "to" => "2026-01-01T00:00:00Z",

@@ -1,0 +1,73 @@
+//! `?unusedForDays=`: the keys that nobody used for so long.
+
+use super::lifecycle::KeyAccess;
+use super::model::{ApiKey, KeyWithStanding};
+use crate::db::{Conn, Timestamp};
+use crate::error::ApiError;
+use crate::http::{PageQuery, Position};
+use crate::ids::KeyId;
+use serde::{Deserialize, Deserializer};
+use std::collections::HashSet;
+use std::time::Duration;
+
+const MOST_DAYS: u16 = 3_650;
+
+/// Which keys to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct KeyListQuery {
+    /// Only keys that were not used for at least so many days; of those that never were, the ones made before that.
+    #[serde(default, deserialize_with = "days")]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 3650, example = 90)]
+    unused_for_days: Option<u16>,
+    /// How many keys at most: 1 to 100, 20 if left out.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 100, example = 20)]
+    page_size: Option<String>,
+    /// Where to go on: the `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl KeyListQuery {
+    /// Since when the keys must be unused, if that matters, and the page.
+    pub(super) fn into_parts(self, now: Timestamp) -> (Option<Timestamp>, PageQuery) {
+        let span = |days| Duration::from_secs(u64::from(days) * 86_400);
+        let since = self.unused_for_days.map(|days: u16| now.minus(span(days)));
+        (since, PageQuery::new(self.page_size, self.cursor))
+    }
+}
+
+fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    // Rust's own parse would also take "+5".
+    let number = Some(&text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let days = number.and_then(|text| text.parse().ok()).filter(|days| (1..=MOST_DAYS).contains(days));
+    let wrong = || serde::de::Error::custom(format!("unusedForDays must be a number from 1 to {MOST_DAYS}"));
+    days.map(Some).ok_or_else(wrong)
+}
+
+impl ApiKey {
+    /// A page of those keys of [`ApiKey::page_of`] that nobody used since a moment. `used` are those that were used since
+    /// then by what is not written yet, from before this is asked.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn page_of_unused(
+        conn: &mut Conn,
+        access: &KeyAccess,
+        page: Position<KeyId>,
+        since: Timestamp,
+        used: &HashSet<KeyId>,
+    ) -> Result<Vec<KeyWithStanding>, ApiError> {
+        let (mut found, mut next) = (Vec::new(), page);
+        loop {
+            let rows = Self::page_of(conn, access, next, Some(since))?;
+            let is_last = (rows.len() as i64) < next.limit();
+            next.after = rows.last().map(|(key, _)| key.id);
+            found.extend(rows.into_iter().filter(|(key, _)| !used.contains(&key.id)));
+            if is_last || found.len() as i64 >= page.limit() {
+                return Ok(found);
+            }
+        }
+    }
+}
