@@ -1,6 +1,7 @@
 //! [`Conn`]: one connection type over both databases, and the r2d2 manager that opens it.
 
 use super::DatabaseUrl;
+use super::scope::{Scope, Session};
 use crate::clock::Clock;
 use diesel::connection::{AnsiTransactionManager, CacheSize, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
@@ -40,8 +41,22 @@ impl Conn {
     where
         E: From<Error>,
     {
-        let Self::Sqlite(sqlite) = self else { return self.transaction(body) };
-        match AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE") {
+        match self {
+            Self::Sqlite(_) => self.transaction_by("BEGIN IMMEDIATE", body),
+            Self::Postgres(_) => self.transaction(body),
+        }
+    }
+
+    /// A transaction that begins with these statements, in one round trip; a savepoint inside another one, without them.
+    pub(super) fn transaction_by<T, E>(
+        &mut self,
+        begin: &str,
+        body: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<Error>,
+    {
+        match each!(&mut *self, |native| AnsiTransactionManager::begin_transaction_sql(native, begin)) {
             Err(Error::AlreadyInTransaction) => return self.transaction(body),
             other => other?,
         }
@@ -50,10 +65,11 @@ impl Conn {
                 <Self as Connection>::TransactionManager::commit_transaction(self)?;
                 Ok(value)
             }
-            Err(error) => {
-                <Self as Connection>::TransactionManager::rollback_transaction(self)?;
-                Err(error)
-            }
+            Err(error) => match <Self as Connection>::TransactionManager::rollback_transaction(self) {
+                // A connection that broke in between says less than what broke it.
+                Ok(()) | Err(Error::BrokenTransactionManager) => Err(error),
+                Err(other) => Err(other.into()),
+            },
         }
     }
 }
@@ -68,16 +84,37 @@ pub struct Manager {
 /// How long a connection that was asked whether it still works is taken at its word.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// A connection in the pool, and until when it need not be asked whether it still works.
+/// A connection in the pool, until when it need not be asked whether it still works, and what its session was told.
 pub struct Checked {
-    pub(super) conn: Conn,
+    conn: Conn,
     trusted_until: Duration,
+    /// Whose rows the session sees; `None` when that is not known.
+    scope: Option<Scope>,
+    /// Whether what a session is told holds until it is told otherwise: not behind a pooler that hands sessions around.
+    keeps_settings: bool,
 }
 
 impl Checked {
-    /// Something went wrong on it, so it is asked before its next use.
+    /// Something went wrong on it, so it is asked and told before its next use.
     pub(super) fn distrust(&mut self) {
         self.trusted_until = Duration::ZERO;
+        self.scope = None;
+    }
+
+    /// The connection, for one use by that scope. Cost on PostgreSQL: nothing for the scope of the use before it, a round trip
+    /// for another one.
+    pub(super) fn session(&mut self, scope: Scope) -> QueryResult<Session<'_>> {
+        let mut in_each_transaction = None;
+        if let Conn::Postgres(postgres) = &mut self.conn {
+            if !self.keeps_settings {
+                in_each_transaction = Some(scope);
+            } else if self.scope != Some(scope) {
+                self.scope = None;
+                postgres.batch_execute(&scope.for_session())?;
+                self.scope = Some(scope);
+            }
+        }
+        Ok(Session { conn: &mut self.conn, in_each_transaction })
     }
 }
 
@@ -88,13 +125,14 @@ impl Manager {
     }
 
     /// One whose connections leave no prepared statements behind on PostgreSQL: a connection pooler that hands sessions
-    /// from client to client would mix them up. Costs PostgreSQL the parsing and planning of each statement.
+    /// from client to client would mix them up. Costs PostgreSQL the parsing and planning of each statement, and a read two
+    /// round trips more ([`super::scope`]).
     #[must_use]
     pub fn without_prepared_statements(self) -> Self {
         Self { prepares: false, ..self }
     }
 
-    /// Opens one connection and sets it up.
+    /// Opens one connection and sets it up. On PostgreSQL it sees no tenant's rows until it is told whose ([`Scope`]).
     pub fn open(&self) -> Result<Conn, diesel::r2d2::Error> {
         use diesel::r2d2::Error::{ConnectionError, QueryError};
         match &self.url {
@@ -128,7 +166,8 @@ impl diesel::r2d2::ManageConnection for Manager {
     type Error = diesel::r2d2::Error;
 
     fn connect(&self) -> Result<Checked, Self::Error> {
-        Ok(Checked { conn: self.open()?, trusted_until: self.clock.monotonic() + TRUSTED_FOR })
+        let trusted_until = self.clock.monotonic() + TRUSTED_FOR;
+        Ok(Checked { conn: self.open()?, trusted_until, scope: None, keeps_settings: self.prepares })
     }
 
     /// Asked at each check-out. A busy connection answers without a statement: if it has broken since, the one request

@@ -82,6 +82,7 @@ async fn caller_of(req: &ServiceRequest, allowance: &mut Option<Allowance>) -> R
     let caller = verify(state, &credential, RequestContext::client_address()).await?;
     RequestContext::caller_is(caller.id());
     if let Caller::ApiKey(key) = &caller {
+        RequestContext::let_into(key.organization_id);
         subscription_gate(&state.config, key)?;
         let counted = allowance.insert(state.rate_limits.check(key, rate_limit::ONE).await?);
         if let Some(refusal) = counted.refusal() {

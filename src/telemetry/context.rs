@@ -4,6 +4,7 @@
 //! from here.
 
 use crate::http::RequestId;
+use crate::ids::OrganizationId;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderValue, USER_AGENT};
 use arrayvec::ArrayString;
@@ -21,6 +22,7 @@ pub struct RequestContext {
     id: RequestId,
     client: Client,
     caller: Cell<Option<ArrayString<32>>>,
+    organization: Cell<Option<OrganizationId>>,
     changes_nothing: Cell<bool>,
 }
 
@@ -67,12 +69,24 @@ impl RequestContext {
         let reads = req.method().is_safe();
         let user_agent = if reads { None } else { req.headers().get(USER_AGENT).cloned() };
         let client = Client { address: client_address, user_agent };
-        Rc::new(Self { id, client, caller: Cell::default(), changes_nothing: Cell::new(reads) })
+        Rc::new(Self {
+            id,
+            client,
+            caller: Cell::default(),
+            organization: Cell::default(),
+            changes_nothing: Cell::new(reads),
+        })
     }
 
     /// The context of work for a request that arrived on another thread.
     fn beside(RequestOrigin { id, caller, client }: RequestOrigin) -> Rc<Self> {
-        Rc::new(Self { id, client, caller: Cell::new(caller), changes_nothing: Cell::default() })
+        Rc::new(Self {
+            id,
+            client,
+            caller: Cell::new(caller),
+            organization: Cell::default(),
+            changes_nothing: Cell::default(),
+        })
     }
 
     /// Runs the request in its context. Cost at each poll: two writes to a thread's own variable.
@@ -104,6 +118,17 @@ impl RequestContext {
     pub fn caller_is(caller: &str) {
         // Without a context there is no line to write it on.
         _ = CURRENT.try_with(|context| context.caller.set(ArrayString::from(caller).ok()));
+    }
+
+    /// Tells that the request was let into an organization: from now on it asks the database for nothing else's rows.
+    pub fn let_into(organization: OrganizationId) {
+        // Without a context there is no request.
+        _ = CURRENT.try_with(|context| context.organization.set(Some(organization)));
+    }
+
+    /// The organization that the request was let into, if this code works for a request that was.
+    pub fn organization() -> Option<OrganizationId> {
+        CURRENT.try_with(|context| context.organization.get()).ok().flatten()
     }
 
     /// Tells that the request changes nothing, though its method may: its line is that of a read.

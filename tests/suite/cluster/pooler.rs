@@ -2,7 +2,7 @@
 
 use super::node::lift_limits;
 use crate::support::database::TestDatabase;
-use crate::support::postgres::{Postgres, ServerUser};
+use crate::support::postgres::{Postgres, ROLE, ServerUser};
 use crate::support::server::Server;
 use crate::support::{Tenant, environment, log, tests_once};
 use diesel::prelude::*;
@@ -33,7 +33,7 @@ impl Pooler {
     async fn start() -> Self {
         let start = || {
             let postgres = Postgres::private(&[]).unwrap_or_else(|reason| panic!("{reason}"));
-            let url = postgres.url().parse().expect("a URL");
+            let url = postgres.application_url().parse().expect("a URL");
             keyward::db::migrate(&url).expect("migrated");
             Self::in_front_of(postgres)
         };
@@ -44,7 +44,7 @@ impl Pooler {
         let directory = TempDir::with_prefix("keyward-pgb-").expect("a directory");
         let path = directory.path().display();
         let configuration = format!(
-            "[databases]\n* = host={} user=postgres\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n\
+            "[databases]\n* = host={} user={ROLE}\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n\
              unix_socket_dir = {path}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 5\n",
             postgres.socket_directory().display()
         );
@@ -67,11 +67,11 @@ impl Pooler {
     }
 
     fn url(&self) -> String {
-        format!("postgres://postgres@/postgres?host={}&port=6432", self.directory.path().display())
+        format!("postgres://{ROLE}@/postgres?host={}&port=6432", self.directory.path().display())
     }
 
     fn direct(&self) -> Arc<TestDatabase> {
-        Arc::new(TestDatabase::elsewhere(self.postgres.url().to_owned()))
+        Arc::new(TestDatabase::elsewhere(self.postgres.application_url().to_owned()))
     }
 
     fn stop(&mut self) {
@@ -136,7 +136,8 @@ async fn behind_a_pooler_nothing_is_cached_and_every_revocation_holds() {
 async fn behind_a_pooler_with_a_listen_url_keys_are_cached() {
     let mut pooler = Pooler::start().await;
     let database = pooler.direct();
-    let (url, listen_url) = (pooler.url().parse().expect("a URL"), pooler.postgres.url().parse().expect("a URL"));
+    let (url, listen_url) =
+        (pooler.url().parse().expect("a URL"), pooler.postgres.application_url().parse().expect("a URL"));
     let server = Server::on(database.clone(), |config| {
         config.database.url = url;
         config.database.listen_url = Some(listen_url);

@@ -39,7 +39,7 @@ const MOST_OWN: i64 = 300;
 async fn a_cached_key_costs_no_statement() {
     let start = || Postgres::private(&["shared_preload_libraries=pg_stat_statements"]);
     let postgres = tokio::task::spawn_blocking(start).await.expect("no panic").expect("a PostgreSQL");
-    let database = Arc::new(TestDatabase::elsewhere(postgres.url().to_owned()));
+    let database = Arc::new(TestDatabase::elsewhere(postgres.application_url().to_owned()));
     let server = Server::on(database.clone(), |config| {
         lift_limits(config);
         config.cluster.lease = Duration::from_secs(2);
@@ -47,7 +47,8 @@ async fn a_cached_key_costs_no_statement() {
     .await;
     let tenant = Tenant::new(&server).await;
     let key = tenant.create_key(&tenant.owner, json!({})).await.plaintext;
-    let mut conn = database.connect();
+    // Others' statements are shown to a superuser only.
+    let mut conn = TestDatabase::elsewhere(postgres.url().to_owned()).connect();
     conn.batch_execute("CREATE EXTENSION pg_stat_statements").expect("PostgreSQL's contrib modules");
     let mut ask = async |server: &Server, times| {
         conn.batch_execute("SELECT pg_stat_statements_reset()").expect("reset");
