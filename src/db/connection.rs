@@ -1,13 +1,15 @@
 //! [`Conn`]: one connection type over both databases, and the r2d2 manager that opens it.
 
-use super::DatabaseUrl;
 use super::scope::{Scope, Session};
+use super::{DatabaseUrl, pooler};
 use crate::clock::Clock;
+use crate::ids::NodeId;
 use diesel::connection::{AnsiTransactionManager, CacheSize, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A connection to whichever database the configuration names.
@@ -79,6 +81,8 @@ pub struct Manager {
     url: DatabaseUrl,
     clock: Clock,
     prepares: bool,
+    /// Whether its connections have sessions of their own, once that is known.
+    own_sessions: OnceLock<bool>,
 }
 
 /// How long a connection that was asked whether it still works is taken at its word.
@@ -121,7 +125,7 @@ impl Checked {
 impl Manager {
     /// A manager that opens `url`.
     pub fn new(url: DatabaseUrl) -> Self {
-        Self { url, clock: Clock::system(), prepares: true }
+        Self { url, clock: Clock::system(), prepares: true, own_sessions: OnceLock::new() }
     }
 
     /// One whose connections leave no prepared statements behind on PostgreSQL: a connection pooler that hands sessions
@@ -161,13 +165,42 @@ impl Manager {
     }
 }
 
+impl Manager {
+    /// A connection, and whether its session is its own. The first one finds out, at the cost of a round trip, or of a
+    /// connection more where a pooler refuses to tell.
+    fn open_for_pool(&self) -> Result<(Conn, bool), diesel::r2d2::Error> {
+        if !self.prepares {
+            return Ok((self.open()?, false));
+        }
+        if let Some(own) = self.own_sessions.get() {
+            return Ok((self.open()?, *own));
+        }
+        let name = NodeId::new();
+        let named = Self::new(pooler::with_session_name(&self.url, name.as_str()));
+        let (conn, own) = match named.open() {
+            Ok(Conn::Postgres(mut postgres)) => {
+                let own = pooler::has_name(&mut postgres, name.as_str());
+                (Conn::Postgres(postgres), own.map_err(diesel::r2d2::Error::QueryError)?)
+            }
+            Ok(sqlite @ Conn::Sqlite(_)) => (sqlite, true),
+            Err(error) if pooler::refuses_names(&error) => (self.open()?, false),
+            Err(error) => return Err(error),
+        };
+        if !*self.own_sessions.get_or_init(|| own) {
+            tracing::info!("the database is behind a pooler: each use of it is a transaction");
+        }
+        Ok((conn, own))
+    }
+}
+
 impl diesel::r2d2::ManageConnection for Manager {
     type Connection = Checked;
     type Error = diesel::r2d2::Error;
 
     fn connect(&self) -> Result<Checked, Self::Error> {
         let trusted_until = self.clock.monotonic() + TRUSTED_FOR;
-        Ok(Checked { conn: self.open()?, trusted_until, scope: None, keeps_settings: self.prepares })
+        let (conn, keeps_settings) = self.open_for_pool()?;
+        Ok(Checked { conn, trusted_until, scope: None, keeps_settings })
     }
 
     /// Asked at each check-out. A busy connection answers without a statement: if it has broken since, the one request

@@ -10,6 +10,7 @@ mod backup;
 mod connection;
 mod json;
 mod migrations;
+pub mod pooler;
 mod portable;
 #[allow(missing_docs, reason = "generated; the migrations document the tables")]
 pub mod schema;

@@ -11,8 +11,8 @@
 //! nothing, and another one a round trip. It is told outside of transactions: a rollback would take it back. A
 //! connection on which something failed is told again.
 //!
-//! Behind a pooler that hands sessions around (`database.prepared_statements = false`), a session's setting would be
-//! another client's. There each use is a transaction that begins with the setting, sent together with its `BEGIN`; a
+//! Behind a pooler that hands sessions around (seen at the first connection, or said by `database.prepared_statements =
+//! false`), a session's setting would be another client's. There each use is a transaction that begins with the setting, sent together with its `BEGIN`; a
 //! read costs the two round trips of a transaction more.
 //!
 //! # Why a handler can't forget it

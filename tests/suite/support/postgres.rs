@@ -228,7 +228,7 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 /// The newest version's directory that has `initdb` and `postgres`; Debian keeps it off the PATH.
-fn find_binaries() -> Option<PathBuf> {
+pub fn find_binaries() -> Option<PathBuf> {
     let mut candidates = Vec::new();
     for (parent, prefix) in
         [("/usr/lib/postgresql", ""), ("/opt/homebrew/opt", "postgresql@"), ("/usr/local/opt", "postgresql@")]
