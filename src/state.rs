@@ -17,7 +17,7 @@ use crate::mail::{Mailer, Outbox};
 use crate::openapi;
 use crate::rate_limit::RateLimits;
 use crate::service_tokens::ServiceTokens;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, RequestContext};
 use actix_web::web::Bytes;
 use std::sync::Arc;
 
@@ -61,7 +61,12 @@ impl State {
     /// The database as the organization sees it that a guard let the request into.
     #[must_use]
     pub fn of(&self, guard: &impl Guard) -> Scoped {
-        Scoped { db: self.db.of(guard.organization_id()), cluster: Arc::clone(&self.cluster) }
+        let organization = guard.organization_id();
+        debug_assert!(
+            RequestContext::current_id().is_none() || RequestContext::organization() == Some(organization),
+            "a guard must tell the request's context which organization it lets it into"
+        );
+        Scoped { db: self.db.of(organization), cluster: Arc::clone(&self.cluster) }
     }
 
     /// The database without the second wall between tenants: for requests that no guard let into one organization, such

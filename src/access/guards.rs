@@ -40,7 +40,8 @@ impl FromRequest for Caller {
     }
 }
 
-/// A guard that lets a request into one organization.
+/// A guard that lets a request into one organization; it tells the request's context
+/// ([`RequestContext::let_into`]) before its handler runs. For programs, `http::authentication` has told it.
 pub trait Guard {
     /// Which.
     fn organization_id(&self) -> OrganizationId;

@@ -17,7 +17,8 @@
 //!
 //! # Why a handler can't forget it
 //! A guard tells the request's context which organization it let the request into. From then on, a use for any other
-//! scope is refused (500, and logged), in production and in each test of the suite.
+//! scope is refused (500, and logged), in production and in each test of the suite. [`State::of`](crate::state::State::of)
+//! takes a guard, never a bare id.
 
 use super::connection::Conn;
 use crate::error::ApiError;
@@ -114,4 +115,34 @@ pub fn is_walled(conn: &mut Conn) -> Result<bool, ApiError> {
     let Conn::Postgres(postgres) = conn else { return Ok(false) };
     let wall: Wall = diesel::sql_query("SELECT row_security_active('organizations') AS stands").get_result(postgres)?;
     Ok(wall.stands)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Sources, load};
+    use crate::db::{Db, ScopedDb};
+    use crate::error::Code;
+    use crate::http::RequestId;
+    use crate::ids::OrganizationId;
+    use crate::telemetry::RequestContext;
+    use actix_web::test::TestRequest;
+
+    #[actix_web::test]
+    async fn a_request_that_was_let_into_an_organization_is_refused_all_other_rows() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("keyward.db").display());
+        let config = load(&Sources { database_url: Some(url), ..Sources::default() }).unwrap();
+        let (db, own) = (Db::new(&config.database), OrganizationId::new());
+        let asked = async |db: ScopedDb| db.read(|_| Ok(())).await.map_err(|error| error.code);
+        let req = TestRequest::default().to_srv_request();
+        let request = RequestContext::new(RequestId::random(), None, &req).scope(async {
+            assert_eq!(asked(db.across_tenants()).await, Ok(()), "nobody has let it in yet");
+            RequestContext::let_into(own);
+            assert_eq!(asked(db.of(own)).await, Ok(()));
+            assert_eq!(asked(db.of(OrganizationId::new())).await, Err(Code::Internal));
+            assert_eq!(asked(db.across_tenants()).await, Err(Code::Internal));
+        });
+        request.await;
+        assert_eq!(asked(db.across_tenants()).await, Ok(()), "the next request begins anew");
+    }
 }

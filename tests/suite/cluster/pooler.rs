@@ -169,6 +169,7 @@ async fn behind_a_pooler_each_tenant_sees_its_own() {
     let url = pooler.url().parse().expect("a URL");
     let server = Server::on(pooler.direct(), |config| {
         lift_limits(config);
+        config.cluster.cached_keys = 0;
         config.database.url = url;
         config.database.prepared_statements = false;
     })

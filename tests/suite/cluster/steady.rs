@@ -23,7 +23,7 @@ struct Statement {
 }
 
 /// What a server says by itself, whoever asks: heartbeats, last uses, a look at the signing keys, and what pools say.
-const OWN: [&str; 9] = [
+const OWN: [&str; 10] = [
     "UPDATE \"cluster_nodes\"",
     "SELECT \"cluster_nodes\"",
     "UPDATE api_keys SET last_used_at",
@@ -32,6 +32,7 @@ const OWN: [&str; 9] = [
     "BEGIN",
     "COMMIT",
     "SELECT $1",
+    "SELECT 1",
     SCOPE,
 ];
 /// Tells a session whose rows it may show: each time that somebody else's are asked for.
