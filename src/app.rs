@@ -5,7 +5,7 @@ use crate::audit::{self, FailedSignIns};
 use crate::clock::Clock;
 use crate::cluster::Membership;
 use crate::config::Config;
-use crate::db::{self, Db};
+use crate::db::{self, DatabaseUrl, Db};
 use crate::http::{listen, stack};
 use crate::identity::IdentityService;
 use crate::mail::Outbox;
@@ -41,6 +41,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
         tracing::info!(?applied, "migrated the database");
     }
     let db = Db::new(&config.database);
+    warn_without_a_wall(&config, &db).await?;
     let identity = IdentityService::start(&config, &clock, &db).await?;
     let (state, outbox) = State::new(config, clock, db, identity)?;
     let state = web::Data::new(state);
@@ -65,8 +66,23 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     Ok(Application { address, server, state, outbox, membership, metrics, certificate })
 }
 
+/// Rows of tenants are kept apart by the queries alone, if PostgreSQL lets the role past row-level security.
+async fn warn_without_a_wall(config: &Config, db: &Db) -> Result<(), String> {
+    let is_walled = match config.database.url {
+        DatabaseUrl::Sqlite(_) => return Ok(()),
+        DatabaseUrl::Postgres(_) => db.across_tenants().read(db::scope::is_walled).await,
+    };
+    if !is_walled.map_err(|error| format!("can't read what the database's role may do: {error}"))? {
+        tracing::warn!(
+            "the database's role is a superuser or has BYPASSRLS: row-level security does not apply to it. \
+             docs/self-hosting.md says how to make a role without"
+        );
+    }
+    Ok(())
+}
+
 async fn prepare_collections(state: web::Data<State>) -> Result<(), String> {
-    let work = move || state.db.write_blocking(|conn| collections::prepare(conn, &state.collections));
+    let work = move || state.db.across_tenants().write_blocking(|conn| collections::prepare(conn, &state.collections));
     web::block(work)
         .await
         .map_err(|error| error.to_string())?

@@ -1,5 +1,6 @@
 //! [`State`]: what all handlers share.
 
+use crate::access::Guard;
 use crate::api_keys::ApiKeys;
 use crate::audit::FailedSignIns;
 use crate::billing::Webhooks;
@@ -7,7 +8,7 @@ use crate::clock::Clock;
 use crate::cluster::{Cluster, Touched};
 use crate::collections::{self, Collections};
 use crate::config::Config;
-use crate::db::{Conn, Db};
+use crate::db::{Conn, Db, ScopedDb};
 use crate::error::ApiError;
 use crate::http::RouteTable;
 use crate::identity::IdentityService;
@@ -16,7 +17,7 @@ use crate::mail::{Mailer, Outbox};
 use crate::openapi;
 use crate::rate_limit::RateLimits;
 use crate::service_tokens::ServiceTokens;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, RequestContext};
 use actix_web::web::Bytes;
 use std::sync::Arc;
 
@@ -57,16 +58,22 @@ pub struct State {
 }
 
 impl State {
-    /// Runs a transaction that changes what somebody may do, and returns when no node honours the old access any more.
-    ///
-    /// # Errors
-    /// As [`Db::write`].
-    pub async fn change_access<T, F>(&self, body: F) -> Result<T, ApiError>
-    where
-        F: FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError> + Send + 'static,
-        T: Send + 'static,
-    {
-        self.cluster.change(&self.db, body).await
+    /// The database as the organization sees it that a guard let the request into.
+    #[must_use]
+    pub fn of(&self, guard: &impl Guard) -> Scoped {
+        let organization = guard.organization_id();
+        debug_assert!(
+            RequestContext::current_id().is_none() || RequestContext::organization() == Some(organization),
+            "a guard must tell the request's context which organization it lets it into"
+        );
+        Scoped { db: self.db.of(organization), cluster: Arc::clone(&self.cluster) }
+    }
+
+    /// The database without the second wall between tenants: for requests that no guard let into one organization, such
+    /// as a sign-in or a person's list of organizations, and for work in the background.
+    #[must_use]
+    pub fn across_tenants(&self) -> Scoped {
+        Scoped { db: self.db.across_tenants(), cluster: Arc::clone(&self.cluster) }
     }
 
     /// The state over an open database, and the other end of its queue of mails.
@@ -112,5 +119,50 @@ impl State {
             metrics,
         };
         Ok((state, outbox))
+    }
+}
+
+/// The database, for the rows of one scope. Cost: two counts of references, and its queries'.
+#[derive(Clone)]
+pub struct Scoped {
+    db: ScopedDb,
+    cluster: Arc<Cluster>,
+}
+
+impl Scoped {
+    /// Runs queries.
+    ///
+    /// # Errors
+    /// As [`ScopedDb::read`].
+    pub async fn read<T, F>(self, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.db.read(body).await
+    }
+
+    /// Runs a transaction that changes nobody's access.
+    ///
+    /// # Errors
+    /// As [`ScopedDb::write`].
+    pub async fn write<T, F>(self, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.db.write(body).await
+    }
+
+    /// Runs a transaction that changes what somebody may do, and returns when no node honours the old access any more.
+    ///
+    /// # Errors
+    /// As [`ScopedDb::write`].
+    pub async fn change_access<T, F>(self, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.cluster.change(self.db, body).await
     }
 }

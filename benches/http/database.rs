@@ -1,9 +1,9 @@
 //! [`Stage`]: where all databases and logs of a run are; [`Database`]: a fresh one for each scenario.
 
-use crate::postgres::Postgres;
+use crate::postgres::{Postgres, ROLE};
 use crate::process::{SERVER_CORE, Server};
 use diesel::connection::SimpleConnection;
-use keyward::db::{Conn, DatabaseUrl, Manager};
+use keyward::db::{Conn, DatabaseUrl, Manager, Scope};
 use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -67,7 +67,7 @@ impl Stage {
             }
             Kind::Postgres => {
                 let name = format!("bench_{}", self.file("").file_name().expect("a name").display());
-                self.postgres().administer(&format!("CREATE DATABASE {name}"));
+                self.postgres().administer(&format!("CREATE DATABASE {name} OWNER {ROLE}"));
                 Database { stage: self, url: self.postgres().url(&name), name: Some(name) }
             }
         }
@@ -94,12 +94,13 @@ impl Database<'_> {
         self.connect()
     }
 
-    /// A connection beside the servers' own.
+    /// A connection beside the servers' own, which sees the rows of all tenants.
     pub fn connect(&self) -> Conn {
         let url: DatabaseUrl = self.url.parse().expect("a database's URL");
         let mut conn = Manager::new(url).open().unwrap_or_else(|error| panic!("{error}"));
         if matches!(conn, Conn::Postgres(_)) {
-            conn.batch_execute("SET statement_timeout = 0").expect("a setting");
+            let all_tenants = Scope::AcrossTenants.for_session();
+            conn.batch_execute(&format!("SET statement_timeout = 0; {all_tenants}")).expect("settings");
         }
         conn
     }

@@ -20,6 +20,9 @@ wait "$server"
 rm -rf "$DIRECTORY"
 "#;
 
+/// Who the servers are: no superuser, so that what is measured includes row-level security.
+pub const ROLE: &str = "keyward";
+
 /// The running server.
 pub struct Postgres {
     socket: PathBuf,
@@ -66,12 +69,13 @@ impl Postgres {
             .map_err(|error| format!("sh: {error}"))?;
         let server = Self { socket: directory, keeper, version };
         server.wait_until_ready()?;
+        server.administer(&format!("CREATE ROLE {ROLE} LOGIN"));
         Ok(server)
     }
 
-    /// The URL of one of its databases.
+    /// The URL of one of its databases, for the servers.
     pub fn url(&self, name: &str) -> String {
-        format!("postgres://postgres@/{name}?host={}", self.socket.display())
+        format!("postgres://{ROLE}@/{name}?host={}", self.socket.display())
     }
 
     /// Runs a statement on its own database: makes and drops others.
@@ -83,7 +87,8 @@ impl Postgres {
     }
 
     fn connect(&self, name: &str) -> Result<PgConnection, String> {
-        PgConnection::establish(&self.url(name)).map_err(|error| error.to_string())
+        let url = format!("postgres://postgres@/{name}?host={}", self.socket.display());
+        PgConnection::establish(&url).map_err(|error| error.to_string())
     }
 
     fn wait_until_ready(&self) -> Result<(), String> {

@@ -1,7 +1,8 @@
 //! Guards: extractors that stand in a handler's signature and can only be built from a request that may do this.
 //!
 //! Their fields are private and queries for a tenant's rows take them, so the id that was checked is the id that is
-//! used. What the caller may not see is 404, with the same body as what is not there; what it may see but not do, 403.
+//! used. They tell the request's context which organization it was let into, and [`State::of`] takes them, so the database
+//! shows a handler that organization's rows ([`crate::db::scope`]). What the caller may not see is 404, with the same body as what is not there; what it may see but not do, 403.
 
 use super::caller::{Caller, KeyCaller};
 use super::permission::{Can, Permission};
@@ -37,6 +38,13 @@ impl FromRequest for Caller {
     fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(caller_of())
     }
+}
+
+/// A guard that lets a request into one organization; it tells the request's context
+/// ([`RequestContext::let_into`]) before its handler runs. For programs, `http::authentication` has told it.
+pub trait Guard {
+    /// Which.
+    fn organization_id(&self) -> OrganizationId;
 }
 
 /// Any person.
@@ -102,6 +110,12 @@ impl<P> OrganizationAccess<P> {
     }
 }
 
+impl<P> Guard for OrganizationAccess<P> {
+    fn organization_id(&self) -> OrganizationId {
+        self.organization.id
+    }
+}
+
 impl<P: Can> FromRequest for OrganizationAccess<P> {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
@@ -112,8 +126,10 @@ impl<P: Can> FromRequest for OrganizationAccess<P> {
             let user = caller_of()?.user()?.clone();
             let id: OrganizationId = path_parameter(&req, "organizationId")?;
             let user_id = user.id;
-            let found = state_of(&req)?.db.read(move |conn| Organization::with_role_of(conn, id, user_id)).await?;
+            let db = state_of(&req)?.db.of(id);
+            let found = db.read(move |conn| Organization::with_role_of(conn, id, user_id)).await?;
             let (organization, role) = found.ok_or_else(ApiError::not_found)?;
+            RequestContext::let_into(organization.id);
             Self { organization, user, role, permission: PhantomData }.require::<P>()
         })
     }
@@ -162,23 +178,31 @@ impl<P> WorkspaceAccess<P> {
     }
 }
 
+impl<P> Guard for WorkspaceAccess<P> {
+    fn organization_id(&self) -> OrganizationId {
+        self.workspace.organization_id
+    }
+}
+
 impl<P: Can> WorkspaceAccess<P> {
     async fn of_request(req: HttpRequest) -> Result<Self, ApiError> {
         let id: WorkspaceId = path_parameter(&req, "workspaceId")?;
         let state = state_of(&req)?;
-        let user_id = match caller_of()? {
-            Caller::User(user) => user.id,
+        let (user_id, db) = match caller_of()? {
+            // Whose workspace it is shows only in its row.
+            Caller::User(user) => (user.id, state.db.across_tenants()),
             Caller::ApiKey(key) => {
                 may_manage_keys::<P>(&state, &req, &key)?;
                 if key.workspace_id != id {
                     return Err(ApiError::not_found());
                 }
-                key.creator_id
+                (key.creator_id, state.db.of(key.organization_id))
             }
             Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
         };
-        let found = state.db.read(move |conn| Workspace::with_role_of(conn, id, user_id)).await?;
+        let found = db.read(move |conn| Workspace::with_role_of(conn, id, user_id)).await?;
         let (workspace, organization_role, role) = found.ok_or_else(ApiError::not_found)?;
+        RequestContext::let_into(workspace.organization_id);
         if !P::PERMISSION.held_in_workspace(role) {
             return Err(Code::InsufficientPermission.into());
         }
@@ -235,6 +259,12 @@ impl Program {
     }
 }
 
+impl Guard for Program {
+    fn organization_id(&self) -> OrganizationId {
+        self.0.organization_id
+    }
+}
+
 impl FromRequest for Program {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
@@ -258,6 +288,12 @@ impl<P> ProgramAccess<P> {
     /// The key that asks, and with it the only workspace it can ask about.
     pub fn key(&self) -> &KeyCaller {
         &self.key
+    }
+}
+
+impl<P> Guard for ProgramAccess<P> {
+    fn organization_id(&self) -> OrganizationId {
+        self.key.organization_id
     }
 }
 

@@ -12,7 +12,7 @@ mod role;
 
 pub use caller::{Caller, CallerId, Credential, KeyCaller, verify};
 pub use gate::subscription_gate;
-pub use guards::{OrganizationAccess, Program, ProgramAccess, Service, SignedIn, WorkspaceAccess};
+pub use guards::{Guard, OrganizationAccess, Program, ProgramAccess, Service, SignedIn, WorkspaceAccess};
 pub(crate) use guards::{caller_of, state_of};
 pub use permission::{KeyPermissions, Least, Permission, can};
 pub use role::{CreatorRole, OrganizationRole, WorkspaceRole, effective_role};

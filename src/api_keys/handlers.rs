@@ -33,7 +33,7 @@ pub async fn list_api_keys(
     let scope = ListScope("api-keys", &workspace.text());
     let position = page.position(scope)?;
     let shared = state.clone();
-    let rows = state.db.read(move |conn| match unused_since {
+    let rows = state.of(&access).read(move |conn| match unused_since {
         None => ApiKey::page_of(conn, &access, position, None),
         Some(since) => {
             let used = shared.api_keys.last_used.used_since(since);
@@ -72,6 +72,7 @@ pub async fn create_api_key(
     let claim = idempotency.claim(&bytes);
     let shared = state.clone();
     let outcome = state
+        .of(&access)
         .change_access(move |conn, touched| {
             claim.run(conn, KeyId::new(), now, |conn, id, replayed| {
                 if replayed {
@@ -103,7 +104,7 @@ pub async fn create_api_key(
 #[get("/workspaces/{workspaceId}/api-keys/{keyId}")]
 pub async fn read_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
     let id = path_parameter(&req, "keyId")?;
-    let row = state.db.read(move |conn| ApiKey::visible(conn, &access, id)).await?;
+    let row = state.of(&access).read(move |conn| ApiKey::visible(conn, &access, id)).await?;
     Ok(web::Json(ApiKeyView::new(&state, row)))
 }
 
@@ -136,7 +137,7 @@ pub async fn delete_api_key(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = path_parameter(&req, "keyId")?;
-    state.change_access(move |conn, touched| ApiKey::delete(conn, touched, &access, id)).await?;
+    state.of(&access).change_access(move |conn, touched| ApiKey::delete(conn, touched, &access, id)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -160,6 +161,7 @@ pub async fn roll_api_key(
     let now = state.clock.now();
     let shared = state.clone();
     let outcome = state
+        .of(&access)
         .change_access(move |conn, touched| {
             claim.run(conn, id, now, |conn, id, replayed| {
                 let plaintext = if replayed {
@@ -240,6 +242,7 @@ async fn change_key<P: Send + 'static>(
     let id = path_parameter(req, "keyId")?;
     let now = state.clock.now();
     let row = state
+        .of(&access)
         .change_access(move |conn, touched| {
             change(conn, touched, &access, id, now)?;
             ApiKey::visible(conn, &access, id)

@@ -84,7 +84,7 @@ impl<R: Used> LastUsed<R> {
         if batch.is_empty() {
             return;
         }
-        if let Err(error) = db.write_blocking(|conn| write(conn, self.table, &batch)) {
+        if let Err(error) = db.across_tenants().write_blocking(|conn| write(conn, self.table, &batch)) {
             tracing::warn!(%error, rows = batch.len(), "last uses are not written yet");
             return;
         }

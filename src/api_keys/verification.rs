@@ -129,7 +129,7 @@ impl ApiKeys {
         from: Option<IpAddr>,
         brought_by: BroughtBy,
     ) -> Result<Arc<KnownKey>, ApiError> {
-        let found = state.db.read(move |conn| KnownKey::find(conn, &digest)).await?;
+        let found = state.across_tenants().read(move |conn| KnownKey::find(conn, &digest)).await?;
         let Some(known) = found.map(Arc::new) else {
             self.cache.forget(&digest);
             self.guesses.remember(digest, before);

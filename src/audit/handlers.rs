@@ -29,7 +29,7 @@ pub async fn list_audit_events(
     let organization = access.organization_id();
     let scope = ListScope("audit-events", &organization.text());
     let position = page.position(scope)?;
-    let rows = state.db.read(move |conn| AuditEvent::page_of(conn, &access, &filter, position)).await?;
+    let rows = state.of(&access).read(move |conn| AuditEvent::page_of(conn, &access, &filter, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |event| event.sequence, Into::into)))
 }
 
@@ -47,12 +47,13 @@ pub async fn export_audit_events(
 ) -> Result<HttpResponse, ApiError> {
     let filter = query::<AuditExportQuery>(&req)?.into_filter();
     let organization = access.organization_id();
-    let export = state.db.read(move |conn| Export::start(conn, organization, filter)).await?;
+    let db = state.of(&access);
+    let export = db.clone().read(move |conn| Export::start(conn, organization, filter)).await?;
     // A batch is read when the one before it has been sent: a slow client holds no connection to the database.
-    let lines = stream::try_unfold((state, export), async |(state, export)| {
+    let lines = stream::try_unfold((db, export), async |(db, export)| {
         let Some(mut export) = export else { return Ok(None) };
-        let (lines, export) = state.db.read(move |conn| Ok((export.next(conn)?, export))).await?;
-        Ok::<_, ApiError>(lines.map(|lines| (web::Bytes::from(lines), (state, Some(export)))))
+        let (lines, export) = db.clone().read(move |conn| Ok((export.next(conn)?, export))).await?;
+        Ok::<_, ApiError>(lines.map(|lines| (web::Bytes::from(lines), (db, Some(export)))))
     });
     Ok(HttpResponse::Ok()
         .content_type(JSON_LINES)

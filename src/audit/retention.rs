@@ -43,11 +43,11 @@ pub async fn keep_retention(state: web::Data<State>) {
 /// Takes away all events from before that moment.
 async fn prune(state: &State, before: Timestamp) -> Result<(), ApiError> {
     let old = events::table.filter(events::occurred_at.lt(before)).select(events::organization_id).distinct();
-    let organizations: Vec<OrganizationId> = state.db.read(move |conn| Ok(old.load(conn)?)).await?;
+    let organizations: Vec<OrganizationId> = state.across_tenants().read(move |conn| Ok(old.load(conn)?)).await?;
     for organization in organizations {
         let mut taken = 0;
         loop {
-            match state.db.write(move |conn| prune_some(conn, organization, before)).await? {
+            match state.across_tenants().write(move |conn| prune_some(conn, organization, before)).await? {
                 0 => break,
                 some => taken += some,
             }

@@ -89,7 +89,7 @@ impl FailedSignIns {
 
 async fn record(state: &State, failed: FailedSignIn) {
     let FailedSignIn { email, request, at } = failed;
-    let written = state.db.write(move |conn| {
+    let written = state.across_tenants().write(move |conn| {
         let mut trail = Trail::here();
         trail.act_as(Actor::Anonymous);
         trail.on_behalf_of(request);

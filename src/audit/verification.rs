@@ -2,12 +2,11 @@
 
 use super::chain;
 use super::model::{AuditEvent, Filter, Head};
-use crate::db::Conn;
 use crate::db::schema::{audit_events, audit_heads};
+use crate::db::{Conn, Session};
 use crate::error::ApiError;
 use crate::error::Code;
 use crate::ids::OrganizationId;
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -76,13 +75,8 @@ pub fn organizations(conn: &mut Conn) -> Result<BTreeSet<OrganizationId>, ApiErr
 ///
 /// # Errors
 /// Those of the database.
-pub fn verify(conn: &mut Conn, organization: OrganizationId) -> Result<Result<Verified, Fault>, ApiError> {
-    conn.transaction(|conn| {
-        if let Conn::Postgres(postgres) = conn {
-            postgres.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")?;
-        }
-        walk(conn, organization)
-    })
+pub fn verify(session: &mut Session<'_>, organization: OrganizationId) -> Result<Result<Verified, Fault>, ApiError> {
+    session.snapshot(|conn| walk(conn, organization))
 }
 
 fn walk(conn: &mut Conn, organization: OrganizationId) -> Result<Result<Verified, Fault>, ApiError> {

@@ -69,9 +69,9 @@ async fn take_in(state: &web::Data<State>, event: StripeEvent) -> Result<Outcome
     let now = state.clock.now();
     let (shared, id) = (state.clone(), event.id);
     let body = move |conn: &mut _, touched: &mut _| model::take_in(conn, touched, &shared.config, &id, news, now);
-    let outcome = state.change_access(body).await?;
+    let outcome = state.across_tenants().change_access(body).await?;
     if state.webhooks.is_pruning_due(now)
-        && let Err(error) = state.db.write(move |conn| model::prune(conn, now)).await
+        && let Err(error) = state.across_tenants().write(move |conn| model::prune(conn, now)).await
     {
         // The event itself is safe; the next hour tries again.
         tracing::warn!(%error, "old ids of events can't be taken away");

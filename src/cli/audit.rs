@@ -1,7 +1,7 @@
 //! `keyward audit`
 
 use crate::audit::{self, Export, Filter};
-use crate::db::Db;
+use crate::db::ScopedDb;
 use crate::ids::OrganizationId;
 use clap::Subcommand;
 use std::io::{BufWriter, Write};
@@ -23,14 +23,14 @@ pub enum AuditCommand {
 }
 
 /// Runs the command.
-pub fn run(db: &Db, command: &AuditCommand) -> Result<(), String> {
+pub fn run(db: &ScopedDb, command: &AuditCommand) -> Result<(), String> {
     match command {
         AuditCommand::Verify { organization_id } => verify(db, *organization_id),
         AuditCommand::Export { organization_id } => export(db, *organization_id),
     }
 }
 
-fn verify(db: &Db, only: Option<OrganizationId>) -> Result<(), String> {
+fn verify(db: &ScopedDb, only: Option<OrganizationId>) -> Result<(), String> {
     let all = db.read_blocking(audit::organizations).map_err(|error| error.to_string())?;
     if let Some(id) = only
         && !all.contains(&id)
@@ -39,7 +39,7 @@ fn verify(db: &Db, only: Option<OrganizationId>) -> Result<(), String> {
     }
     let mut broken = 0;
     for id in all.into_iter().filter(|id| only.is_none_or(|only| only == *id)) {
-        match db.read_blocking(|conn| audit::verify(conn, id)).map_err(|error| error.to_string())? {
+        match db.session_blocking(|session| audit::verify(session, id)).map_err(|error| error.to_string())? {
             Ok(whole) => println!("{id}\twhole\t{} events\tends at {} {}", whole.events, whole.sequence, whole.hash),
             Err(fault) => {
                 broken += 1;
@@ -50,7 +50,7 @@ fn verify(db: &Db, only: Option<OrganizationId>) -> Result<(), String> {
     if broken == 0 { Ok(()) } else { Err(format!("{broken} audit trails are not what was recorded")) }
 }
 
-fn export(db: &Db, id: OrganizationId) -> Result<(), String> {
+fn export(db: &ScopedDb, id: OrganizationId) -> Result<(), String> {
     let started = db.read_blocking(|conn| Export::start(conn, id, Filter::default()));
     let mut export = started.map_err(|error| error.to_string())?.ok_or(format!("there is no audit trail of {id}"))?;
     let mut out = BufWriter::new(std::io::stdout().lock());

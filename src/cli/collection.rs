@@ -1,7 +1,7 @@
 //! `keyward collection`
 
 use crate::collections::{forget, kept};
-use crate::db::Db;
+use crate::db::ScopedDb;
 use crate::error::{ApiError, Code};
 use clap::Subcommand;
 
@@ -21,7 +21,7 @@ pub enum CollectionCommand {
 }
 
 /// Runs the command.
-pub fn run(db: &Db, command: &CollectionCommand) -> Result<(), String> {
+pub fn run(db: &ScopedDb, command: &CollectionCommand) -> Result<(), String> {
     match command {
         CollectionCommand::List => {
             for (name, count) in db.read_blocking(kept).map_err(|error| error.to_string())? {

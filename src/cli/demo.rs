@@ -81,7 +81,7 @@ async fn seed(state: &State) -> Result<Option<PlaintextKey>, String> {
         };
         issue(conn, touched, &config, &format, new, now)
     };
-    state.change_access(tenant).await.map(Some).map_err(failed)
+    state.across_tenants().change_access(tenant).await.map(Some).map_err(failed)
 }
 
 fn keep_password(password: &str) -> std::io::Result<()> {

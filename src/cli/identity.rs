@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::ScopedDb;
 use crate::identity::rotate_signing_key;
 use clap::Subcommand;
 
@@ -15,7 +15,7 @@ pub enum IdentityCommand {
 }
 
 /// Runs the command.
-pub fn run(config: &Config, db: &Db, command: &IdentityCommand) -> Result<(), String> {
+pub fn run(config: &Config, db: &ScopedDb, command: &IdentityCommand) -> Result<(), String> {
     match command {
         IdentityCommand::RotateKey => {
             let id = rotate_signing_key(config, db, &Clock::system())?;

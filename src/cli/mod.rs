@@ -16,7 +16,7 @@ mod user;
 
 use crate::client::{self, ClientCommand};
 use crate::config::{Config, Database, Sources, load};
-use crate::db::{self, Db};
+use crate::db::{self, Db, ScopedDb};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -156,10 +156,10 @@ fn migrate(cli: &Cli) -> Result<(), String> {
     Ok(())
 }
 
-/// The database for a command that changes it: one connection, and the schema that this binary knows.
-fn database(cli: &Cli) -> Result<(Config, Db), String> {
+/// The database for a command of the operator: one connection, the schema that this binary knows, and all tenants.
+fn database(cli: &Cli) -> Result<(Config, ScopedDb), String> {
     let config = cli.load()?;
     db::prepare(&config.database)?;
     let db = Db::new(&Database { pool_size: 1, ..config.database.clone() });
-    Ok((config, db))
+    Ok((config, db.across_tenants()))
 }

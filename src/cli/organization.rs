@@ -1,6 +1,6 @@
 //! `keyward organization`
 
-use crate::db::Db;
+use crate::db::ScopedDb;
 use crate::organizations::Organization;
 use clap::Subcommand;
 
@@ -12,7 +12,7 @@ pub enum OrganizationCommand {
 }
 
 /// Runs the command.
-pub fn run(db: &Db, command: &OrganizationCommand) -> Result<(), String> {
+pub fn run(db: &ScopedDb, command: &OrganizationCommand) -> Result<(), String> {
     match command {
         OrganizationCommand::List => {
             let rows = db.write_blocking(Organization::all).map_err(|error| error.to_string())?;

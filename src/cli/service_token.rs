@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::ScopedDb;
 use crate::error::{ApiError, Code};
 use crate::http::validation::{Name, name};
 use crate::ids::ServiceTokenId;
@@ -29,7 +29,7 @@ pub enum ServiceTokenCommand {
 }
 
 /// Runs the command.
-pub fn run(config: &Config, db: &Db, command: &ServiceTokenCommand) -> Result<(), String> {
+pub fn run(config: &Config, db: &ScopedDb, command: &ServiceTokenCommand) -> Result<(), String> {
     let clock = Clock::system();
     let (now, cluster) = (clock.now(), Cluster::new(config, &clock));
     match command {

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::config::Config;
-use crate::db::{Db, Timestamp};
+use crate::db::{ScopedDb, Timestamp};
 use crate::error::{ApiError, Code};
 use crate::ids::OrganizationId;
 use crate::subscriptions::{Status, Subscription, SubscriptionChange};
@@ -32,7 +32,7 @@ pub enum SubscriptionCommand {
 }
 
 /// Runs the command.
-pub fn run(config: &Config, db: &Db, command: &SubscriptionCommand) -> Result<(), String> {
+pub fn run(config: &Config, db: &ScopedDb, command: &SubscriptionCommand) -> Result<(), String> {
     let SubscriptionCommand::Set { organization_id, status, plan, trial_ends_at, period_ends_at } = command;
     if let Some(plan) = plan
         && !config.plans.contains_key(plan)

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::ScopedDb;
 use crate::error::{ApiError, Code};
 use crate::http::validation::Email;
 use crate::identity::Account;
@@ -37,7 +37,7 @@ pub enum UserCommand {
 }
 
 /// Runs the command.
-pub fn run(config: &Config, db: &Db, command: &UserCommand) -> Result<(), String> {
+pub fn run(config: &Config, db: &ScopedDb, command: &UserCommand) -> Result<(), String> {
     let clock = Clock::system();
     let (now, cluster) = (clock.now(), Cluster::new(config, &clock));
     let done = match command {
@@ -70,7 +70,7 @@ pub fn run(config: &Config, db: &Db, command: &UserCommand) -> Result<(), String
     Ok(())
 }
 
-fn list(db: &Db) -> Result<(), String> {
+fn list(db: &ScopedDb) -> Result<(), String> {
     let accounts = db.write_blocking(Account::all).map_err(|error| error.to_string())?;
     for account in accounts {
         let state = match (account.disabled_at, account.email_verified) {

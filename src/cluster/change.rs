@@ -2,7 +2,7 @@
 
 use super::acknowledgements::Waiter;
 use super::{Cluster, Standing, Touched, nodes};
-use crate::db::{Conn, Db};
+use crate::db::{Conn, ScopedDb, Session};
 use crate::error::ApiError;
 use crate::ids::{ChangeId, NodeId};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ struct Pending {
 }
 
 impl Cluster {
-    /// Runs `body` in one writing transaction, as [`Db::write`] does. Where it touched somebody's access, returns only
+    /// Runs `body` in one writing transaction, as [`ScopedDb::write`] does. Where it touched somebody's access, returns only
     /// when no node honours the old access any more: at once for a single node, within milliseconds where all nodes
     /// answer, after one lease where one does not.
     ///
@@ -27,14 +27,14 @@ impl Cluster {
     /// who must hear it.
     ///
     /// # Errors
-    /// Those of [`Db::write`]. A change whose commit was not confirmed may have happened; nobody was told that it had.
-    pub async fn change<T, F>(self: &Arc<Self>, db: &Db, body: F) -> Result<T, ApiError>
+    /// Those of [`ScopedDb::write`]. A change whose commit was not confirmed may have happened; nobody was told that it had.
+    pub async fn change<T, F>(self: &Arc<Self>, db: ScopedDb, body: F) -> Result<T, ApiError>
     where
         F: FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError> + Send + 'static,
         T: Send + 'static,
     {
         let cluster = self.clone();
-        let (value, pending) = db.read(move |conn| cluster.commit(conn, body)).await?;
+        let (value, pending) = db.session(move |session| cluster.commit(session, body)).await?;
         if let Some(pending) = pending {
             self.settle(pending).await;
         }
@@ -47,10 +47,10 @@ impl Cluster {
     /// As [`Cluster::change`].
     pub fn change_blocking<T>(
         &self,
-        db: &Db,
+        db: &ScopedDb,
         body: impl FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        let (value, pending) = db.read_blocking(|conn| self.commit(conn, body))?;
+        let (value, pending) = db.session_blocking(|session| self.commit(session, body))?;
         if let Some(Pending { committed, others, .. }) = pending
             && others.is_none_or(|others| !others.is_empty())
         {
@@ -61,19 +61,19 @@ impl Cluster {
 
     fn commit<T>(
         &self,
-        conn: &mut Conn,
+        session: &mut Session<'_>,
         body: impl FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError>,
     ) -> Result<(T, Option<Pending>), ApiError> {
         let (change, mut touched) = (ChangeId::new(), Touched::here());
         let waiter = self.acknowledgements.expect(change);
         let from = (*self.standing() != Standing::Outside).then_some(self.node);
-        let outcome = conn.write(|conn| {
+        let outcome = session.write(|conn| {
             let value = body(conn, &mut touched)?;
             touched.write_trail(conn, self.clock.now())?;
             if !touched.is_empty() {
                 touched.announce(conn, change, from)?;
             }
-            Ok::<T, ApiError>(value)
+            Ok(value)
         });
         // Whatever came of it: a commit whose confirmation was lost has happened. And here, on the thread that
         // committed, because the request may be gone by now.
@@ -83,8 +83,12 @@ impl Cluster {
             return Ok((value, None));
         }
         let committed = self.clock.monotonic();
-        let others = nodes::others(conn, from)
-            .inspect_err(|error| tracing::warn!(%error, "can't read who must hear of a change: waiting a whole lease"))
+        let others = session
+            .read(|conn| Ok(nodes::others(conn, from)?))
+            .inspect_err(|error| {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::warn!(cause, "can't read who must hear of a change: waiting a whole lease");
+            })
             .ok();
         self.alarm.notify_all();
         Ok((value, Some(Pending { waiter, committed, others })))

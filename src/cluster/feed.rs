@@ -3,13 +3,13 @@
 use super::touched::{self, CHANGES, LOG_LENGTH};
 use super::{Cluster, nodes};
 use crate::db::schema::access_changes;
-use crate::db::{Conn, DatabaseUrl, Manager};
+use crate::db::{Conn, DatabaseUrl, Manager, pooler};
 use crate::ids::{ChangeId, NodeId};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::max;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::BigInt;
 use diesel::sqlite::SqliteConnection;
 
 /// Where nodes on PostgreSQL acknowledge changes.
@@ -40,15 +40,15 @@ impl From<diesel::result::Error> for Unavailable {
 impl Feed {
     /// Opens the session and listens. What changed before is not in it.
     pub(super) fn open(url: &DatabaseUrl, node: NodeId) -> Result<Self, Unavailable> {
-        let opened = Manager::new(with_session_name(url, node)).open();
-        let mut conn = opened.map_err(|error| match error.to_string() {
-            refused if refused.contains("startup parameter") => Unavailable::Pooled,
-            other => Unavailable::Failed(other),
+        let opened = Manager::new(address(url, node)).open();
+        let mut conn = opened.map_err(|error| match pooler::refuses_names(&error) {
+            true => Unavailable::Pooled,
+            false => Unavailable::Failed(error.to_string()),
         })?;
         let mut position = (0, 0);
         match &mut conn {
             Conn::Postgres(postgres) => {
-                if session_name(postgres)?.as_deref() != Some(&*node.text()) {
+                if !pooler::has_name(postgres, &node.text())? {
                     return Err(Unavailable::Pooled);
                 }
                 // A lost beat is one that nobody saw, which is no harm, and it saves a write to disk each time.
@@ -126,36 +126,14 @@ fn hear_acknowledgement(payload: &str, cluster: &Cluster) {
     }
 }
 
-/// A name that only the session itself can know: a pooler refuses or drops the parameter.
-fn with_session_name(url: &DatabaseUrl, node: NodeId) -> DatabaseUrl {
-    let DatabaseUrl::Postgres(text) = url else { return url.clone() };
-    let (address, query) = text.split_once('?').unwrap_or((text, ""));
-    let mut own = format!("-c%20keyward.node%3D{node}");
-    let mut kept: Vec<String> = Vec::new();
-    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-        match parameter.strip_prefix("options=") {
-            Some(options) => own = format!("{options}%20{own}"),
-            None => kept.push(parameter.to_owned()),
+/// The session of this node; a partition must not keep it waiting for a quarter of an hour.
+fn address(url: &DatabaseUrl, node: NodeId) -> DatabaseUrl {
+    match pooler::with_session_name(url, &node.text()) {
+        DatabaseUrl::Postgres(named) if !named.contains("tcp_user_timeout") => {
+            DatabaseUrl::Postgres(named + "&tcp_user_timeout=5000")
         }
+        other => other,
     }
-    kept.push(format!("options={own}"));
-    // A partition must not keep the session waiting for a quarter of an hour.
-    if !query.contains("tcp_user_timeout") {
-        kept.push("tcp_user_timeout=5000".into());
-    }
-    DatabaseUrl::Postgres(format!("{address}?{}", kept.join("&")))
-}
-
-#[derive(QueryableByName)]
-struct SessionName {
-    #[diesel(sql_type = Nullable<Text>)]
-    name: Option<String>,
-}
-
-fn session_name(conn: &mut PgConnection) -> QueryResult<Option<String>> {
-    let row: SessionName =
-        diesel::sql_query("SELECT current_setting('keyward.node', true) AS name").get_result(conn)?;
-    Ok(row.name)
 }
 
 #[derive(QueryableByName)]
@@ -185,24 +163,4 @@ fn read_log(conn: &mut Conn, last: i64, cluster: &Cluster) -> QueryResult<i64> {
     }
     rows.iter().for_each(|(_, groups)| touched::apply(groups, &cluster.generations));
     Ok(*newest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_session_name_is_added_to_whatever_the_url_says() {
-        let node = NodeId::new();
-        let named = |url: &str| match with_session_name(&url.parse().unwrap(), node) {
-            DatabaseUrl::Postgres(url) => url,
-            DatabaseUrl::Sqlite(_) => unreachable!(),
-        };
-        let own = format!("-c%20keyward.node%3D{node}");
-        assert_eq!(named("postgres://h/db"), format!("postgres://h/db?options={own}&tcp_user_timeout=5000"));
-        assert_eq!(
-            named("postgres://h/db?sslmode=require&options=endpoint%3Dx&tcp_user_timeout=9"),
-            format!("postgres://h/db?sslmode=require&tcp_user_timeout=9&options=endpoint%3Dx%20{own}")
-        );
-    }
 }

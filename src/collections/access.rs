@@ -3,10 +3,11 @@
 
 use super::collection::Collection;
 use super::path::DOCUMENT_ID;
-use crate::access::{Caller, Permission, caller_of, state_of};
+use crate::access::{Caller, Guard, Permission, caller_of, state_of};
 use crate::error::{ApiError, Code};
 use crate::http::path_parameter;
 use crate::ids::{DocumentId, OrganizationId, WorkspaceId};
+use crate::telemetry::RequestContext;
 use crate::workspaces::Workspace;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -87,6 +88,12 @@ impl<I> CollectionAccess<I> {
     }
 }
 
+impl<I> Guard for CollectionAccess<I> {
+    fn organization_id(&self) -> OrganizationId {
+        self.organization_id
+    }
+}
+
 impl<I: Intent> CollectionAccess<I> {
     /// Cost: none for a program; for a person one statement, as for each guard.
     async fn of_request(req: HttpRequest) -> Result<Self, ApiError> {
@@ -110,8 +117,10 @@ impl<I: Intent> CollectionAccess<I> {
             }
             Caller::User(user) if of_people => {
                 let (id, user_id) = (path_parameter::<WorkspaceId>(&req, "workspaceId")?, user.id);
-                let found = state_of(&req)?.db.read(move |conn| Workspace::with_role_of(conn, id, user_id)).await?;
+                let db = state_of(&req)?.db.across_tenants();
+                let found = db.read(move |conn| Workspace::with_role_of(conn, id, user_id)).await?;
                 let (workspace, _, role) = found.ok_or_else(ApiError::not_found)?;
+                RequestContext::let_into(workspace.organization_id);
                 if !permission.held_in_workspace(role) {
                     return Err(Code::InsufficientPermission.into());
                 }

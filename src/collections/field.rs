@@ -2,7 +2,8 @@
 //!
 //! A field's **key** is the expression that its index is over: text cut to [`KEY_LENGTH`] characters (an index entry
 //! has a limit in PostgreSQL), numbers and booleans as doubles, and below all others what a document without the field
-//! has. The names of fields are letters, digits, `_` and `-`, so they stand in the SQL as they are; values never do.
+//! has. On PostgreSQL it is spelled with what row-level security lets an index answer, once the database's superuser has
+//! declared the functions in it leakproof (`docs/self-hosting.md`): `coalesce` would not do. The names of fields are letters, digits, `_` and `-`, so they stand in the SQL as they are; values never do.
 
 use super::schema::DocumentSchema;
 use crate::db::MultiBackend;
@@ -132,14 +133,17 @@ impl Field {
             (Kind::Text, _) => {
                 let collation = if dialect == Dialect::Postgres { " COLLATE \"C\"" } else { "" };
                 let is_text = holds("string", "'text'");
-                format!("coalesce(CASE WHEN {is_text} THEN substr({value}, 1, {KEY_LENGTH}) END, ''){collation}")
+                format!("(CASE WHEN {is_text} THEN substr({value}, 1, {KEY_LENGTH}) ELSE '' END){collation}")
             }
             (Kind::Number, Dialect::Postgres) => {
-                format!("coalesce(CASE WHEN {} THEN {value}::float8 END, '-Infinity'::float8)", holds("number", ""))
+                format!("CASE WHEN {} THEN {value}::float8 ELSE '-Infinity'::float8 END", holds("number", ""))
             }
             (Kind::Boolean, Dialect::Postgres) => {
                 let is_boolean = holds("boolean", "");
-                format!("coalesce(CASE WHEN {is_boolean} THEN {value}::boolean::int::float8 END, '-Infinity'::float8)")
+                format!(
+                    "CASE WHEN {is_boolean} THEN CASE {value} WHEN 'true' THEN 1::float8 ELSE 0::float8 END \
+                     ELSE '-Infinity'::float8 END"
+                )
             }
             (Kind::Number, Dialect::Sqlite) => {
                 let is_number = holds("", "'integer', 'real'");

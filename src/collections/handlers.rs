@@ -30,7 +30,7 @@ pub async fn list(
     let scope = ListScope("documents", &owner);
     let position = page.position(scope)?;
     let listing = selection.at(position.clone())?;
-    let rows = state.db.read(move |conn| Document::page_of(conn, &access, listing)).await?;
+    let rows = state.of(&access).read(move |conn| Document::page_of(conn, &access, listing)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |row| order.place_of(row), Into::into)))
 }
 
@@ -45,7 +45,7 @@ pub async fn create(
     let document = accept(access.collection(), document)?;
     let (claim, now) = (idempotency.claim(&bytes), state.clock.now());
     let outcome = state
-        .db
+        .of(&access)
         .write(move |conn| {
             claim.run(conn, DocumentId::new(), now, |conn, id, is_replay| match is_replay {
                 true => Document::find(conn, &access, id),
@@ -67,7 +67,7 @@ pub async fn read(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = document_id(&req)?;
-    let row = state.db.read(move |conn| Document::find(conn, &access, id)).await?;
+    let row = state.of(&access).read(move |conn| Document::find(conn, &access, id)).await?;
     if is_known(&req, row.version)? {
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag(row.version)?)).finish());
     }
@@ -86,7 +86,7 @@ pub async fn replace(
     let document = accept(access.collection(), document)?;
     let now = state.clock.now();
     let written =
-        state.db.write(move |conn| Document::hold(conn, &access, id, &expected)?.rewrite(conn, document, now));
+        state.of(&access).write(move |conn| Document::hold(conn, &access, id, &expected)?.rewrite(conn, document, now));
     show(written.await?)
 }
 
@@ -100,7 +100,7 @@ pub async fn change(
     let (id, expected) = (document_id(&req)?, expected(&req)?);
     let (patch, _) = body::read(sent, access.collection()).await?;
     let now = state.clock.now();
-    let written = state.db.write(move |conn| {
+    let written = state.of(&access).write(move |conn| {
         let row = Document::hold(conn, &access, id, &expected)?;
         let patched = accept(access.collection(), patched(row.body.clone(), patch))?;
         row.rewrite(conn, patched, now)
@@ -115,7 +115,7 @@ pub async fn delete(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (id, expected) = (document_id(&req)?, expected(&req)?);
-    state.db.write(move |conn| Document::hold(conn, &access, id, &expected)?.delete(conn)).await?;
+    state.of(&access).write(move |conn| Document::hold(conn, &access, id, &expected)?.delete(conn)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

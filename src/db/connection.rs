@@ -1,12 +1,15 @@
 //! [`Conn`]: one connection type over both databases, and the r2d2 manager that opens it.
 
-use super::DatabaseUrl;
+use super::scope::{Scope, Session};
+use super::{DatabaseUrl, pooler};
 use crate::clock::Clock;
+use crate::ids::NodeId;
 use diesel::connection::{AnsiTransactionManager, CacheSize, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A connection to whichever database the configuration names.
@@ -40,8 +43,22 @@ impl Conn {
     where
         E: From<Error>,
     {
-        let Self::Sqlite(sqlite) = self else { return self.transaction(body) };
-        match AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE") {
+        match self {
+            Self::Sqlite(_) => self.transaction_by("BEGIN IMMEDIATE", body),
+            Self::Postgres(_) => self.transaction(body),
+        }
+    }
+
+    /// A transaction that begins with these statements, in one round trip; a savepoint inside another one, without them.
+    pub(super) fn transaction_by<T, E>(
+        &mut self,
+        begin: &str,
+        body: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<Error>,
+    {
+        match each!(&mut *self, |native| AnsiTransactionManager::begin_transaction_sql(native, begin)) {
             Err(Error::AlreadyInTransaction) => return self.transaction(body),
             other => other?,
         }
@@ -67,38 +84,62 @@ pub struct Manager {
     url: DatabaseUrl,
     clock: Clock,
     prepares: bool,
+    /// Whether its connections have sessions of their own, once that is known.
+    own_sessions: OnceLock<bool>,
 }
 
 /// How long a connection that was asked whether it still works is taken at its word.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// A connection in the pool, and until when it need not be asked whether it still works.
+/// A connection in the pool, until when it need not be asked whether it still works, and what its session was told.
 pub struct Checked {
-    pub(super) conn: Conn,
+    conn: Conn,
     trusted_until: Duration,
+    /// Whose rows the session sees; `None` when that is not known.
+    scope: Option<Scope>,
+    /// Whether what a session is told holds until it is told otherwise: not behind a pooler that hands sessions around.
+    keeps_settings: bool,
 }
 
 impl Checked {
-    /// Something went wrong on it, so it is asked before its next use.
+    /// Something went wrong on it, so it is asked and told before its next use.
     pub(super) fn distrust(&mut self) {
         self.trusted_until = Duration::ZERO;
+        self.scope = None;
+    }
+
+    /// The connection, for one use by that scope. Cost on PostgreSQL: nothing for the scope of the use before it, a round trip
+    /// for another one.
+    pub(super) fn session(&mut self, scope: Scope) -> QueryResult<Session<'_>> {
+        let mut in_each_transaction = None;
+        if let Conn::Postgres(postgres) = &mut self.conn {
+            if !self.keeps_settings {
+                in_each_transaction = Some(scope);
+            } else if self.scope != Some(scope) {
+                self.scope = None;
+                postgres.batch_execute(&scope.for_session())?;
+                self.scope = Some(scope);
+            }
+        }
+        Ok(Session { conn: &mut self.conn, in_each_transaction })
     }
 }
 
 impl Manager {
     /// A manager that opens `url`.
     pub fn new(url: DatabaseUrl) -> Self {
-        Self { url, clock: Clock::system(), prepares: true }
+        Self { url, clock: Clock::system(), prepares: true, own_sessions: OnceLock::new() }
     }
 
     /// One whose connections leave no prepared statements behind on PostgreSQL: a connection pooler that hands sessions
-    /// from client to client would mix them up. Costs PostgreSQL the parsing and planning of each statement.
+    /// from client to client would mix them up. Costs PostgreSQL the parsing and planning of each statement, and a read two
+    /// round trips more ([`super::scope`]).
     #[must_use]
     pub fn without_prepared_statements(self) -> Self {
         Self { prepares: false, ..self }
     }
 
-    /// Opens one connection and sets it up.
+    /// Opens one connection and sets it up. On PostgreSQL it sees no tenant's rows until it is told whose ([`Scope`]).
     pub fn open(&self) -> Result<Conn, diesel::r2d2::Error> {
         use diesel::r2d2::Error::{ConnectionError, QueryError};
         match &self.url {
@@ -127,12 +168,42 @@ impl Manager {
     }
 }
 
+impl Manager {
+    /// A connection, and whether its session is its own. The first one finds out, at the cost of a round trip, or of a
+    /// connection more where a pooler refuses to tell.
+    fn open_for_pool(&self) -> Result<(Conn, bool), diesel::r2d2::Error> {
+        if !self.prepares {
+            return Ok((self.open()?, false));
+        }
+        if let Some(own) = self.own_sessions.get() {
+            return Ok((self.open()?, *own));
+        }
+        let name = NodeId::new();
+        let named = Self::new(pooler::with_session_name(&self.url, &name.text()));
+        let (conn, own) = match named.open() {
+            Ok(Conn::Postgres(mut postgres)) => {
+                let own = pooler::has_name(&mut postgres, &name.text());
+                (Conn::Postgres(postgres), own.map_err(diesel::r2d2::Error::QueryError)?)
+            }
+            Ok(sqlite @ Conn::Sqlite(_)) => (sqlite, true),
+            Err(error) if pooler::refuses_names(&error) => (self.open()?, false),
+            Err(error) => return Err(error),
+        };
+        if !*self.own_sessions.get_or_init(|| own) {
+            tracing::info!("the database is behind a pooler: each use of it is a transaction");
+        }
+        Ok((conn, own))
+    }
+}
+
 impl diesel::r2d2::ManageConnection for Manager {
     type Connection = Checked;
     type Error = diesel::r2d2::Error;
 
     fn connect(&self) -> Result<Checked, Self::Error> {
-        Ok(Checked { conn: self.open()?, trusted_until: self.clock.monotonic() + TRUSTED_FOR })
+        let trusted_until = self.clock.monotonic() + TRUSTED_FOR;
+        let (conn, keeps_settings) = self.open_for_pool()?;
+        Ok(Checked { conn, trusted_until, scope: None, keeps_settings })
     }
 
     /// Asked at each check-out. A busy connection answers without a statement: if it has broken since, the one request

@@ -6,7 +6,7 @@
 //! All pending migrations run in that one transaction, so a failed upgrade leaves the schema that was there, and the
 //! lock needs no session of its own: it works through pgbouncer. What migrations may do is in `migrations/README.md`.
 
-use super::{Conn, DatabaseUrl, MultiBackend, connection::Manager, each};
+use super::{Conn, DatabaseUrl, MultiBackend, Scope, connection::Manager, each};
 use crate::config;
 use diesel::connection::SimpleConnection;
 use diesel::migration::MigrationSource;
@@ -201,6 +201,8 @@ fn wait_for_the_lock(conn: &mut Conn) -> Result<(), Failure> {
     let locked = postgres.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"));
     locked.map_err(|error| format!("another process is migrating for {PATIENCE_MINUTES} minutes: {error}"))?;
     // A migration that waits for a table makes all requests on that table wait behind it.
-    postgres.batch_execute("SET LOCAL lock_timeout = '5s'")?;
+    // What moves rows moves those of all tenants.
+    let all_tenants = Scope::AcrossTenants.for_transaction();
+    postgres.batch_execute(&format!("SET LOCAL lock_timeout = '5s'; {all_tenants}"))?;
     Ok(())
 }

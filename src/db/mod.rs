@@ -1,7 +1,8 @@
 //! The only room that knows two databases.
 //!
-//! [`Db`] is what handlers hold: `read` and `write` move a closure to a blocking thread, give it a pooled [`Conn`] and
-//! bring the result back; `write` wraps it in one transaction. [`Timestamp`] and `text_enum!` are the types that both
+//! [`Db`] is what handlers hold. Of it they get a [`ScopedDb`], which sees one organization's rows ([`scope`]): its `read` and
+//! `write` move a closure to a blocking thread, give it a pooled [`Conn`] and bring the result back; `write` wraps it in
+//! one transaction. [`Timestamp`] and `text_enum!` are the types that both
 //! backends read and write; [`ForUpdate`] and `each!` cover what diesel's multi-backend lacks.
 
 mod backup;
@@ -9,9 +10,11 @@ mod backup;
 mod connection;
 mod json;
 mod migrations;
+pub mod pooler;
 mod portable;
 #[allow(missing_docs, reason = "generated; the migrations document the tables")]
 pub mod schema;
+pub mod scope;
 pub mod sql_types;
 mod timestamp;
 
@@ -22,12 +25,14 @@ pub use json::JsonObject;
 pub use migrations::{migrate, prepare};
 pub(crate) use portable::text_enum;
 pub use portable::{Columns, ForUpdate};
+pub use scope::{Scope, Session};
 pub use timestamp::Timestamp;
 
 use crate::config;
 use crate::error::ApiError;
-use crate::telemetry::InRequest;
+use crate::ids::OrganizationId;
 use crate::telemetry::metrics::{Kind, Metrics};
+use crate::telemetry::{InRequest, RequestContext};
 use actix_web::web;
 use diesel::r2d2;
 use std::fmt;
@@ -110,50 +115,18 @@ impl Db {
         Self { pool, waits: Arc::default() }
     }
 
-    /// Runs queries on a blocking thread.
-    ///
-    /// # Errors
-    /// `unavailable` (503) when no connection was free in time, besides what `body` answers.
-    pub async fn read<T, F>(&self, body: F) -> Result<T, ApiError>
-    where
-        F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
-        T: Send + 'static,
-    {
-        let (db, request) = (self.clone(), InRequest::capture());
-        web::block(move || request.run(|| db.read_blocking(body))).await.map_err(ApiError::internal)?
+    /// The rows of one organization, of which the caller knows by a guard or as the operator. Handlers have
+    /// [`State::of`](crate::state::State::of).
+    #[must_use]
+    pub fn of(&self, organization: OrganizationId) -> ScopedDb {
+        ScopedDb { db: self.clone(), scope: Scope::Organization(organization) }
     }
 
-    /// Runs `body` in one writing transaction on a blocking thread: all of it happens, or nothing.
-    ///
-    /// # Errors
-    /// As [`Db::read`]; any error rolls back.
-    pub async fn write<T, F>(&self, body: F) -> Result<T, ApiError>
-    where
-        F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
-        T: Send + 'static,
-    {
-        self.read(move |conn| conn.write(body)).await
-    }
-
-    /// [`Db::read`] for a thread that may block: the command line.
-    ///
-    /// # Errors
-    /// As [`Db::read`].
-    pub fn read_blocking<T>(&self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
-        let mut connection = self.connection()?;
-        let outcome = body(&mut connection.conn);
-        if outcome.is_err() {
-            connection.distrust();
-        }
-        outcome
-    }
-
-    /// [`Db::write`] for a thread that may block: the command line and background flushes.
-    ///
-    /// # Errors
-    /// As [`Db::write`].
-    pub fn write_blocking<T>(&self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
-        self.read_blocking(|conn| conn.write(body))
+    /// The rows of all tenants, and those that belong to none. Without the second wall, so for nothing that one
+    /// organization is enough for.
+    #[must_use]
+    pub fn across_tenants(&self) -> ScopedDb {
+        ScopedDb { db: self.clone(), scope: Scope::AcrossTenants }
     }
 
     /// A free connection. Blocks, for `database.pool_timeout` at most.
@@ -187,6 +160,99 @@ impl Db {
         metrics.watch(Kind::Counter, "database_timeouts", "Waits for a connection that found none", move |readings| {
             readings.set(&[], waits.in_vain.load(Relaxed));
         });
+    }
+}
+
+/// The pool, for the rows of one scope. Cloning is cheap.
+#[derive(Clone)]
+pub struct ScopedDb {
+    db: Db,
+    scope: Scope,
+}
+
+impl ScopedDb {
+    /// Runs queries on a blocking thread.
+    ///
+    /// # Errors
+    /// `unavailable` (503) when no connection was free in time, besides what `body` answers.
+    pub async fn read<T, F>(self, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.session(|session| session.read(body)).await
+    }
+
+    /// Runs `body` in one writing transaction on a blocking thread: all of it happens, or nothing.
+    ///
+    /// # Errors
+    /// As [`ScopedDb::read`]; any error rolls back.
+    pub async fn write<T, F>(self, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.session(|session| session.write(body)).await
+    }
+
+    /// Lends one connection to a blocking thread: for what has to go on after its transaction.
+    ///
+    /// # Errors
+    /// As [`ScopedDb::read`].
+    pub async fn session<T, F>(self, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Session<'_>) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.ensure_is_the_requests()?;
+        let request = InRequest::capture();
+        web::block(move || request.run(|| self.session_blocking(body))).await.map_err(ApiError::internal)?
+    }
+
+    /// [`ScopedDb::read`] for a thread that may block: the command line.
+    ///
+    /// # Errors
+    /// As [`ScopedDb::read`].
+    pub fn read_blocking<T>(&self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
+        self.session_blocking(|session| session.read(body))
+    }
+
+    /// [`ScopedDb::write`] for a thread that may block: the command line and background flushes.
+    ///
+    /// # Errors
+    /// As [`ScopedDb::write`].
+    pub fn write_blocking<T>(&self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
+        self.session_blocking(|session| session.write(body))
+    }
+
+    /// [`ScopedDb::session`] for a thread that may block.
+    ///
+    /// # Errors
+    /// As [`ScopedDb::read`].
+    pub fn session_blocking<T>(
+        &self,
+        body: impl FnOnce(&mut Session<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let mut connection = self.db.connection()?;
+        let outcome = match connection.session(self.scope) {
+            Ok(mut session) => body(&mut session),
+            Err(error) => Err(error.into()),
+        };
+        if outcome.is_err() {
+            connection.distrust();
+        }
+        outcome
+    }
+
+    /// A request that a guard let into one organization asks for that one's rows, or there is a mistake in its handler.
+    fn ensure_is_the_requests(&self) -> Result<(), ApiError> {
+        match RequestContext::organization() {
+            Some(own) if self.scope != Scope::Organization(own) => {
+                let asked = self.scope;
+                Err(ApiError::internal(format!("a request that was let into {own} asks for the rows of {asked}")))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -115,6 +115,7 @@ async fn caller_of<'s>(
     let caller = verify(state, &credential, RequestContext::client_address()).await?;
     RequestContext::caller_is(caller.id());
     if let Caller::ApiKey(key) = &caller {
+        RequestContext::let_into(key.organization_id);
         let counted = counted.insert(state.api_keys.begin(key));
         subscription_gate(&state.config, key).inspect_err(|_| counted.ends(Outcome::Refused))?;
         let charged = allowance.insert(state.rate_limits.check(key, rate_limit::ONE).await?);

@@ -126,7 +126,7 @@ impl BuiltIn {
     ) -> Result<Account, Refusal> {
         let (mut account, hash) = self.prepare(&state.clock, email, password).await?;
         account.email_verified = email_verified;
-        let stored = state.db.write(move |conn| Ok(account.insert(conn, &hash)?.then_some(account)));
+        let stored = state.across_tenants().write(move |conn| Ok(account.insert(conn, &hash)?.then_some(account)));
         Ok(stored.await?.ok_or(FirebaseError::EmailExists)?)
     }
 
@@ -147,7 +147,7 @@ impl BuiltIn {
         let (account, hash) = self.prepare(&state.clock, email, password).await?;
         let now = account.created_at;
         let token = RefreshToken::generate();
-        let stored = state.db.write(move |conn| {
+        let stored = state.across_tenants().write(move |conn| {
             if !account.insert(conn, &hash)? {
                 return Ok(None);
             }
@@ -206,7 +206,7 @@ impl BuiltIn {
         let checked = self.check_password(state, email.into_string(), password).await?;
         let now = state.clock.now();
         let token = RefreshToken::generate();
-        let signed_in = state.db.write(move |conn| {
+        let signed_in = state.across_tenants().write(move |conn| {
             let account = match checked.open(conn, now)? {
                 Ok(account) => account,
                 Err(refusal) => return Ok(Err(refusal)),
@@ -227,7 +227,7 @@ impl BuiltIn {
         email: String,
         password: SecretString,
     ) -> Result<RightPassword, Refusal> {
-        let found = state.db.read(move |conn| Account::credentials(conn, &email)).await?;
+        let found = state.across_tenants().read(move |conn| Account::credentials(conn, &email)).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
         let verdict = self.passwords.verify(password, hash).await?;
         let (id, hash) = found.filter(|_| verdict.is_right).ok_or(FirebaseError::InvalidLoginCredentials)?;
@@ -239,7 +239,7 @@ impl BuiltIn {
         self.keys.keep_fresh().await;
         let token = RefreshToken::parse(token).ok_or(FirebaseError::InvalidRefreshToken)?;
         let now = state.clock.now();
-        let refreshed = state.db.write(move |conn| {
+        let refreshed = state.across_tenants().write(move |conn| {
             let Some((account, authenticated_at)) = token.owner(conn)? else {
                 // It has the form of one, so it was one, and was deleted: the SDK signs out.
                 let gone = token.is_orphaned(conn)?;
@@ -260,7 +260,7 @@ impl BuiltIn {
 
     /// The account of a verified token's subject.
     pub(super) async fn look_up(&self, state: &State, subject: String, auth_time: i64) -> Result<Account, Refusal> {
-        let found = state.db.read(move |conn| Account::find(conn, &subject)).await?;
+        let found = state.across_tenants().read(move |conn| Account::find(conn, &subject)).await?;
         let account = found.ok_or(FirebaseError::UserNotFound)?;
         if account.disabled_at.is_some() {
             return Err(FirebaseError::UserDisabled.into());

@@ -42,7 +42,7 @@ impl BuiltIn {
             let has_account = Account::credentials(conn, &invitation.email)?.is_some();
             Ok(Some(Invited { email: invitation.email, organization, has_account }))
         };
-        state.db.read(look).await
+        state.across_tenants().read(look).await
     }
 
     /// Signs the invited person up, or in if the address has an account, verifies the address, and accepts: all of it
@@ -78,7 +78,7 @@ impl BuiltIn {
         let (mut account, hash) = self.prepare(&state.clock, &email, password).await?;
         account.email_verified = true;
         let now = account.created_at;
-        let joined = state.change_access(move |conn, touched| {
+        let joined = state.across_tenants().change_access(move |conn, touched| {
             if !account.insert(conn, &hash)? {
                 return Ok(Err(FirebaseError::EmailExists));
             }
@@ -99,7 +99,7 @@ impl BuiltIn {
     ) -> Result<(), Refusal> {
         let checked = self.check_password(state, email, password).await?;
         let now = state.clock.now();
-        let joined = state.change_access(move |conn, touched| match checked.open(conn, now)? {
+        let joined = state.across_tenants().change_access(move |conn, touched| match checked.open(conn, now)? {
             Ok(account) => accept(conn, touched, &token, &account, now).map(Ok),
             Err(refusal) => Ok(Err(refusal)),
         });

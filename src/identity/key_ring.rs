@@ -12,7 +12,7 @@ use super::master_secret::MasterSecret;
 use super::signing_keys::{Row, SigningKeys};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::{Db, Timestamp};
+use crate::db::{Db, ScopedDb, Timestamp};
 use crate::error::{ApiError, Code};
 use jsonwebtoken::DecodingKey;
 use secrecy::SecretString;
@@ -125,9 +125,9 @@ impl KeyRing {
     }
 
     async fn read(&self, now: Timestamp) -> Result<(), ApiError> {
-        let mut rows = self.db.read(Row::all).await?;
+        let mut rows = self.db.across_tenants().read(Row::all).await?;
         if Row::take_retired(&mut rows, now).next().is_some() {
-            rows = self.db.write(move |conn| Row::delete_retired(conn, now)).await?;
+            rows = self.db.across_tenants().write(move |conn| Row::delete_retired(conn, now)).await?;
         }
         let keys = self.held().replaced_by(rows, &self.secret).map_err(ApiError::internal)?;
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
@@ -139,7 +139,7 @@ impl KeyRing {
 ///
 /// # Errors
 /// A text for the operator: the built-in provider is off, the master secret is another one, or the database fails.
-pub fn rotate_signing_key(config: &Config, db: &Db, clock: &Clock) -> Result<String, String> {
+pub fn rotate_signing_key(config: &Config, db: &ScopedDb, clock: &Clock) -> Result<String, String> {
     if !config.identity.builtin {
         return Err("identity.builtin is false: there is no signing key here".into());
     }

@@ -123,7 +123,7 @@ impl IdentityService {
         let verified = self.authenticate(&state.clock, token).await?;
         let now = state.clock.now();
         state
-            .db
+            .across_tenants()
             .read(move |conn| {
                 let profile = match verified {
                     // The row is the truth: what the token says of the account may be an hour old.
@@ -145,7 +145,7 @@ impl IdentityService {
     /// Those of the database.
     pub async fn has_account(&self, state: &State, email: &str) -> Result<bool, ApiError> {
         let email = email.to_lowercase();
-        state.db.read(move |conn| Ok(Account::credentials(conn, &email)?.is_some())).await
+        state.across_tenants().read(move |conn| Ok(Account::credentials(conn, &email)?.is_some())).await
     }
 
     /// Makes an account of the built-in provider, as the operator, and tells who its person is among the users.

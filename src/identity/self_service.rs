@@ -88,7 +88,7 @@ impl BuiltIn {
         self.keys.keep_fresh().await;
         let hash = self.passwords.hash(password).await?;
         let token = RefreshToken::generate();
-        let changed = state.change_access(move |conn, touched| {
+        let changed = state.across_tenants().change_access(move |conn, touched| {
             let account = match lock_own(conn, &claims)? {
                 Ok(account) => {
                     account.set_password(conn, touched, &hash, false, now)?.set_profile(conn, name, photo)?
@@ -112,7 +112,7 @@ impl BuiltIn {
         claims: Claims,
         (name, photo): (Change, Change),
     ) -> Result<Account, Refusal> {
-        let changed = state.db.write(move |conn| match lock_own(conn, &claims)? {
+        let changed = state.across_tenants().write(move |conn| match lock_own(conn, &claims)? {
             Ok(account) => Ok(Ok(account.set_profile(conn, name, photo)?)),
             Err(refusal) => Ok(Err(refusal)),
         });
@@ -122,7 +122,7 @@ impl BuiltIn {
     /// Deletes the account of a recent sign-in.
     pub(super) async fn delete(&self, state: &State, claims: Claims) -> Result<(), Refusal> {
         let (config, now) = (state.config.clone(), state.clock.now());
-        let deleted = state.change_access(move |conn, touched| {
+        let deleted = state.across_tenants().change_access(move |conn, touched| {
             let account =
                 match lock_own(conn, &claims)?.and_then(|account| check_recent(&claims, now).map(|()| account)) {
                     Ok(account) => account,
@@ -192,7 +192,7 @@ impl BuiltIn {
         let (db, clock) = (state.db.clone(), state.clock.clone());
         let action_url = state.config.mail.action_url(&state.config.server);
         let compose: Composition = Box::pin(async move {
-            let stored = db.write(move |conn| {
+            let stored = db.across_tenants().write(move |conn| {
                 let Some(account) = find(conn)?.filter(|account| account.disabled_at.is_none()) else {
                     return Ok(None);
                 };
@@ -209,7 +209,7 @@ impl BuiltIn {
     /// Whose code it is, and what it is good for.
     pub(super) async fn look_at_code(&self, state: &State, code: OobCode) -> Result<Known, Refusal> {
         let now = state.clock.now();
-        Ok(state.db.read(move |conn| check_code(conn, &code, now)).await??)
+        Ok(state.across_tenants().read(move |conn| check_code(conn, &code, now)).await??)
     }
 
     /// Sets a new password by a code, and ends every sign-in. The code proves the address, so it counts as verified.
@@ -227,7 +227,7 @@ impl BuiltIn {
         self.passwords.check_strength(&known.account.email, &password)?;
         let hash = self.passwords.hash(password).await?;
         let now = state.clock.now();
-        let reset = state.change_access(move |conn, touched| {
+        let reset = state.across_tenants().change_access(move |conn, touched| {
             let code = OobCode::from_client(code);
             match use_code(conn, &code, Purpose::PasswordReset, now)? {
                 Ok(account) => Ok(Ok(account.set_password(conn, touched, &hash, true, now)?)),
@@ -240,10 +240,11 @@ impl BuiltIn {
     /// Confirms an address by a code.
     pub(super) async fn confirm_email(&self, state: &State, code: OobCode) -> Result<Account, Refusal> {
         let now = state.clock.now();
-        let confirmed = state.db.write(move |conn| match use_code(conn, &code, Purpose::VerifyEmail, now)? {
-            Ok(account) => Ok(Ok(account.set_email_verified(conn)?)),
-            Err(refusal) => Ok(Err(refusal)),
-        });
+        let confirmed =
+            state.across_tenants().write(move |conn| match use_code(conn, &code, Purpose::VerifyEmail, now)? {
+                Ok(account) => Ok(Ok(account.set_email_verified(conn)?)),
+                Err(refusal) => Ok(Err(refusal)),
+            });
         Ok(confirmed.await??)
     }
 }

@@ -58,11 +58,11 @@ impl SigningKeys {
             Some(cause) => format!("the signing keys can't be read: {cause}"),
             None => format!("the signing keys can't be read: {error}"),
         };
-        let mut rows = db.read(Row::all).await.map_err(because)?;
+        let mut rows = db.across_tenants().read(Row::all).await.map_err(because)?;
         if rows.is_empty() {
             // Generated before the transaction, which holds a lock that other nodes wait for.
             let first = Row::generate(secret, clock.now())?;
-            rows = db.write(move |conn| first.insert_if_none(conn)).await.map_err(because)?;
+            rows = db.across_tenants().write(move |conn| first.insert_if_none(conn)).await.map_err(because)?;
         }
         Self::of(rows, |row| row.open(secret).map(Arc::new))
     }

@@ -76,7 +76,7 @@ pub async fn list_invitations(
     let organization = access.organization_id();
     let scope = ListScope("invitations", &organization.text());
     let position = page.position(scope)?;
-    let rows = state.db.read(move |conn| Invitation::page_of(conn, &access, position)).await?;
+    let rows = state.of(&access).read(move |conn| Invitation::page_of(conn, &access, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |(invitation, _)| invitation.id, Into::into)))
 }
 
@@ -103,6 +103,7 @@ pub async fn create_invitation(
     let now = state.clock.now();
     let is_mailed = state.invitation_mails.are_on(&state);
     let (outcome, access) = state
+        .of(&access)
         .change_access(move |conn, touched| {
             let outcome = claim.run(conn, InvitationId::new(), now, |conn, id, replayed| {
                 if replayed {
@@ -141,14 +142,16 @@ pub async fn resend_invitation(
     req: HttpRequest,
 ) -> Result<web::Json<InvitationView>, ApiError> {
     let id = path_parameter(&req, "invitationId")?;
-    let (found, access) = state.db.read(move |conn| Ok((Invitation::resendable(conn, &access, id)?, access))).await?;
+    let (found, access) =
+        state.of(&access).read(move |conn| Ok((Invitation::resendable(conn, &access, id)?, access))).await?;
     if !state.invitation_mails.are_on(&state) {
         return Err(ApiError::with_message(Code::Conflict, "This server sends no mail."));
     }
     let now = state.clock.now();
     state.invitation_mails.count(access.user().id, &found.0.email, now)?;
-    let renewed =
-        state.change_access(move |conn, touched| Ok((Invitation::renew(conn, touched, &access, id, now)?, access)));
+    let renewed = state
+        .of(&access)
+        .change_access(move |conn, touched| Ok((Invitation::renew(conn, touched, &access, id, now)?, access)));
     let ((invitation, token), access) = renewed.await?;
     if !state.invitation_mails.send(&state, &access, &invitation.0, &token) {
         return Err(ApiError::unavailable_because("too many mails wait to be sent"));
@@ -165,7 +168,7 @@ pub async fn withdraw_invitation(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = path_parameter(&req, "invitationId")?;
-    state.change_access(move |conn, touched| Invitation::withdraw(conn, touched, &access, id)).await?;
+    state.of(&access).change_access(move |conn, touched| Invitation::withdraw(conn, touched, &access, id)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -200,6 +203,7 @@ pub async fn accept_invitation(
     let input = body.read().await?;
     let now = state.clock.now();
     let (organization, role) = state
+        .across_tenants()
         .change_access(move |conn, touched| Invitation::accept(conn, touched, &input.token, caller.user(), now))
         .await?;
     Ok(web::Json(Accepted { id: organization.id, name: organization.name, role }))

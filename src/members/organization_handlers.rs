@@ -21,7 +21,7 @@ pub async fn list_organization_members(
     let organization = access.organization_id();
     let scope = ListScope("organization-members", &organization.text());
     let position = page.position(scope)?;
-    let rows = state.db.read(move |conn| OrganizationMember::page_of(conn, &access, position)).await?;
+    let rows = state.of(&access).read(move |conn| OrganizationMember::page_of(conn, &access, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |member| member.id, Into::into)))
 }
 
@@ -40,6 +40,7 @@ pub async fn change_organization_member(
     let user = path_parameter(&req, "userId")?;
     let role = body.read().await?.role;
     let member = state
+        .of(&access)
         .change_access(move |conn, touched| OrganizationMember::change_role(conn, touched, &access, user, role))
         .await?;
     Ok(web::Json(member.into()))
@@ -61,6 +62,7 @@ pub async fn remove_organization_member(
     let now = state.clock.now();
     let shared = state.clone();
     let keys = state
+        .of(&access)
         .change_access(move |conn, touched| {
             OrganizationMember::remove(conn, touched, &shared.config, &access, user, heir, now)
         })

@@ -2,12 +2,12 @@
 
 use super::wire::{RemovalQuery, WorkspaceMemberView, WorkspaceRoleInput};
 use super::workspace::WorkspaceMember;
-use crate::access::{ProgramAccess, WorkspaceAccess, can};
+use crate::access::{Guard, ProgramAccess, WorkspaceAccess, can};
 use crate::api_keys::RemovedKeys;
 use crate::error::ApiError;
 use crate::http::{Body, ListScope, Page, PageQuery, path_parameter, query};
 use crate::ids::{OrganizationId, WorkspaceId};
-use crate::state::State;
+use crate::state::{Scoped, State};
 use actix_web::{HttpRequest, delete, get, put, web};
 
 /// List a workspace's members
@@ -21,7 +21,7 @@ pub async fn list_workspace_members(
     access: WorkspaceAccess<can::MembersRead>,
     page: PageQuery,
 ) -> Result<web::Json<Page<WorkspaceMemberView>>, ApiError> {
-    list(state, access.workspace().organization_id, access.workspace_id(), page).await
+    list(state.of(&access), access.organization_id(), access.workspace_id(), page).await
 }
 
 /// List the members, as a program
@@ -36,18 +36,18 @@ pub async fn list_members(
     access: ProgramAccess<can::MembersRead>,
     page: PageQuery,
 ) -> Result<web::Json<Page<WorkspaceMemberView>>, ApiError> {
-    list(state, access.key().organization_id, access.key().workspace_id, page).await
+    list(state.of(&access), access.organization_id(), access.key().workspace_id, page).await
 }
 
 async fn list(
-    state: web::Data<State>,
+    db: Scoped,
     organization: OrganizationId,
     workspace: WorkspaceId,
     page: PageQuery,
 ) -> Result<web::Json<Page<WorkspaceMemberView>>, ApiError> {
     let scope = ListScope("workspace-members", &workspace.text());
     let position = page.position(scope)?;
-    let rows = state.db.read(move |conn| WorkspaceMember::page_of(conn, organization, workspace, position)).await?;
+    let rows = db.read(move |conn| WorkspaceMember::page_of(conn, organization, workspace, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |member| member.id, Into::into)))
 }
 
@@ -64,8 +64,10 @@ pub async fn put_workspace_member(
     let user = path_parameter(&req, "userId")?;
     let role = body.read().await?.role;
     let now = state.clock.now();
-    let member =
-        state.change_access(move |conn, touched| WorkspaceMember::put(conn, touched, &access, user, role, now)).await?;
+    let member = state
+        .of(&access)
+        .change_access(move |conn, touched| WorkspaceMember::put(conn, touched, &access, user, role, now))
+        .await?;
     Ok(web::Json(member.into()))
 }
 
@@ -85,6 +87,7 @@ pub async fn remove_workspace_member(
     let now = state.clock.now();
     let shared = state.clone();
     let keys = state
+        .of(&access)
         .change_access(move |conn, touched| {
             WorkspaceMember::remove(conn, touched, &shared.config, &access, user, heir, now)
         })

@@ -51,7 +51,7 @@ pub async fn list_organizations(
     let user = caller.user().id;
     let scope = ListScope("organizations", &user.text());
     let position = page.position(scope)?;
-    let rows = state.db.read(move |conn| Organization::page_of(conn, user, position)).await?;
+    let rows = state.across_tenants().read(move |conn| Organization::page_of(conn, user, position)).await?;
     let show = |(organization, role)| OrganizationView::new(organization, role);
     Ok(web::Json(Page::new(rows, &position, scope, |(organization, _)| organization.id, show)))
 }
@@ -74,6 +74,7 @@ pub async fn create_organization(
     let now = state.clock.now();
     let shared = state.clone();
     let outcome = state
+        .across_tenants()
         .change_access(move |conn, touched| {
             let user = caller.user().id;
             claim.run(conn, OrganizationId::new(), now, |conn, id, replayed| {
@@ -108,6 +109,7 @@ pub async fn rename_organization(
     let input = body.read().await?;
     let role = access.role();
     let organization = state
+        .of(&access)
         .change_access(move |conn, touched| Organization::rename(conn, touched, &access, input.name.into_string()));
     let organization = organization.await?;
     Ok(web::Json(OrganizationView::new(organization, role)))
@@ -122,6 +124,6 @@ pub async fn delete_organization(
     state: web::Data<State>,
     access: OrganizationAccess<can::OrganizationDelete>,
 ) -> Result<HttpResponse, ApiError> {
-    state.change_access(move |conn, touched| Organization::delete(conn, touched, &access)).await?;
+    state.of(&access).change_access(move |conn, touched| Organization::delete(conn, touched, &access)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -82,7 +82,8 @@ impl ServiceTokens {
             Found::Fresh(known) => known,
             Found::Unknown { before, .. } => {
                 // In a box, so that the future of a token in the cache is small to move.
-                let found = Box::pin(state.db.read(move |conn| ServiceToken::of_hash(conn, &digest))).await?;
+                let found =
+                    Box::pin(state.across_tenants().read(move |conn| ServiceToken::of_hash(conn, &digest))).await?;
                 let ServiceToken { id, revoked_at, .. } = found.ok_or_else(unknown)?;
                 let known = Arc::new(KnownToken { id, is_revoked: revoked_at.is_some(), last_use: LastUse::default() });
                 self.cache.enter(digest, SERVICE_TOKENS, before, known.clone());

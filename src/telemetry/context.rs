@@ -5,6 +5,7 @@
 
 use crate::access::{Caller, CallerId};
 use crate::http::RequestId;
+use crate::ids::OrganizationId;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderValue, USER_AGENT};
 use std::cell::{Cell, OnceCell};
@@ -24,6 +25,7 @@ pub struct RequestContext {
     caller: Cell<Option<CallerId>>,
     /// Set once it may go on to a handler.
     admitted: OnceCell<Caller>,
+    organization: Cell<Option<OrganizationId>>,
     changes_nothing: Cell<bool>,
 }
 
@@ -80,7 +82,7 @@ impl RequestContext {
 
     fn unfinished(id: RequestId, client: Client, caller: Option<CallerId>, changes_nothing: bool) -> Self {
         let (caller, changes_nothing) = (Cell::new(caller), Cell::new(changes_nothing));
-        Self { id, client, caller, admitted: OnceCell::new(), changes_nothing }
+        Self { id, client, caller, admitted: OnceCell::new(), organization: Cell::default(), changes_nothing }
     }
 
     /// Runs the request in its context. Cost at each poll: two writes to a thread's own variable.
@@ -127,6 +129,17 @@ impl RequestContext {
 
     pub(super) fn admitted(&self) -> Option<&Caller> {
         self.admitted.get()
+    }
+
+    /// Tells that the request was let into an organization: from now on it asks the database for nothing else's rows.
+    pub fn let_into(organization: OrganizationId) {
+        // Without a context there is no request.
+        _ = CURRENT.try_with(|context| context.organization.set(Some(organization)));
+    }
+
+    /// The organization that the request was let into, if this code works for a request that was.
+    pub fn organization() -> Option<OrganizationId> {
+        CURRENT.try_with(|context| context.organization.get()).ok().flatten()
     }
 
     /// Tells that the request changes nothing, though its method may: its line is that of a read.

@@ -166,10 +166,10 @@ impl<R: Counted> Usage<R> {
             return;
         }
         let mut written = 0;
-        let outcome = db.read_blocking(|conn| {
+        let outcome = db.across_tenants().session_blocking(|session| {
             for batch in rows.chunks(BATCH) {
                 let _nobody_reads = self.writing.write().unwrap_or_else(PoisonError::into_inner);
-                conn.write(|conn| model::add(conn, batch))?;
+                session.write(|conn| model::add(conn, batch))?;
                 self.forget(batch);
                 written += batch.len();
             }

@@ -30,8 +30,8 @@ pub async fn read_api_key_usage(
 ) -> Result<web::Json<UsageSeries>, ApiError> {
     let id: KeyId = path_parameter(&req, "keyId")?;
     let question: UsageQuery = query(&req)?;
-    let shared = state.clone();
-    let series = state.db.read(move |conn| {
+    let (shared, db) = (state.clone(), state.of(&access));
+    let series = db.read(move |conn| {
         ApiKey::visible(conn, &access, id)?;
         let period = question.period(shared.clock.now())?;
         series(&shared, conn, &access, &Whose::Keys(HashSet::from([id])), &period)
@@ -54,8 +54,8 @@ pub async fn read_workspace_usage(
 ) -> Result<web::Json<UsageSeries>, ApiError> {
     let question: UsageQuery = query(&req)?;
     let period = question.period(state.clock.now())?;
-    let shared = state.clone();
-    let series = state.db.read(move |conn| {
+    let (shared, db) = (state.clone(), state.of(&access));
+    let series = db.read(move |conn| {
         let whose = Whose::visible(conn, &access)?;
         series(&shared, conn, &access, &whose, &period)
     });

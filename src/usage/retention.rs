@@ -37,7 +37,7 @@ pub async fn keep_retention(state: web::Data<State>) {
 async fn prune(state: &State, before: Timestamp) -> Result<(), ApiError> {
     let (before, mut taken) = (Hour::of(before), 0);
     loop {
-        match state.db.write(move |conn| model::prune(conn, before)).await? {
+        match state.across_tenants().write(move |conn| model::prune(conn, before)).await? {
             0 => break,
             some => taken += some,
         }

@@ -54,7 +54,7 @@ pub async fn list_workspaces(
     let (organization, role) = (access.organization_id(), access.role());
     let scope = ListScope("workspaces", &organization.text());
     let position = page.position(scope)?;
-    let rows = state.db.read(move |conn| Workspace::page_of(conn, &access, position)).await?;
+    let rows = state.of(&access).read(move |conn| Workspace::page_of(conn, &access, position)).await?;
     let show = |(workspace, own): (Workspace, _)| WorkspaceView::new(workspace, effective_role(role, own));
     Ok(web::Json(Page::new(rows, &position, scope, |(workspace, _)| workspace.id, show)))
 }
@@ -74,6 +74,7 @@ pub async fn create_workspace(
     let claim = idempotency.claim(&bytes);
     let now = state.clock.now();
     let outcome = state
+        .of(&access)
         .change_access(move |conn, touched| {
             claim.run(conn, WorkspaceId::new(), now, |conn, id, replayed| {
                 if replayed {
@@ -104,8 +105,9 @@ pub async fn rename_workspace(
 ) -> Result<web::Json<WorkspaceView>, ApiError> {
     let input = body.read().await?;
     let role = access.role();
-    let workspace =
-        state.change_access(move |conn, touched| Workspace::rename(conn, touched, &access, input.name.into_string()));
+    let workspace = state
+        .of(&access)
+        .change_access(move |conn, touched| Workspace::rename(conn, touched, &access, input.name.into_string()));
     let workspace = workspace.await?;
     Ok(web::Json(WorkspaceView::new(workspace, Some(role))))
 }
@@ -119,6 +121,6 @@ pub async fn delete_workspace(
     state: web::Data<State>,
     access: WorkspaceAccess<can::WorkspaceManage>,
 ) -> Result<HttpResponse, ApiError> {
-    state.change_access(move |conn, touched| Workspace::delete(conn, touched, &access)).await?;
+    state.of(&access).change_access(move |conn, touched| Workspace::delete(conn, touched, &access)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

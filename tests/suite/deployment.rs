@@ -135,6 +135,11 @@ async fn the_compose_file_has_two_equal_nodes_that_run_without_rights() {
     let proxies = node["environment"]["KEYWARD__SERVER__TRUSTED_PROXIES"].as_str().expect("a text");
     let nginx = services["nginx"]["networks"]["keyward"]["ipv4_address"].as_str().expect("an address");
     assert_eq!(proxies, format!("[\"{nginx}/32\"]"));
+    // The image's own user is PostgreSQL's superuser, whom row-level security does not stop.
+    let superuser = services["postgres"]["environment"]["POSTGRES_USER"].as_str().expect("a user");
+    let url = node["environment"]["DATABASE_URL"].as_str().expect("a URL");
+    let role = url.strip_prefix("postgres://").and_then(|rest| rest.split(':').next()).expect("a role");
+    assert!(role != superuser && text("compose.postgres.sh").contains(&format!("CREATE ROLE {role} LOGIN")), "{role}");
     let upstream = text("compose.nginx.conf");
     for server in ["keyward-1:8080", "keyward-2:8080"] {
         assert!(upstream.contains(server), "{server} is not in compose.nginx.conf");

@@ -37,6 +37,7 @@ mod migrations;
 mod operation;
 mod organizations;
 mod rate_limits;
+mod row_level_security;
 mod service_tokens;
 mod subscriptions;
 mod support;
@@ -75,6 +76,7 @@ fn tests() -> Vec<Test> {
         operation::tests_once(),
         organizations::tests(),
         rate_limits::tests(),
+        row_level_security::tests_once(),
         service_tokens::tests(),
         subscriptions::tests(),
         support::checks::tests(),

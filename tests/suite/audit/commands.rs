@@ -77,7 +77,7 @@ async fn what_billing_changes_is_told_as_billings(db: Backend) {
     let (config, clock) = (server.config.clone(), server.clock.clone());
     let id = tenant.organization_id.parse().expect("an organization's id");
     let change = move || {
-        Cluster::new(&config, &clock).change_blocking(&Db::new(&config.database), |conn, touched| {
+        Cluster::new(&config, &clock).change_blocking(&Db::new(&config.database).across_tenants(), |conn, touched| {
             touched.act_as(Actor::Billing("evt_of_the_provider".to_owned()));
             let change = SubscriptionChange {
                 status: Some(Status::PastDue),

@@ -1,6 +1,7 @@
 //! [`Proxy`]: a line to PostgreSQL that the test can cut, delay and hold up.
 
 use crate::support::environment;
+use crate::support::postgres::ROLE;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -44,7 +45,7 @@ impl Proxy {
 
     /// The URL of a database through this line.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@/{database}?host={}", self.directory.path().display())
+        format!("postgres://{ROLE}@/{database}?host={}", self.directory.path().display())
     }
 
     /// Ends every connection.

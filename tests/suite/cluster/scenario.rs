@@ -46,7 +46,7 @@ impl Stage {
     pub async fn set(lease: Duration, change: impl Fn(&mut NodeSettings)) -> Self {
         let starting = || Postgres::private(&["synchronous_commit=on", "shared_preload_libraries=pg_stat_statements"]);
         let postgres = tokio::task::spawn_blocking(starting).await.expect("no panic").expect("a PostgreSQL");
-        let database_url = postgres.url().to_owned();
+        let database_url = postgres.application_url().to_owned();
         let database = Arc::new(TestDatabase::elsewhere(database_url.clone()));
         let url = database.url();
         let migrated = tokio::task::spawn_blocking(move || keyward::db::migrate(&url)).await;

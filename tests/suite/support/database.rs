@@ -8,7 +8,7 @@ use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::{Connection, QueryResult, QueryableByName, sql_query};
 use keyward::clock::Clock;
-use keyward::db::{Conn, DatabaseUrl, Manager};
+use keyward::db::{Conn, DatabaseUrl, Manager, Scope};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -64,7 +64,11 @@ impl TestDatabase {
             }
             Backend::Postgres => {
                 let name = format!("keyward_{}_{}", std::process::id(), next_number());
-                let statement = format!("CREATE DATABASE {name} TEMPLATE {}", postgres_template());
+                let statement = format!(
+                    "CREATE DATABASE {name} TEMPLATE {} OWNER {}",
+                    postgres_template(),
+                    environment::postgres_owner()
+                );
                 administer(&statement).unwrap_or_else(|error| panic!("{error}"));
                 Self { place: Place::Postgres { name } }
             }
@@ -80,7 +84,8 @@ impl TestDatabase {
             }
             Backend::Postgres => {
                 let name = format!("keyward_{}_{}", std::process::id(), next_number());
-                administer(&format!("CREATE DATABASE {name}")).unwrap_or_else(|error| panic!("{error}"));
+                administer(&format!("CREATE DATABASE {name} OWNER {}", environment::postgres_owner()))
+                    .unwrap_or_else(|error| panic!("{error}"));
                 Place::Postgres { name }
             }
         };
@@ -109,9 +114,16 @@ impl TestDatabase {
         }
     }
 
-    /// A connection beside the servers' own.
+    /// A connection beside the servers' own, in their role; it sees the rows of all tenants.
     pub fn connect(&self) -> Conn {
         open(&self.url())
+    }
+
+    /// One of PostgreSQL's superuser.
+    pub fn connect_as_superuser(&self) -> PgConnection {
+        let Place::Postgres { name } = &self.place else { panic!("for a database of the one PostgreSQL") };
+        let url = environment::postgres_superuser_url(name);
+        PgConnection::establish(&url).unwrap_or_else(|error| panic!("{url}: {error}"))
     }
 
     /// As the library has it.
@@ -197,7 +209,11 @@ fn sqlite_file_in(directory: &Path) -> PathBuf {
 }
 
 fn open(url: &DatabaseUrl) -> Conn {
-    Manager::new(url.clone()).open().unwrap_or_else(|error| panic!("{url}: {error}"))
+    let mut conn = Manager::new(url.clone()).open().unwrap_or_else(|error| panic!("{url}: {error}"));
+    if matches!(conn, Conn::Postgres(_)) {
+        conn.batch_execute(&Scope::AcrossTenants.for_session()).expect("a setting");
+    }
+    conn
 }
 
 fn next_number() -> usize {

@@ -1,6 +1,6 @@
 //! What all tests share: a directory, one log, one PostgreSQL.
 
-use super::postgres::Postgres;
+use super::postgres::{Postgres, ROLE};
 use super::redis;
 use super::{log, nginx};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 struct Shared {
     directory: PathBuf,
     postgres_url: String,
+    application_url: String,
 }
 
 static SHARED: OnceLock<Shared> = OnceLock::new();
@@ -28,7 +29,11 @@ impl Environment {
         redis::require()?;
         nginx::require()?;
         let postgres = Postgres::start()?;
-        let shared = Shared { directory: directory.path().to_owned(), postgres_url: postgres.url().to_owned() };
+        let shared = Shared {
+            directory: directory.path().to_owned(),
+            postgres_url: postgres.url().to_owned(),
+            application_url: postgres.application_url().to_owned(),
+        };
         SHARED.set(shared).map_err(|_| "the environment was started twice")?;
         Ok(Self { postgres, directory })
     }
@@ -59,11 +64,25 @@ pub fn directory() -> &'static Path {
     &shared().directory
 }
 
-/// The URL of `name` on the one PostgreSQL.
+/// The URL of `name` on the one PostgreSQL, for the servers.
 pub fn postgres_url(name: &str) -> String {
-    let (address, query) = match shared().postgres_url.split_once('?') {
+    with_database(&shared().application_url, name)
+}
+
+/// The same for the superuser, whom row-level security does not stop.
+pub fn postgres_superuser_url(name: &str) -> String {
+    with_database(&shared().postgres_url, name)
+}
+
+/// Whom the databases are for, as `CREATE DATABASE … OWNER` takes it.
+pub fn postgres_owner() -> &'static str {
+    if shared().application_url == shared().postgres_url { "DEFAULT" } else { ROLE }
+}
+
+fn with_database(url: &str, name: &str) -> String {
+    let (address, query) = match url.split_once('?') {
         Some((address, query)) => (address, format!("?{query}")),
-        None => (shared().postgres_url.as_str(), String::new()),
+        None => (url, String::new()),
     };
     let (scheme, rest) = address.split_once("://").unwrap_or(("postgres", address));
     let authority = rest.split('/').next().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! One throwaway PostgreSQL for the whole run: no network, no durability, gone with the process that started it.
 
 use diesel::Connection;
+use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -32,9 +33,15 @@ wait "$server"
 rm -rf "$DIRECTORY"
 "#;
 
+/// Who the servers are: the owner of their databases, and no superuser, so that row-level security holds for them
+/// throughout the suite.
+pub const ROLE: &str = "keyward_suite";
+
 /// The running server.
 pub struct Postgres {
+    /// Its superuser's.
     url: String,
+    application_url: String,
     keeper: Option<Child>,
 }
 
@@ -42,8 +49,8 @@ impl Postgres {
     /// Starts one, or takes the one that the environment names.
     pub fn start() -> Result<Self, String> {
         if let Ok(url) = std::env::var(EXISTING) {
-            PgConnection::establish(&url).map_err(|error| format!("{EXISTING}: {error}"))?;
-            return Ok(Self { url, keeper: None });
+            let application_url = make_role(&url).map_err(|error| format!("{EXISTING}: {error}"))?;
+            return Ok(Self { url, application_url, keeper: None });
         }
         Self::private(&[])
     }
@@ -88,14 +95,21 @@ impl Postgres {
             .spawn()
             .map_err(|error| format!("sh: {error}"))?;
         let url = format!("postgres://postgres@/postgres?host={}", directory.display());
-        let server = Self { url, keeper: Some(keeper) };
+        let mut server = Self { application_url: url.clone(), url, keeper: Some(keeper) };
         server.wait_until_ready(&directory)?;
+        server.application_url = make_role(&server.url)?;
+        administer(&server.url, &format!("ALTER DATABASE postgres OWNER TO {ROLE}"))?;
         Ok(server)
     }
 
-    /// The URL of its `postgres` database.
+    /// The URL of its `postgres` database, for a superuser.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The same for [`ROLE`], which owns that database on a server of the suite's own.
+    pub fn application_url(&self) -> &str {
+        &self.application_url
     }
 
     /// Where its socket is.
@@ -133,6 +147,34 @@ impl Postgres {
             }
         }
     }
+}
+
+/// Makes [`ROLE`], and gives the URL with it; the same URL where it is of somebody who may not make roles.
+fn make_role(url: &str) -> Result<String, String> {
+    let made = administer(
+        url,
+        &format!(
+            "DO $$ BEGIN
+                IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{ROLE}') THEN
+                    CREATE ROLE {ROLE} LOGIN PASSWORD '{ROLE}';
+                END IF;
+            END $$"
+        ),
+    );
+    match made {
+        Ok(()) => {}
+        Err(reason) if reason.contains("permission denied") => return Ok(url.to_owned()),
+        Err(reason) => return Err(reason),
+    }
+    let (scheme, rest) = url.split_once("://").ok_or("it is no URL")?;
+    let (authority, rest) = rest.split_once('/').ok_or("it names no database")?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    Ok(format!("{scheme}://{ROLE}:{ROLE}@{host}/{rest}"))
+}
+
+fn administer(url: &str, statement: &str) -> Result<(), String> {
+    let mut conn = PgConnection::establish(url).map_err(|error| error.to_string())?;
+    conn.batch_execute(statement).map_err(|error| format!("{statement}: {error}"))
 }
 
 impl Drop for Postgres {
@@ -186,7 +228,7 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 /// The newest version's directory that has `initdb` and `postgres`; Debian keeps it off the PATH.
-fn find_binaries() -> Option<PathBuf> {
+pub fn find_binaries() -> Option<PathBuf> {
     let mut candidates = Vec::new();
     for (parent, prefix) in
         [("/usr/lib/postgresql", ""), ("/opt/homebrew/opt", "postgresql@"), ("/usr/local/opt", "postgresql@")]
