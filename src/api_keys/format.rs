@@ -110,7 +110,7 @@ impl KeyFormat {
 
     /// Whether the text is meant to be one of our keys, right or wrong.
     pub fn has_prefix(&self, text: &str) -> bool {
-        text.starts_with(&self.prefix)
+        self.has_own_prefix(text)
     }
 
     /// Whether the text could be one of our keys: prefix, length, alphabet and checksum. Some 50 ns, no allocation.
@@ -123,6 +123,16 @@ impl KeyFormat {
         }
         let (random, checksum) = body.split_at(self.length);
         self.in_alphabet(&self.checksum(random)) == checksum
+    }
+
+    /// Whether the text starts as keys do that are made here.
+    pub fn has_own_prefix(&self, text: &str) -> bool {
+        text.starts_with(&self.prefix)
+    }
+
+    /// How many characters a preview shows of how a key starts.
+    pub fn shown_start(&self) -> usize {
+        self.prefix.len() + PREVIEW
     }
 
     /// What may be shown of a key: `sk_live_abc...xyz`.

@@ -5,27 +5,36 @@
 //! keeps `lastUsedAt` off the request path.
 
 mod allowed_ips;
+mod bulk;
+mod creators;
 mod format;
 mod guesses;
 mod handlers;
 mod headers;
+mod holder;
 mod known;
 mod last_used;
 mod lifecycle;
 mod model;
 mod removal;
+mod revocation;
+mod selection;
 mod standing;
 mod verification;
 mod wire;
 
 pub use allowed_ips::AllowedIps;
+pub use bulk::*;
+pub use creators::creator_in;
 pub use format::{KeyFormat, PlaintextKey, PresentedKey};
 pub use handlers::*;
 pub use headers::KeyHeaders;
+pub use holder::*;
 pub use known::KnownKey;
 pub use last_used::{FLUSH_INTERVAL, LastUse, LastUsed, Used};
 pub use lifecycle::{NewKey, issue};
 pub use model::ApiKey;
 pub use removal::{Removed, RemovedKeys};
+pub use selection::{KeyFilter, KeyStart, MOST_AT_ONCE, Selected};
 pub use standing::{KeyStatus, Scope, Standing};
 pub use verification::{ApiKeys, BroughtBy, Refused};

@@ -36,6 +36,7 @@ mod migrations;
 mod operation;
 mod organizations;
 mod rate_limits;
+mod revocation;
 mod service_tokens;
 mod subscriptions;
 mod support;
@@ -72,6 +73,7 @@ fn tests() -> Vec<Test> {
         operation::tests_once(),
         organizations::tests(),
         rate_limits::tests(),
+        revocation::tests(),
         service_tokens::tests(),
         subscriptions::tests(),
         support::checks::tests(),

@@ -228,6 +228,28 @@ impl Scene<'_> {
                 let about = target("api_key", &key.id, "CD");
                 done(answer, vec![removed, event("api_key.transferred", me, about, place, before, after)])
             }
+            "POST /v1/whoami/revoke" => {
+                let key = acme.create_key(owner, json!({ "name": "Lost" })).await;
+                let answer = send(request(path).bearer(&key.plaintext)).await;
+                let about = target("api_key", &key.id, "Lost");
+                let itself = json!({ "kind": "api_key", "id": key.id, "name": "Lost", "email": null });
+                let (before, after) = (json!({ "revoked": false }), json!({ "revoked": true }));
+                done(answer, vec![event("api_key.revoked", itself, about, Some(&acme.workspace_id), before, after)])
+            }
+            "POST /v1/workspaces/W/api-keys/revoke" => {
+                let member = acme.add_to_workspace("editor").await;
+                let mut events = Vec::new();
+                for name in ["One", "Two"] {
+                    let key = acme.create_key(&member, json!({ "name": name })).await;
+                    let (before, after) = (json!({ "revoked": false }), json!({ "revoked": true }));
+                    let about = target("api_key", &key.id, name);
+                    let place = Some(&*acme.workspace_id);
+                    events.push(event("api_key.revoked", me.clone(), about, place, before, after));
+                }
+                let body = json!({ "createdBy": member.user_id });
+                let answer = by(request(&acme.workspace_path("/api-keys/revoke")).json(body)).await;
+                done(answer, events)
+            }
             about_keys if about_keys.contains("/api-keys") => self.perform_on_key(operation).await,
             _ => panic!("{operation} writes: say in tests/suite/audit/writes.rs which events it leaves"),
         }

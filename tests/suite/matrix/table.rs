@@ -22,6 +22,8 @@ pub enum Target {
     /// An invitation, by another tenant, of the caller.
     InvitationOfCaller,
     Key,
+    /// The caller's own, which a request destroys that succeeds.
+    CallersKey,
     Article,
     /// A document that belongs to an article.
     Comment,
@@ -188,6 +190,9 @@ pub const ROWS: &[Row] = &[
     row("POST /v1/workspaces/{workspaceId}/api-keys", WorkspaceViewer, 201).json(|_| json!({
         "name": "CI", "scope": "full", "expiresAt": "2099-01-01T00:00:00.000Z", "allowedIps": ["203.0.113.0/24"],
     })),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/revoke", WorkspaceAdmin, 200).json(|t| json!({
+        "createdBy": t["heirsId"], "unusedSince": "2020-01-01T00:00:00.000Z", "prefix": "sk_", "dryRun": false,
+    })),
     row("GET /v1/workspaces/{workspaceId}/api-keys/{keyId}", KeyHolder, 200).on(Target::Key),
     row("PATCH /v1/workspaces/{workspaceId}/api-keys/{keyId}", KeyHolder, 200).on(Target::Key).json(|_| json!({
         "name": "CD", "expiresAt": "2099-01-01T00:00:00.000Z", "allowedIps": ["203.0.113.0/24"],
@@ -234,6 +239,9 @@ pub const ROWS: &[Row] = &[
         .on(Target::Comment).json(comment),
     row("DELETE /v1/workspaces/{workspaceId}/articles/{articleId}/comments/{documentId}", WorkspaceEditor, 204)
         .on(Target::Comment),
+
+    // The last one: most of its callers' keys are dead after it.
+    row("POST /v1/whoami/revoke", KeyItself, 204).on(Target::CallersKey),
 ];
 
 fn article(_: &Targets) -> Value {
