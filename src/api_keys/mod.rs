@@ -2,16 +2,20 @@
 //!
 //! [`KeyFormat`] makes and checks the text; [`ApiKey`] is the row, with its creator's role of this moment beside it
 //! ([`standing`]); `lifecycle` has the changes; `verification` answers for each request of a program; [`LastUsed`]
-//! keeps `lastUsedAt` off the request path.
+//! keeps `lastUsedAt` off the request path. [`import`] and [`export`] let keys move; `holder`, `bulk` and `revocation` stop
+//! them in other ways than one by one.
 
 mod allowed_ips;
 mod bulk;
 mod creators;
+pub mod export;
 mod format;
 mod guesses;
 mod handlers;
 mod headers;
 mod holder;
+pub mod import;
+mod imported_format;
 mod known;
 mod last_used;
 mod lifecycle;

@@ -28,6 +28,7 @@ mod identity;
 mod invitation_mails;
 mod invitation_page;
 mod invitations;
+mod keys_import;
 mod logs;
 mod matrix;
 mod members;
@@ -64,6 +65,7 @@ fn tests() -> Vec<Test> {
         invitation_mails::tests(),
         invitation_page::tests(),
         invitations::tests(),
+        keys_import::tests(),
         logs::tests(),
         matrix::tests(),
         members::tests(),
