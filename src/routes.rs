@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::http::authentication::Authentication;
 use crate::http::unmatched;
 use crate::{
-    api_keys, audit, billing, gateway, health, identity, invitations, members, organizations, programs, subscriptions,
-    users, workspaces,
+    api_keys, audit, billing, gateway, health, identity, invitations, leaks, members, organizations, programs,
+    subscriptions, users, workspaces,
 };
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -90,6 +90,12 @@ pub fn assemble(
         .service(
             scope(format!("{}/whoami/revoke", config.server.base_path).as_str())
                 .service(api_keys::revoke_held_key)
+                .default_service(web::to(unmatched)),
+        )
+        // GitHub signs, and has no credential.
+        .service(
+            scope(format!("{}/keys/revoke-leaked", config.server.base_path).as_str())
+                .service(leaks::revoke_leaked_keys)
                 .default_service(web::to(unmatched)),
         )
         .service(api);

@@ -1,7 +1,7 @@
 //! Keys on their way to another server: what [`super::import`] reads. A key leaves as its SHA-256, which opens nothing, and
 //! lets its holder go on using it there.
 
-use super::import::row::Field;
+use super::import::fields::Field;
 use super::model::ApiKey;
 use crate::db::schema::{api_key_secrets, api_keys, users};
 use crate::db::{Conn, Timestamp};

@@ -21,6 +21,36 @@ impl ApiKey {
         Self::revoke_locked(conn, touched, &[key], now)
     }
 
+    /// Stops a key for good that anybody can read, and tells where. `None` when it was deleted or revoked before.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn revoke_leaked(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        id: KeyId,
+        url: Option<&str>,
+        source: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Self>, ApiError> {
+        let row = ForUpdate(api_keys::table.find(id).select(Self::as_select()));
+        let Some(before) = row.get_result::<Self>(conn).optional()? else { return Ok(None) };
+        if before.revoked_at.is_some() {
+            Self::revoke_locked(conn, touched, &[before], now)?;
+            return Ok(None);
+        }
+        let after = Self { revoked_at: Some(now), ..before.clone() };
+        diesel::update(api_keys::table.find(id)).set(api_keys::revoked_at.eq(now)).execute(conn)?;
+        let mut facts = after.facts();
+        for (name, value) in [("foundAt", url), ("foundIn", source)] {
+            if let Some(value) = value {
+                facts[name] = value.into();
+            }
+        }
+        touched.record(before.entry(Action::ApiKeyRevoked).changed(before.facts(), facts));
+        Ok(Some(after))
+    }
+
     /// Stops keys for good that the transaction holds. One event for each that was not revoked before.
     pub(super) fn revoke_locked(
         conn: &mut Conn,

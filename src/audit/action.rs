@@ -89,6 +89,8 @@ text_enum! {
         Operator = "operator",
         /// The billing provider.
         Billing = "billing",
+        /// A scanner that finds keys where anybody can read them.
+        LeakScanner = "leak_scanner",
         /// Somebody who did not prove to be anybody.
         Anonymous = "anonymous",
     }

@@ -11,6 +11,7 @@ mod duration;
 mod identity;
 mod imported_keys;
 mod issuers;
+mod leaks;
 mod load;
 mod mail;
 mod metrics;
@@ -28,6 +29,7 @@ pub use identity::{Argon2Settings, AttemptLimitSettings, Identity};
 pub use imported_keys::ImportedKeys;
 pub(crate) use issuers::is_loopback_http;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
+pub use leaks::{GithubScanning, Leaks};
 pub use load::{Sources, load};
 pub use mail::{InvitationLimitSettings, MailSettings};
 pub use metrics::MetricsSettings;
@@ -57,6 +59,9 @@ pub struct Config {
     pub cluster: Cluster,
     /// What API keys look like, and who may make them.
     pub keys: Keys,
+    /// Who may tell of keys that leaked.
+    #[serde(default)]
+    pub leaks: Leaks,
     /// How errors are written.
     pub errors: ErrorSettings,
     /// Who signs people in.
@@ -97,6 +102,7 @@ impl Config {
         self.database.check()?;
         self.cluster.check(&self.server)?;
         self.keys.check()?;
+        self.leaks.check()?;
         self.identity.check()?;
         self.mail.check()?;
         self.rate_limit.check()?;

@@ -29,6 +29,7 @@ mod invitation_mails;
 mod invitation_page;
 mod invitations;
 mod keys_import;
+mod leaks;
 mod logs;
 mod matrix;
 mod members;
@@ -66,6 +67,7 @@ fn tests() -> Vec<Test> {
         invitation_page::tests(),
         invitations::tests(),
         keys_import::tests(),
+        leaks::tests(),
         logs::tests(),
         matrix::tests(),
         members::tests(),

@@ -1,6 +1,6 @@
 //! Files of keys: JSON Lines and CSV.
 
-use super::row::{Fault, Field, RawRow, unknown_fields};
+use super::fields::{Fault, Field, RawRow, unknown_fields};
 use std::io::{self, BufRead};
 use std::path::Path;
 

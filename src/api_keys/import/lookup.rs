@@ -1,6 +1,7 @@
 //! What only the database knows of a row: where, whose, and whether it is there already.
 
-use super::row::{Fault, Field, ParsedRow, Person};
+use super::fields::{Fault, Field};
+use super::row::{ParsedRow, Person};
 use super::{ImportSettings, NewKey};
 use crate::access::CreatorRole;
 use crate::api_keys::ApiKey;
@@ -25,6 +26,9 @@ pub(super) enum Found {
     Gone,
 }
 
+/// By the numbers of their lines.
+type Answers = Vec<(u64, Result<Found, Fault>)>;
+
 /// Asks, and remembers the answers for the rows that follow.
 pub(super) struct Lookup {
     least_role: CreatorRole,
@@ -40,11 +44,7 @@ impl Lookup {
 
     /// Some rows, in the order in which they came. Three statements, and up to two for each workspace and person that is
     /// not known yet.
-    pub(super) fn find(
-        &mut self,
-        conn: &mut Conn,
-        rows: Vec<(u64, ParsedRow)>,
-    ) -> Result<Vec<(u64, Result<Found, Fault>)>, ApiError> {
+    pub(super) fn find(&mut self, conn: &mut Conn, rows: Vec<(u64, ParsedRow)>) -> Result<Answers, ApiError> {
         let hashes: Vec<Vec<u8>> = rows.iter().map(|(_, row)| row.hash.to_vec()).collect();
         let ids: Vec<KeyId> = rows.iter().filter_map(|(_, row)| row.id).collect();
         let there: Vec<(Vec<u8>, Option<Timestamp>, ApiKey)> = api_key_secrets::table

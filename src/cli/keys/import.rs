@@ -1,8 +1,8 @@
 //! `keyward keys import`
 
 use crate::api_keys::KeyFormat;
+use crate::api_keys::import::fields::Fault;
 use crate::api_keys::import::file::FileFormat;
-use crate::api_keys::import::row::Fault;
 use crate::api_keys::import::{Checked, ImportSettings, check};
 use crate::clock::Clock;
 use crate::cluster::Cluster;

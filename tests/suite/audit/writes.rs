@@ -236,6 +236,19 @@ impl Scene<'_> {
                 let (before, after) = (json!({ "revoked": false }), json!({ "revoked": true }));
                 done(answer, vec![event("api_key.revoked", itself, about, Some(&acme.workspace_id), before, after)])
             }
+            "POST /v1/keys/revoke-leaked" => {
+                let service = tenant::service_token(&self.server.database).await;
+                let key = acme.create_key(owner, json!({ "name": "Public" })).await;
+                let url = "https://example.com/octocat/blob/main/.env";
+                let body = json!([{ "token": key.plaintext, "type": "key", "url": url, "source": "content" }]);
+                let answer = send(request(path).bearer(&service).json(body)).await;
+                let rows = self.server.database.texts("SELECT id AS text FROM service_tokens ORDER BY id DESC LIMIT 1");
+                let scanner = json!({ "kind": "service", "id": rows[0], "name": "Gateway", "email": null });
+                let about = target("api_key", &key.id, "Public");
+                let after = json!({ "revoked": true, "foundAt": url, "foundIn": "content" });
+                let before = json!({ "revoked": false });
+                done(answer, vec![event("api_key.revoked", scanner, about, Some(&acme.workspace_id), before, after)])
+            }
             "POST /v1/workspaces/W/api-keys/revoke" => {
                 let member = acme.add_to_workspace("editor").await;
                 let mut events = Vec::new();

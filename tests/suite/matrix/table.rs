@@ -143,6 +143,10 @@ pub const ROWS: &[Row] = &[
         "key": t["plaintext"], "permission": "content:read", "workspaceId": t["workspaceId"], "cost": 1,
     })),
 
+    row("POST /v1/keys/revoke-leaked", Service, 200).json(|_| json!([{
+        "token": "sk_live_nobodys", "type": "keyward_api_key", "url": "https://example.com/", "source": "content",
+    }])),
+
     row("GET /v1/me", SignedIn, 200),
     row("POST /v1/invitations/accept", SignedIn, 200)
         .on(Target::InvitationOfCaller).json(|t| json!({ "token": t["token"] })),
