@@ -14,30 +14,34 @@ use crate::state::State;
 use crate::telemetry::RequestContext;
 use actix_web::{HttpRequest, post, web};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 /// The most characters of a page's address that are kept.
 const LONGEST_URL: usize = 500;
 
-/// A text that looks like a key, and where it was found.
+/// A text that looks like a key, and where it was found. Whatever the scanner says of it otherwise, the key must die: the
+/// rest may be anything, and texts are kept.
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct LeakedKey {
     /// The text.
-    #[schema(example = "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX")]
+    #[schema(format = Password, example = "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX")]
     token: String,
     /// What the scanner calls such texts.
     #[serde(rename = "type", default)]
     #[schema(example = "keyward_api_key")]
-    kind: String,
+    kind: Value,
     /// The page, if it is known.
     #[schema(
         example = "https://github.com/octocat/Hello-World/blob/12345600b9cbe38a219f39a9941c9319b600c002/foo/bar.txt"
     )]
-    url: Option<String>,
+    #[serde(default)]
+    url: Value,
     /// What kind of place.
     #[schema(example = "content")]
-    source: Option<String>,
+    #[serde(default)]
+    source: Value,
 }
 
 /// Whether a text is a key.
@@ -126,11 +130,11 @@ async fn authenticate(req: &HttpRequest, body: Body<Vec<LeakedKey>>) -> Result<(
 impl LeakedKey {
     /// Where it was found. A page's address may have the text itself in it.
     fn place(&self) -> Place {
-        let tidy = |text: &String| -> String {
-            let text = if self.token.is_empty() { text.clone() } else { text.replace(&self.token, "[redacted]") };
+        let tidy = |text: &str| -> String {
+            let text = if self.token.is_empty() { text.to_owned() } else { text.replace(&self.token, "[redacted]") };
             text.chars().filter(|c| !is_unprintable(*c)).take(LONGEST_URL).collect()
         };
-        let given = |text: &Option<String>| text.as_ref().map(tidy).filter(|text| !text.is_empty());
+        let given = |text: &Value| text.as_str().map(tidy).filter(|text| !text.is_empty());
         Place { url: given(&self.url), source: given(&self.source) }
     }
 
@@ -142,6 +146,6 @@ impl LeakedKey {
             text
         });
         let label = if known.contains(&hash) { Label::TruePositive } else { Label::FalsePositive };
-        LeakFeedback { token_hash, token_type: self.kind, label }
+        LeakFeedback { token_hash, token_type: self.kind.as_str().unwrap_or_default().to_owned(), label }
     }
 }
