@@ -1310,28 +1310,23 @@ export interface components {
             /** @example keyward_api_key */
             token_type: string;
         };
-        /** @description A text that looks like a key, and where it was found. */
+        /**
+         * @description A text that looks like a key, and where it was found. Whatever the scanner says of it otherwise, the key must die: the
+         *     rest may be anything, and texts are kept.
+         */
         LeakedKey: {
+            /** @description What kind of place. */
+            source?: unknown;
             /**
-             * @description What kind of place.
-             * @example content
-             */
-            source?: string | null;
-            /**
+             * Format: password
              * @description The text.
              * @example sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX
              */
             token: string;
-            /**
-             * @description What the scanner calls such texts.
-             * @example keyward_api_key
-             */
-            type?: string;
-            /**
-             * @description The page, if it is known.
-             * @example https://github.com/octocat/Hello-World/blob/12345600b9cbe38a219f39a9941c9319b600c002/foo/bar.txt
-             */
-            url?: string | null;
+            /** @description What the scanner calls such texts. */
+            type?: unknown;
+            /** @description The page, if it is known. */
+            url?: unknown;
         };
         /** @description What the plan allows. */
         LimitsView: {
