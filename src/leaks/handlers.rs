@@ -3,7 +3,7 @@
 use super::letter;
 use super::model::{self, BATCH, Outcome, Place};
 use super::signature::{KEY_IDENTIFIER, SIGNATURE};
-use crate::access::{Caller, state_of, verify};
+use crate::access::{Caller, state_of, subscription_gate, verify};
 use crate::api_keys::PresentedKey;
 use crate::audit::Actor;
 use crate::error::{ApiError, Code};
@@ -123,6 +123,10 @@ async fn authenticate(req: &HttpRequest, body: Body<Vec<LeakedKey>>) -> Result<(
     let credential = credential_of(req.headers(), &state.api_keys)?;
     let caller = verify(&state, &credential, RequestContext::client_address()).await?;
     RequestContext::caller_is(caller.id());
+    if let Caller::ApiKey(key) = &caller {
+        // A program is told the same as everywhere.
+        subscription_gate(&state.config, key)?;
+    }
     let Caller::Service(service) = caller else { return Err(Code::CredentialNotAccepted.into()) };
     Ok((body.json().await?, Actor::Service(service.id)))
 }
