@@ -14,6 +14,7 @@
 //! - [`cluster`]: the cache, and how several nodes keep it right.
 //! - [`collections`]: resources that tenants keep, declared by configuration.
 //! - [`rate_limit`]: how many requests a key and a workspace may make; [`usage`]: how many there were.
+//! - [`leaks`]: keys that scanners find where anybody can read them.
 //! - [`mail`]: the queue of mails to people, and the way out.
 //! - `buckets`: how often somebody may do a thing.
 //! - [`tls`]: the server's certificate, where no proxy is in front.
@@ -50,6 +51,7 @@ pub mod idempotency;
 pub mod identity;
 pub mod ids;
 pub mod invitations;
+pub mod leaks;
 pub mod mail;
 pub mod members;
 pub mod open_files;

@@ -6,8 +6,8 @@ use crate::http::authentication::Authentication;
 use crate::http::unmatched;
 use crate::openapi::Documented;
 use crate::{
-    api_keys, audit, billing, gateway, health, identity, invitations, members, organizations, programs, subscriptions,
-    usage, users, workspaces,
+    api_keys, audit, billing, gateway, health, identity, invitations, leaks, members, organizations, programs,
+    subscriptions, usage, users, workspaces,
 };
 use actix_web::body::BoxBody;
 use actix_web::dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
@@ -62,6 +62,12 @@ pub fn assemble(
         .service(members::remove_workspace_member)
         .service(api_keys::list_api_keys)
         .service(api_keys::create_api_key)
+        .service(
+            // Before those of one key, whose id it would be taken for.
+            scope("/workspaces/{workspaceId}/api-keys/revoke")
+                .service(api_keys::revoke_api_keys)
+                .default_service(web::to(unmatched)),
+        )
         .service(api_keys::read_api_key)
         .service(api_keys::change_api_key)
         .service(api_keys::delete_api_key)
@@ -84,7 +90,20 @@ pub fn assemble(
         ),
         None => app,
     };
-    let app = app.service(api);
+    let app = app
+        // Before it, too: whoever holds a key can kill it, where the key is good for nothing else.
+        .service(
+            scope(format!("{}/whoami/revoke", config.server.base_path).as_str())
+                .service(api_keys::revoke_held_key)
+                .default_service(web::to(unmatched)),
+        )
+        // GitHub signs, and has no credential.
+        .service(
+            scope(format!("{}/keys/revoke-leaked", config.server.base_path).as_str())
+                .service(leaks::revoke_leaked_keys)
+                .default_service(web::to(unmatched)),
+        )
+        .service(api);
     let app = if config.identity.builtin { app.configure(identity::routes) } else { app };
     app.default_service(web::to(unmatched)).split_for_parts()
 }

@@ -13,6 +13,7 @@ use crate::error::ApiError;
 use crate::http::RouteTable;
 use crate::identity::IdentityService;
 use crate::invitations::InvitationMails;
+use crate::leaks::GithubKeys;
 use crate::mail::{Mailer, Outbox};
 use crate::openapi;
 use crate::rate_limit::RateLimits;
@@ -41,6 +42,8 @@ pub struct State {
     pub invitation_mails: InvitationMails,
     /// The verification of API keys.
     pub api_keys: ApiKeys,
+    /// What GitHub's secret scanning signs with, where it is heard.
+    pub github_keys: Option<GithubKeys>,
     /// What became of the payment provider's events.
     pub webhooks: Webhooks,
     /// What is used of the plans' limits.
@@ -96,6 +99,7 @@ impl State {
         api_keys.cache.register_metrics(&metrics, ["cache_lookups", "cache_entries"]);
         api_keys.usage.register_metrics(&metrics);
         rate_limits.register_metrics(&metrics);
+        let github_keys = config.leaks.github.as_ref().map(GithubKeys::new);
         let webhooks = Webhooks::default();
         if config.billing.stripe.is_some() {
             webhooks.register_metrics(&metrics);
@@ -110,6 +114,7 @@ impl State {
             mailer,
             invitation_mails,
             api_keys,
+            github_keys,
             webhooks,
             rate_limits,
             service_tokens,

@@ -3,6 +3,7 @@
 //! The checksum is the CRC-32 of the random part, in the body's own alphabet. It tells a typo from a wrong key without
 //! asking the database, and lets secret scanners recognise keys; it protects nothing.
 
+use super::imported_format::ImportedFormat;
 use crate::config::{KeyBody, Keys};
 use rand::RngExt;
 use secrecy::{ExposeSecret, SecretString};
@@ -72,6 +73,8 @@ pub struct KeyFormat {
     is_in_alphabet: [bool; 256],
     length: usize,
     checksum_length: usize,
+    /// Of keys that were not made here.
+    imported: Box<[ImportedFormat]>,
 }
 
 /// The longest checksum, in characters.
@@ -84,7 +87,8 @@ impl KeyFormat {
             KeyBody::Base62 => (BASE62, 6),
             KeyBody::Hex => (HEX, LONGEST_CHECKSUM),
         };
-        Self::of(&keys.prefix, alphabet, keys.length, checksum_length)
+        let own = Self::of(&keys.prefix, alphabet, keys.length, checksum_length);
+        Self { imported: keys.imported.iter().map(ImportedFormat::new).collect(), ..own }
     }
 
     /// 26 characters of base 62 and their checksum after a prefix.
@@ -95,7 +99,7 @@ impl KeyFormat {
     fn of(prefix: &str, alphabet: &'static [u8], length: usize, checksum_length: usize) -> Self {
         let mut is_in_alphabet = [false; 256];
         alphabet.iter().for_each(|byte| is_in_alphabet[usize::from(*byte)] = true);
-        Self { prefix: prefix.to_owned(), alphabet, is_in_alphabet, length, checksum_length }
+        Self { prefix: prefix.to_owned(), alphabet, is_in_alphabet, length, checksum_length, imported: Box::default() }
     }
 
     /// A fresh key, of the operating system's randomness.
@@ -110,11 +114,22 @@ impl KeyFormat {
 
     /// Whether the text is meant to be one of our keys, right or wrong.
     pub fn has_prefix(&self, text: &str) -> bool {
-        text.starts_with(&self.prefix)
+        self.has_own_prefix(text) || self.imported.iter().any(|format| format.has_prefix(text))
     }
 
-    /// Whether the text could be one of our keys: prefix, length, alphabet and checksum. Some 50 ns, no allocation.
+    /// Whether a key that starts like this could be recognized, as far as its start tells.
+    pub(super) fn may_start(&self, start: &str) -> bool {
+        let agree = |prefix: &str| start.starts_with(prefix) || prefix.starts_with(start);
+        agree(&self.prefix) || self.imported.iter().any(|format| agree(format.prefix()))
+    }
+
+    /// Whether the text could be one of our keys: prefix, length, alphabet and checksum; else, of an imported key. Some
+    /// 50 ns for one of our own, no allocation.
     pub fn recognizes(&self, key: PresentedKey<'_>) -> bool {
+        self.is_own(key) || self.imported.iter().any(|format| format.recognizes(key.0))
+    }
+
+    fn is_own(&self, key: PresentedKey<'_>) -> bool {
         let Some(body) = key.0.strip_prefix(&self.prefix).map(str::as_bytes) else { return false };
         if body.len() != self.length + self.checksum_length
             || !body.iter().all(|byte| self.is_in_alphabet[usize::from(*byte)])
@@ -125,12 +140,30 @@ impl KeyFormat {
         self.in_alphabet(&self.checksum(random)) == checksum
     }
 
+    /// Whether the text starts as keys do that are made here.
+    pub fn has_own_prefix(&self, text: &str) -> bool {
+        text.starts_with(&self.prefix)
+    }
+
+    /// How many characters a preview shows of how a key starts.
+    pub fn shown_start(&self) -> usize {
+        self.prefix.len() + PREVIEW
+    }
+
     /// What may be shown of a key: `sk_live_abc...xyz`.
     pub fn preview(&self, key: PresentedKey<'_>) -> String {
         let text = key.0;
         let body = text.strip_prefix(&self.prefix).unwrap_or(text);
         let (first, last) = (&body[..PREVIEW], &body[body.len() - PREVIEW..]);
         format!("{}{first}...{last}", self.prefix)
+    }
+
+    /// What may be shown of a key of any format that is recognized; `None` for another text.
+    pub(super) fn preview_of_any(&self, key: PresentedKey<'_>) -> Option<String> {
+        match self.is_own(key) {
+            true => Some(self.preview(key)),
+            false => self.imported.iter().find_map(|format| format.preview(key.0)),
+        }
     }
 
     /// The checksum's characters, as many as there are at the end.

@@ -5,7 +5,7 @@
 //! this node knows are not: a tenant behind the same address goes on.
 
 use crate::buckets::Buckets;
-use crate::cluster::{Cache, Cluster, Found, Generation};
+use crate::cluster::{Cache, Cluster, Found, Generation, UNKNOWN_KEYS};
 use crate::config::Config;
 use crate::db::Timestamp;
 use crate::error::{ApiError, Code};
@@ -16,8 +16,6 @@ use std::time::Duration;
 
 /// How many keys are remembered as nobody's.
 const REMEMBERED: usize = 10_000;
-/// The group that changes when keys come from elsewhere, with texts that may have been tried before.
-const GROUP: &str = "unknown_keys";
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Keys that nobody has, and who brought how many of them.
@@ -74,7 +72,7 @@ impl Guesses {
 
     /// The key is nobody's, by what was read after `before`.
     pub(super) fn remember(&self, digest: [u8; 32], before: Generation) {
-        self.nobodys.enter(digest, GROUP, before, self.nothing.clone());
+        self.nobodys.enter(digest, UNKNOWN_KEYS, before, self.nothing.clone());
     }
 
     /// A key that is nobody's came from there.

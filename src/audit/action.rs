@@ -39,6 +39,8 @@ text_enum! {
         WorkspaceMemberRoleChanged = "workspace_member.role_changed",
         /// It has none there any more.
         WorkspaceMemberRemoved = "workspace_member.removed",
+        /// An API key came from elsewhere.
+        ApiKeyImported = "api_key.imported",
         /// An API key was made.
         ApiKeyCreated = "api_key.created",
         /// Its name, expiry or addresses are others.
@@ -87,6 +89,8 @@ text_enum! {
         Operator = "operator",
         /// The billing provider.
         Billing = "billing",
+        /// A scanner that finds keys where anybody can read them.
+        LeakScanner = "leak_scanner",
         /// Somebody who did not prove to be anybody.
         Anonymous = "anonymous",
     }

@@ -126,6 +126,8 @@ pub enum Actor {
     Operator,
     /// The billing provider, by the id of its event.
     Billing(String),
+    /// A scanner that finds keys where anybody can read them, by its name.
+    LeakScanner(&'static str),
     /// Somebody who did not prove to be anybody.
     Anonymous,
 }
@@ -176,6 +178,7 @@ impl Actor {
             }
             Self::Operator => NamedActor { name: operators_name(), ..bare(ActorKind::Operator, None) },
             Self::Billing(event) => bare(ActorKind::Billing, Some(event)),
+            Self::LeakScanner(name) => bare(ActorKind::LeakScanner, Some(name)),
             Self::Anonymous => bare(ActorKind::Anonymous, None),
         })
     }

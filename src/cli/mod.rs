@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod healthcheck;
 mod identity;
+mod keys;
 mod openapi;
 mod organization;
 mod serve;
@@ -74,6 +75,9 @@ enum Command {
     /// The tokens of gateways and other services.
     #[command(subcommand)]
     ServiceToken(service_token::ServiceTokenCommand),
+    /// The tenants' API keys.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// What tenants keep in configured collections.
     #[command(subcommand)]
     Collection(collection::CollectionCommand),
@@ -125,6 +129,7 @@ pub fn run() -> ExitCode {
         Command::ServiceToken(command) => {
             database(&cli).and_then(|(config, db)| service_token::run(&config, &db, command))
         }
+        Command::Keys(command) => database(&cli).and_then(|(config, db)| keys::run(&config, &db, command)),
         Command::Collection(command) => database(&cli).and_then(|(_, db)| collection::run(&db, command)),
         Command::Audit(command) => database(&cli).and_then(|(_, db)| audit::run(&db, command)),
         Command::Config(command) => cli.load().and_then(|config| config::run(&config, command)),

@@ -46,7 +46,7 @@ pub use cache::{Cache, Found};
 pub use generations::{Generation, Generations, Slot};
 pub use lease::Lease;
 pub use membership::Membership;
-pub use touched::{SERVICE_TOKENS, Touched};
+pub use touched::{SERVICE_TOKENS, Touched, UNKNOWN_KEYS};
 
 use crate::clock::Clock;
 use crate::config::{self, Config};

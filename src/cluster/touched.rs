@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 
 /// Where changes are told on PostgreSQL.
 pub(super) const CHANGES: &str = "keyward_changes";
+/// The group of all texts that were looked up as keys in vain.
+pub const UNKNOWN_KEYS: &str = "unknown_keys";
 /// The group of all service tokens.
 pub const SERVICE_TOKENS: &str = "service_tokens";
 /// Stands for every group, where their names would not fit.
@@ -53,6 +55,11 @@ impl Touched {
     /// Who acts, where it is not the request's caller: billing, or somebody who signs in with this very request.
     pub fn act_as(&mut self, actor: Actor) {
         self.trail.act_as(actor);
+    }
+
+    /// Keys came from elsewhere: what a node remembers as nobody's may be somebody's now.
+    pub fn unknown_keys(&mut self) {
+        self.groups.insert(UNKNOWN_KEYS.to_owned());
     }
 
     /// Writes the audit events.

@@ -9,7 +9,9 @@ mod cluster;
 mod collections;
 mod duration;
 mod identity;
+mod imported_keys;
 mod issuers;
+mod leaks;
 mod load;
 mod mail;
 mod metrics;
@@ -25,8 +27,10 @@ pub use cluster::{Cluster, ClusterFaults};
 pub use collections::CollectionSettings;
 pub(crate) use identity::is_32_bytes_in_hex;
 pub use identity::{Argon2Settings, AttemptLimitSettings, Identity};
+pub use imported_keys::ImportedKeys;
 pub(crate) use issuers::is_loopback_http;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
+pub use leaks::{GithubScanning, Leaks};
 pub use load::{Sources, load};
 pub use mail::{InvitationLimitSettings, MailSettings};
 pub use metrics::MetricsSettings;
@@ -57,6 +61,9 @@ pub struct Config {
     pub cluster: Cluster,
     /// What API keys look like, and who may make them.
     pub keys: Keys,
+    /// Who may tell of keys that leaked.
+    #[serde(default)]
+    pub leaks: Leaks,
     /// How errors are written.
     pub errors: ErrorSettings,
     /// Who signs people in.
@@ -99,6 +106,7 @@ impl Config {
         self.database.check()?;
         self.cluster.check(&self.server)?;
         self.keys.check()?;
+        self.leaks.check()?;
         self.identity.check()?;
         self.usage.check()?;
         self.mail.check()?;

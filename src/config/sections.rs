@@ -1,6 +1,6 @@
 //! The sections of the configuration, one struct each.
 
-use super::{Tls, duration};
+use super::{ImportedKeys, Tls, duration};
 use crate::access::CreatorRole;
 use crate::api_keys::Scope;
 use crate::db::DatabaseUrl;
@@ -159,6 +159,9 @@ pub struct Keys {
     pub scopes: Vec<Scope>,
     /// Whether API keys may manage API keys of their workspace.
     pub manage_with_keys: bool,
+    /// Other formats, of keys that were imported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imported: Vec<ImportedKeys>,
 }
 
 impl Keys {
@@ -187,6 +190,7 @@ impl Keys {
         if !(least..=128).contains(&self.length) {
             return Err(format!("keys.length: {} must be {least} to 128, for 128 bits of randomness", self.length));
         }
+        self.imported.iter().try_for_each(ImportedKeys::check)?;
         if self.scopes.is_empty() {
             return Err("keys.scopes: must name \"full\", \"read_only\" or both".into());
         }

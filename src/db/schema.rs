@@ -203,6 +203,16 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::sql_types::Timestamptz;
 
+    imported_keys (hash) {
+        hash -> Binary,
+        imported_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql_types::Timestamptz;
+
     idempotency_keys (caller_id, idempotency_key) {
         caller_id -> Text,
         idempotency_key -> Text,
@@ -392,6 +402,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     collections,
     documents,
     idempotency_keys,
+    imported_keys,
     invitation_workspaces,
     invitations,
     oob_codes,

@@ -134,7 +134,7 @@ async fn caller_of<'s>(
 }
 
 /// The one credential of a request.
-fn credential_of<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Result<Credential<'r>, ApiError> {
+pub(crate) fn credential_of<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Result<Credential<'r>, ApiError> {
     let mut found = bearer(headers, keys)?;
     for name in &keys.headers.own {
         let mut values = headers.get_all(name);

@@ -1,5 +1,6 @@
 //! [`Issuer`]: somebody else whose ID tokens are accepted: a Firebase project, or any issuer of OpenID Connect.
 
+use super::jwk::PublicKey;
 use super::jwks::{RemoteKeys, Source};
 use super::oidc::Oidc;
 use super::token::{self, Claims, Expected, FIREBASE_SUBJECT_LIMIT, OIDC_SUBJECT_LIMIT};
@@ -19,7 +20,7 @@ pub(super) struct Issuer {
     /// How its tokens may be signed.
     algorithms: Vec<Algorithm>,
     rules: Rules,
-    keys: RemoteKeys,
+    keys: RemoteKeys<PublicKey>,
 }
 
 enum Rules {

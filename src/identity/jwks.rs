@@ -1,4 +1,4 @@
-//! [`RemoteKeys`]: another issuer's published keys, fetched and kept.
+//! [`RemoteKeys`]: keys that somebody else publishes, such as another issuer's, fetched and kept.
 //!
 //! [`RemoteKeys::find`] answers from the kept set while it is fresh. Else, or for an unknown key id, one request fetches
 //! and the others wait for it. Attempts have a least distance, so tokens with made-up key ids cause no storm. While the
@@ -19,20 +19,34 @@ use std::time::Duration;
 
 /// The most bytes of an answer.
 const SIZE_LIMIT: usize = 1024 * 1024;
-/// The least time that a set is fresh, and the time for one that does not say.
-const MIN_FRESH: Duration = Duration::from_secs(60);
 /// The longest time that a set is fresh: a withdrawn key must go.
 const MAX_FRESH: Duration = Duration::from_secs(24 * 3600);
 /// How long a set that is no longer fresh serves while no newer one can be had.
 const MAX_STALE: Duration = Duration::from_secs(3600);
-/// The least time between a fetch that worked and the next.
-const AFTER_SUCCESS: Duration = Duration::from_secs(30);
-/// The least time between a fetch that failed and the next.
-const AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// How often issuers are asked.
+const ISSUERS: Pace = Pace {
+    least_fresh: Duration::from_secs(60),
+    after_success: Duration::from_secs(30),
+    after_failure: Duration::from_secs(5),
+};
+
+/// How often keys are fetched at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// The least time that a set is fresh, and the time for one that does not say.
+    pub(crate) least_fresh: Duration,
+    /// The least time between a fetch that worked and the next.
+    pub(crate) after_success: Duration,
+    /// The least time between a fetch that failed and the next.
+    pub(crate) after_failure: Duration,
+}
+
+/// Reads an answer: the keys by their ids, or why there are none.
+pub(crate) type Reader<K> = Box<dyn Fn(&[u8]) -> Result<HashMap<String, K>, String> + Send + Sync>;
 
 /// Where an issuer's keys are.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// At this URL.
     Keys(String),
     /// Where the issuer's OpenID configuration says.
@@ -42,30 +56,36 @@ pub(super) enum Source {
     },
 }
 
-/// The keys of one issuer.
-pub(super) struct RemoteKeys {
+/// The keys of one source.
+pub(crate) struct RemoteKeys<K> {
     source: Source,
-    /// What the keys are for; others are passed over.
-    algorithms: Vec<Algorithm>,
+    reader: Reader<K>,
+    pace: Pace,
     /// How long a fetch may take, from the connection to the last byte.
     time_limit: Duration,
     secure: OnceLock<reqwest::Client>,
     loopback: OnceLock<reqwest::Client>,
-    kept: RwLock<Arc<Kept>>,
+    kept: RwLock<Arc<Kept<K>>>,
     /// Held by the one request that fetches.
     fetching: tokio::sync::Mutex<()>,
 }
 
 /// What the last fetches left.
-#[derive(Clone, Default)]
-struct Kept {
-    keys: HashMap<String, PublicKey>,
+#[derive(Clone)]
+struct Kept<K = PublicKey> {
+    keys: HashMap<String, K>,
     fresh_until: Option<Timestamp>,
     next_attempt: Option<Timestamp>,
     last_attempt_failed: bool,
 }
 
-impl Kept {
+impl<K> Default for Kept<K> {
+    fn default() -> Self {
+        Self { keys: HashMap::new(), fresh_until: None, next_attempt: None, last_attempt_failed: false }
+    }
+}
+
+impl<K: Clone> Kept<K> {
     fn is_fresh(&self, now: Timestamp) -> bool {
         self.fresh_until.is_some_and(|end| now < end)
     }
@@ -79,12 +99,12 @@ impl Kept {
     }
 
     /// The key while the set is fresh.
-    fn fresh(&self, id: &str, now: Timestamp) -> Option<PublicKey> {
+    fn fresh(&self, id: &str, now: Timestamp) -> Option<K> {
         self.keys.get(id).filter(|_| self.is_fresh(now)).cloned()
     }
 
     /// The answer without another fetch. A key that is not in the set is unknown only if the set is up to date.
-    fn settle(&self, id: &str, now: Timestamp) -> Result<PublicKey, ApiError> {
+    fn settle(&self, id: &str, now: Timestamp) -> Result<K, ApiError> {
         match self.keys.get(id) {
             Some(key) if self.may_serve(now) => Ok(key.clone()),
             None if self.is_fresh(now) && !self.last_attempt_failed => Err(Code::InvalidIdToken.into()),
@@ -93,12 +113,20 @@ impl Kept {
     }
 }
 
-impl RemoteKeys {
-    /// The keys of that source for these algorithms. Fetches nothing yet.
+impl RemoteKeys<PublicKey> {
+    /// The keys of an issuer for these algorithms. Fetches nothing yet.
     pub(super) fn new(source: Source, algorithms: Vec<Algorithm>, time_limit: Duration) -> Self {
+        Self::of(source, Box::new(move |json| jwk::verifiers(json, &algorithms)), time_limit, ISSUERS)
+    }
+}
+
+impl<K: Clone> RemoteKeys<K> {
+    /// The keys of that source. Fetches nothing yet.
+    pub(crate) fn of(source: Source, reader: Reader<K>, time_limit: Duration, pace: Pace) -> Self {
         Self {
             source,
-            algorithms,
+            reader,
+            pace,
             time_limit,
             secure: OnceLock::new(),
             loopback: OnceLock::new(),
@@ -108,7 +136,10 @@ impl RemoteKeys {
     }
 
     /// The key of an id.
-    pub(super) async fn find(&self, id: &str, clock: &Clock) -> Result<PublicKey, ApiError> {
+    ///
+    /// # Errors
+    /// `invalid_id_token` for an id that is in no fresh set; `unavailable` when none can be had.
+    pub(crate) async fn find(&self, id: &str, clock: &Clock) -> Result<K, ApiError> {
         let kept = self.kept();
         let now = clock.now();
         if let Some(key) = kept.fresh(id, now) {
@@ -134,12 +165,16 @@ impl RemoteKeys {
             Ok((keys, fresh)) => Kept {
                 keys,
                 fresh_until: Some(now.plus(fresh)),
-                next_attempt: Some(now.plus(AFTER_SUCCESS)),
+                next_attempt: Some(now.plus(self.pace.after_success)),
                 last_attempt_failed: false,
             },
             Err(error) => {
-                tracing::warn!(source = ?self.source, error, "an issuer's keys can't be fetched");
-                Kept { next_attempt: Some(now.plus(AFTER_FAILURE)), last_attempt_failed: true, ..Kept::clone(&kept) }
+                tracing::warn!(source = ?self.source, error, "published keys can't be fetched");
+                Kept {
+                    next_attempt: Some(now.plus(self.pace.after_failure)),
+                    last_attempt_failed: true,
+                    ..Kept::clone(&kept)
+                }
             }
         };
         let answer = updated.settle(id, now);
@@ -147,16 +182,16 @@ impl RemoteKeys {
         answer
     }
 
-    fn kept(&self) -> Arc<Kept> {
+    fn kept(&self) -> Arc<Kept<K>> {
         Arc::clone(&self.kept.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn fetch(&self) -> Result<(HashMap<String, PublicKey>, Duration), String> {
+    async fn fetch(&self) -> Result<(HashMap<String, K>, Duration), String> {
         let (body, fresh) = match &self.source {
             Source::Keys(url) => self.get(url).await?,
             Source::Discovery { issuer } => self.get(&self.discover(issuer).await?).await?,
         };
-        Ok((jwk::verifiers(&body, &self.algorithms)?, fresh))
+        Ok(((self.reader)(&body)?, fresh))
     }
 
     /// Where the keys are, by the issuer's configuration (OpenID Connect Discovery 1.0, 4).
@@ -186,7 +221,7 @@ impl RemoteKeys {
         if response.status() != reqwest::StatusCode::OK {
             return Err(format!("the answer is {}", response.status()));
         }
-        let fresh = freshness(response.headers());
+        let fresh = freshness(response.headers(), self.pace.least_fresh);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(explain)? {
             if body.len() + chunk.len() > SIZE_LIMIT {
@@ -207,6 +242,8 @@ impl RemoteKeys {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(self.time_limit)
+            // GitHub answers nobody without a name.
+            .user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")))
             // Fetches are hours apart: a connection that is kept would only go stale.
             .pool_max_idle_per_host(0);
         if is_plain {
@@ -225,14 +262,14 @@ fn explain(error: reqwest::Error) -> String {
 }
 
 /// How long a set is fresh: `max-age` of `Cache-Control`, within bounds.
-fn freshness(headers: &HeaderMap) -> Duration {
+fn freshness(headers: &HeaderMap, least: Duration) -> Duration {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let mut directives = values.flat_map(|value| value.split(',')).map(str::trim);
     let max_age = directives.find_map(|directive| {
         let (name, value) = directive.split_once('=')?;
         if name.trim().eq_ignore_ascii_case("max-age") { value.trim().trim_matches('"').parse().ok() } else { None }
     });
-    max_age.map_or(MIN_FRESH, |seconds| Duration::from_secs(seconds).clamp(MIN_FRESH, MAX_FRESH))
+    max_age.map_or(least, |seconds| Duration::from_secs(seconds).clamp(least, MAX_FRESH))
 }
 
 #[cfg(test)]
@@ -246,7 +283,7 @@ mod tests {
             for value in values {
                 headers.append(CACHE_CONTROL, value.parse().unwrap());
             }
-            freshness(&headers).as_secs()
+            freshness(&headers, ISSUERS.least_fresh).as_secs()
         };
         assert_eq!(seconds(&["public, max-age=21600, must-revalidate, no-transform"]), 21_600);
         assert_eq!(seconds(&["public", "Max-Age = \"300\""]), 300);
@@ -275,6 +312,6 @@ mod tests {
         assert_eq!(outcome(&kept(true), "unknown", after), Err(Code::Unavailable));
         assert_eq!(outcome(&kept(true), "known", after), Ok(()));
         assert_eq!(outcome(&kept(true), "known", late), Err(Code::Unavailable));
-        assert_eq!(outcome(&Kept::default(), "known", now), Err(Code::Unavailable));
+        assert_eq!(outcome(&Kept::<PublicKey>::default(), "known", now), Err(Code::Unavailable));
     }
 }

@@ -40,6 +40,7 @@ mod token;
 mod well_known;
 
 pub use accounts::Account;
+pub(crate) use jwks::{Pace, RemoteKeys, Source};
 pub use key_ring::rotate_signing_key;
 
 use crate::clock::Clock;

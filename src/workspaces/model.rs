@@ -50,6 +50,14 @@ impl Workspace {
         Ok(row)
     }
 
+    /// The workspace of an id, for the operator. `None` when it is not there.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) fn find(conn: &mut Conn, id: WorkspaceId) -> Result<Option<Self>, ApiError> {
+        Ok(workspaces::table.find(id).select(Self::as_select()).first(conn).optional()?)
+    }
+
     /// A workspace of an organization that the caller manages.
     ///
     /// # Errors

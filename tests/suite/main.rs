@@ -29,6 +29,8 @@ mod identity;
 mod invitation_mails;
 mod invitation_page;
 mod invitations;
+mod keys_import;
+mod leaks;
 mod logs;
 mod matrix;
 mod members;
@@ -37,6 +39,7 @@ mod migrations;
 mod operation;
 mod organizations;
 mod rate_limits;
+mod revocation;
 mod row_level_security;
 mod service_tokens;
 mod subscriptions;
@@ -67,6 +70,8 @@ fn tests() -> Vec<Test> {
         invitation_mails::tests(),
         invitation_page::tests(),
         invitations::tests(),
+        keys_import::tests(),
+        leaks::tests(),
         logs::tests(),
         matrix::tests(),
         members::tests(),
@@ -77,6 +82,7 @@ fn tests() -> Vec<Test> {
         organizations::tests(),
         rate_limits::tests(),
         row_level_security::tests_once(),
+        revocation::tests(),
         service_tokens::tests(),
         subscriptions::tests(),
         support::checks::tests(),

@@ -18,9 +18,10 @@ tests![
     every_command_is_known_here,
 ];
 
-/// What there is, so that a new command is thought of here. `user` and `subscription` change access to organizations;
+/// What there is, so that a new command is thought of here. `user`, `subscription` and `keys` change access to organizations
+/// (what `keys` leaves, `revocation` and `keys_import` prove);
 /// `demo` makes its tenant by the same functions as the API, and a client has no more than they; the others change none.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "demo",
     "serve",
     "migrate",
@@ -32,6 +33,7 @@ const COMMANDS: [&str; 18] = [
     "organization",
     "subscription",
     "service-token",
+    "keys",
     "collection",
     "audit",
     "config",

@@ -228,6 +228,41 @@ impl Scene<'_> {
                 let about = target("api_key", &key.id, "CD");
                 done(answer, vec![removed, event("api_key.transferred", me, about, place, before, after)])
             }
+            "POST /v1/whoami/revoke" => {
+                let key = acme.create_key(owner, json!({ "name": "Lost" })).await;
+                let answer = send(request(path).bearer(&key.plaintext)).await;
+                let about = target("api_key", &key.id, "Lost");
+                let itself = json!({ "kind": "api_key", "id": key.id, "name": "Lost", "email": null });
+                let (before, after) = (json!({ "revoked": false }), json!({ "revoked": true }));
+                done(answer, vec![event("api_key.revoked", itself, about, Some(&acme.workspace_id), before, after)])
+            }
+            "POST /v1/keys/revoke-leaked" => {
+                let service = tenant::service_token(&self.server.database).await;
+                let key = acme.create_key(owner, json!({ "name": "Public" })).await;
+                let url = "https://example.com/octocat/blob/main/.env";
+                let body = json!([{ "token": key.plaintext, "type": "key", "url": url, "source": "content" }]);
+                let answer = send(request(path).bearer(&service).json(body)).await;
+                let rows = self.server.database.texts("SELECT id AS text FROM service_tokens ORDER BY id DESC LIMIT 1");
+                let scanner = json!({ "kind": "service", "id": rows[0], "name": "Gateway", "email": null });
+                let about = target("api_key", &key.id, "Public");
+                let after = json!({ "revoked": true, "foundAt": url, "foundIn": "content" });
+                let before = json!({ "revoked": false });
+                done(answer, vec![event("api_key.revoked", scanner, about, Some(&acme.workspace_id), before, after)])
+            }
+            "POST /v1/workspaces/W/api-keys/revoke" => {
+                let member = acme.add_to_workspace("editor").await;
+                let mut events = Vec::new();
+                for name in ["One", "Two"] {
+                    let key = acme.create_key(&member, json!({ "name": name })).await;
+                    let (before, after) = (json!({ "revoked": false }), json!({ "revoked": true }));
+                    let about = target("api_key", &key.id, name);
+                    let place = Some(&*acme.workspace_id);
+                    events.push(event("api_key.revoked", me.clone(), about, place, before, after));
+                }
+                let body = json!({ "createdBy": member.user_id });
+                let answer = by(request(&acme.workspace_path("/api-keys/revoke")).json(body)).await;
+                done(answer, events)
+            }
             about_keys if about_keys.contains("/api-keys") => self.perform_on_key(operation).await,
             _ => panic!("{operation} writes: say in tests/suite/audit/writes.rs which events it leaves"),
         }

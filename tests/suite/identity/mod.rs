@@ -13,7 +13,7 @@ mod first_start;
 mod forge;
 mod issuer_invitations;
 mod issuers;
-mod key_server;
+pub mod key_server;
 mod mailed_codes;
 mod project_keys;
 mod project_tokens;

@@ -142,6 +142,8 @@ pub enum Who {
     ProgramOfWorkspace,
     /// Every program of the workspace whose key may write.
     ProgramOfWorkspaceThatWrites,
+    /// Whoever holds a key, whatever state the key is in.
+    KeyItself,
     /// Every service.
     Service,
     OrganizationMember,
@@ -176,6 +178,10 @@ pub fn outcome(who: Who, caller: Caller) -> Outcome {
     if who == Who::Public {
         return Outcome::Success;
     }
+    let is_key = matches!(caller, CanceledKey | RevokedKey | DisabledKey | ExpiredKey | OrphanedKey);
+    if who == Who::KeyItself && (is_key || matches!(caller.standing(), Standing::Program)) {
+        return Outcome::Success;
+    }
     let (organization, workspace) = match caller.standing() {
         Standing::Refused(status, code) => return Outcome::Refusal(status, code),
         Standing::Program if matches!(who, Who::Known | Who::Program) => return Outcome::Success,
@@ -186,7 +192,7 @@ pub fn outcome(who: Who, caller: Caller) -> Outcome {
     };
     match who {
         Who::Public | Who::Known | Who::SignedIn => Outcome::Success,
-        Who::Service => NOT_ACCEPTED,
+        Who::Service | Who::KeyItself => NOT_ACCEPTED,
         who if who.is_of_programs() => NOT_ACCEPTED,
         Who::OrganizationMember => at_least(organization, InOrganization::Member, InOrganization::Nothing),
         Who::OrganizationAdmin => at_least(organization, InOrganization::Admin, InOrganization::Nothing),

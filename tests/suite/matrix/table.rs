@@ -22,6 +22,8 @@ pub enum Target {
     /// An invitation, by another tenant, of the caller.
     InvitationOfCaller,
     Key,
+    /// The caller's own, which a request destroys that succeeds.
+    CallersKey,
     Article,
     /// A document that belongs to an article.
     Comment,
@@ -141,6 +143,10 @@ pub const ROWS: &[Row] = &[
         "key": t["plaintext"], "permission": "content:read", "workspaceId": t["workspaceId"], "cost": 1,
     })),
 
+    row("POST /v1/keys/revoke-leaked", Service, 200).json(|_| json!([{
+        "token": "sk_live_nobodys", "type": "keyward_api_key", "url": "https://example.com/", "source": "content",
+    }])),
+
     row("GET /v1/me", SignedIn, 200),
     row("POST /v1/invitations/accept", SignedIn, 200)
         .on(Target::InvitationOfCaller).json(|t| json!({ "token": t["token"] })),
@@ -187,6 +193,9 @@ pub const ROWS: &[Row] = &[
     row("GET /v1/workspaces/{workspaceId}/api-keys", WorkspaceViewer, 200),
     row("POST /v1/workspaces/{workspaceId}/api-keys", WorkspaceViewer, 201).json(|_| json!({
         "name": "CI", "scope": "full", "expiresAt": "2099-01-01T00:00:00.000Z", "allowedIps": ["203.0.113.0/24"],
+    })),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/revoke", WorkspaceAdmin, 200).json(|t| json!({
+        "createdBy": t["heirsId"], "unusedSince": "2020-01-01T00:00:00.000Z", "prefix": "sk_", "dryRun": false,
     })),
     row("GET /v1/workspaces/{workspaceId}/api-keys/{keyId}", KeyHolder, 200).on(Target::Key),
     row("PATCH /v1/workspaces/{workspaceId}/api-keys/{keyId}", KeyHolder, 200).on(Target::Key).json(|_| json!({
@@ -237,6 +246,9 @@ pub const ROWS: &[Row] = &[
         .on(Target::Comment).json(comment),
     row("DELETE /v1/workspaces/{workspaceId}/articles/{articleId}/comments/{documentId}", WorkspaceEditor, 204)
         .on(Target::Comment),
+
+    // The last one: most of its callers' keys are dead after it.
+    row("POST /v1/whoami/revoke", KeyItself, 204).on(Target::CallersKey),
 ];
 
 fn article(_: &Targets) -> Value {

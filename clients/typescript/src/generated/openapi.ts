@@ -399,6 +399,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/keys/revoke-leaked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke API keys that leaked
+         * @description In the format of GitHub's secret scanning partner program. Each key that is among the texts is revoked at once, its
+         *     creator is told by mail, and each text is answered, in their order. GitHub sends no credential but the headers
+         *     `Github-Public-Key-Identifier` and `Github-Public-Key-Signature`, which are checked where `leaks.github` is configured; a
+         *     scanner of one's own sends a service token.
+         */
+        post: operations["revoke_leaked_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys/verify": {
         parameters: {
             query?: never;
@@ -717,6 +740,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/whoami/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke the API key that is sent
+         * @description It stops at once and for good, with all its values if it was rolled. Whoever holds a key may do so, with a read-only one
+         *     too, from any address, and whatever subscription and rate limit say. A key that has stopped already is answered alike.
+         */
+        post: operations["revoke_held_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{workspaceId}": {
         parameters: {
             query?: never;
@@ -757,6 +801,27 @@ export interface paths {
          * @description The key has its creator's role, today's and not that of its creation. `plaintext` is answered this once.
          */
         post: operations["create_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspaceId}/api-keys/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke many API keys
+         * @description All that match, at most 500 in one request: either all of those or none. They stop at once and for good; their records
+         *     stay. What is revoked or expired already does not match. A use in the last seconds may not be known yet.
+         */
+        post: operations["revoke_api_keys"];
         delete?: never;
         options?: never;
         head?: never;
@@ -986,7 +1051,7 @@ export interface components {
             role: components["schemas"]["OrganizationRole"];
         };
         /** @enum {string} */
-        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "subscription.changed" | "user.sign_in_failed" | "user.password_changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.email_verified";
+        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "subscription.changed" | "user.sign_in_failed" | "user.password_changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.email_verified";
         /** @description What a person typed. */
         ActionForm: {
             /** @description The new password, where the code is for one. */
@@ -995,7 +1060,7 @@ export interface components {
             oobCode: string;
         };
         /** @enum {string} */
-        ActorKind: "user" | "api_key" | "service" | "operator" | "billing" | "anonymous";
+        ActorKind: "user" | "api_key" | "service" | "operator" | "billing" | "leak_scanner" | "anonymous";
         /** @description CIDR blocks from which the key may be used; none means from anywhere. */
         AllowedIps: string[];
         /** @description A key, without its value. */
@@ -1265,8 +1330,47 @@ export interface components {
         };
         /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
         KeyId: string;
+        /**
+         * @description What keys start with, as far as `preview` shows it: before its dots.
+         * @example sk_live_4f9
+         */
+        KeyStart: string;
         /** @enum {string} */
         KeyStatus: "active" | "disabled" | "revoked" | "expired" | "orphaned";
+        /**
+         * @description Whether a text is a key.
+         * @enum {string}
+         */
+        Label: "true_positive" | "false_positive";
+        /** @description What became of a text. */
+        LeakFeedback: {
+            label: components["schemas"]["Label"];
+            /**
+             * @description Its SHA-256, in hexadecimal.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            token_hash: string;
+            /** @example keyward_api_key */
+            token_type: string;
+        };
+        /**
+         * @description A text that looks like a key, and where it was found. Whatever the scanner says of it otherwise, the key must die: the
+         *     rest may be anything, and texts are kept.
+         */
+        LeakedKey: {
+            /** @description What kind of place. */
+            source?: unknown;
+            /**
+             * Format: password
+             * @description The text.
+             * @example sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX
+             */
+            token: string;
+            /** @description What the scanner calls such texts. */
+            type?: unknown;
+            /** @description The page, if it is known. */
+            url?: unknown;
+        };
         /** @description What the plan allows. */
         LimitsView: {
             /**
@@ -1711,6 +1815,26 @@ export interface components {
             kind: string;
             /** @example PASSWORD_RESET */
             requestType: string;
+        };
+        /** @description Which keys to revoke: those that everything named here is true of. At least one thing must be named. */
+        RevokeKeys: {
+            createdBy?: components["schemas"]["UserId"] | null;
+            /**
+             * @description Only say which they are.
+             * @default false
+             */
+            dryRun: boolean;
+            prefix?: components["schemas"]["KeyStart"] | null;
+            unusedSince?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description The keys that were revoked, or would be. */
+        RevokedKeys: {
+            /** @description Oldest first, as they stand now; at most 500. */
+            data: components["schemas"]["ApiKeyView"][];
+            /** @description Whether they were only looked for. */
+            dryRun: boolean;
+            /** @description Whether there are more: the same request again goes on with them, unless it is a dry run. */
+            hasMore: boolean;
         };
         /** @description How to roll. */
         RollKey: {
@@ -3440,6 +3564,163 @@ export interface operations {
                 };
             };
             /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
+            403: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
+            409: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large` */
+            413: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `validation_failed` */
+            422: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    /** @description What is left of them. */
+                    RateLimit?: string;
+                    /** @description The limits, as on each answer to an API key. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    revoke_leaked_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeakedKey"][];
+            };
+        };
+        responses: {
+            /** @description What became of each. */
+            200: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeakFeedback"][];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
+            401: {
+                headers: {
+                    /** @description `Bearer` (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `insufficient_permission`, `read_only_key`, `subscription_inactive`, `ip_not_allowed`, `workspace_mismatch`, `credential_not_accepted` */
             403: {
                 headers: {
                     /** @description Names this request in Keyward's logs. */
@@ -6331,6 +6612,135 @@ export interface operations {
             };
         };
     };
+    revoke_held_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No node honours it any more. */
+            204: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
+            401: {
+                headers: {
+                    /** @description `Bearer` (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `insufficient_permission`, `read_only_key`, `subscription_inactive`, `ip_not_allowed`, `workspace_mismatch`, `credential_not_accepted` */
+            403: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
+            409: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `validation_failed` */
+            422: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    /** @description What is left of them. */
+                    RateLimit?: string;
+                    /** @description The limits, as on each answer to an API key. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     read_workspace: {
         parameters: {
             query?: never;
@@ -6894,6 +7304,165 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKeyWithPlaintext"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
+            401: {
+                headers: {
+                    /** @description `Bearer` (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
+            403: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
+            409: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large` */
+            413: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `validation_failed` */
+            422: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    /** @description What is left of them. */
+                    RateLimit?: string;
+                    /** @description The limits, as on each answer to an API key. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    revoke_api_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspaceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeKeys"];
+            };
+        };
+        responses: {
+            /** @description Which ones. */
+            200: {
+                headers: {
+                    /** @description Names this request in Keyward's logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedKeys"];
                 };
             };
             /** @description `bad_request` */

@@ -71,8 +71,12 @@ async fn refuse_all(
 async fn every_route_refuses_a_body_that_is_no_json(db: Backend) {
     refuse_all(db, 330, |_, subject| {
         let valid = subject.valid.to_string().into_bytes();
-        let (name, value) = subject.valid.as_object().and_then(|fields| fields.iter().next()).expect("a field");
-        let with = |value: &[u8]| [format!("{{\"{name}\":").as_bytes(), value, b"}"].concat();
+        let is_list = subject.valid.is_array();
+        let fields = if is_list { &subject.valid[0] } else { &subject.valid }.as_object();
+        let (name, value) = fields.and_then(|fields| fields.iter().next()).expect("a field");
+        let (open, close) = if is_list { ("[", "]") } else { ("", "") };
+        let with =
+            |value: &[u8]| [format!("{open}{{\"{name}\":").as_bytes(), value, format!("}}{close}").as_bytes()].concat();
         let deep = |depth: usize| [vec![b'['; depth], vec![b']'; depth]].concat();
         let mut bodies: Vec<(&str, Vec<u8>, &[u16])> = vec![
             ("no JSON", b"not json".to_vec(), &[400]),
@@ -90,7 +94,11 @@ async fn every_route_refuses_a_body_that_is_no_json(db: Backend) {
             ("a comment", [b"/* */", &valid[..]].concat(), &[400]),
             ("a comma too many", [&valid[..valid.len() - 1], b",}"].concat(), &[400]),
             ("an exponent too large", with(b"1e999999"), &[400, 422]),
-            ("a field twice", format!("{{\"{name}\":{value},\"{name}\":{value}}}").into_bytes(), &[400, 422]),
+            (
+                "a field twice",
+                format!("{open}{{\"{name}\":{value},\"{name}\":{value}}}{close}").into_bytes(),
+                &[400, 422],
+            ),
             ("deep arrays", deep(10_000), &[400, 422]),
             ("deep arrays in a field", with(&deep(10_000)), &[400, 422]),
             ("deep objects", [br#"{"a":"#.repeat(10_000), b"1".to_vec(), b"}".repeat(10_000)].concat(), &[400, 422]),
