@@ -59,7 +59,7 @@ pub fn run(arguments: &[String]) {
 
 fn real(config: Config) {
     allocator::take_small_pages().expect("small pages, as keyward serve takes them");
-    telemetry::init(&config.log).unwrap_or_else(|error| panic!("{error}"));
+    telemetry::init(&config.log, None).unwrap_or_else(|error| panic!("{error}"));
     System::new().block_on(async {
         let application = app::build(config, Clock::system()).await.unwrap_or_else(|error| panic!("{error}"));
         println!("listening {}", application.address());

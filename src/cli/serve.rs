@@ -4,7 +4,7 @@ use crate::allocator;
 use crate::app::{self, Application};
 use crate::clock::Clock;
 use crate::config::{Config, Sources, load};
-use crate::telemetry::{self, metrics::Kind};
+use crate::telemetry::{self, TraceExport, metrics::Kind};
 use actix_web::rt::System;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,13 +32,15 @@ pub(super) fn start(
     prepare: impl AsyncFnOnce(&Application) -> Result<(), String>,
 ) -> Result<(), String> {
     let pages = allocator::take_small_pages();
+    let traces = TraceExport::start(&config.traces)?;
     // Dropped last: it writes the lines that still wait.
-    let log = telemetry::init(&config.log)?;
+    let log = telemetry::init(&config.log, traces.as_ref())?;
     telemetry::log_panics();
     if let Err(error) = pages {
         tracing::info!(%error, "memory comes in huge pages");
     }
-    System::new().block_on(async {
+    let lost_spans = traces.as_ref().map(TraceExport::lost_spans);
+    let served = System::new().block_on(async {
         let application = app::build(config, Clock::system()).await?;
         let lost = log.lost_lines();
         application.state().metrics.watch(
@@ -47,6 +49,14 @@ pub(super) fn start(
             "Log lines that nobody read in time",
             move |readings| readings.set(&[], lost()),
         );
+        if let Some(lost) = lost_spans {
+            application.state().metrics.watch(
+                Kind::Counter,
+                "trace_spans_lost",
+                "Spans that the collector did not take",
+                move |readings| readings.set(&[], lost()),
+            );
+        }
         prepare(&application).await?;
         let handle = application.handle();
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
@@ -71,5 +81,9 @@ pub(super) fn start(
             handle.stop(true).await;
         });
         application.run().await.map_err(|error| error.to_string())
-    })
+    });
+    if let Some(traces) = traces {
+        traces.stop();
+    }
+    served
 }

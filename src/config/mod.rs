@@ -17,6 +17,7 @@ mod presets;
 mod rate_limit;
 mod sections;
 mod tls;
+mod traces;
 
 pub use audit::AuditSettings;
 pub use billing::{Billing, StripeSettings};
@@ -33,6 +34,7 @@ pub use presets::{PRESETS, Preset};
 pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
 pub use sections::*;
 pub use tls::Tls;
+pub use traces::TracesSettings;
 
 use crate::collections::Collections;
 use crate::error::style::ErrorSettings;
@@ -78,6 +80,8 @@ pub struct Config {
     pub log: Log,
     /// Metrics.
     pub metrics: MetricsSettings,
+    /// Traces.
+    pub traces: TracesSettings,
 }
 
 impl Config {
@@ -109,6 +113,7 @@ impl Config {
         for (name, plan) in &self.plans {
             plan.check().map_err(|reason| format!("plans.{name}: {reason}"))?;
         }
+        self.traces.check()?;
         Collections::of(self)?;
         Ok(())
     }

@@ -26,8 +26,8 @@ pub use timestamp::Timestamp;
 
 use crate::config;
 use crate::error::ApiError;
-use crate::telemetry::InRequest;
 use crate::telemetry::metrics::{Kind, Metrics};
+use crate::telemetry::{InRequest, traces};
 use actix_web::web;
 use diesel::r2d2;
 use std::fmt;
@@ -85,6 +85,8 @@ impl fmt::Debug for DatabaseUrl {
 pub struct Db {
     pool: r2d2::Pool<Manager>,
     waits: Arc<Waits>,
+    /// What OpenTelemetry calls it.
+    system: &'static str,
 }
 
 /// How it is to wait for a connection.
@@ -98,6 +100,10 @@ impl Db {
     /// A pool as configured. Opens no connection yet: a database that is down shows as 503, not as a crash.
     pub fn new(settings: &config::Database) -> Self {
         let manager = Manager::new(settings.url.clone());
+        let system = match settings.url {
+            DatabaseUrl::Postgres(_) => "postgresql",
+            DatabaseUrl::Sqlite(_) => "sqlite",
+        };
         let pool = r2d2::Pool::builder()
             .max_size(settings.pool_size)
             .min_idle(Some(1))
@@ -107,7 +113,7 @@ impl Db {
                 true => manager,
                 false => manager.without_prepared_statements(),
             });
-        Self { pool, waits: Arc::default() }
+        Self { pool, waits: Arc::default(), system }
     }
 
     /// Runs queries on a blocking thread.
@@ -119,7 +125,7 @@ impl Db {
         F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
         T: Send + 'static,
     {
-        let (db, request) = (self.clone(), InRequest::capture());
+        let (db, request) = (self.clone(), InRequest::capture(traces::database(self.system)));
         web::block(move || request.run(|| db.read_blocking(body))).await.map_err(ApiError::internal)?
     }
 

@@ -40,6 +40,7 @@ mod service_tokens;
 mod subscriptions;
 mod support;
 mod tls;
+mod traces;
 
 use support::harness::{self, Test};
 
@@ -77,6 +78,8 @@ fn tests() -> Vec<Test> {
         support::checks::tests(),
         tls::tests(),
         tls::tests_once(),
+        traces::tests(),
+        traces::tests_once(),
     ]
     .into_iter()
     .flatten()
