@@ -96,7 +96,7 @@ async fn alerts_and_dashboard_ask_only_for_metrics_labels_and_types_that_there_a
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
     let request = client.get(format!("http://{address}/metrics")).header("connection", "close");
     let shown = request.send().await.expect("an answer").text().await.expect("a text");
-    // What only `keyward serve` shows, since it belongs to the process: `logs` and `traces` look for it there.
+    // What only `keyward serve` shows, since it belongs to the process: `traces` looks for it there.
     let of_the_process = ["keyward_log_lines_lost_total", "keyward_trace_spans_lost_total"];
     let mut series: BTreeSet<String> = of_the_process.map(str::to_owned).into();
     for line in shown.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {

@@ -2,7 +2,10 @@
 
 mod collector;
 
+use crate::support::http::{Answer, Api};
 use crate::support::process::{self, Keyward};
+use crate::support::redis::Redis;
+use crate::support::until::until;
 use crate::support::{Backend, Server, Tenant, log, secrets, tests, tests_once};
 use collector::{Collector, Span};
 use serde_json::{Value, json};
@@ -13,7 +16,7 @@ tests![a_request_is_a_span_under_its_callers_and_what_took_time_is_below_it];
 
 tests_once![
     the_caller_decides_by_its_flag_and_else_the_ratio,
-    a_collector_that_is_away_or_hangs_holds_up_no_request_and_no_stop,
+    a_collector_that_is_away_or_hangs_costs_spans_and_holds_up_no_request_and_no_stop,
     without_an_endpoint_nothing_connects,
 ];
 
@@ -36,7 +39,9 @@ async fn a_request_is_a_span_under_its_callers_and_what_took_time_is_below_it(db
     let header = "Bearer the-collectors-own-secret";
     secrets::register(header);
     let settings = format!("service_name = \"keyward-eu\"\nheaders = {{ authorization = \"{header}\" }}");
-    let settings = traces_to(collector.address(), &settings);
+    let redis = Redis::start().await;
+    let limits = format!("[rate_limit]\nstore = \"{}\"", redis.url());
+    let settings = traces_to(collector.address(), &settings) + &limits;
     let mut child = Keyward::serve_logging(server.database.clone(), &settings, "info").await;
 
     let whoami = child.get("/v1/whoami").bearer(&key.plaintext);
@@ -54,7 +59,7 @@ async fn a_request_is_a_span_under_its_callers_and_what_took_time_is_below_it(db
 
     let spans = collector.spans();
     assert!(spans.iter().all(|span| span.service == "keyward-eu"));
-    let of = |answer: &crate::support::http::Answer| -> &Span {
+    let of = |answer: &Answer| -> &Span {
         let id = answer.header("x-request-id").expect("an id");
         let found: Vec<&Span> = spans.iter().filter(|span| span.text("keyward.request_id") == Some(id)).collect();
         assert_eq!(found.len(), 1, "{id} in {spans:#?}");
@@ -81,6 +86,7 @@ async fn a_request_is_a_span_under_its_callers_and_what_took_time_is_below_it(db
         assert_eq!(span.text(attribute), Some(value), "{span:?}");
     }
     assert_eq!((span.number("http.response.status_code"), span.text("keyward.code")), (Some(200), None));
+    assert_eq!(below(span, "redis").len(), 1, "{spans:#?}");
     let queries = below(span, "database");
     let system = match db {
         Backend::Sqlite => "sqlite",
@@ -131,13 +137,17 @@ async fn the_caller_decides_by_its_flag_and_else_the_ratio() {
     assert_eq!(ids, [sampled.header("x-request-id")], "{spans:#?}");
 }
 
-async fn a_collector_that_is_away_or_hangs_holds_up_no_request_and_no_stop() {
+async fn a_collector_that_is_away_or_hangs_costs_spans_and_holds_up_no_request_and_no_stop() {
     let server = Server::start(Backend::Sqlite).await;
     // Nobody accepts what the kernel connects, so nobody answers.
     let hanging = TcpListener::bind("127.0.0.1:0").expect("a port");
     let away = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     for collector in [away, hanging.local_addr().expect("an address")] {
-        let mut child = Keyward::serve_logging(server.database.clone(), &traces_to(collector, ""), "info").await;
+        let metrics = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+        let mut command = process::command_on(&server.database, &["serve", "--listen", "127.0.0.1:0"]);
+        command.env("KEYWARD__TRACES__OTLP_ENDPOINT", format!("\"http://{collector}\""));
+        command.env("KEYWARD__METRICS__LISTEN", metrics.to_string()).env("KEYWARD__LOG__FORMAT", "json");
+        let mut child = Keyward::start(command, server.database.clone()).await;
         // Over more than one export, and while one hangs.
         let begun = Instant::now();
         let mut requests = 0;
@@ -148,6 +158,14 @@ async fn a_collector_that_is_away_or_hangs_holds_up_no_request_and_no_stop() {
             requests += 1;
         }
         assert!(requests > 20, "only {requests} requests");
+        let metrics = Api::new(metrics, server.database.clone());
+        until("lost spans are counted", async || {
+            let shown = metrics.get("/metrics").try_send().await.expect("an answer").text;
+            let value = |name: &str| shown.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
+            assert_eq!(value("keyward_log_lines_lost_total"), Some(0.0), "{shown}");
+            value("keyward_trace_spans_lost_total").expect(&shown) > 0.0
+        })
+        .await;
         let stopped = tokio::task::spawn_blocking(move || {
             let asked = Instant::now();
             (child.terminate(), asked.elapsed())
