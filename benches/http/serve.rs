@@ -66,7 +66,7 @@ pub fn run(arguments: &[String]) {
 }
 
 fn real(config: Config) {
-    telemetry::init(&config.log).unwrap_or_else(|error| panic!("{error}"));
+    telemetry::init(&config.log, None).unwrap_or_else(|error| panic!("{error}"));
     System::new().block_on(async {
         let application = app::build(config, Clock::system()).await.unwrap_or_else(|error| panic!("{error}"));
         println!("listening {}", application.address());

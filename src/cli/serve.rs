@@ -5,7 +5,7 @@ use crate::app::{self, Application};
 use crate::clock::Clock;
 use crate::config::{Config, Sources, load};
 use crate::open_files;
-use crate::telemetry::{self, metrics::Kind};
+use crate::telemetry::{self, TraceExport, metrics::Kind};
 use actix_web::rt::System;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,8 +34,9 @@ pub(super) fn start(
 ) -> Result<(), String> {
     let pages = allocator::take_small_pages();
     let files = open_files::raise();
+    let traces = TraceExport::start(&config.traces)?;
     // Dropped last: it writes the lines that still wait.
-    let log = telemetry::init(&config.log)?;
+    let log = telemetry::init(&config.log, traces.as_ref())?;
     telemetry::log_panics();
     if let Err(error) = pages {
         tracing::info!(%error, "memory comes in huge pages");
@@ -43,7 +44,8 @@ pub(super) fn start(
     if let Err(error) = files {
         tracing::info!(%error, "the limit on open files stays as it is");
     }
-    System::new().block_on(async {
+    let lost_spans = traces.as_ref().map(TraceExport::lost_spans);
+    let served = System::new().block_on(async {
         let application = app::build(config, Clock::system()).await?;
         let lost = log.lost_lines();
         application.state().metrics.watch(
@@ -52,6 +54,14 @@ pub(super) fn start(
             "Log lines that nobody read in time",
             move |readings| readings.set(&[], lost()),
         );
+        if let Some(lost) = lost_spans {
+            application.state().metrics.watch(
+                Kind::Counter,
+                "trace_spans_lost",
+                "Spans that the collector did not take",
+                move |readings| readings.set(&[], lost()),
+            );
+        }
         prepare(&application).await?;
         let handle = application.handle();
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
@@ -76,5 +86,9 @@ pub(super) fn start(
             handle.stop(true).await;
         });
         application.run().await.map_err(|error| error.to_string())
-    })
+    });
+    if let Some(traces) = traces {
+        traces.stop();
+    }
+    served
 }

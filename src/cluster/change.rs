@@ -5,8 +5,10 @@ use super::{Cluster, Standing, Touched, nodes};
 use crate::db::{Conn, ScopedDb, Session};
 use crate::error::ApiError;
 use crate::ids::{ChangeId, NodeId};
+use crate::telemetry::traces;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Instrument;
 
 /// A committed change that other nodes may not know of yet.
 struct Pending {
@@ -36,7 +38,7 @@ impl Cluster {
         let cluster = self.clone();
         let (value, pending) = db.session(move |session| cluster.commit(session, body)).await?;
         if let Some(pending) = pending {
-            self.settle(pending).await;
+            self.settle(pending).instrument(traces::wait("other nodes")).await;
         }
         Ok(value)
     }

@@ -19,6 +19,7 @@ mod presets;
 mod rate_limit;
 mod sections;
 mod tls;
+mod traces;
 mod usage;
 
 pub use audit::AuditSettings;
@@ -38,6 +39,7 @@ pub use presets::{PRESETS, Preset};
 pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
 pub use sections::*;
 pub use tls::Tls;
+pub use traces::TracesSettings;
 pub use usage::UsageSettings;
 
 use crate::collections::Collections;
@@ -89,6 +91,8 @@ pub struct Config {
     pub log: Log,
     /// Metrics.
     pub metrics: MetricsSettings,
+    /// Traces.
+    pub traces: TracesSettings,
 }
 
 impl Config {
@@ -122,6 +126,7 @@ impl Config {
         for (name, plan) in &self.plans {
             plan.check().map_err(|reason| format!("plans.{name}: {reason}"))?;
         }
+        self.traces.check()?;
         Collections::of(self)?;
         Ok(())
     }

@@ -32,7 +32,7 @@ use crate::config;
 use crate::error::ApiError;
 use crate::ids::OrganizationId;
 use crate::telemetry::metrics::{Kind, Metrics};
-use crate::telemetry::{InRequest, RequestContext};
+use crate::telemetry::{InRequest, RequestContext, traces};
 use actix_web::web;
 use diesel::r2d2;
 use std::fmt;
@@ -90,6 +90,8 @@ impl fmt::Debug for DatabaseUrl {
 pub struct Db {
     pool: r2d2::Pool<Manager>,
     waits: Arc<Waits>,
+    /// What OpenTelemetry calls it.
+    system: &'static str,
 }
 
 /// How it is to wait for a connection.
@@ -103,6 +105,10 @@ impl Db {
     /// A pool as configured. Opens no connection yet: a database that is down shows as 503, not as a crash.
     pub fn new(settings: &config::Database) -> Self {
         let manager = Manager::new(settings.url.clone());
+        let system = match settings.url {
+            DatabaseUrl::Postgres(_) => "postgresql",
+            DatabaseUrl::Sqlite(_) => "sqlite",
+        };
         let pool = r2d2::Pool::builder()
             .max_size(settings.pool_size)
             .min_idle(Some(1))
@@ -112,7 +118,7 @@ impl Db {
                 true => manager,
                 false => manager.without_prepared_statements(),
             });
-        Self { pool, waits: Arc::default() }
+        Self { pool, waits: Arc::default(), system }
     }
 
     /// The rows of one organization, of which the caller knows by a guard or as the operator. Handlers have
@@ -205,7 +211,7 @@ impl ScopedDb {
         T: Send + 'static,
     {
         self.ensure_is_the_requests()?;
-        let request = InRequest::capture();
+        let request = InRequest::capture(traces::database(self.db.system));
         web::block(move || request.run(|| self.session_blocking(body))).await.map_err(ApiError::internal)?
     }
 

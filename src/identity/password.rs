@@ -4,6 +4,7 @@ use super::firebase_error::FirebaseError;
 use super::firebase_error::Refusal;
 use crate::config::Identity;
 use crate::error::ApiError;
+use crate::telemetry::traces;
 use actix_web::web;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
@@ -12,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 /// The most characters of a password.
 const LENGTH_LIMIT: usize = 4096;
@@ -98,7 +100,7 @@ impl Passwords {
 
     /// The hash of a new password, as a PHC string.
     pub(super) async fn hash(&self, password: SecretString) -> Result<SecretString, Refusal> {
-        self.run(move |argon2| hash(&argon2, &password)).await
+        self.run(move |argon2| hash(&argon2, &password)).instrument(traces::wait("argon2")).await
     }
 
     /// Whether the password is the one of the hash. Without a hash it is not, after the same work.
@@ -121,6 +123,7 @@ impl Passwords {
             let rehashed = if is_right && !is_current { Some(hash(&argon2, &password)?) } else { None };
             Ok(Verdict { is_right, rehashed })
         })
+        .instrument(traces::wait("argon2"))
         .await
     }
 

@@ -38,8 +38,8 @@ use crate::access::KeyCaller;
 use crate::clock::Clock;
 use crate::config::{Config, RateLimitStore, WhenUnavailable};
 use crate::error::ApiError;
-use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Kind;
+use crate::telemetry::{Metrics, traces};
 use allowance::PlanLimits;
 use bucket::Quota;
 use memory::MemoryStore;
@@ -49,6 +49,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tracing::Instrument;
 
 /// How often buckets that rested are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(30);
@@ -130,7 +131,8 @@ impl RateLimits {
         let cost = f64::from(cost.get());
         if let Some(shared) = &self.shared {
             // In a box, so that the future of a limit in memory is small to move.
-            let charge = Box::pin(shared.charge(&caller.key_id, &caller.workspace_id, limits, cost));
+            let charge = shared.charge(&caller.key_id, &caller.workspace_id, limits, cost);
+            let charge = Box::pin(charge.instrument(traces::wait("redis")));
             if let Some(outcome) = charge.await {
                 return Ok(limits.allowance(outcome, cost));
             }

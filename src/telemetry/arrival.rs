@@ -5,6 +5,7 @@
 use super::RequestContext;
 use super::metrics::Verification;
 use super::request_lines::{Line, write};
+use super::traces;
 use crate::error::ApiError;
 use crate::http::RouteId;
 use crate::http::errors::Unrouted;
@@ -67,6 +68,9 @@ impl Arrival {
         state.metrics.requests.observe(route, &self.method, status, self.started.elapsed());
         let line = Line { context, arrival: self, route: state.routes.template(route), status, error };
         write(&line);
+        if traces::are_on() {
+            traces::end(&line);
+        }
     }
 
     fn route(&self, find: impl FnOnce(&Uri) -> RouteId) -> RouteId {

@@ -160,16 +160,16 @@ impl RequestContext {
     }
 }
 
-/// Carries the request's span and origin onto a blocking thread, so that what is logged and recorded there has them.
+/// Carries a span and the request's origin onto a blocking thread, so that what is logged and recorded there has them.
 pub struct InRequest {
     span: Span,
     origin: Option<RequestOrigin>,
 }
 
 impl InRequest {
-    /// Taken where the work is handed over.
-    pub fn capture() -> Self {
-        Self { span: Span::current(), origin: RequestContext::origin() }
+    /// Taken where the work is handed over, which is to be done in this span.
+    pub fn capture(span: Span) -> Self {
+        Self { span, origin: RequestContext::origin() }
     }
 
     /// Used where the work is done.
@@ -194,7 +194,7 @@ mod tests {
         let context = RequestContext::beside(RequestOrigin { id, ..RequestOrigin::of_nobody() });
         let carried = CURRENT.sync_scope(context.clone(), || {
             RequestContext::caller_is(caller);
-            InRequest::capture()
+            InRequest::capture(Span::none())
         });
         assert_eq!(context.caller(), Some(caller));
         assert_eq!(RequestContext::current_id(), None);

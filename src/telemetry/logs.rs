@@ -1,16 +1,17 @@
 //! Where log lines go, and the request's id on each.
 
-use super::RequestContext;
+use super::{RequestContext, TraceExport, traces};
 use crate::config::{Log, LogFormat};
 use std::fmt;
 use std::panic::PanicHookInfo;
 use tracing::{Event, Subscriber};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt::format::{Format, Json, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// How many lines may wait for a reader of standard error that is slow. Those beyond are lost, and counted: a full pipe
 /// must not stop the service. Some megabytes at most.
@@ -30,25 +31,43 @@ impl LogWriter {
     }
 }
 
-/// Sends log lines to standard error, as configured. Called once, at start-up.
+/// Sends log lines to standard error, and spans to the collector if there is one, as configured. Called once, at start-up.
 ///
 /// # Errors
 /// A text for the operator, when `log.filter` is malformed or logging was set up before.
-pub fn init(log: &Log) -> Result<LogWriter, String> {
+pub fn init(log: &Log, export: Option<&TraceExport>) -> Result<LogWriter, String> {
     let filter = EnvFilter::try_new(&log.filter).map_err(|error| format!("log.filter: {error}"))?;
     let builder = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).lossy(true).thread_name("log");
     let (writer, guard) = builder.finish(std::io::stderr());
     let lost = writer.error_counter();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    match log.format {
-        LogFormat::Json => {
-            let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
-            lines.map_event_format(JsonWithId).finish().try_init()
+    match export {
+        None => tracing_subscriber::registry().with(filter).with(lines(log.format, writer)).try_init(),
+        Some(export) => {
+            // Each its own filter: neither sees what only the other wants.
+            let lines = lines(log.format, writer).with_filter(filter);
+            tracing_subscriber::registry().with(export.layer()).with(lines).try_init()
         }
-        LogFormat::Pretty => lines.map_event_format(TextWithId).finish().try_init(),
     }
     .map_err(|error| error.to_string())?;
+    if export.is_some() {
+        traces::switch_on();
+    }
     Ok(LogWriter { lost, _writer: guard })
+}
+
+/// What writes lines.
+fn lines<S>(format: LogFormat, writer: NonBlocking) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    match format {
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            lines.map_event_format(JsonWithId).boxed()
+        }
+        LogFormat::Pretty => lines.map_event_format(TextWithId).boxed(),
+    }
 }
 
 /// Lines of JSON, with `request_id` where code that works for a request logs.

@@ -2,7 +2,7 @@
 //!
 //! A request's way: [`RequestContext`] travels with its task; [`Arrival`] keeps what it brought, and when it ends counts it
 //! and writes its line. `logs` puts the request's id on every line that its code logs; [`RequestSpan`] is the span
-//! around it, where one is wanted.
+//! around it, where one is wanted; [`traces`] are the spans that leave for a collector, through [`TraceExport`].
 
 mod arrival;
 mod context;
@@ -10,9 +10,12 @@ mod logs;
 pub mod metrics;
 mod request_lines;
 mod request_span;
+mod trace_export;
+pub(crate) mod traces;
 
 pub(crate) use arrival::Arrival;
 pub use context::{InRequest, RequestContext, RequestOrigin};
 pub use logs::{LogWriter, init, log_panics};
 pub use metrics::Metrics;
 pub use request_span::RequestSpan;
+pub use trace_export::TraceExport;

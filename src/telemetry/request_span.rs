@@ -1,5 +1,6 @@
-//! The span around each request, for whoever looks at `debug`.
+//! The span around each request, for whoever looks at `debug`, and for traces.
 
+use super::traces;
 use crate::http::RequestId;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -16,9 +17,9 @@ use tracing_actix_web::RootSpanBuilder;
 pub struct RequestSpan;
 
 impl RequestSpan {
-    /// Whether the filter of this process lets the span through.
+    /// Whether the filter of this process lets the span through, or a collector takes it.
     pub fn is_wanted() -> bool {
-        !Self::open(None, None).is_disabled()
+        traces::are_on() || !Self::open(None, None).is_disabled()
     }
 
     // Also with nothing to tell: whether a span is wanted is decided for each place in the code.
@@ -32,7 +33,10 @@ impl RootSpanBuilder for RequestSpan {
     fn on_request_start(req: &ServiceRequest) -> Span {
         let id = RequestId::random();
         req.extensions_mut().insert(id);
-        Self::open(Some(id), Some(req.method().as_str()))
+        match traces::are_on() {
+            true => traces::request(req, id),
+            false => Self::open(Some(id), Some(req.method().as_str())),
+        }
     }
 
     /// Nothing: what is told of a request's end is told inside the span, by `super::arrival`.

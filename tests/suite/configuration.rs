@@ -48,7 +48,7 @@ async fn the_defaults_are_printed_and_good() {
 async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
     /// A file, environment variables, and what the message must have.
     type Row = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
-    let rows: [Row; 34] = [
+    let rows: [Row; 42] = [
         ("[billing.stripe]\nwebhook_secrets = []", &[], &["billing.stripe.webhook_secrets", "at least one"]),
         ("[billing.stripe]\nwebhook_secrets = [\"sk_live_1\"]", &[], &["billing.stripe.webhook_secrets", "whsec_"]),
         (
@@ -112,6 +112,14 @@ async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
         ("[rate_limit]\ntimeout = \"1m\"", &[], &["rate_limit.timeout", "60s", "5s"]),
         ("[plans.free]\nburst = 0", &[], &["plans.free", "burst", "must be 1 to"]),
         ("[plans.free]\nworkspace_burst = 99", &[], &["plans.free", "workspace_burst: 99", "one key", "100"]),
+        ("[traces]\notlp_endpoint = \"collector:4318\"", &[], &["traces.otlp_endpoint", "http://HOST:4318"]),
+        ("[traces]\notlp_endpoint = \"\"", &[], &["traces.otlp_endpoint", "http://HOST:4318"]),
+        ("[traces]\notlp_endpoint = \"http://a.b/v1/traces\"", &[], &["traces.otlp_endpoint", "without /v1/traces"]),
+        ("[traces]\notlp_endpoint = \"https://a:b@c.d\"", &[], &["traces.otlp_endpoint", "traces.headers"]),
+        ("[traces]\nheaders = { \"a b\" = \"c\" }", &[], &["traces.headers", "a b"]),
+        ("[traces]\nheaders = { a = \"b\\nc\" }", &[], &["traces.headers.a"]),
+        ("[traces]\nsample_ratio = 1.5", &[], &["traces.sample_ratio", "1.5", "0 to 1"]),
+        ("[traces]\nservice_name = \"\"", &[], &["traces.service_name", "empty"]),
         ("preset = \"sokku\"", &[], &["preset", "sokku", "soku"]),
         ("", &[("KEYWARD__SERVER__WORKERS", "many")], &["environment", "KEYWARD__SERVER__WORKERS", "many"]),
         ("", &[("DATABASE_URL", "host=localhost")], &["database.url", "postgres://", "sqlite://"]),
@@ -161,9 +169,10 @@ async fn secrets_are_not_printed() {
     let redis = "redis://:hunter2hunter2@redis.example:6379";
     let variables =
         [("KEYWARD__IDENTITY__MASTER_SECRET", &*quoted), ("DATABASE_URL", url), ("KEYWARD__RATE_LIMIT__STORE", redis)];
-    let stripe =
-        "[billing.stripe]\nwebhook_secrets = [\"whsec_hunter2hunter2hunter2\"]\nprices = { price_1 = \"pro\" }";
+    let stripe = "[billing.stripe]\nwebhook_secrets = [\"whsec_hunter2hunter2hunter2\"]\nprices = { price_1 = \"pro\" }\n\
+         [traces]\nheaders = { authorization = \"Bearer hunter2\" }";
     let text = printed(stripe, &variables).await;
+    assert!(text.contains("authorization = \"[redacted]\""), "{text}");
     assert!(text.contains("price_1 = \"pro\""), "{text}");
     assert!(!text.contains(secret) && !text.contains("hunter2"), "{text}");
     assert!(text.contains("[redacted]") && text.contains("postgres://keyward@db.example/keyward"), "{text}");

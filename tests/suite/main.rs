@@ -45,6 +45,7 @@ mod service_tokens;
 mod subscriptions;
 mod support;
 mod tls;
+mod traces;
 mod usage;
 
 use support::harness::{self, Test};
@@ -88,6 +89,8 @@ fn tests() -> Vec<Test> {
         support::checks::tests(),
         tls::tests(),
         tls::tests_once(),
+        traces::tests(),
+        traces::tests_once(),
         usage::tests(),
     ]
     .into_iter()

@@ -62,7 +62,7 @@ pub fn run_if_asked() -> Option<ExitCode> {
     lift_limits(&mut config);
     config.log.filter = "warn,keyward::app=info".to_owned();
     // Dropped last: it writes the lines that wait.
-    let _log = telemetry::init(&config.log).expect("a log");
+    let _log = telemetry::init(&config.log, None).expect("a log");
     telemetry::log_panics();
     let node = Node::start(config, Clock::system()).expect("the node starts");
     let parent = thread::spawn(|| std::io::stdin().read_to_end(&mut Vec::new()));
