@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 async fn a_postgresql_that_restarts_under_load_loses_nothing() {
     let starting = || Postgres::private(&["synchronous_commit=on"]);
     let mut postgres = tokio::task::spawn_blocking(starting).await.expect("no panic").expect("a PostgreSQL");
-    let database = Arc::new(TestDatabase::elsewhere(postgres.url().to_owned()));
+    let database = Arc::new(TestDatabase::elsewhere(postgres.application_url().to_owned()));
     let url = database.url();
     let migrated = tokio::task::spawn_blocking(move || keyward::db::migrate(&url)).await;
     migrated.expect("no panic").expect("migrated");

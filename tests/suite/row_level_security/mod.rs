@@ -76,6 +76,11 @@ impl<'s> Full<'s> {
                 "INSERT INTO stripe_subscriptions (id, customer_id, organization_id, history)
                  VALUES ('sub_{organization}', 'cus_{organization}', '{organization}', '[]')"
             ),
+            format!(
+                "INSERT INTO api_key_usage (api_key_id, hour, organization_id, workspace_id, admitted, limited, refused)
+                 VALUES ('{}', 0, '{organization}', '{}', 1, 0, 0)",
+                key.id, tenant.workspace_id
+            ),
         ] {
             server.database.execute(&statement);
         }
