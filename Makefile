@@ -16,7 +16,7 @@ reliability: setup setup-postgres ## Measure what happens when things break, int
 	KEYWARD_SUITE_RELIABILITY=$(CURDIR)/docs/reliability.md cargo test --test suite -- faults::
 	KEYWARD_SUITE_RELIABILITY=$(CURDIR)/docs/reliability.md cargo test --test suite -- nobody_slips_through_while_everything_fails
 
-bench: setup setup-postgres setup-bench ## Measure everything side by side, into benches/RESULTS.md (10 minutes; a quiet machine)
+bench: setup setup-postgres setup-redis setup-bench ## Measure everything side by side, into benches/RESULTS.md (10 minutes; a quiet machine)
 	cargo bench --bench http
 
 lint: setup ## Formatting, clippy and documentation, with warnings as errors

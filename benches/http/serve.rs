@@ -1,6 +1,6 @@
 //! The role `serve`: the servers that are measured, of the same build.
 //!
-//! `serve real --database URL [--count] [--huge-pages] [--workers N]`: the application, as `keyward serve` starts it, with
+//! `serve real --database URL [--count] [--huge-pages] [--workers N] [--rate N] [--store URL]`: the application, as `keyward serve` starts it, with
 //! `benches/server.toml`.
 //! `serve bare --database URL --answers FILE`: actix, and handlers that answer with the bytes and headers of the file.
 //! Both say `listening ADDRESS` on standard output, and log to standard error.
@@ -59,6 +59,14 @@ pub fn run(arguments: &[String]) {
             }
             if let Some(workers) = value("--workers") {
                 config.server.workers = workers.parse().expect("a number of workers");
+            }
+            if let Some(rate) = value("--rate") {
+                let rate: u32 = rate.parse().expect("requests a second");
+                let plan = config.plans.get_mut("free").expect("the plan of new organizations");
+                (plan.requests_per_minute, plan.burst) = (60 * rate, rate);
+            }
+            if let Some(store) = value("--store") {
+                config.rate_limit.store = store.parse().expect("where limits are counted");
             }
             real(config);
         }

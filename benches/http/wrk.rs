@@ -23,6 +23,8 @@ pub struct Load {
 /// One round.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
+    /// How long it lasted.
+    pub seconds: f64,
     pub requests_per_second: f64,
     /// Milliseconds.
     pub p99: f64,
@@ -116,7 +118,8 @@ fn parse(wrk: &mut Command) -> Round {
     let Some([requests, microseconds, p99, failed]) = numbers.as_deref() else {
         panic!("wrk said: {text}{}", String::from_utf8_lossy(&output.stderr));
     };
-    let round = Round { requests_per_second: requests / microseconds * 1e6, p99: p99 / 1000.0, failed: *failed as u64 };
+    let seconds = microseconds / 1e6;
+    let round = Round { seconds, requests_per_second: requests / seconds, p99: p99 / 1000.0, failed: *failed as u64 };
     eprintln!("    {} requests/s, p99 {} ms", short(round.requests_per_second), short(round.p99));
     round
 }

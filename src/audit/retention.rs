@@ -7,37 +7,19 @@ use crate::db::schema::audit_events as events;
 use crate::db::{Conn, Timestamp};
 use crate::error::ApiError;
 use crate::ids::OrganizationId;
+use crate::retention;
 use crate::state::State;
-use actix_web::{rt, web};
+use actix_web::web;
 use diesel::prelude::*;
 use std::time::Duration;
 
-/// How often it is looked for old events, by the application's clock.
-const EVERY: Duration = Duration::from_secs(3600);
-/// How often it is looked whether it is time: a clock that was moved counts soon.
-const LOOK: Duration = Duration::from_secs(1);
 /// The most events that one transaction takes away, so that nobody who writes one waits long.
 const BATCH: i64 = 1_000;
 
 /// Prunes for ever, if there is a limit.
 pub async fn keep_retention(state: web::Data<State>) {
-    let days = state.config.audit.retention_days;
-    if days == 0 {
-        return;
-    }
-    let kept = Duration::from_secs(u64::from(days) * 86_400);
-    let mut due = state.clock.monotonic();
-    loop {
-        let now = state.clock.monotonic();
-        if now >= due {
-            due = now + EVERY;
-            if let Err(error) = prune(&state, state.clock.now().minus(kept)).await {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, cause, "old audit events can't be taken away; trying again later");
-            }
-        }
-        rt::time::sleep(LOOK).await;
-    }
+    let kept = Duration::from_secs(u64::from(state.config.audit.retention_days) * 86_400);
+    retention::keep(state, kept, "audit events", prune).await;
 }
 
 /// Takes away all events from before that moment.

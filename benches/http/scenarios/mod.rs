@@ -5,6 +5,7 @@ mod cold;
 mod creation;
 mod hot;
 mod instructions;
+mod limits;
 mod million;
 mod peer;
 mod storm;
@@ -21,13 +22,14 @@ use std::time::Instant;
 
 type Scenario = fn(&Stage, &Settings) -> Vec<Section>;
 
-const ALL: [(&str, Scenario); 8] = [
+const ALL: [(&str, Scenario); 9] = [
     ("hot", hot::run),
     ("instructions", instructions::run),
     ("cold", cold::run),
     ("million", million::run),
     ("creation", creation::run),
     ("storm", storm::run),
+    ("limits", limits::run),
     ("peer", peer::run),
     ("choices", choices::run),
 ];

@@ -1,10 +1,10 @@
 //! Keys from elsewhere: `keyward keys import`.
 //!
 //! # The way of a row
-//! [`file`] reads lines, whichever format they are in, into [`fields::RawRow`]s; [`row`] checks what a row says by itself, and
+//! [`mod@file`] reads lines, whichever format they are in, into [`fields::RawRow`]s; [`row`] checks what a row says by itself, and
 //! hashes a plaintext at once; [`lookup`] asks the database who and where is meant, and whether the key is there already;
 //! what is new waits in a file without a name ([`Checked`]), without any plaintext, until all of the input is known to be
-//! good; [`write`] then adds it, batch by batch.
+//! good; [`mod@write`] then adds it, batch by batch.
 //!
 //! # All or nothing
 //! One bad line, and nothing of the input is imported. What is good goes in by transactions of [`BATCH`] keys, each with its
