@@ -186,7 +186,7 @@ fn hash_of(row: &RawRow, settings: &ImportSettings<'_>, faults: &mut Vec<Fault>)
 /// A SHA-256 in hexadecimal or base64, of either alphabet, padded or not.
 fn sha256(text: &str) -> Result<[u8; 32], String> {
     let hex = || -> Option<Vec<u8>> {
-        if text.len() != 64 || !text.is_ascii() {
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
         (0..32).map(|place| u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok()).collect()
