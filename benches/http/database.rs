@@ -3,7 +3,7 @@
 use crate::postgres::{Postgres, ROLE};
 use crate::process::{SERVER_CORE, Server};
 use diesel::connection::SimpleConnection;
-use keyward::db::{Conn, DatabaseUrl, Manager, Scope};
+use keyward::db::{Conn, DatabaseUrl, Manager};
 use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -96,11 +96,11 @@ impl Database<'_> {
 
     /// A connection beside the servers' own, which sees the rows of all tenants.
     pub fn connect(&self) -> Conn {
-        let url: DatabaseUrl = self.url.parse().expect("a database's URL");
+        let url = self.name.as_ref().map_or_else(|| self.url.clone(), |name| self.stage.postgres().superuser_url(name));
+        let url: DatabaseUrl = url.parse().expect("a database's URL");
         let mut conn = Manager::new(url).open().unwrap_or_else(|error| panic!("{error}"));
         if matches!(conn, Conn::Postgres(_)) {
-            let all_tenants = Scope::AcrossTenants.for_session();
-            conn.batch_execute(&format!("SET statement_timeout = 0; {all_tenants}")).expect("settings");
+            conn.batch_execute("SET statement_timeout = 0").expect("a setting");
         }
         conn
     }

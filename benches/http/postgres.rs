@@ -78,6 +78,11 @@ impl Postgres {
         format!("postgres://{ROLE}@/{name}?host={}", self.socket.display())
     }
 
+    /// The URL for what stands beside the servers and prepares what they find.
+    pub fn superuser_url(&self, name: &str) -> String {
+        format!("postgres://postgres@/{name}?host={}", self.socket.display())
+    }
+
     /// Runs a statement on its own database: makes and drops others.
     pub fn administer(&self, statement: &str) {
         let done = self
@@ -87,8 +92,7 @@ impl Postgres {
     }
 
     fn connect(&self, name: &str) -> Result<PgConnection, String> {
-        let url = format!("postgres://postgres@/{name}?host={}", self.socket.display());
-        PgConnection::establish(&url).map_err(|error| error.to_string())
+        PgConnection::establish(&self.superuser_url(name)).map_err(|error| error.to_string())
     }
 
     fn wait_until_ready(&self) -> Result<(), String> {
