@@ -16,7 +16,7 @@
 //! - [`rate_limit`]: how many requests a key and a workspace may make; [`usage`]: how many there were.
 //! - [`leaks`]: keys that scanners find where anybody can read them.
 //! - [`mail`]: the queue of mails to people, and the way out.
-//! - `buckets`: how often somebody may do a thing; `retention`: the task that takes away what is too old.
+//! - `hex`: bytes as digits; `buckets`: how often somebody may do a thing; `retention`: the task that takes away what is too old.
 //! - [`tls`]: the server's certificate, where no proxy is in front.
 //! - [`allocator`]: who hands out memory. [`open_files`]: how many files there may be.
 //! - [`db`]: the only room that knows two databases; [`clock`]: the only source of time; [`ids`]: one type for each id.
@@ -46,6 +46,7 @@ pub mod docs;
 pub mod error;
 pub mod gateway;
 pub mod health;
+mod hex;
 pub mod http;
 pub mod idempotency;
 pub mod identity;

@@ -6,10 +6,10 @@ use super::model::ApiKey;
 use crate::db::schema::{api_key_secrets, api_keys, users};
 use crate::db::{Conn, Timestamp};
 use crate::error::ApiError;
+use crate::hex;
 use crate::ids::{KeyId, OrganizationId, WorkspaceId};
 use diesel::prelude::*;
 use serde_json::{Map, Value};
-use std::fmt::Write;
 
 /// How many keys are in memory at once.
 const PAGE: i64 = 500;
@@ -104,11 +104,7 @@ impl ExportedKey {
             Field::Name => key.name.clone().unwrap_or_default(),
             Field::CreatedBy => key.creator_id.to_string(),
             Field::CreatedByEmail => self.email.clone().unwrap_or_default(),
-            Field::Sha256 => self.hash.iter().fold(String::new(), |mut text, byte| {
-                // Writing to a String can't fail.
-                let _ = write!(text, "{byte:02x}");
-                text
-            }),
+            Field::Sha256 => hex::encode(&self.hash),
             Field::Plaintext => String::new(),
             Field::Preview => key.preview.clone(),
             Field::Scope => key.scope.to_string(),

@@ -2,6 +2,7 @@
 
 use super::allowed_ips::AllowedIps;
 use super::standing::{Scope, Standing};
+use super::unused::is_unused_since;
 use crate::access::{OrganizationRole, Permission, WorkspaceAccess, WorkspaceRole};
 use crate::audit::{Action, Entry, Target};
 use crate::db::schema::{api_keys, organization_members, users, workspace_members};
@@ -108,8 +109,7 @@ impl ApiKey {
             query = query.filter(api_keys::creator_id.eq(access.user_id()));
         }
         if let Some(since) = unused_since {
-            let never = api_keys::last_used_at.is_null().and(api_keys::created_at.lt(since));
-            query = query.filter(never.or(api_keys::last_used_at.lt(since)));
+            query = query.filter(is_unused_since(since));
         }
         if let Some(after) = page.after {
             query = query.filter(api_keys::id.lt(after));

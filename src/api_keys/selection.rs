@@ -2,6 +2,7 @@
 
 use super::format::KeyFormat;
 use super::model::{ApiKey, KeyWithStanding};
+use super::unused::is_unused_since;
 use crate::cluster::Touched;
 use crate::db::schema::api_keys;
 use crate::db::{Conn, ForUpdate, Timestamp};
@@ -124,8 +125,7 @@ impl KeyFilter {
             query = query.filter(api_keys::creator_id.eq(creator));
         }
         if let Some(since) = self.unused_since {
-            let never_used = api_keys::last_used_at.is_null().and(api_keys::created_at.lt(since));
-            query = query.filter(api_keys::last_used_at.lt(since).or(never_used));
+            query = query.filter(is_unused_since(since));
         }
         if let Some(KeyStart(start)) = &self.prefix {
             let length = start.len() as i32;

@@ -2,10 +2,12 @@
 
 use super::lifecycle::KeyAccess;
 use super::model::{ApiKey, KeyWithStanding};
+use crate::db::schema::api_keys;
 use crate::db::{Conn, Timestamp};
 use crate::error::ApiError;
 use crate::http::{PageQuery, Position};
 use crate::ids::KeyId;
+use diesel::prelude::*;
 use serde::{Deserialize, Deserializer};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -44,6 +46,13 @@ fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Er
     let days = number.and_then(|text| text.parse().ok()).filter(|days| (1..=MOST_DAYS).contains(days));
     let wrong = || serde::de::Error::custom(format!("unusedForDays must be a number from 1 to {MOST_DAYS}"));
     days.map(Some).ok_or_else(wrong)
+}
+
+/// Not used since then, as far as that is written; a key that never was, not made since then.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(super) fn is_unused_since(since: Timestamp) -> _ {
+    let never_used = api_keys::last_used_at.is_null().and(api_keys::created_at.lt(since));
+    api_keys::last_used_at.lt(since).or(never_used)
 }
 
 impl ApiKey {

@@ -37,8 +37,3 @@ pub(super) fn hash(previous: &[u8], event: &AuditEvent) -> Vec<u8> {
     ]);
     Sha256::new().chain_update(previous).chain_update(content.to_string()).finalize().to_vec()
 }
-
-/// A hash as people compare it.
-pub(super) fn hex(hash: &[u8]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -6,6 +6,7 @@ use crate::db::schema::{audit_events, audit_heads};
 use crate::db::{Conn, Session};
 use crate::error::ApiError;
 use crate::error::Code;
+use crate::hex;
 use crate::ids::OrganizationId;
 use diesel::prelude::*;
 use std::collections::BTreeSet;
@@ -106,7 +107,7 @@ fn walk(conn: &mut Conn, organization: OrganizationId) -> Result<Result<Verified
     }
     match last {
         Some(id) if (sequence, &hash) != (head.sequence, &head.hash) => Ok(Err(Fault::OtherHead(id, sequence))),
-        _ => Ok(Ok(Verified { events: sequence - head.pruned_sequence, sequence, hash: chain::hex(&hash) })),
+        _ => Ok(Ok(Verified { events: sequence - head.pruned_sequence, sequence, hash: hex::encode(&hash) })),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Events and questions about them over HTTP.
 
 use super::action::{Action, ActorKind, TargetKind};
-use super::chain::hex;
 use super::model::{AuditEvent, Filter};
 use crate::db::Timestamp;
+use crate::hex;
 use crate::http::PageQuery;
 use crate::ids::{AuditEventId, InvitationId, KeyId, OrganizationId, ServiceTokenId, UserId, WorkspaceId};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -92,7 +92,7 @@ impl From<AuditEvent> for AuditEventView {
             user_agent: event.user_agent,
             request_id: event.request_id,
             occurred_at: event.occurred_at,
-            hash: hex(&event.hash),
+            hash: hex::encode(&event.hash),
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use crate::db::Timestamp;
 use crate::error::ApiError;
+use crate::hex;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretString};
-use std::fmt::Write;
 use std::time::Duration;
 
 /// The header's name.
@@ -65,11 +65,7 @@ fn sign(secret: &SecretString, time: &str, body: &[u8]) -> String {
     context.update(time.as_bytes());
     context.update(b".");
     context.update(body);
-    context.sign().as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String does not fail.
-        _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(context.sign().as_ref())
 }
 
 #[cfg(test)]

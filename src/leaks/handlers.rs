@@ -7,6 +7,7 @@ use crate::access::{Caller, state_of, subscription_gate, verify};
 use crate::api_keys::PresentedKey;
 use crate::audit::Actor;
 use crate::error::{ApiError, Code};
+use crate::hex;
 use crate::http::authentication::credential_of;
 use crate::http::validation::{Object, is_unprintable};
 use crate::http::{Body, from_slice};
@@ -16,7 +17,6 @@ use actix_web::{HttpRequest, post, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write;
 
 /// The most characters of a page's address that are kept.
 const LONGEST_URL: usize = 500;
@@ -145,11 +145,7 @@ impl LeakedKey {
 
     fn feedback(self, known: &HashSet<[u8; 32]>) -> LeakFeedback {
         let hash = PresentedKey::new(&self.token).hash();
-        let token_hash = hash.iter().fold(String::new(), |mut text, byte| {
-            // Writing to a String can't fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let token_hash = hex::encode(&hash);
         let label = if known.contains(&hash) { Label::TruePositive } else { Label::FalsePositive };
         LeakFeedback { token_hash, token_type: self.kind.as_str().unwrap_or_default().to_owned(), label }
     }
