@@ -53,7 +53,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let (address, server) = listen(&state.config.server, tls, move || {
         let (app, _) = routes::assemble(&shared.config, &shared.collections);
         let app = app.app_data(shared.clone()).configure(docs::beside_page).service(docs::page());
-        stack(app, &shared)
+        stack(app, &shared, &routes::shortcuts(&shared.config.server.base_path))
     })?;
     let membership = match state.config.cluster.cached_keys {
         0 => None,

@@ -8,7 +8,7 @@
 use crate::db::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The system's clock, or one that a test moves by hand. Clones share the hands.
 #[derive(Clone, Debug)]
@@ -26,6 +26,24 @@ struct Shared {
     offset: AtomicI64,
     /// Whether the log was told that the system's clock is behind.
     told: AtomicBool,
+}
+
+/// What one look at the clock said.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// In UTC: see [`Clock::now`].
+    pub now: Timestamp,
+    /// See [`Clock::monotonic`].
+    pub monotonic: Duration,
+    /// What no test moves.
+    system: Duration,
+}
+
+impl Moment {
+    /// How long ago it was: for metrics, never for decisions, since no test moves it. Costs one look at the system's clock.
+    pub fn elapsed(&self) -> Duration {
+        system_monotonic().saturating_sub(self.system)
+    }
 }
 
 /// A clock that is behind by more than this was set back; less is what a correction of a leap second makes.
@@ -48,20 +66,27 @@ impl Clock {
     ///
     /// Costs two looks at the system's clocks, some 45 ns, and three loads; it writes only when the clock was set.
     pub fn now(&self) -> Timestamp {
+        self.look().now
+    }
+
+    /// [`Clock::now`] and [`Clock::monotonic`] at once: as long as the former alone.
+    pub fn look(&self) -> Moment {
         let shared = &*self.shared;
         // UTC first: a pause between the two makes this offset too small, which is not believed, and never too large.
         let utc = system_utc();
-        let monotonic = nanoseconds(system_monotonic());
+        let system = system_monotonic();
+        let monotonic = nanoseconds(system);
         let offset = utc - monotonic - shared.set_back.load(Ordering::Relaxed).saturating_mul(1_000_000);
         let known = shared.offset.load(Ordering::Relaxed);
         let most = if offset > known { shared.offset.fetch_max(offset, Ordering::Relaxed).max(offset) } else { known };
         if most - offset > WORTH_TELLING || shared.told.load(Ordering::Relaxed) {
             self.tell(Duration::from_nanos(u64::try_from(most - offset).unwrap_or(0)));
         }
+        let ahead = shared.ahead.load(Ordering::Relaxed);
         let milliseconds = (monotonic.saturating_add(most)) / 1_000_000;
         // Only a test can have moved it out of chrono's years.
-        Timestamp::from_millis(milliseconds.saturating_add(shared.ahead.load(Ordering::Relaxed)))
-            .unwrap_or(Timestamp::EPOCH)
+        let now = Timestamp::from_millis(milliseconds.saturating_add(ahead)).unwrap_or(Timestamp::EPOCH);
+        Moment { now, monotonic: system + Duration::from_millis(u64::try_from(ahead).unwrap_or(0)), system }
     }
 
     /// Tells the operator once that the system's clock is behind by so much, or is right again.
@@ -82,11 +107,6 @@ impl Clock {
     pub fn monotonic(&self) -> Duration {
         let ahead = u64::try_from(self.shared.ahead.load(Ordering::Relaxed)).unwrap_or(0);
         system_monotonic() + Duration::from_millis(ahead)
-    }
-
-    /// A point to measure durations from, which no test moves: for metrics, never for decisions. About 25 ns.
-    pub fn stopwatch(&self) -> Instant {
-        Instant::now()
     }
 
     /// Moves the clock, and all its clones, forward: how tests let days pass.

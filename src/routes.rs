@@ -3,7 +3,7 @@
 use crate::collections::Collections;
 use crate::config::Config;
 use crate::http::authentication::Authentication;
-use crate::http::unmatched;
+use crate::http::{ProgramAnswer, unmatched};
 use crate::openapi::Documented;
 use crate::{
     api_keys, audit, billing, gateway, health, identity, invitations, leaks, members, organizations, programs,
@@ -106,6 +106,12 @@ pub fn assemble(
         .service(api);
     let app = if config.identity.builtin { app.configure(identity::routes) } else { app };
     app.default_service(web::to(unmatched)).split_for_parts()
+}
+
+/// Those of the routes that are asked all the time which have an answer for programs that needs nothing but the key.
+pub fn shortcuts(base_path: &str) -> [(String, ProgramAnswer); 2] {
+    let answers: [(_, ProgramAnswer); 2] = [("/whoami", programs::tell_program), ("/forward-auth", gateway::let_pass)];
+    answers.map(|(path, answer)| (format!("{base_path}{path}"), answer))
 }
 
 /// The routes that are asked all the time, beside the scope of the others: in it actix would look for the scope first and

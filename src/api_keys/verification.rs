@@ -11,6 +11,7 @@ use super::known::KnownKey;
 use super::last_used::LastUsed;
 use super::standing::KeyStatus;
 use crate::access::KeyCaller;
+use crate::clock::Moment;
 use crate::cluster::{Cache, Cluster, Found, Generation};
 use crate::config::Config;
 use crate::db::Timestamp;
@@ -112,6 +113,23 @@ impl ApiKeys {
         })?;
         self.last_used.note(caller.shared(), now);
         Ok(caller)
+    }
+
+    /// Who is behind a key that is in memory and good. `None` for any other: [`ApiKeys::verify`] has more to say of it.
+    /// Nothing is noted before [`ApiKeys::let_through`].
+    pub fn recall(&self, key: PresentedKey<'_>, from: Option<IpAddr>, at: &Moment) -> Option<KeyCaller> {
+        if !self.format.recognizes(key) {
+            return None;
+        }
+        let known = self.cache.peek(&key.hash(), at.monotonic)?;
+        admit(known, from, at.now).ok()
+    }
+
+    /// Notes a request of a caller from [`ApiKeys::recall`] that was let through.
+    pub fn let_through(&self, caller: &KeyCaller, at: &Moment) {
+        self.cache.count_hit();
+        self.last_used.note(caller.shared(), at.now);
+        self.usage.count(caller.shared(), caller.hour, Outcome::Admitted);
     }
 
     /// A request of a key that was found good: counted when that is dropped, as what it ended. Whoever has a caller from

@@ -9,6 +9,7 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// At most so many values, by the SHA-256 of a credential. The least useful ones go first.
 ///
@@ -73,22 +74,41 @@ impl<V> Cache<V> {
         Self { entries: (capacity > 0).then(bounded), cluster: cluster.clone(), figures: Arc::default() }
     }
 
-    /// Looks a value up.
+    /// Looks a value up, and counts the lookup.
     pub fn get(&self, digest: &[u8; 32]) -> Found<V> {
+        match self.find(digest, || self.cluster.clock.monotonic()) {
+            Ok(value) => {
+                self.count_hit();
+                Found::Fresh(value)
+            }
+            Err(was_known) => {
+                self.figures.misses.fetch_add(1, Ordering::Relaxed);
+                Found::Unknown { before: self.cluster.generations.now(), was_known }
+            }
+        }
+    }
+
+    /// The value as of now, if it is known, for a request that came before `now`, by the clock's monotonic time. Who uses
+    /// the value says so by [`Cache::count_hit`].
+    pub fn peek(&self, digest: &[u8; 32], now: Duration) -> Option<Arc<V>> {
+        self.find(digest, || now).ok()
+    }
+
+    /// A value from [`Cache::peek`] was used.
+    pub fn count_hit(&self) {
+        self.figures.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The error is whether there was a value once.
+    fn find(&self, digest: &[u8; 32], now: impl FnOnce() -> Duration) -> Result<Arc<V>, bool> {
         let cluster = &self.cluster;
         // The lease before the generation: see the module's proof.
-        let may_use = cluster.may_use_cache();
+        let may_use = cluster.lease.holds(now);
         let entry = self.entries.as_ref().and_then(|entries| entries.get(&Digest(*digest)));
-        let was_known = entry.is_some();
-        if let Some(Entry { value, read, slot }) = entry
-            && may_use
-            && cluster.generations.is_current(slot, read)
-        {
-            self.figures.hits.fetch_add(1, Ordering::Relaxed);
-            return Found::Fresh(value);
+        match entry {
+            Some(Entry { value, read, slot }) if may_use && cluster.generations.is_current(slot, read) => Ok(value),
+            entry => Err(entry.is_some()),
         }
-        self.figures.misses.fetch_add(1, Ordering::Relaxed);
-        Found::Unknown { before: cluster.generations.now(), was_known }
     }
 
     /// Keeps a value that was read after `before`, until the access of `group` changes.

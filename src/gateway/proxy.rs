@@ -2,9 +2,10 @@
 //!
 //! Whether the key is good was decided before this, as for every request of a program (`http::authentication`).
 
-use crate::access::{Permission, Program};
+use crate::access::{KeyCaller, Permission, Program};
 use crate::error::ApiError;
 use crate::http::query;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -48,14 +49,23 @@ pub async fn forward_auth(program: Program, req: HttpRequest) -> Result<HttpResp
     if let Some(permission) = permission {
         key.ensure_may(permission)?;
     }
+    let_pass(key)
+}
+
+/// What [`forward_auth`] answers where nothing but a good key is wanted.
+///
+/// # Errors
+/// None: every id is a header's value.
+pub fn let_pass(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
     let id = |text: &str| HeaderValue::from_str(text).map_err(ApiError::internal);
-    Ok(HttpResponse::Ok()
-        .insert_header((KEY_ID, id(&key.key_id.text())?))
-        .insert_header((WORKSPACE_ID, id(&key.workspace_id.text())?))
-        .insert_header((ORGANIZATION_ID, id(&key.organization_id.text())?))
-        .insert_header((ROLE, HeaderValue::from_static(key.role.as_str())))
-        .insert_header((SCOPE, HeaderValue::from_static(key.scope.as_str())))
-        // A proxy that kept it would let the key pass after it was revoked.
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .finish())
+    let mut response = HttpResponse::new(StatusCode::OK);
+    let headers = response.headers_mut();
+    headers.append(KEY_ID, id(&key.key_id.text())?);
+    headers.append(WORKSPACE_ID, id(&key.workspace_id.text())?);
+    headers.append(ORGANIZATION_ID, id(&key.organization_id.text())?);
+    headers.append(ROLE, HeaderValue::from_static(key.role.as_str()));
+    headers.append(SCOPE, HeaderValue::from_static(key.scope.as_str()));
+    // A proxy that kept it would let the key pass after it was revoked.
+    headers.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }

@@ -24,7 +24,7 @@ const USUAL_LENGTH: usize = 512;
 pub fn json(value: &impl Serialize) -> Result<HttpResponse, ApiError> {
     let body = BoxBody::new(web::Bytes::from(text_of(value)?));
     let mut response = HttpResponse::with_body(StatusCode::OK, body);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }
 

@@ -16,6 +16,7 @@ mod patient;
 mod pipeline;
 pub mod request_id;
 mod route_table;
+mod shortcut;
 mod stack;
 pub mod validation;
 
@@ -27,6 +28,7 @@ pub use listener::listen;
 pub use pagination::{ListScope, Page, PageQuery, Position, query};
 pub use request_id::RequestId;
 pub use route_table::{RouteId, RouteTable, unmatched};
+pub use shortcut::ProgramAnswer;
 pub use stack::stack;
 
 use crate::error::ApiError;

@@ -5,14 +5,16 @@
 //! a future in a box, which moves the request into itself and the response out of itself: four of them cost as much as
 //! all of authentication.
 
-use super::{RequestId, client_address, errors, limits, request_id};
+use super::shortcut::Shortcuts;
+use super::{RequestId, RouteId, client_address, errors, limits, request_id};
+use crate::clock::Moment;
 use crate::state::State;
 use crate::telemetry::{Arrival, RequestContext};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header;
 use actix_web::{Error, HttpMessage, web};
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{Either, LocalBoxFuture};
 use std::future::{Ready, ready};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -20,11 +22,12 @@ use std::task::{Context, Poll};
 /// The middleware, for `App::wrap`.
 pub(super) struct Pipeline {
     state: web::Data<State>,
+    shortcuts: Rc<Shortcuts>,
 }
 
 impl Pipeline {
-    pub(super) fn new(state: &web::Data<State>) -> Self {
-        Self { state: state.clone() }
+    pub(super) fn new(state: &web::Data<State>, shortcuts: Shortcuts) -> Self {
+        Self { state: state.clone(), shortcuts: Rc::new(shortcuts) }
     }
 }
 
@@ -40,7 +43,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Piped(Rc::new(Shared { state: self.state.clone(), service }))))
+        let (state, shortcuts) = (self.state.clone(), self.shortcuts.clone());
+        ready(Ok(Piped(Rc::new(Shared { state, shortcuts, service }))))
     }
 }
 
@@ -49,6 +53,7 @@ pub(super) struct Piped<S>(Rc<Shared<S>>);
 
 struct Shared<S> {
     state: web::Data<State>,
+    shortcuts: Rc<Shortcuts>,
     service: S,
 }
 
@@ -59,19 +64,30 @@ where
 {
     type Response = ServiceResponse<BoxBody>;
     type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+    type Future = Either<Ready<Result<Self::Response, Error>>, LocalBoxFuture<'static, Result<Self::Response, Error>>>;
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.0.service.poll_ready(cx)
     }
 
     fn call(&self, req: ServiceRequest) -> Self::Future {
+        let Shared { state, shortcuts, .. } = &*self.0;
+        let (at, route) = (state.clock.look(), state.routes.of_plain_path(req.path()));
+        if let Some(response) = route.and_then(|route| shortcuts.answer(state, &req, route, &at)) {
+            return Either::Left(ready(Ok(req.into_response(response))));
+        }
         let shared = self.0.clone();
-        Box::pin(async move { pass(&shared.state, &shared.service, req).await })
+        Either::Right(Box::pin(async move { pass(&shared.state, &shared.service, req, at, route).await }))
     }
 }
 
-async fn pass<S, B>(state: &State, service: &S, req: ServiceRequest) -> Result<ServiceResponse<BoxBody>, Error>
+async fn pass<S, B>(
+    state: &State,
+    service: &S,
+    req: ServiceRequest,
+    at: Moment,
+    route: Option<RouteId>,
+) -> Result<ServiceResponse<BoxBody>, Error>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
@@ -81,7 +97,7 @@ where
     let id = req.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random);
     let from = client_address(req.request(), &settings.trusted_proxies);
     let context = RequestContext::new(id, from, &req);
-    let arrival = Arrival::of(&req, state);
+    let arrival = Arrival::new(&req, at, route);
     // After a panic or a time-out no CORS middleware sees the answer.
     let origin = match settings.cors_origins.is_empty() {
         true => None,

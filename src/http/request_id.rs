@@ -16,14 +16,16 @@ const HALF: usize = 10;
 pub struct RequestId([u8; PREFIX_LENGTH + 2 * HALF]);
 
 impl RequestId {
-    /// Cost: 16 bytes of the thread's generator and 20 divisions by a constant, about 40 ns; no allocation.
+    /// Cost: 16 bytes of the thread's generator and 20 multiplications, some 20 ns; no allocation.
     pub(crate) fn random() -> Self {
         let mut id = *b"req_00000000000000000000";
         let (_, halves) = id.split_at_mut(PREFIX_LENGTH);
         for (half, mut bits) in halves.chunks_exact_mut(HALF).zip(rand::random::<[u64; 2]>()) {
             for character in half {
-                *character = ALPHABET[(bits % 62) as usize];
-                bits /= 62;
+                // The bits are a fraction of 2^64, whose next digit is what a multiplication carries out of it.
+                let product = u128::from(bits) * 62;
+                *character = ALPHABET[(product >> 64) as usize];
+                bits = product as u64;
             }
         }
         Self(id)

@@ -2,6 +2,7 @@
 
 use super::limits;
 use super::pipeline::Pipeline;
+use super::shortcut::{ProgramAnswer, Shortcuts};
 use crate::state::State;
 use crate::telemetry::RequestSpan;
 use actix_cors::Cors;
@@ -16,10 +17,12 @@ use tracing_actix_web::TracingLogger;
 
 /// Wraps an application in everything that each request goes through. The last `wrap` is the outermost.
 ///
-/// To be called after logging was set up, which decides whether there are spans.
+/// To be called after logging was set up, which decides whether there are spans. `shortcuts` are paths whose `GET` has an
+/// answer that needs nothing but the key.
 pub fn stack<T>(
     app: App<T>,
     state: &web::Data<State>,
+    shortcuts: &[(String, ProgramAnswer)],
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -42,7 +45,7 @@ where
     })
     // Without an origin to allow there is nothing to say, and saying it takes four headers of each answer.
     .wrap(Condition::new(!settings.cors_origins.is_empty(), cors(&settings.cors_origins)))
-    .wrap(Pipeline::new(state))
+    .wrap(Pipeline::new(state, Shortcuts::new(state, shortcuts)))
     .wrap(Condition::new(RequestSpan::is_wanted(), TracingLogger::<RequestSpan>::new()))
 }
 
@@ -111,7 +114,7 @@ mod tests {
             .route("/panics", web::get().to(panics))
             .route("/hangs", web::get().to(hangs))
             .route("/span", web::get().to(tells_of_its_span));
-        let service = test::init_service(stack(app, &state)).await;
+        let service = test::init_service(stack(app, &state, &[])).await;
         let request = test::TestRequest::get().uri(path).insert_header(("origin", ORIGIN)).to_request();
         let response = match actix_web::dev::Service::call(&service, request).await {
             Ok(response) => response.into_parts().1.map_into_boxed_body(),

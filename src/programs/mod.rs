@@ -77,11 +77,19 @@ impl<'k> From<&'k KeyCaller> for ProgramView<'k> {
     responses((status = 200, description = "The caller.", body = WhoAmI)))]
 pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
     let view = match &caller {
-        Caller::ApiKey(key) => WhoAmI::ApiKey(key.into()),
+        Caller::ApiKey(key) => return tell_program(key),
         Caller::User(user) => {
             WhoAmI::User(PersonView { user_id: user.id, email: user.email.as_deref(), name: user.name.as_deref() })
         }
         Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
     };
     json(&view)
+}
+
+/// What [`whoami`] answers a program.
+///
+/// # Errors
+/// None: every view has its JSON.
+pub fn tell_program(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
+    json(&WhoAmI::ApiKey(key.into()))
 }

@@ -72,6 +72,11 @@ fn wait(quota: &Quota, used: f64, cost: f64) -> Duration {
 }
 
 impl Allowance {
+    /// Whether the request is admitted, and charged.
+    pub fn admits(&self) -> bool {
+        self.refusal.is_none()
+    }
+
     /// Why the request is refused; `None` if it is admitted, and charged.
     ///
     /// The error is `rate_limited` with `Retry-After`: whole seconds, rounded up, so that who waits for them is not
@@ -94,7 +99,7 @@ impl Allowance {
         }
     }
 
-    /// Puts `RateLimit-Policy` and `RateLimit` on a response.
+    /// Puts `RateLimit-Policy` and `RateLimit` on a response, which has neither yet.
     ///
     /// Cost: the policy was written when the plan was read; the other is put together on the stack, without `Display`, and
     /// copied once.
@@ -108,9 +113,9 @@ impl Allowance {
             text.push_str(itoa::Buffer::new().format(rounded_up(standing.next_in)));
         }
         if let Ok(value) = HeaderValue::from_str(&text) {
-            headers.insert(RATELIMIT, value);
+            headers.append(RATELIMIT, value);
         }
-        headers.insert(RATELIMIT_POLICY, self.policy.clone());
+        headers.append(RATELIMIT_POLICY, self.policy.clone());
     }
 }
 

@@ -38,7 +38,8 @@ impl Quota {
 
     /// How long this many requests take to leak.
     pub(super) fn time_for(&self, requests: f64) -> Duration {
-        Duration::from_nanos((requests / self.per_nanosecond).max(0.0).round() as u64)
+        // To the nearest: a cast cuts off, without a call of the mathematical library.
+        Duration::from_nanos(((requests / self.per_nanosecond).max(0.0) + 0.5) as u64)
     }
 
     /// How long a full bucket takes to run empty.
@@ -49,9 +50,10 @@ impl Quota {
     /// What a caller is told.
     pub(super) fn standing(&self, used: f64) -> Standing {
         let free = f64::from(self.burst) - used;
-        let remaining = (free + SLACK).floor().max(0.0);
-        let next = if used > SLACK { remaining + 1.0 - free } else { 0.0 };
-        Standing { limit: self.burst, remaining: remaining as u32, next_in: self.time_for(next) }
+        // Cut off, and zero for less than nothing.
+        let remaining = (free + SLACK) as u32;
+        let next = if used > SLACK { f64::from(remaining) + 1.0 - free } else { 0.0 };
+        Standing { limit: self.burst, remaining, next_in: self.time_for(next) }
     }
 }
 

@@ -127,7 +127,7 @@ impl RateLimits {
     /// # Errors
     /// `unavailable` where Redis can't be asked and `rate_limit.when_unavailable` is `deny`.
     pub async fn check(&self, caller: &KeyCaller, cost: NonZeroU32) -> Result<Allowance, ApiError> {
-        let limits = self.plans.get(&*caller.plan).unwrap_or(&self.default_plan);
+        let limits = self.limits_of(caller);
         let cost = f64::from(cost.get());
         if let Some(shared) = &self.shared {
             // In a box, so that the future of a limit in memory is small to move.
@@ -141,9 +141,26 @@ impl RateLimits {
                 return Err(ApiError::unavailable_because("Redis can't be asked for rate limits"));
             }
         }
+        Ok(self.charge_in_memory(limits, caller, cost, self.clock.monotonic()))
+    }
+
+    /// [`RateLimits::check`] where nothing has to be waited for, for one request at `now`, by the clock's monotonic time.
+    /// `None` where limits are counted elsewhere, and for a request that is refused, which is charged nothing.
+    pub fn charge_at_once(&self, caller: &KeyCaller, now: Duration) -> Option<Allowance> {
+        if self.shared.is_some() {
+            return None;
+        }
+        let allowance = self.charge_in_memory(self.limits_of(caller), caller, f64::from(ONE.get()), now);
+        allowance.admits().then_some(allowance)
+    }
+
+    fn limits_of(&self, caller: &KeyCaller) -> &PlanLimits {
+        self.plans.get(&*caller.plan).unwrap_or(&self.default_plan)
+    }
+
+    fn charge_in_memory(&self, limits: &PlanLimits, caller: &KeyCaller, cost: f64, now: Duration) -> Allowance {
         let (key, workspace) = ((&caller.key_id, &limits.key), (&caller.workspace_id, &limits.workspace));
-        let outcome = self.memory.charge(key, workspace, cost, self.now());
-        Ok(limits.allowance(outcome, cost))
+        limits.allowance(self.memory.charge(key, workspace, cost, nanoseconds(now)), cost)
     }
 
     /// Requests that were decided without the Redis that is configured, since the start.
@@ -192,7 +209,7 @@ impl RateLimits {
             let mut ticks = tokio::time::interval(FORGET_EVERY);
             loop {
                 ticks.tick().await;
-                self.memory.forget_rested(self.longest_window, self.now());
+                self.memory.forget_rested(self.longest_window, nanoseconds(self.clock.monotonic()));
             }
         };
         let keep = async {
@@ -202,9 +219,8 @@ impl RateLimits {
         };
         tokio::join!(forget, keep);
     }
+}
 
-    /// Nanoseconds of a clock that never goes back.
-    fn now(&self) -> u64 {
-        u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)
-    }
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

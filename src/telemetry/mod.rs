@@ -17,5 +17,6 @@ pub(crate) use arrival::Arrival;
 pub use context::{InRequest, RequestContext, RequestOrigin};
 pub use logs::{LogWriter, init, log_panics};
 pub use metrics::Metrics;
+pub(crate) use request_lines::tells_of_reads;
 pub use request_span::RequestSpan;
 pub use trace_export::TraceExport;
