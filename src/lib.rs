@@ -52,6 +52,7 @@ pub mod idempotency;
 pub mod identity;
 pub mod ids;
 pub mod invitations;
+pub mod json;
 pub mod leaks;
 pub mod mail;
 pub mod members;

@@ -3,7 +3,7 @@
 use crate::collections::Collections;
 use crate::config::Config;
 use crate::http::authentication::Authentication;
-use crate::http::{ProgramAnswer, unmatched};
+use crate::http::{Shortcut, unmatched};
 use crate::openapi::Documented;
 use crate::{
     api_keys, audit, billing, gateway, health, identity, invitations, leaks, members, organizations, programs,
@@ -108,10 +108,13 @@ pub fn assemble(
     app.default_service(web::to(unmatched)).split_for_parts()
 }
 
-/// Those of the routes that are asked all the time which have an answer for programs that needs nothing but the key.
-pub fn shortcuts(base_path: &str) -> [(String, ProgramAnswer); 2] {
-    let answers: [(_, ProgramAnswer); 2] = [("/whoami", programs::tell_program), ("/forward-auth", gateway::let_pass)];
-    answers.map(|(path, answer)| (format!("{base_path}{path}"), answer))
+/// The usual answers of the routes that are asked all the time.
+pub fn shortcuts(base_path: &str) -> [(String, Shortcut); 3] {
+    [
+        (format!("{base_path}/whoami"), Shortcut::Program(programs::tell_program)),
+        (format!("{base_path}/keys/verify"), Shortcut::Service(gateway::vouch)),
+        (format!("{base_path}/forward-auth"), Shortcut::Program(gateway::let_pass)),
+    ]
 }
 
 /// The routes that are asked all the time, beside the scope of the others: in it actix would look for the scope first and

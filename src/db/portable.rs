@@ -52,6 +52,12 @@ macro_rules! text_enum {
             }
         }
 
+        impl $crate::json::WriteJson for $name {
+            fn write_json(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(match self { $(Self::$variant => concat!("\"", $text, "\"").as_bytes()),+ });
+            }
+        }
+
         // Derived, the document would show the variants' Rust names.
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {

@@ -57,12 +57,12 @@ pub async fn forward_auth(program: Program, req: HttpRequest) -> Result<HttpResp
 /// # Errors
 /// None: every id is a header's value.
 pub fn let_pass(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
-    let id = |text: &str| HeaderValue::from_str(text).map_err(ApiError::internal);
+    let id = |text: &[u8]| HeaderValue::from_bytes(text).map_err(ApiError::internal);
     let mut response = HttpResponse::new(StatusCode::OK);
     let headers = response.headers_mut();
-    headers.append(KEY_ID, id(&key.key_id.text())?);
-    headers.append(WORKSPACE_ID, id(&key.workspace_id.text())?);
-    headers.append(ORGANIZATION_ID, id(&key.organization_id.text())?);
+    headers.append(KEY_ID, id(&key.key_id.characters())?);
+    headers.append(WORKSPACE_ID, id(&key.workspace_id.characters())?);
+    headers.append(ORGANIZATION_ID, id(&key.organization_id.characters())?);
     headers.append(ROLE, HeaderValue::from_static(key.role.as_str()));
     headers.append(SCOPE, HeaderValue::from_static(key.scope.as_str()));
     // A proxy that kept it would let the key pass after it was revoked.

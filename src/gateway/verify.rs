@@ -4,7 +4,9 @@ use super::wire::{Verdict, VerifiedKey, VerifyKey};
 use crate::access::{KeyCaller, Service, subscription_gate};
 use crate::api_keys::{BroughtBy, KnownKey, PresentedKey, Refused};
 use crate::error::ApiError;
-use crate::http::{Body, json};
+use crate::http::Body;
+use crate::http::validation::Object;
+use crate::json::json;
 use crate::state::State;
 use crate::telemetry::RequestContext;
 use crate::telemetry::metrics::{CredentialKind, Verification};
@@ -33,7 +35,23 @@ pub async fn verify_key(
     // Asked for each request at the gateway: as little to log as a GET.
     RequestContext::changes_nothing();
     let question = body.read().await?;
-    answer(&state, &question, RequestContext::client_address()).await.and_then(|answer| json(&answer))
+    answer(&state, &question, RequestContext::client_address()).await.map(|answer| json(&answer))
+}
+
+/// The answer of [`verify_key`] about a key that is in memory and may pass; `None` about any other, without an effect.
+pub fn vouch(state: &State, question: &[u8], from: Option<IpAddr>) -> Option<HttpResponse> {
+    let Object(question) = serde_json::from_slice::<Object<VerifyKey>>(question).ok()?;
+    let at = state.clock.look();
+    let caller = state.api_keys.recall(PresentedKey::new(question.key.expose_secret()), from, &at)?;
+    subscription_gate(&state.config, &caller).ok()?;
+    if question.workspace_id.is_some_and(|id| id != caller.workspace_id) {
+        return None;
+    }
+    question.permission.map_or(Ok(()), |permission| caller.ensure_may(permission)).ok()?;
+    let allowance = state.rate_limits.charge_at_once(&caller, question.cost.0, at.monotonic)?;
+    state.api_keys.let_through(&caller, &at);
+    count(state, None);
+    Some(json(&VerifiedKey::new(Verdict::Valid, Some(&caller), Some(&allowance))))
 }
 
 async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<VerifiedKey, ApiError> {

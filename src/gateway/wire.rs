@@ -5,6 +5,7 @@ use crate::api_keys::{KnownKey, Scope};
 use crate::db::Timestamp;
 use crate::error::Code;
 use crate::ids::{KeyId, OrganizationId, WorkspaceId};
+use crate::json::{WriteJson, write_json, write_plain};
 use crate::rate_limit::{Allowance, ONE};
 use crate::usage::Outcome;
 use secrecy::SecretString;
@@ -77,6 +78,22 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// As the wire spells it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "VALID",
+            Self::NotFound => "NOT_FOUND",
+            Self::Revoked => "REVOKED",
+            Self::Disabled => "DISABLED",
+            Self::Expired => "EXPIRED",
+            Self::Orphaned => "ORPHANED",
+            Self::InsufficientPermission => "INSUFFICIENT_PERMISSION",
+            Self::SubscriptionInactive => "SUBSCRIPTION_INACTIVE",
+            Self::IpNotAllowed => "IP_NOT_ALLOWED",
+            Self::RateLimited => "RATE_LIMITED",
+        }
+    }
+
     /// What a refusal says of the key; `None` if it says nothing of it, but that it can't be checked.
     pub(super) fn of(code: Code) -> Option<Self> {
         Some(match code {
@@ -91,6 +108,12 @@ impl Verdict {
             Code::RateLimited => Self::RateLimited,
             _ => return None,
         })
+    }
+}
+
+impl WriteJson for Verdict {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        write_plain(out, self.as_str().as_bytes());
     }
 }
 
@@ -145,6 +168,20 @@ pub struct VerifiedKey {
     #[schema(required)]
     rate_limit: Option<RateLimitView>,
 }
+
+write_json!(VerifiedKey {
+    "valid": valid,
+    "code": code,
+    "keyId": key_id,
+    "workspaceId": workspace_id,
+    "organizationId": organization_id,
+    "role": role,
+    "scope": scope,
+    "permissions": permissions,
+    "expiresAt": expires_at,
+    "rateLimit": rate_limit,
+});
+write_json!(RateLimitView { "limit": limit, "remaining": remaining, "resetSeconds": reset_seconds });
 
 impl VerifiedKey {
     /// As what it counts for the key, if it is about one.

@@ -2,13 +2,12 @@
 //!
 //! [`stack()`] wraps the application. In [`pipeline`] a request gets its [`request_id`] and its [`limits`], and its answer is
 //! written ([`errors`]), counted and told of (`telemetry`). [`authentication`] wraps the API's scope. Handlers use [`Body`], [`PageQuery`] and [`path_parameter`];
-//! those that are asked all the time answer with [`json()`].
+//! those that are asked all the time answer with [`json()`](crate::json::json), and in the usual case by a [`shortcut`].
 
 pub mod authentication;
 mod body;
 mod client_address;
 pub mod errors;
-mod json;
 mod limits;
 mod listener;
 mod pagination;
@@ -23,12 +22,11 @@ pub mod validation;
 pub use body::Body;
 pub(crate) use body::from_slice;
 pub use client_address::{client_address, network};
-pub use json::json;
 pub use listener::listen;
 pub use pagination::{ListScope, Page, PageQuery, Position, query};
 pub use request_id::RequestId;
 pub use route_table::{RouteId, RouteTable, unmatched};
-pub use shortcut::ProgramAnswer;
+pub use shortcut::Shortcut;
 pub use stack::stack;
 
 use crate::error::ApiError;

@@ -5,7 +5,7 @@
 //! a future in a box, which moves the request into itself and the response out of itself: four of them cost as much as
 //! all of authentication.
 
-use super::shortcut::Shortcuts;
+use super::shortcut::{Came, Shortcut, Shortcuts, answer_program, answer_service, known_service};
 use super::{RequestId, RouteId, client_address, errors, limits, request_id};
 use crate::clock::Moment;
 use crate::state::State;
@@ -71,12 +71,26 @@ where
     }
 
     fn call(&self, req: ServiceRequest) -> Self::Future {
-        let Shared { state, shortcuts, .. } = &*self.0;
+        let (shared, Shared { state, shortcuts, .. }) = (self.0.clone(), &*self.0);
         let (at, route) = (state.clock.look(), state.routes.of_plain_path(req.path()));
-        if let Some(response) = route.and_then(|route| shortcuts.answer(state, &req, route, &at)) {
+        let shortcut = route.and_then(|route| Some((shortcuts.of(route)?, Came { at, route })));
+        if let Some((Shortcut::Program(answer), came)) = &shortcut
+            && let Some(response) = answer_program(state, &req, came, *answer)
+        {
             return Either::Left(ready(Ok(req.into_response(response))));
         }
-        let shared = self.0.clone();
+        if let Some((Shortcut::Service(answer), came)) = shortcut
+            && let Some(service) = known_service(state, &req, &came)
+        {
+            return Either::Right(Box::pin(async move {
+                let mut req = req;
+                match answer_service(&shared.state, &service, &mut req, &came, answer).await {
+                    Some(response) => Ok(req.into_response(response)),
+                    // In a box, so that the future of a usual answer is small to move.
+                    None => Box::pin(pass(&shared.state, &shared.service, req, at, route)).await,
+                }
+            }));
+        }
         Either::Right(Box::pin(async move { pass(&shared.state, &shared.service, req, at, route).await }))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::limits;
 use super::pipeline::Pipeline;
-use super::shortcut::{ProgramAnswer, Shortcuts};
+use super::shortcut::{Shortcut, Shortcuts};
 use crate::state::State;
 use crate::telemetry::RequestSpan;
 use actix_cors::Cors;
@@ -17,12 +17,12 @@ use tracing_actix_web::TracingLogger;
 
 /// Wraps an application in everything that each request goes through. The last `wrap` is the outermost.
 ///
-/// To be called after logging was set up, which decides whether there are spans. `shortcuts` are paths whose `GET` has an
-/// answer that needs nothing but the key.
+/// To be called after logging was set up, which decides whether there are spans. `shortcuts` are paths that have
+/// a usual answer.
 pub fn stack<T>(
     app: App<T>,
     state: &web::Data<State>,
-    shortcuts: &[(String, ProgramAnswer)],
+    shortcuts: &[(String, Shortcut)],
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,

@@ -3,7 +3,7 @@
 use crate::access::{Caller, KeyCaller, KeyPermissions, Permission, WorkspaceRole};
 use crate::api_keys::Scope;
 use crate::error::{ApiError, Code};
-use crate::http::json;
+use crate::json::{json, json_by_serde, write_json};
 use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::subscriptions::Status;
 use actix_web::HttpResponse;
@@ -32,6 +32,19 @@ pub struct ProgramView<'k> {
     permissions: KeyPermissions,
     subscription: SubscriptionSummary<'k>,
 }
+
+write_json!(ProgramView<'_> {
+    "kind" = "api_key";
+    "keyId": key_id,
+    "name": name,
+    "workspaceId": workspace_id,
+    "organizationId": organization_id,
+    "role": role,
+    "scope": scope,
+    "permissions": permissions,
+    "subscription": subscription,
+});
+write_json!(SubscriptionSummary<'_> { "status": status, "plan": plan });
 
 /// Who is behind an ID token.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -83,7 +96,7 @@ pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
         }
         Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
     };
-    json(&view)
+    json_by_serde(&view)
 }
 
 /// What [`whoami`] answers a program.
@@ -91,5 +104,5 @@ pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
 /// # Errors
 /// None: every view has its JSON.
 pub fn tell_program(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
-    json(&WhoAmI::ApiKey(key.into()))
+    Ok(json(&ProgramView::from(key)))
 }

@@ -144,13 +144,13 @@ impl RateLimits {
         Ok(self.charge_in_memory(limits, caller, cost, self.clock.monotonic()))
     }
 
-    /// [`RateLimits::check`] where nothing has to be waited for, for one request at `now`, by the clock's monotonic time.
+    /// [`RateLimits::check`] where nothing has to be waited for, for a request at `now`, by the clock's monotonic time.
     /// `None` where limits are counted elsewhere, and for a request that is refused, which is charged nothing.
-    pub fn charge_at_once(&self, caller: &KeyCaller, now: Duration) -> Option<Allowance> {
+    pub fn charge_at_once(&self, caller: &KeyCaller, cost: NonZeroU32, now: Duration) -> Option<Allowance> {
         if self.shared.is_some() {
             return None;
         }
-        let allowance = self.charge_in_memory(self.limits_of(caller), caller, f64::from(ONE.get()), now);
+        let allowance = self.charge_in_memory(self.limits_of(caller), caller, f64::from(cost.get()), now);
         allowance.admits().then_some(allowance)
     }
 

@@ -7,6 +7,7 @@ mod model;
 pub use model::ServiceToken;
 
 use crate::api_keys::{KeyFormat, LastUse, LastUsed, PresentedKey, Used};
+use crate::clock::Moment;
 use crate::cluster::{Cache, Cluster, Found, SERVICE_TOKENS};
 use crate::config::Config;
 use crate::error::{ApiError, Code};
@@ -66,6 +67,20 @@ impl ServiceTokens {
             last_used: LastUsed::of_table("service_tokens"),
             cache: Cache::new(cluster, config.cluster.cached_keys),
         }
+    }
+
+    /// The token, if it is in memory and good. Nothing is noted before [`ServiceTokens::let_through`].
+    pub fn recall(&self, token: PresentedKey<'_>, at: &Moment) -> Option<Arc<KnownToken>> {
+        if !self.format.recognizes(token) {
+            return None;
+        }
+        self.cache.peek(&token.hash(), at.monotonic).filter(|known| !known.is_revoked)
+    }
+
+    /// Notes a request with a token from [`ServiceTokens::recall`] that was let through.
+    pub fn let_through(&self, token: &Arc<KnownToken>, at: &Moment) {
+        self.cache.count_hit();
+        self.last_used.note(token, at.now);
     }
 
     /// Which service is behind a token. Costs what [`crate::api_keys::ApiKeys::verify`] costs.
