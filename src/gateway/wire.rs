@@ -211,3 +211,36 @@ impl VerifiedKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::assert_same;
+
+    #[test]
+    fn a_verdict_is_written_as_serde_would_write_it() {
+        let verdicts = [
+            Verdict::Valid,
+            Verdict::NotFound,
+            Verdict::Revoked,
+            Verdict::Disabled,
+            Verdict::Expired,
+            Verdict::Orphaned,
+            Verdict::InsufficientPermission,
+            Verdict::SubscriptionInactive,
+            Verdict::IpNotAllowed,
+            Verdict::RateLimited,
+        ];
+        for code in verdicts {
+            let mut verdict = VerifiedKey::new(code, None, None);
+            assert_same(&verdict, &verdict);
+            let (role, scope) = (WorkspaceRole::Admin, Scope::Full);
+            verdict.key_id = Some(KeyId::new());
+            (verdict.role, verdict.scope) = (Some(role), Some(scope));
+            verdict.permissions = Some(KeyPermissions { role, scope });
+            verdict.expires_at = Some(Timestamp::EPOCH);
+            verdict.rate_limit = Some(RateLimitView { limit: u32::MAX, remaining: 0, reset_seconds: u64::MAX });
+            assert_same(&verdict, &verdict);
+        }
+    }
+}

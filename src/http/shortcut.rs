@@ -18,12 +18,12 @@ use crate::rate_limit::ONE;
 use crate::service_tokens::KnownToken;
 use crate::state::State;
 use crate::telemetry::metrics::{CredentialKind, Verification};
-use crate::telemetry::{RequestSpan, tells_of_reads};
-use actix_web::{HttpMessage, HttpResponse};
+use crate::telemetry::{is_detailed, traces};
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
+use actix_web::{HttpMessage, HttpResponse};
 use futures_util::future::poll_immediate;
 use futures_util::{StreamExt, stream};
 use std::future::poll_fn;
@@ -54,9 +54,10 @@ pub(super) struct Came {
 }
 
 impl Shortcuts {
-    /// Of these paths. None at all where something further in, or the log, wants to see each request.
+    /// Of these paths. None at all where something further in, the log or a collector of traces wants to see each request.
     pub(super) fn new(state: &State, shortcuts: &[(String, Shortcut)]) -> Self {
-        let is_seen = RequestSpan::is_wanted() || tells_of_reads() || !state.config.server.cors_origins.is_empty();
+        let config = &state.config;
+        let is_seen = is_detailed(&config.log) || traces::are_on() || !config.server.cors_origins.is_empty();
         let shortcuts = if is_seen { &[] } else { shortcuts };
         let of_route = |(path, shortcut): &(String, Shortcut)| Some((state.routes.of_plain_path(path)?, *shortcut));
         Self(shortcuts.iter().filter_map(of_route).collect())

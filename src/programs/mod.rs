@@ -3,8 +3,8 @@
 use crate::access::{Caller, KeyCaller, KeyPermissions, Permission, WorkspaceRole};
 use crate::api_keys::Scope;
 use crate::error::{ApiError, Code};
-use crate::json::{json, json_by_serde, write_json};
 use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
+use crate::json::{json, json_by_serde, write_json};
 use crate::subscriptions::Status;
 use actix_web::HttpResponse;
 use serde::Serialize;
@@ -105,4 +105,28 @@ pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
 /// None: every view has its JSON.
 pub fn tell_program(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
     Ok(json(&ProgramView::from(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::assert_same;
+
+    #[test]
+    fn a_program_is_told_what_serde_would_write() {
+        let (key_id, workspace_id, organization_id) = (KeyId::new(), WorkspaceId::new(), OrganizationId::new());
+        for name in [None, Some("Production"), Some("\"\\ Ключ")] {
+            let view = || ProgramView {
+                key_id,
+                name,
+                workspace_id,
+                organization_id,
+                role: WorkspaceRole::Editor,
+                scope: Scope::ReadOnly,
+                permissions: KeyPermissions { role: WorkspaceRole::Editor, scope: Scope::ReadOnly },
+                subscription: SubscriptionSummary { status: Status::PastDue, plan: "free" },
+            };
+            assert_same(&view(), &WhoAmI::ApiKey(view()));
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::panic::PanicHookInfo;
 use tracing::{Event, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::{Format, Json, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
@@ -53,6 +54,12 @@ pub fn init(log: &Log, export: Option<&TraceExport>) -> Result<LogWriter, String
         traces::switch_on();
     }
     Ok(LogWriter { lost, _writer: guard })
+}
+
+/// Whether the log takes more than `info` from anywhere: then it may want a line of each request.
+pub(crate) fn is_detailed(log: &Log) -> bool {
+    let filter = EnvFilter::try_new(&log.filter).ok();
+    filter.and_then(|filter| filter.max_level_hint()).is_none_or(|most| most > LevelFilter::INFO)
 }
 
 /// What writes lines.

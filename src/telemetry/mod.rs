@@ -15,8 +15,8 @@ pub(crate) mod traces;
 
 pub(crate) use arrival::Arrival;
 pub use context::{InRequest, RequestContext, RequestOrigin};
+pub(crate) use logs::is_detailed;
 pub use logs::{LogWriter, init, log_panics};
 pub use metrics::Metrics;
-pub(crate) use request_lines::tells_of_reads;
 pub use request_span::RequestSpan;
 pub use trace_export::TraceExport;

@@ -33,11 +33,6 @@ macro_rules! event {
     };
 }
 
-/// Whether the filter of this process lets the lines of reads that succeed through.
-pub(crate) fn tells_of_reads() -> bool {
-    tracing::enabled!(tracing::Level::DEBUG)
-}
-
 /// Writes it: errors, refusals and changes at `info` or above. What only reads and succeeds is the bulk of all requests,
 /// and of no interest to an operator: `debug`.
 pub(super) fn write(line: &Line<'_>) {

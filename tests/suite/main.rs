@@ -42,6 +42,7 @@ mod rate_limits;
 mod revocation;
 mod row_level_security;
 mod service_tokens;
+mod shortcuts;
 mod subscriptions;
 mod support;
 mod tls;
@@ -85,6 +86,7 @@ fn tests() -> Vec<Test> {
         row_level_security::tests_once(),
         revocation::tests(),
         service_tokens::tests(),
+        shortcuts::tests(),
         subscriptions::tests(),
         support::checks::tests(),
         tls::tests(),

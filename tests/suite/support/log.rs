@@ -6,7 +6,7 @@
 use super::secrets;
 use libtest_mimic::Failed;
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -131,4 +131,16 @@ pub fn events_of(request_id: &str) -> Vec<Value> {
     let reader = BufReader::new(File::open(&log.path).expect("the log can be read"));
     let lines = reader.lines().map_while(Result::ok).filter(|line| line.contains(request_id));
     lines.filter_map(|line| serde_json::from_str(&line).ok()).collect()
+}
+
+/// The ids of all requests at whose end a line was written.
+pub fn requests_with_a_line() -> HashSet<String> {
+    let log = LOG.get().expect("the log is installed");
+    let reader = BufReader::new(File::open(&log.path).expect("the log can be read"));
+    let lines = reader.lines().map_while(Result::ok).filter(|line| line.contains("keyward::telemetry::request_lines"));
+    // Wherever it stands: in the event, or in the span around it.
+    let ids = |line: String| -> Vec<String> {
+        line.match_indices("req_").filter_map(|(place, _)| line.get(place..place + 24)).map(str::to_owned).collect()
+    };
+    lines.flat_map(ids).collect()
 }
