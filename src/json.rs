@@ -88,6 +88,16 @@ impl<T: WriteJson> WriteJson for Option<T> {
     }
 }
 
+impl<T: WriteJson> WriteJson for Vec<T> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        for (place, value) in self.iter().enumerate() {
+            out.push(if place == 0 { b'[' } else { b',' });
+            value.write_json(out);
+        }
+        out.extend_from_slice(if self.is_empty() { b"[]" } else { b"]" });
+    }
+}
+
 impl WriteJson for bool {
     fn write_json(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(if *self { b"true" } else { b"false" });
@@ -120,6 +130,12 @@ impl WriteJson for &str {
         } else {
             write_plain(out, self.as_bytes());
         }
+    }
+}
+
+impl WriteJson for String {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        self.as_str().write_json(out);
     }
 }
 
@@ -159,6 +175,8 @@ mod tests {
         maybe: Option<&'t str>,
         nothing: Option<u32>,
         number: u64,
+        numbers: Vec<u32>,
+        none: Vec<u32>,
         is_so: bool,
         moment: Timestamp,
         within: Within<'t>,
@@ -181,6 +199,8 @@ mod tests {
         "maybe": maybe,
         "nothing": nothing,
         "number": number,
+        "numbers": numbers,
+        "none": none,
         "isSo": is_so,
         "moment": moment,
         "within": within,
@@ -200,6 +220,8 @@ mod tests {
             maybe: Some(text),
             nothing: None,
             number: u64::MAX,
+            numbers: vec![1, 2],
+            none: vec![],
             is_so: true,
             moment: Timestamp::EPOCH,
             within: Within { text },

@@ -221,3 +221,31 @@ impl diesel::r2d2::ManageConnection for Manager {
         diesel::r2d2::R2D2Connection::is_broken(&mut checked.conn)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use diesel::sql_types::Bool;
+
+    #[derive(QueryableByName)]
+    struct Used {
+        #[diesel(sql_type = Bool)]
+        used: bool,
+    }
+
+    /// `.cargo/config.toml` is read by cargo alone, and only inside this folder.
+    #[test]
+    fn sqlite_is_compiled_as_the_repository_says() {
+        let mut sqlite = SqliteConnection::establish(":memory:").unwrap();
+        for (option, expected) in [
+            ("ENABLE_QPSG", true),
+            ("THREADSAFE=2", true),
+            ("DEFAULT_MEMSTATUS=0", true),
+            ("ENABLE_MEMORY_MANAGEMENT", false),
+        ] {
+            let query = diesel::sql_query(format!("SELECT sqlite_compileoption_used('{option}') AS used"));
+            let Used { used } = query.get_result(&mut sqlite).unwrap();
+            assert_eq!(used, expected, "{option}");
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! The tag is no secret and guards none: a forged cursor only names a position in a list that the caller may read.
 
 use crate::error::ApiError;
+use crate::json::WriteJson;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use base64::Engine;
@@ -130,6 +131,16 @@ pub struct Page<T> {
     /// For the next page; null on the last one.
     #[schema(required)]
     next_cursor: Option<String>,
+}
+
+impl<T: WriteJson> WriteJson for Page<T> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"data\":");
+        self.data.write_json(out);
+        out.extend_from_slice(b",\"nextCursor\":");
+        self.next_cursor.write_json(out);
+        out.push(b'}');
+    }
 }
 
 impl<T> Page<T> {

@@ -4,6 +4,7 @@ use super::{OrganizationMember, WorkspaceMember};
 use crate::access::{OrganizationRole, WorkspaceRole};
 use crate::db::Timestamp;
 use crate::ids::UserId;
+use crate::json::write_json;
 use serde::{Deserialize, Serialize};
 
 /// A member of an organization.
@@ -40,6 +41,8 @@ pub struct WorkspaceMemberView {
     joined_at: Timestamp,
 }
 
+write_json!(WorkspaceMemberView { "id": id, "email": email, "name": name, "role": role, "joinedAt": joined_at });
+
 impl From<WorkspaceMember> for WorkspaceMemberView {
     fn from(member: WorkspaceMember) -> Self {
         let WorkspaceMember { user_id, role, joined_at, email, name, .. } = member;
@@ -68,4 +71,19 @@ pub struct WorkspaceRoleInput {
 pub struct RemovalQuery {
     /// Another member who may create keys there; without one the keys are orphaned.
     pub(super) transfer_keys_to: Option<UserId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::assert_same;
+
+    #[test]
+    fn a_member_is_written_as_serde_would_write_it() {
+        for text in [None, Some("ada@example.com".to_owned()), Some("\"Ада\"".to_owned())] {
+            let (id, role, joined_at) = (UserId::new(), WorkspaceRole::Viewer, Timestamp::EPOCH);
+            let view = WorkspaceMemberView { id, email: text.clone(), name: text, role, joined_at };
+            assert_same(&view, &view);
+        }
+    }
 }

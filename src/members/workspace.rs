@@ -54,7 +54,9 @@ impl WorkspaceMember {
             .filter(
                 members::user_id
                     .is_not_null()
-                    .or(organization_members::role.eq_any([OrganizationRole::Admin, OrganizationRole::Owner])),
+                    // Not `eq_any`: a list of any length is a statement that diesel prepares anew each time.
+                    .or(organization_members::role.eq(OrganizationRole::Admin))
+                    .or(organization_members::role.eq(OrganizationRole::Owner)),
             )
             .select((
                 (

@@ -7,8 +7,9 @@ use crate::api_keys::RemovedKeys;
 use crate::error::ApiError;
 use crate::http::{Body, ListScope, Page, PageQuery, path_parameter, query};
 use crate::ids::{OrganizationId, WorkspaceId};
+use crate::json::json;
 use crate::state::{Scoped, State};
-use actix_web::{HttpRequest, delete, get, put, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, put, web};
 
 /// List a workspace's members
 ///
@@ -20,7 +21,7 @@ pub async fn list_workspace_members(
     state: web::Data<State>,
     access: WorkspaceAccess<can::MembersRead>,
     page: PageQuery,
-) -> Result<web::Json<Page<WorkspaceMemberView>>, ApiError> {
+) -> Result<HttpResponse, ApiError> {
     list(state.of(&access), access.organization_id(), access.workspace_id(), page).await
 }
 
@@ -35,7 +36,7 @@ pub async fn list_members(
     state: web::Data<State>,
     access: ProgramAccess<can::MembersRead>,
     page: PageQuery,
-) -> Result<web::Json<Page<WorkspaceMemberView>>, ApiError> {
+) -> Result<HttpResponse, ApiError> {
     list(state.of(&access), access.organization_id(), access.key().workspace_id, page).await
 }
 
@@ -44,11 +45,12 @@ async fn list(
     organization: OrganizationId,
     workspace: WorkspaceId,
     page: PageQuery,
-) -> Result<web::Json<Page<WorkspaceMemberView>>, ApiError> {
+) -> Result<HttpResponse, ApiError> {
     let scope = ListScope("workspace-members", &workspace.text());
     let position = page.position(scope)?;
     let rows = db.read(move |conn| WorkspaceMember::page_of(conn, organization, workspace, position)).await?;
-    Ok(web::Json(Page::new(rows, &position, scope, |member| member.id, Into::into)))
+    let page = Page::new(rows, &position, scope, |member| member.id, WorkspaceMemberView::from);
+    Ok(json(&page))
 }
 
 /// Add a member of the organization to the workspace, or change its role
