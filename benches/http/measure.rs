@@ -26,6 +26,14 @@ impl Series {
     }
 }
 
+impl Series {
+    /// The median of the ratios of each round to the other side's round beside it: what slows the machine for some seconds
+    /// slows both.
+    pub fn ratio_to(&self, other: &Self) -> f64 {
+        self.0.iter().zip(&other.0).map(|(ours, theirs)| ours / theirs).collect::<Self>().median()
+    }
+}
+
 impl FromIterator<f64> for Series {
     fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
         Self(values.into_iter().collect())

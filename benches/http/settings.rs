@@ -29,8 +29,8 @@ impl Settings {
     /// The defaults; with `KEYWARD_BENCH_QUICK=1` so small that a run shows only that the harness works.
     pub fn from_environment() -> Self {
         let full = Self {
-            round: Duration::from_secs(3),
-            rounds: 5,
+            round: Duration::from_secs(1),
+            rounds: 7,
             connections: 32,
             counted_requests: 500,
             cold_keys: 20_000,

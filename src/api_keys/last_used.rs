@@ -6,6 +6,7 @@ use crate::db::{Conn, Db, Timestamp, each};
 use crate::error::ApiError;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display, Write};
 use std::hash::Hash;
@@ -41,11 +42,46 @@ pub trait Used {
 pub struct LastUsed<R: Used> {
     /// Whose `last_used_at` is written.
     table: &'static str,
-    /// Those with something to write. Several for one id, when its record was read anew meanwhile.
+    /// Those with something to write.
     noted: Mutex<Noted<R>>,
 }
 
-type Noted<R> = HashMap<<R as Used>::Id, Vec<Arc<R>>>;
+type Noted<R> = HashMap<<R as Used>::Id, Uses<R>>;
+
+/// The records of one id that have something to write. One, and not a list of one: there may be a hundred thousand.
+enum Uses<R> {
+    One(Arc<R>),
+    /// Since its record was read anew meanwhile.
+    #[expect(clippy::box_collection, reason = "rare, and a list in place would make each of the others larger")]
+    Several(Box<Vec<Arc<R>>>),
+}
+
+impl<R> Uses<R> {
+    fn add(&mut self, record: Arc<R>) {
+        match self {
+            Self::One(first) => *self = Self::Several(Box::new(vec![first.clone(), record])),
+            Self::Several(records) => records.push(record),
+        }
+    }
+
+    fn records(&self) -> &[Arc<R>] {
+        match self {
+            Self::One(record) => std::slice::from_ref(record),
+            Self::Several(records) => records,
+        }
+    }
+
+    /// Whether any are left.
+    fn retain(&mut self, keep: impl Fn(&R) -> bool) -> bool {
+        match self {
+            Self::One(record) => keep(record),
+            Self::Several(records) => {
+                records.retain(|record| keep(record));
+                !records.is_empty()
+            }
+        }
+    }
+}
 
 impl<R: Used> LastUsed<R> {
     /// Uses of the rows of a table.
@@ -53,15 +89,18 @@ impl<R: Used> LastUsed<R> {
         Self { table, noted: Mutex::default() }
     }
 
-    /// Notes a use. One atomic load for a use in the same millisecond as the last, else one exchange; a short lock and
-    /// an allocation once for each flush.
+    /// Notes a use. One atomic load for a use in the same millisecond as the last, else one exchange; a short lock once for
+    /// each flush.
     pub fn note(&self, record: &Arc<R>, now: Timestamp) {
         let (last, now) = (record.last_use(), now.millis());
         if last.0.load(Ordering::Relaxed) >= now {
             return;
         }
         if last.0.fetch_max(now, Ordering::AcqRel) == NOTHING {
-            self.lock().entry(record.id()).or_default().push(record.clone());
+            match self.lock().entry(record.id()) {
+                Entry::Vacant(free) => drop(free.insert(Uses::One(record.clone()))),
+                Entry::Occupied(mut uses) => uses.get_mut().add(record.clone()),
+            }
         }
     }
 
@@ -91,10 +130,10 @@ impl<R: Used> LastUsed<R> {
         // Forgotten only now, so that a listing never sees a gap; unless used again meanwhile.
         let mut noted = self.lock();
         for (id, written) in batch {
-            let Some(uses) = noted.get_mut(&id) else { continue };
-            uses.retain(|record| !record.last_use().is_settled(written));
-            if uses.is_empty() {
-                noted.remove(&id);
+            if let Entry::Occupied(mut uses) = noted.entry(id)
+                && !uses.get_mut().retain(|record| !record.last_use().is_settled(written))
+            {
+                uses.remove();
             }
         }
         // A hundred thousand keys at once would else be remembered by an empty table of megabytes.
@@ -115,8 +154,12 @@ impl<R: Used> fmt::Debug for LastUsed<R> {
     }
 }
 
-fn latest_of<R: Used>(uses: &[Arc<R>]) -> Option<Timestamp> {
-    uses.iter().map(|record| record.last_use().0.load(Ordering::Acquire)).max().and_then(Timestamp::from_millis)
+fn latest_of<R: Used>(uses: &Uses<R>) -> Option<Timestamp> {
+    uses.records()
+        .iter()
+        .map(|record| record.last_use().0.load(Ordering::Acquire))
+        .max()
+        .and_then(Timestamp::from_millis)
 }
 
 impl LastUse {

@@ -156,10 +156,11 @@ impl Manager {
             }
             DatabaseUrl::Sqlite(path) => {
                 let mut sqlite = SqliteConnection::establish(path).map_err(ConnectionError)?;
+                // Pages are kept by the system, too, for all connections together: 512 KiB each instead of 2 MiB.
                 sqlite
                     .batch_execute(
                         "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
-                         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+                         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -512;",
                     )
                     .map_err(QueryError)?;
                 Ok(Conn::Sqlite(sqlite))

@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Rows of one transaction: seven parameters each, well below both databases' limits.
 const BATCH: usize = 1_000;
-/// Workspaces whose counts are taken in one go, so that no request waits long for the lock.
+/// Workspaces whose counts are taken in one go, so that no request waits long for the lock, and a hundred thousand rows are
+/// never in memory at once.
 const AT_A_TIME: usize = 256;
 
 /// What a key counted in one hour and did not hand over yet. 16 bytes: a node holds a hundred thousand of them.
@@ -160,22 +161,22 @@ impl<R: Counted> Usage<R> {
 
     /// Writes what was counted. What can't be written is kept for the next time. Blocks.
     pub fn flush(&self, db: &Db) {
-        let rows = self.take_all();
-        if rows.is_empty() {
+        let workspaces = self.workspaces();
+        if workspaces.is_empty() {
             self.failed.store(0, Relaxed);
             return;
         }
-        let mut written = 0;
         let outcome = db.across_tenants().session_blocking(|session| {
-            for batch in rows.chunks(BATCH) {
-                let _nobody_reads = self.writing.write().unwrap_or_else(PoisonError::into_inner);
-                session.write(|conn| model::add(conn, batch))?;
-                self.forget(batch);
-                written += batch.len();
+            for some in workspaces.chunks(AT_A_TIME) {
+                for batch in self.take(some).chunks(BATCH) {
+                    let _nobody_reads = self.writing.write().unwrap_or_else(PoisonError::into_inner);
+                    session.write(|conn| model::add(conn, batch))?;
+                    self.forget(batch);
+                }
             }
             Ok::<_, ApiError>(())
         });
-        let left = rows.len() - written;
+        let left = if outcome.is_err() { self.waiting_rows() } else { 0 };
         self.failed.store(left as u64, Relaxed);
         if let Err(error) = outcome {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -192,27 +193,33 @@ impl<R: Counted> Usage<R> {
         });
     }
 
-    /// Takes the counts out of all records, and lists all that is to write. In the order of keys and hours, as all nodes
-    /// write it, so that no two wait for each other.
-    fn take_all(&self) -> Vec<Row> {
-        let workspaces: Vec<WorkspaceId> = self.lock().keys().copied().collect();
-        let mut rows = Vec::new();
-        for some in workspaces.chunks(AT_A_TIME) {
-            let mut all = self.lock();
-            for id in some {
-                let Some(waiting) = all.get_mut(id) else { continue };
-                waiting.take_from_noted();
-                if waiting.tallies.is_empty() {
-                    all.remove(id);
-                    continue;
-                }
-                let organization_id = waiting.organization_id;
-                rows.extend(waiting.tallies.iter().map(|((key, hour), tally)| Row {
-                    key: CountedKey { id: *key, workspace_id: *id, organization_id },
-                    hour: *hour,
-                    tally: *tally,
-                }));
+    /// Those that have something to write.
+    fn workspaces(&self) -> Vec<WorkspaceId> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// How many rows are to write, as far as that is known before their records are looked at.
+    fn waiting_rows(&self) -> usize {
+        self.lock().values().map(|waiting| waiting.tallies.len() + waiting.noted.len()).sum()
+    }
+
+    /// Takes the counts out of the records of some workspaces, and lists what is to write of them. In the order of keys and
+    /// hours, as all nodes write a batch, so that no two wait for each other.
+    fn take(&self, some: &[WorkspaceId]) -> Vec<Row> {
+        let (mut rows, mut all) = (Vec::new(), self.lock());
+        for id in some {
+            let Some(waiting) = all.get_mut(id) else { continue };
+            waiting.take_from_noted();
+            if waiting.tallies.is_empty() {
+                all.remove(id);
+                continue;
             }
+            let organization_id = waiting.organization_id;
+            rows.extend(waiting.tallies.iter().map(|((key, hour), tally)| Row {
+                key: CountedKey { id: *key, workspace_id: *id, organization_id },
+                hour: *hour,
+                tally: *tally,
+            }));
         }
         rows.sort_unstable_by_key(|row| (row.key.id, row.hour));
         rows

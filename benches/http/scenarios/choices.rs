@@ -68,7 +68,7 @@ fn compare(stage: &Stage, settings: &Settings, choices: &[Choice], title: &str, 
         databases.iter().map(|(_, keys)| Load::get_with_keys("/v1/whoami", keys.iter().take(few))).collect();
     let sides: Vec<_> = loads.iter().zip(&servers).map(|(load, server)| (load, server.address())).collect();
     let rounds = alternate_all(settings, &sides);
-    let first = rounds[0].requests_per_second.median();
+    let first = &rounds[0].requests_per_second;
     for (((choice, server), rounds), (_, keys)) in choices.iter().zip(&servers).zip(&rounds).zip(&databases) {
         assert_eq!(rounds.failed, 0, "{}: keys were refused", choice.name);
         let ask = |number: usize| request("GET", "/v1/whoami", &bearer(&keys[number]), "");
@@ -77,7 +77,7 @@ fn compare(stage: &Stage, settings: &Settings, choices: &[Choice], title: &str, 
         section.row([
             choice.name.clone(),
             rounds.requests_per_second.to_string(),
-            short(rounds.requests_per_second.median() / first),
+            short(rounds.requests_per_second.ratio_to(first)),
             rounds.p99.to_string(),
             short(server.resident() as f64 / 1_048_576.0),
         ]);

@@ -135,10 +135,10 @@ pub fn run(stage: &Stage, settings: &Settings) -> Vec<Section> {
                 kind.name().to_owned(),
                 ours.requests_per_second.to_string(),
                 theirs.requests_per_second.to_string(),
-                at_least(ours.requests_per_second.median() / theirs.requests_per_second.median(), 0.90),
+                at_least(ours.requests_per_second.ratio_to(&theirs.requests_per_second), 0.90),
                 ours.p99.to_string(),
                 theirs.p99.to_string(),
-                at_most(ours.p99.median() / theirs.p99.median(), 1.3),
+                at_most(ours.p99.ratio_to(&theirs.p99), 1.3),
                 (ours.failed + theirs.failed).to_string(),
             ]);
         }

@@ -86,13 +86,13 @@ fn throughput(stage: &Stage, large: &Database<'_>, keys: &[String], settings: &S
     large_server.until_quiet();
     let [baseline_rounds, same_rounds] = alternate(settings, [(&baseline, one), (&same, other)]);
     // On their own: what they leave to be written would fall into the others' rounds, on the same core.
-    let [_, many_rounds] = alternate(settings, [(&baseline, one), (&many, other)]);
-    let base = baseline_rounds.requests_per_second.median();
+    let [beside_many, many_rounds] = alternate(settings, [(&baseline, one), (&many, other)]);
     let name =
         |used: usize, of: usize| format!("requests/s, {} of {} keys in turn", short(used as f64), short(of as f64));
     section.row([name(few.len(), few.len()), baseline_rounds.requests_per_second.to_string()]);
-    for (rounds, used) in [(same_rounds, same.keys.len()), (many_rounds, many.keys.len())] {
-        let ratio = rounds.requests_per_second.median() / base;
+    let sides = [(same_rounds, baseline_rounds, same.keys.len()), (many_rounds, beside_many, many.keys.len())];
+    for (rounds, beside, used) in sides {
+        let ratio = rounds.requests_per_second.ratio_to(&beside.requests_per_second);
         section
             .row([name(used, keys.len()), format!("{}; ratio {}", rounds.requests_per_second, at_least(ratio, 0.95))]);
         assert_eq!(rounds.failed, 0, "keys were refused");

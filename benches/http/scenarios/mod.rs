@@ -73,7 +73,8 @@ fn write(results: &str, stage: &Stage, settings: &Settings) {
     let machine = machine::describe(&stage.postgres().version);
     let text = format!(
         "# What Keyward costs\n\nWritten by `make bench`; benches/NOTES.md is its last section. Each number is the median of {} rounds of {} s, \
-         with the least and the most; the sides take turns (A B A B), over {} connections that stay open, the server on \
+         with the least and the most, and each ratio the median of the ratios of rounds beside each other; the sides \
+         take turns (A B A B), over {} connections that stay open, the server on \
          one core and the client on another. *Bare* is an actix handler of the same build that answers with the same \
          bytes and headers.\n\n{machine}\n{results}{notes}",
         settings.rounds,

@@ -33,7 +33,7 @@ pub fn run(stage: &Stage, settings: &Settings) -> Vec<Section> {
     let headers = vec![("x-api-key".to_owned(), peer.greeting.clone())];
     let theirs = Load { headers, ..Load::get("/", "") };
     let [ours, theirs] = alternate(settings, [(&ours, server.address()), (&theirs, peer.address())]);
-    let ratio = ours.requests_per_second.median() / theirs.requests_per_second.median();
+    let ratio = ours.requests_per_second.ratio_to(&theirs.requests_per_second);
     for (name, rounds) in [("Keyward", &ours), ("better-auth", &theirs)] {
         let speed = rounds.requests_per_second.to_string();
         section.row([name.to_owned(), speed, rounds.p99.to_string(), rounds.failed.to_string()]);

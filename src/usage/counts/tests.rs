@@ -29,7 +29,7 @@ fn key() -> CountedKey {
 
 /// What a flush would write.
 fn written(usage: &Usage<Record>) -> Vec<(Hour, Tally)> {
-    let rows = usage.take_all();
+    let rows = usage.take(&usage.workspaces());
     usage.forget(&rows);
     rows.into_iter().map(|row| (row.hour, row.tally)).collect()
 }
@@ -92,7 +92,7 @@ fn a_request_counts_once_and_as_what_it_ended() {
 fn what_is_counted_while_a_batch_is_written_is_written_next() {
     let (usage, record) = (Usage::default(), record(key()));
     usage.count(&record, Hour(1), Outcome::Admitted);
-    let rows = usage.take_all();
+    let rows = usage.take(&usage.workspaces());
     usage.count(&record, Hour(1), Outcome::Admitted);
     let unwritten = usage.beside_unwritten(record.key.workspace_id, |unwritten| unwritten.collect::<Vec<_>>());
     assert_eq!(unwritten, [(record.key.id, Hour(1), Tally { admitted: 2, ..Tally::default() })]);
