@@ -16,14 +16,16 @@ fn suffix_of(bytes: [u8; 16]) -> [u8; SUFFIX_LENGTH] {
     // Halves of whole characters: arithmetic of 64 bits is one instruction each, of 128 several.
     let (high, low) = ((bits >> 65) as u64, bits as u64);
     let middle = (bits >> 60) as u64 & 31;
+    let character = |five: u64| ALPHABET[five as usize & 31];
     let mut suffix = [0; SUFFIX_LENGTH];
-    for (place, character) in suffix.iter_mut().enumerate() {
-        let five = match place {
-            0..13 => high >> (5 * (12 - place)),
-            13 => middle,
-            _ => low >> (5 * (25 - place)),
-        };
-        *character = ALPHABET[five as usize & 31];
+    // Loops without a branch, which the compiler unrolls.
+    let shifts = (0..13).rev().map(|place| 5 * place);
+    for (out, shift) in suffix.iter_mut().zip(shifts.clone()) {
+        *out = character(high >> shift);
+    }
+    suffix[13] = character(middle);
+    for (out, shift) in suffix[14..].iter_mut().zip(shifts.skip(1)) {
+        *out = character(low >> shift);
     }
     suffix
 }

@@ -2,6 +2,8 @@
 
 mod handlers;
 mod model;
+mod plan_name;
 
 pub use handlers::*;
 pub use model::{Standing, Status, Subscription, SubscriptionChange, Term};
+pub use plan_name::PlanName;

@@ -57,18 +57,24 @@ fn memory(large: &Database<'_>, keys: &[String], settings: &Settings, section: &
     let each = keys.len() / used;
     let key = |number: usize| request("GET", "/v1/whoami", &bearer(&keys[number * each]), "");
     each_once(server.address(), 8, few, key);
+    server.until_quiet();
     let before = server.resident();
     each_once(server.address(), 8, used, key);
     let once = server.resident();
     each_once(server.address(), 8, used, key);
     let twice = server.resident();
-    let mebibytes = |bytes: u64| bytes as f64 / 1_048_576.0;
-    let name = |count: usize, times: &str| format!("resident after {} keys {times}, MiB", short(count as f64));
-    section.row([name(few, "once"), short(mebibytes(before))]);
-    section.row([name(used, "once"), short(mebibytes(once))]);
-    section.row([name(used, "twice"), at_most(twice as f64 / 1e6, 100.0) + " (in 10⁶ bytes)"]);
-    let cost = twice.saturating_sub(before) as f64 / (used - few) as f64;
-    section.row(["resident bytes for each further key".to_owned(), at_most(cost, 400.0)]);
+    server.until_quiet();
+    let after = server.resident();
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let name = |count: usize, when: &str| {
+        format!("resident with {} keys in memory, {when}, in 10⁶ bytes", short(count as f64))
+    };
+    section.row([name(few, "at rest"), short(megabytes(before))]);
+    section.row([name(used, "right after each was used once, with all that is to be written"), short(megabytes(once))]);
+    section.row([name(used, "right after each was used twice"), short(megabytes(twice))]);
+    section.row([name(used, "at rest"), at_most(megabytes(after), 100.0)]);
+    let cost = after.saturating_sub(before) as f64 / (used - few) as f64;
+    section.row(["resident bytes for each further key, at rest".to_owned(), at_most(cost, 400.0)]);
 }
 
 fn throughput(stage: &Stage, large: &Database<'_>, keys: &[String], settings: &Settings, section: &mut Section) {

@@ -1,0 +1,54 @@
+//! [`PlanName`]: a plan's name, kept once for all who have the plan.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
+
+/// The name of a plan, in eight bytes. Two of the same name are the same place in memory.
+///
+/// Names are never forgotten: they are the operator's, a handful for the life of a process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PlanName(&'static String);
+
+static KNOWN: Mutex<Option<HashSet<&'static String>>> = Mutex::new(None);
+
+impl From<String> for PlanName {
+    /// Cost: one short lock and one lookup; an allocation for a name that was never seen.
+    fn from(name: String) -> Self {
+        // Nobody panics while it holds the lock.
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get_or_insert_default();
+        Self(known.get(&name).copied().unwrap_or_else(|| {
+            let name: &'static String = Box::leak(Box::new(name));
+            known.insert(name);
+            name
+        }))
+    }
+}
+
+impl Deref for PlanName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.0
+    }
+}
+
+impl fmt::Debug for PlanName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_kept_once() {
+        let [one, same, other] = ["pro", "pro", "free"].map(|name| PlanName::from(name.to_owned()));
+        assert!(std::ptr::eq(one.0, same.0) && one == same && one != other);
+        assert_eq!((&*one, &*other), ("pro", "free"));
+    }
+}
