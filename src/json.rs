@@ -5,14 +5,12 @@
 //! was built ([`write_json!`](crate::json::write_json)), and what can't need an escape is not searched for one. Types that
 //! are written here have `Serialize`, too: the tests compare the two, byte for byte, and the document is made of it.
 
-use crate::db::Timestamp;
 use crate::error::ApiError;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
-use std::io::Write;
 
 /// As much as the usual answer takes, so that it grows at most once.
 const USUAL_LENGTH: usize = 512;
@@ -115,13 +113,6 @@ macro_rules! integers {
 }
 integers!(u32, u64);
 
-impl WriteJson for Timestamp {
-    fn write_json(&self, out: &mut Vec<u8>) {
-        // Writing to memory can't fail.
-        _ = write!(out, "\"{self}\"");
-    }
-}
-
 impl WriteJson for &str {
     fn write_json(&self, out: &mut Vec<u8>) {
         if needs_escape(self.as_bytes()) {
@@ -167,6 +158,7 @@ pub(crate) fn assert_same(value: &impl WriteJson, by_serde: &impl Serialize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::Timestamp;
 
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]

@@ -219,6 +219,15 @@ async fn the_image_runs_as_nobody_and_asks_for_its_own_health() {
             assert!(let_through.lines().any(|there| there == format!("!{source}")), "{source} is ignored");
         }
     }
+    // What the code embeds is copied, and how it is compiled.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let embedded = std::fs::read_to_string(root.join("src/db/migrations.rs")).expect("the migrations' code");
+    let embedded = embedded.split("embed_migrations!(\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let needed: Vec<&str> = embedded.chain([".cargo", "src", "config"]).collect();
+    assert!(needed.len() >= 6, "{needed:?}");
+    for folder in needed {
+        assert!(file.lines().any(|line| line == format!("COPY {folder} {folder}")), "{folder} is not copied");
+    }
 }
 
 async fn settings_in_deployments_are_settings_that_there_are() {
