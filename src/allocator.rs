@@ -1,4 +1,4 @@
-//! The global allocator: the one that a cargo feature names, mimalloc by default; `benches/allocators.sh` compares them.
+//! The global allocator: the one that a cargo feature names, mimalloc by default; `benches/builds.sh` compares them.
 //! And how large the pages are that it gets.
 
 #[cfg(feature = "mimalloc")]

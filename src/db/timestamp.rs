@@ -103,7 +103,7 @@ impl std::fmt::Display for Timestamp {
 }
 
 impl Timestamp {
-    /// What `Display` writes, for the years 0 to 9999: digit by digit, a tenth of the time.
+    /// What `Display` writes, for the years 0 to 9999: digit by digit, and without an allocation.
     fn characters(self) -> Option<[u8; 24]> {
         let time = self.date_time();
         let year = u32::try_from(time.year()).ok().filter(|year| *year <= 9999)?;

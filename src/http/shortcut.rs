@@ -13,6 +13,7 @@ use super::authentication::{X_WORKSPACE_ID, credential_of};
 use super::{RequestId, RouteId, client_address, limits, request_id};
 use crate::access::{Credential, KeyCaller, subscription_gate};
 use crate::clock::Moment;
+use crate::config::RateLimitStore;
 use crate::error::ApiError;
 use crate::rate_limit::ONE;
 use crate::service_tokens::KnownToken;
@@ -58,7 +59,9 @@ impl Shortcuts {
     pub(super) fn new(state: &State, shortcuts: &[(String, Shortcut)]) -> Self {
         let config = &state.config;
         let is_seen = is_detailed(&config.log) || traces::are_on() || !config.server.cors_origins.is_empty();
-        let shortcuts = if is_seen { &[] } else { shortcuts };
+        // What has to be asked elsewhere is not known at once.
+        let is_asked = config.cluster.cached_keys == 0 || config.rate_limit.store != RateLimitStore::Memory;
+        let shortcuts = if is_seen || is_asked { &[] } else { shortcuts };
         let of_route = |(path, shortcut): &(String, Shortcut)| Some((state.routes.of_plain_path(path)?, *shortcut));
         Self(shortcuts.iter().filter_map(of_route).collect())
     }
