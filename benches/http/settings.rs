@@ -9,6 +9,8 @@ pub struct Settings {
     pub round: Duration,
     /// `KEYWARD_BENCH_ROUNDS`: how often each side has its turn.
     pub rounds: usize,
+    /// The same, for the ratios that are within a few hundredths of their goal.
+    pub hot_rounds: usize,
     /// `KEYWARD_BENCH_CONNECTIONS`: of the load generator, all kept alive.
     pub connections: usize,
     /// Requests under callgrind in the shorter run; the longer one has six times as many.
@@ -30,7 +32,8 @@ impl Settings {
     pub fn from_environment() -> Self {
         let full = Self {
             round: Duration::from_secs(1),
-            rounds: 7,
+            rounds: 5,
+            hot_rounds: 13,
             connections: 32,
             counted_requests: 500,
             cold_keys: 20_000,
@@ -44,6 +47,7 @@ impl Settings {
             Some(_) => Self {
                 round: Duration::from_secs(1),
                 rounds: 2,
+                hot_rounds: 2,
                 counted_requests: 50,
                 cold_keys: 2_000,
                 keys: 20_000,
@@ -56,6 +60,7 @@ impl Settings {
         Self {
             round: number("SECONDS").map_or(base.round, |seconds| Duration::from_secs(seconds as u64)),
             rounds: number("ROUNDS").unwrap_or(base.rounds),
+            hot_rounds: number("ROUNDS").unwrap_or(base.hot_rounds),
             connections: number("CONNECTIONS").unwrap_or(base.connections),
             keys: number("KEYS").unwrap_or(base.keys),
             ..base

@@ -95,10 +95,15 @@ fn capture(server: &Server, load: &Load, key: &str) -> Result<BareAnswer, String
 
 /// Throughput and p99 of each route on both databases.
 pub fn run(stage: &Stage, settings: &Settings) -> Vec<Section> {
+    let settings = &Settings { rounds: settings.hot_rounds, ..settings.clone() };
+    let about = format!(
+        "Tracing, metrics, rate limits and last-used are on. The bare handler of `/v1/members` runs the same one SELECT on \
+         the same pool. {} rounds.",
+        settings.rounds
+    );
     let mut section = Section::new(
         "Hot requests against bare actix",
-        "Tracing, metrics, rate limits and last-used are on. The bare handler of `/v1/members` runs the same one \
-         SELECT on the same pool.",
+        &about,
         &[
             "route",
             "database",
