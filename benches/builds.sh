@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the benchmark with other allocators and release profiles, and measures them beside the one that is used, in the run
 # that writes RESULTS.md; `benches/builds.sh choices` measures only them. The builds stay, so a second run builds nothing.
-# Some 40 minutes of building.
+# An hour of building.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,6 +16,6 @@ build() {
     }
 }
 
-builds=$(build system "" thin 1),$(build jemalloc jemalloc thin 1)
-builds+=,$(build mimalloc-without-lto mimalloc off 16),$(build mimalloc-fat-lto mimalloc fat 1)
+builds=$(build system "" thin 1),$(build mimalloc mimalloc thin 1),$(build mimalloc-2 mimalloc,mimalloc/v2 thin 1)
+builds+=,$(build jemalloc-without-lto jemalloc off 16),$(build jemalloc-fat-lto jemalloc fat 1)
 KEYWARD_BENCH_BUILDS="$builds" cargo bench --bench http -- "$@"

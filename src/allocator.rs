@@ -1,4 +1,4 @@
-//! The global allocator: the one that a cargo feature names, mimalloc by default; `benches/builds.sh` compares them.
+//! The global allocator: the one that a cargo feature names, jemalloc by default; `benches/builds.sh` compares them.
 //! And how large the pages are that it gets.
 
 #[cfg(feature = "mimalloc")]
@@ -20,8 +20,8 @@ pub const NAME: &str = if cfg!(feature = "mimalloc") {
 
 /// Takes memory in small pages only. For a server, first of all: what is huge by then stays so. It does nothing but on Linux.
 ///
-/// mimalloc asks for pages of 2 MiB, and a whole one is resident once a byte of it is touched: without this, an idle server
-/// took 24 MB more, and one with 100,000 cached keys half as much again (benches/NOTES.md).
+/// Of pages of 2 MiB a whole one is resident once a byte of it is touched: without this, a server takes a quarter more memory or
+/// more, by the allocator (benches/RESULTS.md).
 ///
 /// # Errors
 /// The system refuses, which is no reason not to serve.

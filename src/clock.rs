@@ -75,7 +75,7 @@ impl Clock {
         // UTC first: a pause between the two makes this offset too small, which is not believed, and never too large.
         let utc = system_utc();
         let system = system_monotonic();
-        let monotonic = nanoseconds(system);
+        let monotonic = signed_nanoseconds(system);
         let offset = utc - monotonic - shared.set_back.load(Ordering::Relaxed).saturating_mul(1_000_000);
         let known = shared.offset.load(Ordering::Relaxed);
         let most = if offset > known { shared.offset.fetch_max(offset, Ordering::Relaxed).max(offset) } else { known };
@@ -91,7 +91,7 @@ impl Clock {
 
     /// Tells the operator once that the system's clock is behind by so much, or is right again.
     fn tell(&self, behind: Duration) {
-        let is_behind = nanoseconds(behind) > WORTH_TELLING;
+        let is_behind = signed_nanoseconds(behind) > WORTH_TELLING;
         // A pause between the looks at the two clocks looks like this for a moment, and then is nothing.
         if self.shared.told.swap(is_behind, Ordering::Relaxed) != is_behind && is_behind {
             tracing::warn!(
@@ -120,15 +120,20 @@ impl Clock {
     }
 }
 
-fn nanoseconds(time: Duration) -> i64 {
+/// The nanoseconds of a time, as clocks keep them in memory; of more than five centuries, of these.
+pub(crate) fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn signed_nanoseconds(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Nanoseconds since 1970, by the system. Negative before that.
 fn system_utc() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => nanoseconds(since),
-        Err(before) => -nanoseconds(before.duration()),
+        Ok(since) => signed_nanoseconds(since),
+        Err(before) => -signed_nanoseconds(before.duration()),
     }
 }
 

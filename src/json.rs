@@ -5,12 +5,10 @@
 //! was built ([`write_json!`](crate::json::write_json)), and what can't need an escape is not searched for one. Types that
 //! are written here have `Serialize`, too: the tests compare the two, byte for byte, and the document is made of it.
 
-use crate::error::ApiError;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, web};
-use serde::Serialize;
 
 /// As much as the usual answer takes, so that it grows at most once.
 const USUAL_LENGTH: usize = 512;
@@ -19,18 +17,6 @@ const USUAL_LENGTH: usize = 512;
 pub fn json(value: &impl WriteJson) -> HttpResponse {
     let mut text = Vec::with_capacity(USUAL_LENGTH);
     value.write_json(&mut text);
-    of_text(text)
-}
-
-/// 200, with a value as its body that serde_json writes.
-///
-/// # Errors
-/// `internal` for a value that has no JSON.
-pub fn json_by_serde(value: &impl Serialize) -> Result<HttpResponse, ApiError> {
-    serde_json::to_vec(value).map(of_text).map_err(ApiError::internal)
-}
-
-fn of_text(text: Vec<u8>) -> HttpResponse {
     let mut response = HttpResponse::with_body(StatusCode::OK, BoxBody::new(web::Bytes::from(text)));
     response.headers_mut().append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
@@ -149,7 +135,7 @@ fn needs_escape(text: &[u8]) -> bool {
 
 /// Fails unless a value is written as serde_json writes it.
 #[cfg(test)]
-pub(crate) fn assert_same(value: &impl WriteJson, by_serde: &impl Serialize) {
+pub(crate) fn assert_same(value: &impl WriteJson, by_serde: &impl serde::Serialize) {
     let mut written = Vec::new();
     value.write_json(&mut written);
     assert_eq!(String::from_utf8(written).unwrap(), serde_json::to_string(by_serde).unwrap());
@@ -159,6 +145,7 @@ pub(crate) fn assert_same(value: &impl WriteJson, by_serde: &impl Serialize) {
 mod tests {
     use super::*;
     use crate::db::Timestamp;
+    use serde::Serialize;
 
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]

@@ -2,13 +2,13 @@
 //! statement writes all that changed.
 
 use crate::db::sql_types::Timestamptz;
-use crate::db::{Conn, Db, Timestamp, each};
+use crate::db::{Conn, Db, Timestamp, each, rows_of_parameters};
 use crate::error::ApiError;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -173,14 +173,9 @@ impl LastUse {
 /// One statement for each batch; never backwards, since another node may have written a later use.
 fn write<Id: Display>(conn: &mut Conn, table: &str, uses: &[(Id, Timestamp)]) -> Result<(), ApiError> {
     for batch in uses.chunks(BATCH) {
-        let mut rows = String::new();
-        for place in 0..batch.len() {
-            let comma = if place == 0 { "" } else { ", " };
-            // Writing to a String can't fail.
-            let _ = write!(rows, "{comma}(${}, ${})", 2 * place + 1, 2 * place + 2);
-        }
+        let values = rows_of_parameters(conn, batch.len(), 2);
         let text = format!(
-            "UPDATE {table} SET last_used_at = v.column2 FROM (VALUES {rows}) AS v \
+            "UPDATE {table} SET last_used_at = v.column2 FROM (VALUES {values}) AS v \
              WHERE id = v.column1 AND (last_used_at IS NULL OR last_used_at < v.column2)"
         );
         each!(conn, |native| {

@@ -24,6 +24,10 @@ pub struct Cache<V> {
 
 type Entries<V> = Bounded<Digest, Entry<V>, UnitWeighter, BuildHasherDefault<DigestHasher>>;
 
+/// Places that are reserved at once. The system gives memory for those that are used; a list that grew would be up to twice as
+/// long as what is in it, and be copied under its lock.
+const MOST_RESERVED: usize = 1_000_000;
+
 /// What a cache did so far.
 #[derive(Debug, Default)]
 struct CacheFigures {
@@ -63,13 +67,15 @@ impl<V> Cache<V> {
     /// An empty one of at most `capacity` values; 0: none at all.
     pub fn new(cluster: &Arc<Cluster>, capacity: usize) -> Self {
         let bounded = || {
-            Arc::new(Bounded::with(
+            let entries = Bounded::with(
                 capacity,
                 capacity as u64,
                 UnitWeighter,
                 BuildHasherDefault::default(),
                 DefaultLifecycle::default(),
-            ))
+            );
+            entries.reserve(capacity.min(MOST_RESERVED));
+            Arc::new(entries)
         };
         Self { entries: (capacity > 0).then(bounded), cluster: cluster.clone(), figures: Arc::default() }
     }

@@ -1,5 +1,6 @@
 //! [`Lease`]: how long this node may answer from memory.
 
+use crate::clock::nanoseconds;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -40,10 +41,6 @@ impl Lease {
             sent => Some(now.saturating_sub(Duration::from_nanos(sent))),
         }
     }
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

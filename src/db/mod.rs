@@ -3,7 +3,7 @@
 //! [`Db`] is what handlers hold. Of it they get a [`ScopedDb`], which sees one organization's rows ([`scope`]): its `read` and
 //! `write` move a closure to a blocking thread, give it a pooled [`Conn`] and bring the result back; `write` wraps it in
 //! one transaction. [`Timestamp`] and `text_enum!` are the types that both
-//! backends read and write; [`ForUpdate`] and `each!` cover what diesel's multi-backend lacks.
+//! backends read and write; [`ForUpdate`], [`rows_of_parameters`] and `each!` cover what diesel's multi-backend lacks.
 
 mod backup;
 #[allow(missing_docs, reason = "diesel derives an undocumented backend beside the connection")]
@@ -24,7 +24,7 @@ pub use connection::{Conn, Manager, MultiBackend};
 pub use json::JsonObject;
 pub use migrations::{migrate, prepare};
 pub(crate) use portable::text_enum;
-pub use portable::{Columns, ForUpdate};
+pub use portable::{Columns, ForUpdate, rows_of_parameters};
 pub use scope::{Scope, Session};
 pub use timestamp::Timestamp;
 

@@ -3,6 +3,7 @@
 use super::connection::{Conn, MultiBackend};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use std::fmt::Write;
 
 /// `SELECT … FOR UPDATE` on PostgreSQL; the plain SELECT on SQLite, where a writer holds the whole file already.
 #[derive(Debug, Clone, Copy, QueryId)]
@@ -33,6 +34,25 @@ pub trait Columns: Selectable<MultiBackend> + Sized {
 }
 
 impl<T: Selectable<MultiBackend>> Columns for T {}
+
+/// `(…), (…)`: the parameters of a statement's rows, for `VALUES` of `sql_query`, as a connection's database spells them.
+///
+/// SQLite is never told their numbers: it takes `$1` for a name, and looks each one up among all before it. That made the
+/// parsing of 7,000 parameters take 0.1 s.
+pub fn rows_of_parameters(conn: &Conn, rows: usize, columns: usize) -> String {
+    let mut text = String::new();
+    for place in 0..rows * columns {
+        let is_first = place.is_multiple_of(columns);
+        text.push_str(if is_first { if place == 0 { "(" } else { "), (" } } else { ", " });
+        match conn {
+            // Writing to a String can't fail.
+            Conn::Postgres(_) => _ = write!(text, "${}", place + 1),
+            Conn::Sqlite(_) => text.push('?'),
+        }
+    }
+    text.push(')');
+    text
+}
 
 /// An enum that is text in the database, on the wire and in configuration, spelled once.
 macro_rules! text_enum {
@@ -116,3 +136,16 @@ macro_rules! text_enum {
     };
 }
 pub(crate) use text_enum;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use diesel::sqlite::SqliteConnection;
+
+    #[test]
+    fn sqlite_is_told_no_names_of_parameters() {
+        let conn = Conn::Sqlite(SqliteConnection::establish(":memory:").unwrap());
+        assert_eq!(rows_of_parameters(&conn, 1, 1), "(?)");
+        assert_eq!(rows_of_parameters(&conn, 2, 3), "(?, ?, ?), (?, ?, ?)");
+    }
+}

@@ -4,7 +4,7 @@ use crate::access::{Caller, KeyCaller, KeyPermissions, Permission, WorkspaceRole
 use crate::api_keys::Scope;
 use crate::error::{ApiError, Code};
 use crate::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
-use crate::json::{json, json_by_serde, write_json};
+use crate::json::{json, write_json};
 use crate::subscriptions::Status;
 use actix_web::HttpResponse;
 use serde::Serialize;
@@ -89,14 +89,14 @@ impl<'k> From<&'k KeyCaller> for ProgramView<'k> {
     security(("apiKey" = []), ("apiKeyHeader" = []), ("idToken" = []), ("signIn" = [])),
     responses((status = 200, description = "The caller.", body = WhoAmI)))]
 pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
-    let view = match &caller {
-        Caller::ApiKey(key) => return tell_program(key),
+    match &caller {
+        Caller::ApiKey(key) => tell_program(key),
         Caller::User(user) => {
-            WhoAmI::User(PersonView { user_id: user.id, email: user.email.as_deref(), name: user.name.as_deref() })
+            let person = PersonView { user_id: user.id, email: user.email.as_deref(), name: user.name.as_deref() };
+            Ok(HttpResponse::Ok().json(WhoAmI::User(person)))
         }
-        Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
-    };
-    json_by_serde(&view)
+        Caller::Service(_) => Err(Code::CredentialNotAccepted.into()),
+    }
 }
 
 /// What [`whoami`] answers a program.

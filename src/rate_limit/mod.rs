@@ -35,7 +35,7 @@ pub use allowance::{Allowance, RATELIMIT, RATELIMIT_POLICY};
 pub use bucket::Standing;
 
 use crate::access::KeyCaller;
-use crate::clock::Clock;
+use crate::clock::{Clock, nanoseconds};
 use crate::config::{Config, RateLimitStore, WhenUnavailable};
 use crate::error::ApiError;
 use crate::telemetry::metrics::Kind;
@@ -219,8 +219,4 @@ impl RateLimits {
         };
         tokio::join!(forget, keep);
     }
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -5,13 +5,12 @@ use super::period::Period;
 use super::tally::{Hour, Tally};
 use crate::access::{Permission, WorkspaceAccess};
 use crate::db::schema::api_keys;
-use crate::db::{Conn, each};
+use crate::db::{Conn, each, rows_of_parameters};
 use crate::error::ApiError;
 use crate::ids::KeyId;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text};
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write;
 
 const COLUMNS: usize = 7;
 /// The most rows that one transaction takes away, so that nobody who writes one waits long.
@@ -27,26 +26,10 @@ pub(super) struct Row {
 
 /// Adds to what is there, in one statement: other nodes add to the same rows.
 pub(super) fn add(conn: &mut Conn, rows: &[Row]) -> Result<(), ApiError> {
-    let mut places = String::new();
-    for row in 0..rows.len() {
-        let comma = if row == 0 { "" } else { ", " };
-        let place = |column: usize| row * COLUMNS + column;
-        // Writing to a String can't fail.
-        let _ = write!(
-            places,
-            "{comma}(${}, ${}, ${}, ${}, ${}, ${}, ${})",
-            place(1),
-            place(2),
-            place(3),
-            place(4),
-            place(5),
-            place(6),
-            place(7)
-        );
-    }
+    let values = rows_of_parameters(conn, rows.len(), COLUMNS);
     let text = format!(
         "INSERT INTO api_key_usage (api_key_id, hour, organization_id, workspace_id, admitted, limited, refused) \
-         VALUES {places} ON CONFLICT (api_key_id, hour) DO UPDATE SET \
+         VALUES {values} ON CONFLICT (api_key_id, hour) DO UPDATE SET \
          admitted = api_key_usage.admitted + excluded.admitted, \
          limited = api_key_usage.limited + excluded.limited, \
          refused = api_key_usage.refused + excluded.refused"

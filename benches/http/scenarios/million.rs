@@ -85,22 +85,25 @@ fn throughput(stage: &Stage, large: &Database<'_>, keys: &[String], settings: &S
     let baseline = Load::get_with_keys("/v1/whoami", &few);
     let same = Load::get_with_keys("/v1/whoami", spread(few.len()));
     let many = Load::get_with_keys("/v1/whoami", spread(settings.cached_keys));
-    // Hot: each has been used.
-    let used = many.keys.clone();
-    each_once(large_server.address(), 8, used.len(), |number| request("GET", "/v1/whoami", &bearer(&used[number]), ""));
     let (one, other) = (small_server.address(), large_server.address());
+    let beside = |load| alternate(settings, [(&baseline, one), (load, other)]);
+    let alone_rounds = beside(&same);
+    let used = many.keys.clone();
+    each_once(other, 8, used.len(), |number| request("GET", "/v1/whoami", &bearer(&used[number]), ""));
     large_server.until_quiet();
-    let [baseline_rounds, same_rounds] = alternate(settings, [(&baseline, one), (&same, other)]);
-    // On their own: what they leave to be written would fall into the others' rounds, on the same core.
-    let [beside_many, many_rounds] = alternate(settings, [(&baseline, one), (&many, other)]);
-    let name =
-        |used: usize, of: usize| format!("requests/s, {} of {} keys in turn", short(used as f64), short(of as f64));
-    section.row([name(few.len(), few.len()), baseline_rounds.requests_per_second.to_string()]);
-    let sides = [(same_rounds, baseline_rounds, same.keys.len()), (many_rounds, beside_many, many.keys.len())];
-    for (rounds, beside, used) in sides {
-        let ratio = rounds.requests_per_second.ratio_to(&beside.requests_per_second);
-        section
-            .row([name(used, keys.len()), format!("{}; ratio {}", rounds.requests_per_second, at_least(ratio, 0.95))]);
+    let same_rounds = beside(&same);
+    let many_rounds = beside(&many);
+    let name = |used: usize, of: usize, also: &str| {
+        format!("requests/s, {} of {} keys in turn{also}", short(used as f64), short(of as f64))
+    };
+    section.row([name(few.len(), few.len(), ""), alone_rounds[0].requests_per_second.to_string()]);
+    let others = format!(", {} in memory", short(many.keys.len() as f64));
+    let sides =
+        [(alone_rounds, &same, ", no others in memory"), (same_rounds, &same, &*others), (many_rounds, &many, "")];
+    for ([baseline, rounds], load, also) in sides {
+        let ratio = rounds.requests_per_second.ratio_to(&baseline.requests_per_second);
+        let result = format!("{}; ratio {}", rounds.requests_per_second, at_least(ratio, 0.95));
+        section.row([name(load.keys.len(), keys.len(), also), result]);
         assert_eq!(rounds.failed, 0, "keys were refused");
     }
 }

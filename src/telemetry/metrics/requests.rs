@@ -1,6 +1,7 @@
 //! [`Requests`]: how many there were, and how long they took.
 
 use super::sharded::Sharded;
+use crate::clock::nanoseconds;
 use crate::http::{RouteId, RouteTable};
 use actix_web::http::Method;
 use prometheus_client::collector::Collector;
@@ -78,7 +79,7 @@ impl Requests {
         if let Some(bucket) = route.buckets.get(bucket) {
             bucket.fetch_add(1, Relaxed);
         }
-        route.nanoseconds.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        route.nanoseconds.fetch_add(nanoseconds(took), Relaxed);
     }
 
     fn sum(&self, route: usize, value: impl Fn(&Route) -> u64) -> u64 {
