@@ -38,7 +38,7 @@ impl<T: Selectable<MultiBackend>> Columns for T {}
 /// `(…), (…)`: the parameters of a statement's rows, for `VALUES` of `sql_query`, as a connection's database spells them.
 ///
 /// SQLite is never told their numbers: it takes `$1` for a name, and looks each one up among all before it. That made the
-/// parsing of 7,000 parameters take 0.1 s.
+/// parsing of 7,000 parameters take 0.19 s, in the place of 0.003.
 pub fn rows_of_parameters(conn: &Conn, rows: usize, columns: usize) -> String {
     let mut text = String::new();
     for place in 0..rows * columns {
