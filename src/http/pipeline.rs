@@ -75,26 +75,23 @@ where
         let (at, route) = (state.clock.look(), state.routes.of_plain_path(req.path()));
         let shortcut = route.and_then(|route| Some((shortcuts.of(route)?, Came { at, route })));
         match shortcut {
-            Some((Shortcut::Program(answer), came)) => {
-                if let Some(response) = answer_program(state, &req, &came, answer) {
-                    return Either::Left(ready(Ok(req.into_response(response))));
-                }
+            Some((Shortcut::Program(answer), came))
+                if let Some(response) = answer_program(state, &req, &came, answer) =>
+            {
+                Either::Left(ready(Ok(req.into_response(response))))
             }
-            Some((Shortcut::Service(answer), came)) => {
-                if let Some(service) = known_service(state, &req, &came) {
-                    return Either::Right(Box::pin(async move {
-                        let mut req = req;
-                        match answer_service(&shared.state, &service, &mut req, &came, answer).await {
-                            Some(response) => Ok(req.into_response(response)),
-                            // In a box, so that the future of a usual answer is small to move.
-                            None => Box::pin(pass(&shared.state, &shared.service, req, at, route)).await,
-                        }
-                    }));
-                }
+            Some((Shortcut::Service(answer), came)) if let Some(service) = known_service(state, &req, &came) => {
+                Either::Right(Box::pin(async move {
+                    let mut req = req;
+                    match answer_service(&shared.state, &service, &mut req, &came, answer).await {
+                        Some(response) => Ok(req.into_response(response)),
+                        // In a box, so that the future of a usual answer is small to move.
+                        None => Box::pin(pass(&shared.state, &shared.service, req, at, route)).await,
+                    }
+                }))
             }
-            None => {}
+            _ => Either::Right(Box::pin(async move { pass(&shared.state, &shared.service, req, at, route).await })),
         }
-        Either::Right(Box::pin(async move { pass(&shared.state, &shared.service, req, at, route).await }))
     }
 }
 

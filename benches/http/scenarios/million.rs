@@ -92,6 +92,7 @@ fn throughput(stage: &Stage, large: &Database<'_>, keys: &[String], settings: &S
     each_once(other, 8, used.len(), |number| request("GET", "/v1/whoami", &bearer(&used[number]), ""));
     large_server.until_quiet();
     let same_rounds = beside(&same);
+    // Last: what so many keys leave to be written would fall into the others' rounds, on the same core.
     let many_rounds = beside(&many);
     let name = |used: usize, of: usize, also: &str| {
         format!("requests/s, {} of {} keys in turn{also}", short(used as f64), short(of as f64))
