@@ -58,17 +58,27 @@ case "${1:-}" in
         ;;
     firebase)
         if has_node && has_chromium; then exit; fi
-        packages="nodejs npm chromium"
-        formulae="node chromium"
+        packages=chromium
+        formulae=chromium
         ;;
     bench)
         if has_node && has_load_tools; then exit; fi
-        packages="wrk valgrind util-linux nodejs npm"
-        formulae="wrk node"
+        packages="wrk valgrind util-linux"
+        formulae="wrk"
         ;;
     *)
         echo "usage: $0 build|postgres|redis|nginx|node|firebase|bench" >&2
         exit 2
+        ;;
+esac
+
+# Node.js from elsewhere brings its own npm, and conflicts with Debian's package of that name.
+case "$1" in
+    firebase | bench)
+        if ! has_node; then
+            packages="$packages nodejs npm"
+            formulae="$formulae node"
+        fi
         ;;
 esac
 
