@@ -3,7 +3,8 @@
 use crate::postgres::{Postgres, ROLE};
 use crate::process::{SERVER_CORE, Server};
 use diesel::connection::SimpleConnection;
-use keyward::db::{Conn, DatabaseUrl, Manager};
+use keyward::base::sql::{Conn, DatabaseUrl};
+use keyward::infra::db::Manager;
 use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -90,7 +91,7 @@ impl Database<'_> {
     /// Makes the tables, and opens a connection beside the servers' own.
     pub fn migrate(&self) -> Conn {
         let url: DatabaseUrl = self.url.parse().expect("a database's URL");
-        keyward::db::migrate(&url).unwrap_or_else(|error| panic!("{error}"));
+        keyward::infra::db::migrate(&url).unwrap_or_else(|error| panic!("{error}"));
         self.connect()
     }
 

@@ -1,8 +1,8 @@
 //! Organizations and keys by the million, straight into the tables: the same ones each time, from a seed.
 
 use diesel::connection::SimpleConnection;
-use keyward::api_keys::{KeyFormat, PresentedKey};
-use keyward::db::Conn;
+use keyward::base::sql::Conn;
+use keyward::domain::api_keys::{KeyFormat, PresentedKey};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::fmt::Write;

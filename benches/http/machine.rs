@@ -14,7 +14,7 @@ pub fn describe(postgres: &str) -> String {
         ("PostgreSQL", postgres.to_owned()),
         ("Commit", first_line("git", &["describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"])),
         ("Date", first_line("date", &["-u", "+%Y-%m-%d %H:%M UTC"])),
-        ("Allocator", keyward::allocator::NAME.to_owned()),
+        ("Allocator", keyward::infra::process::allocator::NAME.to_owned()),
     ];
     if !can_pin() {
         lines.push(("Cores", "not pinned: taskset is missing".to_owned()));

@@ -1,8 +1,9 @@
 //! `keyward audit`
 
-use crate::audit::{self, Export, Filter};
-use crate::db::ScopedDb;
-use crate::ids::OrganizationId;
+use crate::base::ids::OrganizationId;
+use crate::domain::audit;
+use crate::domain::audit::{Export, Filter};
+use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 use std::io::{BufWriter, Write};
 

@@ -1,7 +1,7 @@
 //! `keyward backup`
 
-use crate::config::Config;
-use crate::db::back_up;
+use crate::base::config::Config;
+use crate::infra::db::back_up;
 use clap::Args;
 use std::path::PathBuf;
 

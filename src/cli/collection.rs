@@ -1,8 +1,8 @@
 //! `keyward collection`
 
-use crate::collections::{forget, kept};
-use crate::db::ScopedDb;
-use crate::error::{ApiError, Code};
+use crate::base::error::{ApiError, Code};
+use crate::domain::collections::{forget, kept};
+use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 
 /// What to do.

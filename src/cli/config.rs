@@ -1,6 +1,7 @@
 //! `keyward config`
 
-use crate::config::Config;
+use crate::base::config::Config;
+use crate::server::routes::compile_collections;
 use clap::Subcommand;
 
 /// What to do.
@@ -10,10 +11,11 @@ pub enum ConfigCommand {
     Check,
 }
 
-/// Runs the command. Loading has checked everything already.
+/// Runs the command. Loading has checked all but the collections, whose paths other routes may have.
 pub fn run(config: &Config, command: &ConfigCommand) -> Result<(), String> {
     match command {
         ConfigCommand::Check => {
+            compile_collections(config)?;
             print!("{}", toml::to_string_pretty(config).map_err(|error| error.to_string())?);
             Ok(())
         }

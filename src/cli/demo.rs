@@ -3,18 +3,19 @@
 //! Everything is in `./data`: the database, the secret that seals the signing keys, and the demo user's password, the
 //! last two readable by their owner only. The API key is shown at the first start and kept nowhere.
 
-use super::serve::start;
-use crate::api_keys::{NewKey, PlaintextKey, Scope, issue};
-use crate::app::Application;
-use crate::cluster::Touched;
-use crate::config::{Sources, load};
-use crate::db::Conn;
-use crate::error::ApiError;
-use crate::ids::{KeyId, OrganizationId, WorkspaceId};
-use crate::organizations::Organization;
-use crate::state::State;
-use crate::users::User;
-use crate::workspaces::Workspace;
+use crate::api::State;
+use crate::base::config::{Sources, load};
+use crate::base::error::ApiError;
+use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
+use crate::base::policy::Scope;
+use crate::base::sql::Conn;
+use crate::cli::serve::start;
+use crate::domain::api_keys::{NewKey, PlaintextKey, issue};
+use crate::domain::changes::Touched;
+use crate::domain::tenancy::Organization;
+use crate::domain::tenancy::User;
+use crate::domain::tenancy::Workspace;
+use crate::server::Application;
 use clap::Args;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
@@ -54,13 +55,13 @@ pub fn run(sources: Sources, args: &DemoArgs) -> Result<(), String> {
 /// Makes the demo tenant, at the first start.
 async fn seed(state: &State) -> Result<Option<PlaintextKey>, String> {
     let failed = |error: ApiError| format!("making the demo tenant failed: {error}");
-    if state.identity.has_account(state, EMAIL).await.map_err(failed)? {
+    if state.identity.has_account(EMAIL).await.map_err(failed)? {
         return Ok(None);
     }
     let password: String = rand::rng().sample_iter(Alphanumeric).take(16).map(char::from).collect();
     // Before the account is made: an account whose password nobody knows would be worse than a password for none.
     keep_password(&password).map_err(|error| format!("{PASSWORD_FILE}: {error}"))?;
-    let profile = state.identity.create_account(state, EMAIL, &password.into(), true).await.map_err(failed)?;
+    let profile = state.identity.create_account(EMAIL, &password.into(), true).await.map_err(failed)?;
     let (config, format, now) = (state.config.clone(), state.api_keys.format.clone(), state.clock.now());
     let tenant = move |conn: &mut Conn, touched: &mut Touched| {
         let user = User::of_profile(conn, &profile, now)?;

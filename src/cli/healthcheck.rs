@@ -1,6 +1,6 @@
 //! `keyward healthcheck`: for container runtimes, in an image that has no shell and no curl.
 
-use crate::config::{Config, Server};
+use crate::base::config::{Config, Server};
 use actix_web::rt::System;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

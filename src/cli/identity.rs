@@ -1,9 +1,9 @@
 //! `keyward identity`
 
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::db::ScopedDb;
-use crate::identity::rotate_signing_key;
+use crate::base::config::Config;
+use crate::base::time::Clock;
+use crate::domain::identity::rotate_signing_key;
+use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 
 /// What to do.

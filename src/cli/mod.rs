@@ -15,9 +15,11 @@ mod service_token;
 mod subscription;
 mod user;
 
-use crate::client::{self, ClientCommand};
-use crate::config::{Config, Database, Sources, load};
-use crate::db::{self, Db, ScopedDb};
+use crate::base::config::{Config, Database, Sources, load};
+use crate::client;
+use crate::client::ClientCommand;
+use crate::infra::db;
+use crate::infra::db::{Db, ScopedDb};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;

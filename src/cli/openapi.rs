@@ -1,8 +1,8 @@
 //! `keyward openapi`
 
-use crate::collections::{self, Collections};
-use crate::config::Config;
-use crate::openapi;
+use crate::base::config::Config;
+use crate::server::openapi;
+use crate::server::routes;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -19,8 +19,9 @@ pub struct OpenapiArgs {
 
 /// Prints the document, or fails when the committed one is another.
 pub fn run(config: &Config, args: &OpenapiArgs) -> Result<(), String> {
-    let collections = Collections::of(config)?;
-    let text = openapi::text(&openapi::document(config, &collections), &collections::schemas(&collections))?;
+    let collections = routes::compile_collections(config)?;
+    let text =
+        openapi::text(&openapi::document(config, &collections), &crate::api::collections::schemas(&collections))?;
     if !args.check {
         print!("{text}");
         return Ok(());

@@ -1,7 +1,7 @@
 //! `keyward organization`
 
-use crate::db::ScopedDb;
-use crate::organizations::Organization;
+use crate::domain::tenancy::Organization;
+use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 
 /// What to do.

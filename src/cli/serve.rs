@@ -1,11 +1,13 @@
 //! `keyward serve`
 
-use crate::allocator;
-use crate::app::{self, Application};
-use crate::clock::Clock;
-use crate::config::{Config, Sources, load};
-use crate::open_files;
-use crate::telemetry::{self, TraceExport, metrics::Kind};
+use crate::base::config::{Config, Sources, load};
+use crate::base::time::Clock;
+use crate::infra::process::allocator;
+use crate::infra::process::open_files;
+use crate::infra::telemetry;
+use crate::infra::telemetry::TraceExport;
+use crate::infra::telemetry::metrics::Kind;
+use crate::server::{Application, app};
 use actix_web::rt::System;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};

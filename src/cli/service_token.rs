@@ -1,13 +1,14 @@
 //! `keyward service-token`
 
-use crate::clock::Clock;
-use crate::cluster::Cluster;
-use crate::config::Config;
-use crate::db::ScopedDb;
-use crate::error::{ApiError, Code};
-use crate::http::validation::{Name, name};
-use crate::ids::ServiceTokenId;
-use crate::service_tokens::ServiceToken;
+use crate::base::config::Config;
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::ServiceTokenId;
+use crate::base::input::validation::{Name, name};
+use crate::base::time::Clock;
+use crate::domain::changes::ScopedStore;
+use crate::domain::service_tokens::ServiceToken;
+use crate::infra::cluster::Cluster;
+use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 
 /// What to do.
@@ -31,7 +32,7 @@ pub enum ServiceTokenCommand {
 /// Runs the command.
 pub fn run(config: &Config, db: &ScopedDb, command: &ServiceTokenCommand) -> Result<(), String> {
     let clock = Clock::system();
-    let (now, cluster) = (clock.now(), Cluster::new(config, &clock));
+    let (now, store) = (clock.now(), ScopedStore::new(db.clone(), Cluster::new(config, &clock)));
     match command {
         ServiceTokenCommand::Create { name } => {
             let name = name.clone().into_string();
@@ -47,7 +48,7 @@ pub fn run(config: &Config, db: &ScopedDb, command: &ServiceTokenCommand) -> Res
             }
         }
         ServiceTokenCommand::Revoke { id } => {
-            let revoked = cluster.change_blocking(db, |conn, touched| ServiceToken::revoke(conn, touched, *id, now));
+            let revoked = store.change_access_blocking(|conn, touched| ServiceToken::revoke(conn, touched, *id, now));
             revoked.map_err(|error: ApiError| match error.code {
                 Code::NotFound => format!("there is no service token {id}"),
                 _ => error.to_string(),

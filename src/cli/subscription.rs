@@ -1,12 +1,15 @@
 //! `keyward subscription`
 
-use crate::clock::Clock;
-use crate::cluster::Cluster;
-use crate::config::Config;
-use crate::db::{ScopedDb, Timestamp};
-use crate::error::{ApiError, Code};
-use crate::ids::OrganizationId;
-use crate::subscriptions::{Status, Subscription, SubscriptionChange};
+use crate::base::config::Config;
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::OrganizationId;
+use crate::base::policy::SubscriptionStatus;
+use crate::base::time::Clock;
+use crate::base::time::Timestamp;
+use crate::domain::changes::ScopedStore;
+use crate::domain::subscriptions::{Subscription, SubscriptionChange};
+use crate::infra::cluster::Cluster;
+use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 
 /// What to do.
@@ -18,7 +21,7 @@ pub enum SubscriptionCommand {
         organization_id: OrganizationId,
         /// trialing, active, canceled, expired or past_due.
         #[arg(long)]
-        status: Option<Status>,
+        status: Option<SubscriptionStatus>,
         /// The name of a configured plan.
         #[arg(long)]
         plan: Option<String>,
@@ -50,8 +53,8 @@ pub fn run(config: &Config, db: &ScopedDb, command: &SubscriptionCommand) -> Res
         grace_ends_at: status.map(|status| config.billing.grace_of(status, now)),
         updated_at: now,
     };
-    let changed = Cluster::new(config, &clock)
-        .change_blocking(db, |conn, touched| Subscription::change(conn, touched, *organization_id, &change));
+    let changed = ScopedStore::new(db.clone(), Cluster::new(config, &clock))
+        .change_access_blocking(|conn, touched| Subscription::change(conn, touched, *organization_id, &change));
     let subscription = changed.map_err(|error: ApiError| match error.code {
         Code::NotFound => format!("there is no organization {organization_id}"),
         _ => error.to_string(),

@@ -1,12 +1,13 @@
 //! `keyward user`
 
-use crate::clock::Clock;
-use crate::cluster::Cluster;
-use crate::config::Config;
-use crate::db::ScopedDb;
-use crate::error::{ApiError, Code};
-use crate::http::validation::Email;
-use crate::identity::Account;
+use crate::base::config::Config;
+use crate::base::error::{ApiError, Code};
+use crate::base::input::validation::Email;
+use crate::base::time::Clock;
+use crate::domain::changes::ScopedStore;
+use crate::domain::identity::Account;
+use crate::infra::cluster::Cluster;
+use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 
 /// What to do.
@@ -39,20 +40,19 @@ pub enum UserCommand {
 /// Runs the command.
 pub fn run(config: &Config, db: &ScopedDb, command: &UserCommand) -> Result<(), String> {
     let clock = Clock::system();
-    let (now, cluster) = (clock.now(), Cluster::new(config, &clock));
+    let (now, store) = (clock.now(), ScopedStore::new(db.clone(), Cluster::new(config, &clock)));
     let done = match command {
         UserCommand::List => return list(db),
-        UserCommand::Disable { email } => {
-            cluster.change_blocking(db, |conn, touched| Account::set_disabled(conn, touched, email.as_str(), Some(now)))
-        }
+        UserCommand::Disable { email } => store
+            .change_access_blocking(|conn, touched| Account::set_disabled(conn, touched, email.as_str(), Some(now))),
         UserCommand::Enable { email } => {
-            cluster.change_blocking(db, |conn, touched| Account::set_disabled(conn, touched, email.as_str(), None))
+            store.change_access_blocking(|conn, touched| Account::set_disabled(conn, touched, email.as_str(), None))
         }
         UserCommand::SignOut { email } => {
-            cluster.change_blocking(db, |conn, touched| Account::sign_out(conn, touched, email.as_str(), now))
+            store.change_access_blocking(|conn, touched| Account::sign_out(conn, touched, email.as_str(), now))
         }
         UserCommand::VerifyEmail { email } => {
-            cluster.change_blocking(db, |conn, touched| Account::vouch_for_email(conn, touched, email.as_str()))
+            store.change_access_blocking(|conn, touched| Account::vouch_for_email(conn, touched, email.as_str()))
         }
     };
     let (UserCommand::Disable { email }

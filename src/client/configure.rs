@@ -3,10 +3,10 @@
 //! Nothing is asked of the server: the file can be made before the server runs, or where it can't be reached.
 //! `keyward whoami` tries it.
 
-use super::failure::Failure;
-use super::settings::Layer;
-use super::values::BaseUrl;
-use super::{file, readable};
+use crate::client::failure::Failure;
+use crate::client::settings::Layer;
+use crate::client::values::BaseUrl;
+use crate::client::{file, readable};
 use clap::Args;
 
 /// What to keep. It replaces what was kept.

@@ -1,8 +1,8 @@
 //! [`Connection`]: sends requests, and tries again where that helps.
 
-use super::failure::Failure;
-use super::refusal::Refusal;
-use super::settings::{ConnectionArgs, Settings};
+use crate::client::failure::Failure;
+use crate::client::refusal::Refusal;
+use crate::client::settings::{ConnectionArgs, Settings};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Response, Url};
 use std::time::Duration;

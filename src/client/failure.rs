@@ -1,6 +1,6 @@
 //! [`Failure`]: why a command of the client failed, and the exit code that tells a script.
 
-use super::refusal::Refusal;
+use crate::client::refusal::Refusal;
 use std::fmt;
 use std::process::ExitCode;
 

@@ -3,8 +3,8 @@
 //! `$XDG_CONFIG_HOME/keyward/client.toml`, else `~/.config/keyward/client.toml`; on macOS too, where command lines such
 //! as git's and gh's keep theirs there.
 
-use super::failure::Failure;
-use super::settings::Layer;
+use crate::client::failure::Failure;
+use crate::client::settings::Layer;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};

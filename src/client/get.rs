@@ -1,9 +1,10 @@
 //! `keyward get COLLECTION [ID]`, and `keyward COLLECTION [ID]`
 
-use super::connection::Connection;
-use super::failure::{self, Failure};
-use super::readable;
-use super::settings::ConnectionArgs;
+use crate::client::connection::Connection;
+use crate::client::failure;
+use crate::client::failure::Failure;
+use crate::client::readable;
+use crate::client::settings::ConnectionArgs;
 use clap::{Args, Parser};
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -1,6 +1,6 @@
 //! Tables and lists for people. What a tenant stored can't move the terminal's cursor: control characters are escaped.
 
-use super::failure::Failure;
+use crate::client::failure::Failure;
 use indexmap::IndexMap;
 use serde_json::Value;
 use std::io::{ErrorKind, Write};

@@ -1,7 +1,7 @@
-//! [`Refusal`]: an error that the server answered, in whichever of the four styles ([`crate::error::style`]) it writes.
+//! [`Refusal`]: an error that the server answered, in whichever of the four styles ([`crate::base::error::style`]) it writes.
 
-use super::readable::plain;
-use crate::error::FieldError;
+use crate::base::error::FieldError;
+use crate::client::readable::plain;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
@@ -65,8 +65,8 @@ impl fmt::Display for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::style::{ErrorSettings, Style};
-    use crate::error::{ApiError, Code};
+    use crate::base::error::style::{ErrorSettings, Style};
+    use crate::base::error::{ApiError, Code};
 
     fn shown(style: Style, error: &ApiError) -> String {
         let settings = ErrorSettings { style, ..ErrorSettings::default() };

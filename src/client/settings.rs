@@ -3,10 +3,10 @@
 //! A workspace counts only with a key of its own layer or of one below: a key from the environment is not sent with the
 //! workspace of another key in the file.
 
-use super::failure::Failure;
-use super::file;
-use super::values::{ApiKey, BaseUrl};
-use crate::ids::WorkspaceId;
+use crate::base::ids::WorkspaceId;
+use crate::client::failure::Failure;
+use crate::client::file;
+use crate::client::values::{ApiKey, BaseUrl};
 use clap::Args;
 use std::io::Read;
 use std::str::FromStr;

@@ -1,6 +1,6 @@
 //! What a client is told: a key, and a URL. Checked before anything is written or sent.
 
-use crate::config::is_loopback_http;
+use crate::base::network::is_loopback_http;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use std::str::FromStr;

@@ -2,7 +2,7 @@
 
 use crate::support::tls_files::{Files, issue};
 use crate::support::{Backend, Server, environment, tests_once};
-use keyward::config::{RateLimitStore, Sources, StripeSettings, Tls, load};
+use keyward::base::config::{RateLimitStore, Sources, StripeSettings, Tls, load};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -221,7 +221,7 @@ async fn the_image_runs_as_nobody_and_asks_for_its_own_health() {
     }
     // What the code embeds is copied, and how it is compiled.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let embedded = std::fs::read_to_string(root.join("src/db/migrations.rs")).expect("the migrations' code");
+    let embedded = std::fs::read_to_string(root.join("src/infra/db/migrations.rs")).expect("the migrations' code");
     let embedded = embedded.split("embed_migrations!(\"").skip(1).filter_map(|rest| rest.split('"').next());
     let needed: Vec<&str> = embedded.chain([".cargo", "src", "config"]).collect();
     assert!(needed.len() >= 6, "{needed:?}");

@@ -4,7 +4,7 @@ use crate::support::dump::{assert_unchanged, dump};
 use crate::support::raw::raw;
 use crate::support::tenant::User;
 use crate::support::{Backend, Server, Tenant, tests};
-use keyward::error::style::Style;
+use keyward::base::error::style::Style;
 use serde_json::{Value, json};
 
 tests![

@@ -23,7 +23,7 @@ async fn each_request_is_logged_with_its_id_route_caller_and_outcome(db: Backend
 
     let line = |request_id: &str| -> Value {
         let events = log::events_of(request_id);
-        let mut lines = events.into_iter().filter(|event| event["target"] == "keyward::telemetry::request_lines");
+        let mut lines = events.into_iter().filter(|event| event["target"] == "keyward::server::observe::log_line");
         let line = lines.next().unwrap_or_else(|| panic!("{request_id} is not in the log"));
         assert!(lines.next().is_none(), "{request_id} was logged twice");
         line

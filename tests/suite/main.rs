@@ -12,6 +12,7 @@
 )]
 
 mod api_keys;
+mod architecture;
 mod audit;
 mod backups;
 mod billing;
@@ -55,6 +56,7 @@ use support::harness::{self, Test};
 fn tests() -> Vec<Test> {
     [
         api_keys::tests(),
+        architecture::tests_once(),
         backups::tests_once(),
         client::tests(),
         audit::tests(),

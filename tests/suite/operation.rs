@@ -4,7 +4,7 @@ use crate::support::process::{self, Keyward};
 use crate::support::redis::Redis;
 use crate::support::until::until;
 use crate::support::{Backend, Server, Tenant, tests, tests_once};
-use keyward::config::{RateLimitStore, WhenUnavailable};
+use keyward::base::config::{RateLimitStore, WhenUnavailable};
 use serde_json::{Value, json};
 use std::time::Duration;
 

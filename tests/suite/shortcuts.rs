@@ -5,7 +5,7 @@ use crate::support::http::{Answer, Api, Request};
 use crate::support::raw::raw;
 use crate::support::tenant::{Key, service_token};
 use crate::support::{Backend, Server, Tenant, log, process, tests};
-use keyward::config::Config;
+use keyward::base::config::Config;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

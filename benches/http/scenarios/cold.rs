@@ -10,7 +10,7 @@ use crate::settings::Settings;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
-use keyward::db::Conn;
+use keyward::base::sql::Conn;
 use std::net::SocketAddr;
 
 /// Requests at a time.

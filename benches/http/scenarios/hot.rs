@@ -8,8 +8,8 @@ use crate::report::{Section, at_least, at_most};
 use crate::serve::BareAnswer;
 use crate::settings::Settings;
 use crate::wrk::{Load, alternate};
-use keyward::clock::Clock;
-use keyward::service_tokens::ServiceToken;
+use keyward::base::time::Clock;
+use keyward::domain::service_tokens::ServiceToken;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 

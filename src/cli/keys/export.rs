@@ -1,10 +1,10 @@
 //! `keyward keys export`
 
-use crate::api_keys::export::{ExportScope, ExportedKey, KeyExport};
-use crate::api_keys::import::file::FileFormat;
-use crate::clock::Clock;
-use crate::db::ScopedDb;
-use crate::ids::{OrganizationId, WorkspaceId};
+use crate::base::ids::{OrganizationId, WorkspaceId};
+use crate::base::time::Clock;
+use crate::domain::api_keys::export::{ExportScope, ExportedKey, KeyExport};
+use crate::domain::api_keys::import::file::FileFormat;
+use crate::infra::db::ScopedDb;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;

@@ -1,13 +1,14 @@
 //! `keyward keys import`
 
-use crate::api_keys::KeyFormat;
-use crate::api_keys::import::fields::Fault;
-use crate::api_keys::import::file::FileFormat;
-use crate::api_keys::import::{Checked, ImportSettings, check};
-use crate::clock::Clock;
-use crate::cluster::Cluster;
-use crate::config::Config;
-use crate::db::ScopedDb;
+use crate::base::config::Config;
+use crate::base::time::Clock;
+use crate::domain::api_keys::KeyFormat;
+use crate::domain::api_keys::import::fields::Fault;
+use crate::domain::api_keys::import::file::FileFormat;
+use crate::domain::api_keys::import::{Checked, ImportSettings, check};
+use crate::domain::changes::ScopedStore;
+use crate::infra::cluster::Cluster;
+use crate::infra::db::ScopedDb;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -100,6 +101,7 @@ pub fn run(config: &Config, db: &ScopedDb, args: &ImportArgs) -> Result<(), Stri
 
 fn import(config: &Config, db: &ScopedDb, clock: &Clock, checked: Checked) -> Result<u64, String> {
     let mut done = 0;
-    let imported = checked.import(db, &Cluster::new(config, clock), clock.now(), |count| done = count);
+    let imported =
+        checked.import(&ScopedStore::new(db.clone(), Cluster::new(config, clock)), clock.now(), |count| done = count);
     imported.map_err(|error| format!("{error}\n{done} were imported before that; the same command goes on from there"))
 }

@@ -4,8 +4,8 @@ mod export;
 mod import;
 mod revoke;
 
-use crate::config::Config;
-use crate::db::ScopedDb;
+use crate::base::config::Config;
+use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 use export::ExportArgs;
 use import::ImportArgs;

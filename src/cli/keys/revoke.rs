@@ -1,12 +1,14 @@
 //! `keyward keys revoke`
 
-use crate::api_keys::{KeyFilter, KeyFormat, KeyStart, Selected, creator_in};
-use crate::clock::Clock;
-use crate::cluster::Cluster;
-use crate::config::Config;
-use crate::db::{ScopedDb, Timestamp};
-use crate::ids::WorkspaceId;
-use crate::workspaces::Workspace;
+use crate::base::config::Config;
+use crate::base::ids::WorkspaceId;
+use crate::base::time::Clock;
+use crate::base::time::Timestamp;
+use crate::domain::api_keys::{KeyFilter, KeyFormat, KeyStart, Selected, creator_in};
+use crate::domain::changes::ScopedStore;
+use crate::domain::tenancy::Workspace;
+use crate::infra::cluster::Cluster;
+use crate::infra::db::ScopedDb;
 
 /// Which keys.
 #[derive(clap::Args)]
@@ -31,7 +33,7 @@ pub struct RevokeArgs {
 /// Runs the command: as many transactions as it takes. A line for each key: id, preview, creator, name.
 pub fn run(config: &Config, db: &ScopedDb, args: &RevokeArgs) -> Result<(), String> {
     let workspace = args.workspace;
-    let text = |error: crate::error::ApiError| error.to_string();
+    let text = |error: crate::base::error::ApiError| error.to_string();
     db.read_blocking(|conn| Workspace::find(conn, workspace))
         .map_err(text)?
         .ok_or_else(|| format!("there is no workspace {workspace}"))?;
@@ -48,12 +50,12 @@ pub fn run(config: &Config, db: &ScopedDb, args: &RevokeArgs) -> Result<(), Stri
     }
     let clock = Clock::system();
     filter.check(&KeyFormat::new(&config.keys), clock.now()).map_err(|error| error.message.into_owned())?;
-    let cluster = Cluster::new(config, &clock);
+    let store = ScopedStore::new(db.clone(), Cluster::new(config, &clock));
     let mut count = 0;
     loop {
         let now = clock.now();
-        let Selected { keys, has_more } = cluster
-            .change_blocking(db, |conn, touched| filter.revoke(conn, touched, workspace, args.dry_run, now))
+        let Selected { keys, has_more } = store
+            .change_access_blocking(|conn, touched| filter.revoke(conn, touched, workspace, args.dry_run, now))
             .map_err(text)?;
         count += keys.len();
         for (key, _) in keys {

@@ -1,7 +1,7 @@
 //! Keys that nobody has: a flood of them reaches no database, and hurts nobody behind the same address.
 
 use crate::support::{Backend, Server, Tenant, tests};
-use keyward::api_keys::KeyFormat;
+use keyward::domain::api_keys::KeyFormat;
 use serde_json::json;
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use crate::support::process::Keyward;
 use crate::support::{Backend, Server, Tenant, tests};
-use keyward::api_keys::FLUSH_INTERVAL;
+use keyward::domain::api_keys::FLUSH_INTERVAL;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

@@ -2,8 +2,8 @@
 
 use crate::support::dump::{assert_unchanged, dump};
 use crate::support::{Backend, Server, Tenant, tests};
-use keyward::config::KeyBody;
-use keyward::config::Keys;
+use keyward::base::config::KeyBody;
+use keyward::base::config::Keys;
 use serde_json::json;
 
 tests![

@@ -4,10 +4,12 @@ use super::{actions, operator, told, trail};
 use crate::support::database::TestDatabase;
 use crate::support::tenant::User;
 use crate::support::{Backend, Server, Tenant, process, tests};
-use keyward::audit::Actor;
-use keyward::cluster::Cluster;
-use keyward::db::Db;
-use keyward::subscriptions::{Status, Subscription, SubscriptionChange};
+use keyward::base::policy::SubscriptionStatus;
+use keyward::domain::audit::Actor;
+use keyward::domain::changes::ScopedStore;
+use keyward::domain::subscriptions::{Subscription, SubscriptionChange};
+use keyward::infra::cluster::Cluster;
+use keyward::infra::db::Db;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -79,10 +81,11 @@ async fn what_billing_changes_is_told_as_billings(db: Backend) {
     let (config, clock) = (server.config.clone(), server.clock.clone());
     let id = tenant.organization_id.parse().expect("an organization's id");
     let change = move || {
-        Cluster::new(&config, &clock).change_blocking(&Db::new(&config.database).across_tenants(), |conn, touched| {
+        let store = ScopedStore::new(Db::new(&config.database).across_tenants(), Cluster::new(&config, &clock));
+        store.change_access_blocking(|conn, touched| {
             touched.act_as(Actor::Billing("evt_of_the_provider".to_owned()));
             let change = SubscriptionChange {
-                status: Some(Status::PastDue),
+                status: Some(SubscriptionStatus::PastDue),
                 plan: None,
                 trial_ends_at: None,
                 current_period_end: None,

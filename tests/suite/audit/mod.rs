@@ -12,7 +12,7 @@ mod writes;
 
 use crate::support::database::TestDatabase;
 use crate::support::harness::Test;
-use keyward::audit::{Export, Filter};
+use keyward::domain::audit::{Export, Filter};
 use serde_json::{Value, json};
 
 pub fn tests() -> Vec<Test> {

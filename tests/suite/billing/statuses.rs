@@ -4,7 +4,7 @@ use super::stripe::{self, PRO, invoice, outcome, send, shown, subscription, tie,
 use crate::support::database::TestDatabase;
 use crate::support::dump::{assert_unchanged, dump};
 use crate::support::{Backend, Server, Tenant, process, tests};
-use keyward::audit::{Export, Filter};
+use keyward::domain::audit::{Export, Filter};
 use serde_json::{Value, json};
 use std::time::Duration;
 

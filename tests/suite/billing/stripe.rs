@@ -3,7 +3,7 @@
 use crate::support::http::{Answer, Api};
 use crate::support::{Backend, Server, Tenant, secrets};
 use aws_lc_rs::hmac;
-use keyward::config::{Config, StripeSettings};
+use keyward::base::config::{Config, StripeSettings};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 use super::answers::Answers;
 use super::home::Home;
 use crate::support::{Backend, Server, Tenant, environment, process, secrets, tests, tests_once};
-use keyward::error::style::Style;
+use keyward::base::error::style::Style;
 use serde_json::json;
 
 const KEY: &str = "sk_live_unreachable4f9TzqKb2LwYx7RmVc";

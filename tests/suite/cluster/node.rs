@@ -6,9 +6,9 @@ use crate::support::environment;
 use crate::support::node::Node;
 use crate::support::process::Keyward;
 use crate::support::server::test_config_at;
-use keyward::clock::Clock;
-use keyward::config::Config;
-use keyward::telemetry;
+use keyward::base::config::Config;
+use keyward::base::time::Clock;
+use keyward::infra::telemetry;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::process::{Command, ExitCode, Stdio};
@@ -60,7 +60,7 @@ pub fn run_if_asked() -> Option<ExitCode> {
     config.cluster.faults.no_fence = settings.no_fence;
     config.cluster.faults.slow_fill = settings.slow_fill;
     lift_limits(&mut config);
-    config.log.filter = "warn,keyward::app=info".to_owned();
+    config.log.filter = "warn,keyward::server::app=info".to_owned();
     // Dropped last: it writes the lines that wait.
     let _log = telemetry::init(&config.log, None).expect("a log");
     telemetry::log_panics();

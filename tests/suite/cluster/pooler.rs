@@ -7,9 +7,10 @@ use crate::support::server::{Server, test_config_at};
 use crate::support::{Tenant, environment, log, process, tests_once};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use keyward::db::schema::cluster_nodes;
-use keyward::db::{Conn, Db, ScopedDb};
-use keyward::ids::OrganizationId;
+use keyward::base::ids::OrganizationId;
+use keyward::base::sql::Conn;
+use keyward::base::sql::schema::cluster_nodes;
+use keyward::infra::db::{Db, ScopedDb};
 use serde_json::json;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -39,7 +40,7 @@ impl Pooler {
         let start = || {
             let postgres = Postgres::private(&[]).unwrap_or_else(|reason| panic!("{reason}"));
             let url = postgres.application_url().parse().expect("a URL");
-            keyward::db::migrate(&url).expect("migrated");
+            keyward::infra::db::migrate(&url).expect("migrated");
             Self::in_front_of(postgres)
         };
         tokio::task::spawn_blocking(start).await.expect("pgbouncer runs")

@@ -6,7 +6,7 @@ use super::node::{NodeSettings, lift_limits, spawn};
 use crate::support::process::{self, Keyward};
 use crate::support::{Backend, Server, Tenant, secrets, tests, tests_once};
 use diesel::prelude::*;
-use keyward::db::schema::cluster_nodes;
+use keyward::base::sql::schema::cluster_nodes;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

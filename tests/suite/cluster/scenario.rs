@@ -49,7 +49,7 @@ impl Stage {
         let database_url = postgres.application_url().to_owned();
         let database = Arc::new(TestDatabase::elsewhere(database_url.clone()));
         let url = database.url();
-        let migrated = tokio::task::spawn_blocking(move || keyward::db::migrate(&url)).await;
+        let migrated = tokio::task::spawn_blocking(move || keyward::infra::db::migrate(&url)).await;
         migrated.expect("no panic").expect("migrated");
         let (mut nodes, mut proxies) = (Vec::new(), Vec::new());
         for _ in 0..NODES {

@@ -7,7 +7,7 @@ use crate::support::{Server, Tenant, tests_once};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use keyward::db::Conn;
+use keyward::base::sql::Conn;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

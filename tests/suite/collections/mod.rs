@@ -13,7 +13,7 @@ mod start_up;
 use crate::support::harness::Test;
 use crate::support::tenant::Key;
 use crate::support::{Backend, Server, Tenant};
-use keyward::config::Config;
+use keyward::base::config::Config;
 use serde_json::json;
 
 pub fn tests() -> Vec<Test> {

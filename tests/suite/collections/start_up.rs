@@ -4,7 +4,7 @@ use super::blog;
 use crate::support::dump::{assert_unchanged, dump};
 use crate::support::tenant::Tenant;
 use crate::support::{Backend, Server, process, tests};
-use keyward::config::Config;
+use keyward::base::config::Config;
 use serde_json::json;
 
 tests![

@@ -10,7 +10,7 @@ mod table;
 
 use crate::support::harness::Test;
 use crate::support::{Backend, Server};
-use keyward::config::{Config, Sources, load};
+use keyward::base::config::{Config, Sources, load};
 use std::io::Write;
 use tempfile::NamedTempFile;
 
@@ -35,6 +35,6 @@ fn configured(test: &Config, preset: &str) -> Config {
     let config = load(&Sources { file: path, database_url: url, ..Sources::default() }).expect("the preset loads");
     let Config { preset, server, keys, errors, subscription, plans, collections, .. } = config;
     let base_path = server.base_path;
-    let server = keyward::config::Server { base_path, ..test.server.clone() };
+    let server = keyward::base::config::Server { base_path, ..test.server.clone() };
     Config { preset, server, keys, errors, subscription, plans, collections, ..test.clone() }
 }

@@ -3,7 +3,7 @@
 use super::figures::Figures;
 use crate::support::tenant::User;
 use crate::support::{Backend, Server, Tenant, tests};
-use keyward::db::Timestamp;
+use keyward::base::time::Timestamp;
 use serde_json::json;
 use std::time::Duration;
 

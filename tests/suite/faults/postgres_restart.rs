@@ -25,7 +25,7 @@ async fn a_postgresql_that_restarts_under_load_loses_nothing() {
     let mut postgres = tokio::task::spawn_blocking(starting).await.expect("no panic").expect("a PostgreSQL");
     let database = Arc::new(TestDatabase::elsewhere(postgres.application_url().to_owned()));
     let url = database.url();
-    let migrated = tokio::task::spawn_blocking(move || keyward::db::migrate(&url)).await;
+    let migrated = tokio::task::spawn_blocking(move || keyward::infra::db::migrate(&url)).await;
     migrated.expect("no panic").expect("migrated");
     let mut server = Keyward::serve_logging(database.clone(), WITHOUT_LIMITS, LOG).await;
     let tenant = Tenant::new(&server).await;

@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use crate::support::{Backend, Server, Tenant, tests};
-use keyward::config::{Config, RateLimitStore};
+use keyward::base::config::{Config, RateLimitStore};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use super::upstream::Upstream;
 use crate::support::http::{Answer, Api};
 use crate::support::nginx::Nginx;
 use crate::support::{Backend, Server, Tenant, tests};
-use keyward::config::Config;
+use keyward::base::config::Config;
 use serde_json::json;
 
 tests![

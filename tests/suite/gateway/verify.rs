@@ -4,7 +4,7 @@ use super::{Gateway, nothing};
 use crate::support::dump::{assert_unchanged, dump};
 use crate::support::http::is_timestamp;
 use crate::support::{Backend, Server, Tenant, process, tests, tests_once};
-use keyward::api_keys::KeyFormat;
+use keyward::domain::api_keys::KeyFormat;
 use serde_json::json;
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@ use crate::support::http::{Answer, Api};
 use crate::support::tenant::User;
 use crate::support::{Backend, Server, tests};
 use futures_util::future::join_all;
-use keyward::config::{Argon2Settings, Config};
+use keyward::base::config::{Argon2Settings, Config};
 use serde_json::json;
 use std::time::Duration;
 

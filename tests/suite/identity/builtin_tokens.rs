@@ -173,7 +173,7 @@ async fn without_the_built_in_provider_its_paths_and_tokens_are_unknown(db: Back
     let user = User::sign_up(&server).await;
     let project = super::key_server::KeyServer::start(&[&FIRST]);
     let off = server.another(|config| {
-        let issuer = keyward::config::IssuerSettings::FirebaseProject {
+        let issuer = keyward::base::config::IssuerSettings::FirebaseProject {
             project: "app".to_owned(),
             jwks_url: Some(project.url()),
         };

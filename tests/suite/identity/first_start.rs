@@ -5,8 +5,8 @@ use crate::support::node::Node;
 use crate::support::server::test_config;
 use crate::support::{Backend, environment, tests};
 use diesel::connection::SimpleConnection;
-use keyward::clock::Clock;
-use keyward::config::Config;
+use keyward::base::config::Config;
+use keyward::base::time::Clock;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ tests![
 
 fn empty(db: Backend) -> TestDatabase {
     let database = TestDatabase::empty(db);
-    keyward::db::migrate(&database.url()).expect("migrations run");
+    keyward::infra::db::migrate(&database.url()).expect("migrations run");
     database
 }
 

@@ -6,7 +6,7 @@ use crate::support::dump::{assert_unchanged, dump};
 use crate::support::smtp::{Smtp, code_in};
 use crate::support::tenant::User;
 use crate::support::{Backend, Tenant, tests};
-use keyward::config::{Config, TrustEmail};
+use keyward::base::config::{Config, TrustEmail};
 use serde_json::{Value, json};
 
 tests![

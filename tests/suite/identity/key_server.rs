@@ -4,7 +4,7 @@
 use super::forge::{FIRST, Key};
 use crate::support::{Backend, Server};
 use jsonwebtoken::Algorithm;
-use keyward::config::{IssuerSettings, OidcSettings, TrustEmail};
+use keyward::base::config::{IssuerSettings, OidcSettings, TrustEmail};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -150,7 +150,7 @@ impl Project {
         Self::with(db, |_| {}).await
     }
 
-    pub async fn with(db: Backend, change: impl FnOnce(&mut keyward::config::Config)) -> Self {
+    pub async fn with(db: Backend, change: impl FnOnce(&mut keyward::base::config::Config)) -> Self {
         let keys = KeyServer::start(&[&FIRST]);
         let issuer = IssuerSettings::FirebaseProject { project: "app".to_owned(), jwks_url: Some(keys.url()) };
         let server = Server::with(db, |config| {

@@ -3,7 +3,7 @@
 use super::forge::{FIRST, SECOND, changed, hmac_with_public_key, unsigned, with_claims};
 use super::key_server::{KeyServer, Project};
 use crate::support::{Backend, Server, tests};
-use keyward::config::IssuerSettings;
+use keyward::base::config::IssuerSettings;
 use serde_json::{Value, json};
 
 tests![

@@ -19,7 +19,7 @@ async fn keys_of_other_formats_work_after_their_import(db: Backend) {
     let server = server(db).await;
     let tenant = Tenant::new(&server).await;
     let editor = tenant.add_to_workspace("editor").await;
-    let own = keyward::api_keys::KeyFormat::base62("sk_live_").generate();
+    let own = keyward::domain::api_keys::KeyFormat::base62("sk_live_").generate();
     secrets::register(own.expose());
     let plain = foreign("acme_", 24);
     let (hexed, based, url) = (foreign("acme_", 8), foreign("", 64), foreign("acme_", 40));

@@ -24,7 +24,7 @@ async fn server(db: crate::support::Backend) -> Server {
     Server::with(db, |config| {
         for (prefix, min_length, max_length) in [("acme_", 8, 40), ("", 64, 64)] {
             let prefix = prefix.to_owned();
-            config.keys.imported.push(keyward::config::ImportedKeys { prefix, min_length, max_length });
+            config.keys.imported.push(keyward::base::config::ImportedKeys { prefix, min_length, max_length });
         }
     })
     .await

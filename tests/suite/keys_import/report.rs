@@ -31,7 +31,7 @@ async fn one_bad_line_and_nothing_is_imported(db: Backend) {
     };
     // In whatever field a key stands by mistake, nobody repeats it.
     let misplaced = foreign("acme_", 30);
-    let nowhere = keyward::ids::WorkspaceId::new().to_string();
+    let nowhere = keyward::base::ids::WorkspaceId::new().to_string();
     let cases: Vec<(String, &str)> = vec![
         (row("plaintext", &good), "sha256: is not the SHA-256 of the plaintext"),
         (row("sha256", ""), "sha256: is missing"),

@@ -6,7 +6,7 @@ use crate::support::http::Answer;
 use crate::support::smtp::Smtp;
 use crate::support::tenant::verify_email;
 use crate::support::{Backend, Server, Tenant, secrets, tests};
-use keyward::config::GithubScanning;
+use keyward::base::config::GithubScanning;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ async fn a_leaked_key_is_revoked_everywhere_and_its_creator_told(db: Backend) {
     for at in [&server, &node] {
         at.get("/v1/whoami").bearer(&key.plaintext).send().await.expect(200);
     }
-    let nobodys = keyward::api_keys::KeyFormat::base62("sk_live_").generate();
+    let nobodys = keyward::domain::api_keys::KeyFormat::base62("sk_live_").generate();
     secrets::register(nobodys.expose());
     let page = format!("https://github.com/search?q={}", key.plaintext);
     let mut first = found(&key.plaintext);

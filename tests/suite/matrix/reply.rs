@@ -2,7 +2,7 @@
 
 use crate::support::http::{Api, is_timestamp};
 use crate::support::secrets;
-use keyward::error::Code;
+use keyward::base::error::Code;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::time::Duration;

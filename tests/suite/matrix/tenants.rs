@@ -7,7 +7,7 @@ use super::table::{self, Target};
 use super::world::{self, Targets, World, best_caller, with_body};
 use crate::support::dump::dump;
 use crate::support::{Backend, Server, tests};
-use keyward::ids::{DocumentId, InvitationId, KeyId, OrganizationId, UserId, WorkspaceId};
+use keyward::base::ids::{DocumentId, InvitationId, KeyId, OrganizationId, UserId, WorkspaceId};
 use serde_json::json;
 
 tests![

@@ -51,7 +51,7 @@ async fn each_answer_to_a_key_says_what_is_left_and_a_refusal_says_when_to_retur
 }
 
 async fn a_refused_request_reaches_no_handler(db: Backend) {
-    let change = |config: &mut keyward::config::Config| {
+    let change = |config: &mut keyward::base::config::Config| {
         limit(config, 1, 10);
         config.keys.manage_with_keys = true;
     };

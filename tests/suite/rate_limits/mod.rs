@@ -8,7 +8,7 @@ mod shared;
 
 use crate::support::harness::Test;
 use crate::support::http::Answer;
-use keyward::config::Config;
+use keyward::base::config::Config;
 
 pub fn tests() -> Vec<Test> {
     [memory::tests(), outages::tests(), shared::tests(), shared::tests_once()].into_iter().flatten().collect()

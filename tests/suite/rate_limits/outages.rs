@@ -4,7 +4,7 @@ use super::{left, limit};
 use crate::support::redis::Redis;
 use crate::support::tenant::Key;
 use crate::support::{Backend, Server, Tenant, tests};
-use keyward::config::{RateLimitStore, WhenUnavailable};
+use keyward::base::config::{RateLimitStore, WhenUnavailable};
 use serde_json::json;
 use std::time::{Duration, Instant};
 

@@ -3,7 +3,7 @@
 use super::{left, limit};
 use crate::support::redis::Redis;
 use crate::support::{Backend, Server, Tenant, tests, tests_once};
-use keyward::config::RateLimitStore;
+use keyward::base::config::RateLimitStore;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,11 @@ tests_once![the_script_is_exact_at_a_thousand_a_second];
 /// Long enough that a busy machine does not fall back to the memory of a node.
 pub const PATIENT: Duration = Duration::from_secs(5);
 
-async fn two_nodes(db: Backend, redis: &Redis, change: impl FnOnce(&mut keyward::config::Config)) -> (Server, Server) {
+async fn two_nodes(
+    db: Backend,
+    redis: &Redis,
+    change: impl FnOnce(&mut keyward::base::config::Config),
+) -> (Server, Server) {
     let store = RateLimitStore::Redis(redis.url());
     let first = Server::with(db, |config| {
         (config.rate_limit.store, config.rate_limit.timeout) = (store, PATIENT);
@@ -103,7 +107,7 @@ async fn two_nodes_under_load_admit_what_is_allowed(db: Backend) {
 
 /// The script alone, because no test server on a busy machine answers a multiple of 1,000 requests a second.
 async fn the_script_is_exact_at_a_thousand_a_second() {
-    const SCRIPT: &str = include_str!("../../../src/rate_limit/store.lua");
+    const SCRIPT: &str = include_str!("../../../src/infra/rate_limit/store.lua");
     const FOR: Duration = Duration::from_secs(5);
     let redis = Redis::start().await;
     let connect = |_| redis::Client::open(redis.url()).expect("a URL").get_connection().expect("a connection");

@@ -4,7 +4,7 @@ use crate::support::dump::{assert_unchanged, dump};
 use crate::support::http::Answer;
 use crate::support::tenant::{Key, User};
 use crate::support::{Backend, Server, Tenant, process, tests};
-use keyward::db::Conn;
+use keyward::base::sql::Conn;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -137,7 +137,7 @@ fn fill(server: &Server, tenant: &Tenant<'_>, count: usize) {
         .map(|_| {
             format!(
                 "('{}', '{organization}', '{workspace}', '{creator}', 'sk_live_abc...xyz', 'full', '', '2026-01-01T00:00:00.000000Z')",
-                keyward::ids::KeyId::new()
+                keyward::base::ids::KeyId::new()
             )
         })
         .collect();
@@ -200,7 +200,7 @@ async fn the_operator_revokes_from_the_command_line(db: Backend) {
     let path = tenant.organization_path("/audit-events?action=api_key.revoked&actor=operator");
     let events = server.get(&path).bearer(&tenant.owner.id_token).send().await.expect(200);
     assert_eq!(events["data"].as_array().map(Vec::len), Some(2));
-    let nowhere = keyward::ids::WorkspaceId::new().to_string();
+    let nowhere = keyward::base::ids::WorkspaceId::new().to_string();
     let refused = process::fail(&server.database, &["keys", "revoke", "--workspace", &nowhere, "--prefix", "sk"]).await;
     assert!(refused.contains("there is no workspace"), "{refused}");
 }

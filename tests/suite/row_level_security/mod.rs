@@ -14,7 +14,7 @@ use crate::support::{Backend, Server, Tenant};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use keyward::db::Conn;
+use keyward::base::sql::Conn;
 use serde_json::json;
 
 pub fn tests_once() -> Vec<Test> {

@@ -4,14 +4,15 @@ use super::{Full, postgres, server, texts, walled};
 use crate::support::dump::{assert_unchanged, dump};
 use crate::support::{Backend, Server, tests_once};
 use diesel::RunQueryDsl;
-use keyward::audit::{Export, Filter};
-use keyward::db::{Conn, Db, Manager, ScopedDb};
-use keyward::http::Position;
-use keyward::ids::{OrganizationId, UserId, WorkspaceId};
-use keyward::members::WorkspaceMember;
-use keyward::organizations::Organization;
-use keyward::subscriptions::Subscription;
-use keyward::workspaces::Workspace;
+use keyward::base::ids::{OrganizationId, UserId, WorkspaceId};
+use keyward::base::paging::Position;
+use keyward::base::sql::Conn;
+use keyward::domain::audit::{Export, Filter};
+use keyward::domain::members::WorkspaceMember;
+use keyward::domain::subscriptions::Subscription;
+use keyward::domain::tenancy::Organization;
+use keyward::domain::tenancy::Workspace;
+use keyward::infra::db::{Db, Manager, ScopedDb};
 
 tests_once![
     every_table_with_rows_of_tenants_is_walled_in,

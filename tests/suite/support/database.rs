@@ -7,8 +7,9 @@ use super::server::test_config;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::{Connection, QueryResult, QueryableByName, sql_query};
-use keyward::clock::Clock;
-use keyward::db::{Conn, DatabaseUrl, Manager, Scope};
+use keyward::base::sql::{Conn, DatabaseUrl};
+use keyward::base::time::Clock;
+use keyward::infra::db::{Manager, Scope};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -260,7 +261,7 @@ fn postgres_template() -> &'static str {
 /// access without an audit event.
 fn make_template(backend: Backend) -> TestDatabase {
     let template = TestDatabase::empty(backend);
-    keyward::db::migrate(&template.url()).unwrap_or_else(|reason| panic!("{reason}"));
+    keyward::infra::db::migrate(&template.url()).unwrap_or_else(|reason| panic!("{reason}"));
     if backend == Backend::Postgres {
         open(&template.url()).batch_execute(include_str!("unrecorded.sql")).expect("the triggers are good");
     }

@@ -5,7 +5,7 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
-use keyward::db::Conn;
+use keyward::base::sql::Conn;
 use std::collections::BTreeMap;
 
 /// When a key was last used is written in the background, after requests that changed nothing; so are failed sign-ins,

@@ -137,7 +137,7 @@ pub fn events_of(request_id: &str) -> Vec<Value> {
 pub fn requests_with_a_line() -> HashSet<String> {
     let log = LOG.get().expect("the log is installed");
     let reader = BufReader::new(File::open(&log.path).expect("the log can be read"));
-    let lines = reader.lines().map_while(Result::ok).filter(|line| line.contains("keyward::telemetry::request_lines"));
+    let lines = reader.lines().map_while(Result::ok).filter(|line| line.contains("keyward::server::observe::log_line"));
     // Wherever it stands: in the event, or in the span around it.
     let ids = |line: String| -> Vec<String> {
         line.match_indices("req_").filter_map(|(place, _)| line.get(place..place + 24)).map(str::to_owned).collect()

@@ -2,9 +2,9 @@
 
 use actix_web::dev::ServerHandle;
 use actix_web::rt::System;
-use keyward::app;
-use keyward::clock::Clock;
-use keyward::config::Config;
+use keyward::base::config::Config;
+use keyward::base::time::Clock;
+use keyward::server::app;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};

@@ -3,8 +3,9 @@
 use super::database::{Backend, TestDatabase};
 use super::http::Api;
 use super::node::Node;
-use keyward::clock::Clock;
-use keyward::config::{self, Argon2Settings, Config, Sources};
+use keyward::base::config;
+use keyward::base::config::{Argon2Settings, Config, Sources};
+use keyward::base::time::Clock;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;

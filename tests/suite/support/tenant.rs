@@ -3,7 +3,7 @@
 use super::database::TestDatabase;
 use super::http::{Answer, Api};
 use super::{process, secrets};
-use keyward::identity::Account;
+use keyward::domain::identity::Account;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -9,7 +9,7 @@ use crate::support::harness::Test;
 use crate::support::http::{Answer, Api};
 use crate::support::tenant::Key;
 use crate::support::{Server, Tenant};
-use keyward::config::Config;
+use keyward::base::config::Config;
 use std::time::Duration;
 
 pub fn tests() -> Vec<Test> {

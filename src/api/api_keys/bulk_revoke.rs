@@ -1,0 +1,69 @@
+//! `POST /workspaces/{workspaceId}/api-keys/revoke`: many keys at once.
+
+use super::wire::ApiKeyView;
+use crate::api::State;
+use crate::base::error::ApiError;
+use crate::base::ids::UserId;
+use crate::base::policy::can;
+use crate::base::time::Timestamp;
+use crate::domain::access::WorkspaceAccess;
+use crate::domain::api_keys::{KeyFilter, KeyStart};
+use crate::infra::http::Body;
+use actix_web::{post, web};
+use serde::{Deserialize, Serialize};
+
+/// Which keys to revoke: those that everything named here is true of. At least one thing must be named.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RevokeKeys {
+    /// Whose role they inherit.
+    created_by: Option<UserId>,
+    /// They were not used since then; if never, they were not made since then.
+    unused_since: Option<Timestamp>,
+    prefix: Option<KeyStart>,
+    /// Only say which they are.
+    #[serde(default)]
+    #[schema(default = false)]
+    dry_run: bool,
+}
+
+/// The keys that were revoked, or would be.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RevokedKeys {
+    /// Oldest first, as they stand now; at most 500.
+    data: Vec<ApiKeyView>,
+    /// Whether they were only looked for.
+    dry_run: bool,
+    /// Whether there are more: the same request again goes on with them, unless it is a dry run.
+    has_more: bool,
+}
+
+/// Revoke many API keys
+///
+/// All that match, at most 500 in one request: either all of those or none. They stop at once and for good; their records
+/// stay. What is revoked or expired already does not match. A use in the last seconds may not be known yet.
+#[utoipa::path(tag = "API keys", request_body = RevokeKeys,
+    responses((status = 200, description = "Which ones.", body = RevokedKeys)))]
+#[post("")]
+pub async fn revoke_api_keys(
+    state: web::Data<State>,
+    access: WorkspaceAccess<can::KeysManage>,
+    body: Body<RevokeKeys>,
+) -> Result<web::Json<RevokedKeys>, ApiError> {
+    let RevokeKeys { created_by, unused_since, prefix, dry_run } = body.read().await?;
+    let filter = KeyFilter { created_by, unused_since, prefix };
+    let now = state.clock.now();
+    filter.check(&state.api_keys.format, now)?;
+    if unused_since.is_some() {
+        // What this node has in memory counts, too.
+        let shared = state.clone();
+        web::block(move || shared.api_keys.last_used.flush(&shared.db)).await.map_err(ApiError::internal)?;
+    }
+    let workspace = access.workspace_id();
+    let selected =
+        state.of(&access).change_access(move |conn, touched| filter.revoke(conn, touched, workspace, dry_run, now));
+    let selected = selected.await?;
+    let data = selected.keys.into_iter().map(|row| ApiKeyView::new(&state, row)).collect();
+    Ok(web::Json(RevokedKeys { data, dry_run, has_more: selected.has_more }))
+}

@@ -1,0 +1,256 @@
+//! `/workspaces/{workspaceId}/api-keys`
+
+use super::wire::{ApiKeyView, ApiKeyWithPlaintext, ChangeKey, CreateKey, RollKey, TransferKey, ensure_future};
+use crate::api::State;
+use crate::api::{Idempotency, Outcome};
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::KeyId;
+use crate::base::input::validation::Name;
+use crate::base::policy::can;
+use crate::base::sql::Conn;
+use crate::base::time::Timestamp;
+use crate::domain::access::WorkspaceAccess;
+use crate::domain::api_keys::ApiKey;
+use crate::domain::api_keys::NewKey;
+use crate::domain::api_keys::manage::lifecycle;
+use crate::domain::api_keys::manage::lifecycle::KeyAccess;
+use crate::domain::api_keys::unused::KeyListQuery;
+use crate::domain::changes::Touched;
+use crate::infra::http::{Body, ListScope, Page, path_parameter, query};
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+
+type Answer = Result<web::Json<ApiKeyView>, ApiError>;
+
+/// List API keys
+///
+/// A member's own; a workspace admin's list has everyone's.
+#[utoipa::path(tag = "API keys", params(KeyListQuery),
+    responses((status = 200, description = "A page.", body = Page<ApiKeyView>)))]
+#[get("/workspaces/{workspaceId}/api-keys")]
+pub async fn list_api_keys(
+    state: web::Data<State>,
+    access: KeyAccess,
+    req: HttpRequest,
+) -> Result<web::Json<Page<ApiKeyView>>, ApiError> {
+    let (unused_since, page) = query::<KeyListQuery>(&req)?.into_parts(state.clock.now());
+    let workspace = access.workspace_id();
+    let scope = ListScope("api-keys", &workspace.text());
+    let position = page.position(scope)?;
+    let shared = state.clone();
+    let rows = state.of(&access).read(move |conn| match unused_since {
+        None => ApiKey::page_of(conn, &access, position, None),
+        Some(since) => {
+            let used = shared.api_keys.last_used.used_since(since);
+            ApiKey::page_of_unused(conn, &access, position, since, &used)
+        }
+    });
+    let rows = rows.await?;
+    Ok(web::Json(Page::new(rows, &position, scope, |(key, _)| key.id, |row| ApiKeyView::new(&state, row))))
+}
+
+/// Create an API key
+///
+/// The key has its creator's role, today's and not that of its creation. `plaintext` is answered this once.
+#[utoipa::path(tag = "API keys", params(Idempotency), request_body = Option<CreateKey>,
+    responses((status = 201, description = "Made.", body = ApiKeyWithPlaintext),
+        (status = 200, description = "Made before, with the same Idempotency-Key: without the plaintext, and with `Idempotent-Replayed: true`.", body = ApiKeyWithPlaintext)))]
+#[post("/workspaces/{workspaceId}/api-keys")]
+pub async fn create_api_key(
+    state: web::Data<State>,
+    access: KeyAccess,
+    idempotency: Idempotency,
+    body: Body<CreateKey>,
+) -> Result<HttpResponse, ApiError> {
+    let settings = &state.config.keys;
+    if !settings.min_creator_role.admits(access.organization_role(), access.role()) {
+        return Err(Code::InsufficientPermission.into());
+    }
+    let (input, bytes) = body.parse_or_default().await?;
+    let now = state.clock.now();
+    ensure_future(input.expires_at, now)?;
+    let scope = input.scope.or(settings.scopes.first().copied()).ok_or(Code::Internal)?;
+    if !settings.scopes.contains(&scope) {
+        let allowed: Vec<_> = settings.scopes.iter().map(|scope| scope.as_str()).collect();
+        return Err(ApiError::invalid("scope", format!("must be one of: {}", allowed.join(", "))));
+    }
+    let claim = idempotency.claim(&bytes);
+    let shared = state.clone();
+    let outcome = state
+        .of(&access)
+        .change_access(move |conn, touched| {
+            claim.run(conn, KeyId::new(), now, |conn, id, replayed| {
+                if replayed {
+                    return Ok((ApiKey::visible(conn, &access, id)?, None));
+                }
+                let new = NewKey {
+                    id,
+                    organization_id: access.workspace().organization_id,
+                    workspace_id: access.workspace_id(),
+                    creator_id: access.user_id(),
+                    name: input.name.map(Name::into_string),
+                    scope,
+                    expires_at: input.expires_at,
+                    allowed_ips: input.allowed_ips.unwrap_or_default(),
+                };
+                let plaintext = lifecycle::issue(conn, touched, &shared.config, &shared.api_keys.format, new, now)?;
+                Ok((ApiKey::visible(conn, &access, id)?, Some(plaintext)))
+            })
+        })
+        .await?;
+    Ok(Outcome::map(outcome, |(row, plaintext)| {
+        ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), plaintext.as_ref())
+    })
+    .respond())
+}
+
+/// Read an API key
+#[utoipa::path(tag = "API keys", responses((status = 200, description = "The key.", body = ApiKeyView)))]
+#[get("/workspaces/{workspaceId}/api-keys/{keyId}")]
+pub async fn read_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
+    let id = path_parameter(&req, "keyId")?;
+    let row = state.of(&access).read(move |conn| ApiKey::visible(conn, &access, id)).await?;
+    Ok(web::Json(ApiKeyView::new(&state, row)))
+}
+
+/// Rename an API key, or change its expiry or addresses
+#[utoipa::path(tag = "API keys", request_body = ChangeKey,
+    responses((status = 200, description = "Changed.", body = ApiKeyView)))]
+#[patch("/workspaces/{workspaceId}/api-keys/{keyId}")]
+pub async fn change_api_key(
+    state: web::Data<State>,
+    access: KeyAccess,
+    req: HttpRequest,
+    body: Body<ChangeKey>,
+) -> Answer {
+    let input = body.read().await?;
+    let change = input.checked(state.clock.now())?;
+    change_key(state, access, &req, move |conn, touched, access, id, now| {
+        ApiKey::change(conn, touched, access, id, change, now)
+    })
+    .await
+}
+
+/// Delete an API key
+///
+/// It stops at once, and its record is gone for good.
+#[utoipa::path(tag = "API keys", responses((status = 204, description = "Deleted.")))]
+#[delete("/workspaces/{workspaceId}/api-keys/{keyId}")]
+pub async fn delete_api_key(
+    state: web::Data<State>,
+    access: KeyAccess,
+    req: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let id = path_parameter(&req, "keyId")?;
+    state.of(&access).change_access(move |conn, touched| ApiKey::delete(conn, touched, &access, id)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Roll an API key
+///
+/// A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap.
+#[utoipa::path(tag = "API keys", params(Idempotency), request_body = Option<RollKey>,
+    responses((status = 200, description = "Rolled. A replay lacks the plaintext, and has `Idempotent-Replayed: true`.", body = ApiKeyWithPlaintext)))]
+#[post("/workspaces/{workspaceId}/api-keys/{keyId}/roll")]
+pub async fn roll_api_key(
+    state: web::Data<State>,
+    access: KeyAccess,
+    idempotency: Idempotency,
+    req: HttpRequest,
+    body: Body<RollKey>,
+) -> Result<HttpResponse, ApiError> {
+    let id: KeyId = path_parameter(&req, "keyId")?;
+    let (input, bytes) = body.parse_or_default().await?;
+    let overlap = input.overlap()?;
+    let claim = idempotency.claim(&bytes);
+    let now = state.clock.now();
+    let shared = state.clone();
+    let outcome = state
+        .of(&access)
+        .change_access(move |conn, touched| {
+            claim.run(conn, id, now, |conn, id, replayed| {
+                let plaintext = if replayed {
+                    None
+                } else {
+                    Some(ApiKey::roll(conn, touched, &access, &shared.api_keys.format, id, overlap, now)?)
+                };
+                Ok((ApiKey::visible(conn, &access, id)?, plaintext))
+            })
+        })
+        .await?;
+    Ok(Outcome::map(outcome, |(row, plaintext)| {
+        ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), plaintext.as_ref())
+    })
+    .respond_ok())
+}
+
+/// Disable an API key
+///
+/// It stops at once, until it is enabled.
+#[utoipa::path(tag = "API keys", responses((status = 200, description = "Disabled.", body = ApiKeyView)))]
+#[post("/workspaces/{workspaceId}/api-keys/{keyId}/disable")]
+pub async fn disable_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
+    change_key(state, access, &req, ApiKey::disable).await
+}
+
+/// Enable an API key
+///
+/// The opposite of disabling it.
+#[utoipa::path(tag = "API keys", responses((status = 200, description = "Enabled.", body = ApiKeyView)))]
+#[post("/workspaces/{workspaceId}/api-keys/{keyId}/enable")]
+pub async fn enable_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
+    let shared = state.clone();
+    change_key(state, access, &req, move |conn, touched, access, id, now| {
+        ApiKey::enable(conn, touched, access, &shared.config, id, now)
+    })
+    .await
+}
+
+/// Revoke an API key
+///
+/// It stops at once and for good; its record stays.
+#[utoipa::path(tag = "API keys", responses((status = 200, description = "Revoked.", body = ApiKeyView)))]
+#[post("/workspaces/{workspaceId}/api-keys/{keyId}/revoke")]
+pub async fn revoke_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
+    change_key(state, access, &req, ApiKey::revoke).await
+}
+
+/// Transfer an API key
+///
+/// Another member becomes the creator whose role the key inherits.
+#[utoipa::path(tag = "API keys", request_body = TransferKey,
+    responses((status = 200, description = "Transferred.", body = ApiKeyView)))]
+#[post("/workspaces/{workspaceId}/api-keys/{keyId}/transfer")]
+pub async fn transfer_api_key(
+    state: web::Data<State>,
+    access: WorkspaceAccess<can::KeysManage>,
+    req: HttpRequest,
+    body: Body<TransferKey>,
+) -> Answer {
+    let heir = body.read().await?.user_id;
+    let shared = state.clone();
+    change_key(state, access, &req, move |conn, touched, access, id, _| {
+        ApiKey::transfer(conn, touched, access, &shared.config, id, heir)
+    })
+    .await
+}
+
+/// One change of one key in one transaction, and the key as it is then.
+async fn change_key<P: Send + 'static>(
+    state: web::Data<State>,
+    access: WorkspaceAccess<P>,
+    req: &HttpRequest,
+    change: impl FnOnce(&mut Conn, &mut Touched, &WorkspaceAccess<P>, KeyId, Timestamp) -> Result<(), ApiError>
+    + Send
+    + 'static,
+) -> Answer {
+    let id = path_parameter(req, "keyId")?;
+    let now = state.clock.now();
+    let row = state
+        .of(&access)
+        .change_access(move |conn, touched| {
+            change(conn, touched, &access, id, now)?;
+            ApiKey::visible(conn, &access, id)
+        })
+        .await?;
+    Ok(web::Json(ApiKeyView::new(&state, row)))
+}

@@ -1,0 +1,170 @@
+//! Keys over HTTP.
+
+use crate::api::State;
+use crate::base::error::ApiError;
+use crate::base::ids::{KeyId, UserId, WorkspaceId};
+use crate::base::input::validation::{Name, present};
+use crate::base::policy::Scope;
+use crate::base::policy::WorkspaceRole;
+use crate::base::time::Timestamp;
+use crate::domain::api_keys::AllowedIps;
+use crate::domain::api_keys::KeyStatus;
+use crate::domain::api_keys::PlaintextKey;
+use crate::domain::api_keys::manage::lifecycle::KeyChange;
+use crate::domain::api_keys::model::KeyWithStanding;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The longest overlap of a roll: 30 days.
+const MAX_OVERLAP_SECONDS: u32 = 30 * 86_400;
+
+/// A key, without its value.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiKeyView {
+    id: KeyId,
+    #[schema(required, example = "Production")]
+    name: Option<String>,
+    /// What may be shown of its value.
+    #[schema(example = "sk_live_abc...xyz")]
+    preview: String,
+    scope: Scope,
+    /// The role it has now: its creator's of this moment. Null when it is orphaned.
+    #[schema(required)]
+    role: Option<WorkspaceRole>,
+    status: KeyStatus,
+    /// Whose role it inherits.
+    created_by: UserId,
+    created_at: Timestamp,
+    #[schema(required)]
+    expires_at: Option<Timestamp>,
+    #[schema(required)]
+    last_used_at: Option<Timestamp>,
+    allowed_ips: AllowedIps,
+    workspace_id: WorkspaceId,
+    /// Until when a value from before a roll works.
+    #[schema(required)]
+    overlap_ends_at: Option<Timestamp>,
+}
+
+impl ApiKeyView {
+    /// The key as it stands now.
+    pub fn new(state: &State, (key, standing): KeyWithStanding) -> Self {
+        let now = state.clock.now();
+        Self {
+            role: key.inherited_role(standing),
+            status: key.status(standing, now),
+            last_used_at: state.api_keys.last_used.latest(key.id, key.last_used_at),
+            overlap_ends_at: key.overlap_ends_at.filter(|end| *end > now),
+            id: key.id,
+            name: key.name,
+            preview: key.preview,
+            scope: key.scope,
+            created_by: key.creator_id,
+            created_at: key.created_at,
+            expires_at: key.expires_at,
+            allowed_ips: key.allowed_ips,
+            workspace_id: key.workspace_id,
+        }
+    }
+}
+
+/// A key with its value: answered once, when the value is made. A replay lacks it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ApiKeyWithPlaintext {
+    #[serde(flatten)]
+    key: ApiKeyView,
+    /// The value. It is shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX")]
+    plaintext: Option<String>,
+}
+
+impl ApiKeyWithPlaintext {
+    /// The one answer that shows a value.
+    pub fn new(key: ApiKeyView, plaintext: Option<&PlaintextKey>) -> Self {
+        Self { key, plaintext: plaintext.map(|plaintext| plaintext.expose().to_owned()) }
+    }
+}
+
+/// A key to make.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateKey {
+    /// Also taken as `label`.
+    #[serde(alias = "label")]
+    pub(super) name: Option<Name>,
+    pub(super) scope: Option<Scope>,
+    pub(super) expires_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) allowed_ips: Option<AllowedIps>,
+}
+
+/// What to change; what is left out stays, null clears.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ChangeKey {
+    /// Also taken as `label`.
+    #[serde(default, deserialize_with = "present", alias = "label")]
+    #[schema(value_type = Option<Name>)]
+    name: Option<Option<Name>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Timestamp>)]
+    expires_at: Option<Option<Timestamp>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<AllowedIps>)]
+    allowed_ips: Option<Option<AllowedIps>>,
+}
+
+impl ChangeKey {
+    /// The change, checked.
+    ///
+    /// # Errors
+    /// `validation_failed` for an expiry that is past.
+    pub fn checked(self, now: Timestamp) -> Result<KeyChange, ApiError> {
+        ensure_future(self.expires_at.flatten(), now)?;
+        Ok(KeyChange {
+            name: self.name.map(|name| name.map(Name::into_string)),
+            expires_at: self.expires_at,
+            allowed_ips: self.allowed_ips.map(Option::unwrap_or_default),
+        })
+    }
+}
+
+/// An expiry must lie ahead.
+pub(super) fn ensure_future(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), ApiError> {
+    if expires_at.is_some_and(|end| end <= now) {
+        return Err(ApiError::invalid("expiresAt", "must be in the future"));
+    }
+    Ok(())
+}
+
+/// How to roll.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RollKey {
+    /// How long the old value works on; at once it stops if left out.
+    #[schema(minimum = 0, maximum = 2_592_000, example = 3600)]
+    overlap_seconds: Option<u32>,
+}
+
+impl RollKey {
+    /// The overlap, checked.
+    ///
+    /// # Errors
+    /// `validation_failed` for one above 30 days.
+    pub fn overlap(&self) -> Result<Duration, ApiError> {
+        let seconds = self.overlap_seconds.unwrap_or(0);
+        if seconds > MAX_OVERLAP_SECONDS {
+            return Err(ApiError::invalid("overlapSeconds", format!("must be at most {MAX_OVERLAP_SECONDS}")));
+        }
+        Ok(Duration::from_secs(u64::from(seconds)))
+    }
+}
+
+/// Who takes the key over.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TransferKey {
+    pub(super) user_id: UserId,
+}

@@ -1,0 +1,267 @@
+//! Who is calling: reads the credential, asks [`verify`], and lets the caller pass the subscription gate
+//! and the rate limit.
+//!
+//! Wraps the API's scope, so a handler never runs, and no body is read, for a caller who is not known.
+
+use crate::api::State;
+use crate::api::{Caller, Credential, verify};
+use crate::base::config::SERVICE_TOKEN_PREFIX;
+use crate::base::error::{ApiError, Code};
+use crate::domain::api_keys::{ApiKeys, KnownKey, PresentedKey};
+use crate::domain::subscriptions::subscription_gate;
+use crate::domain::usage::{CountedRequest, Outcome};
+use crate::infra::rate_limit;
+use crate::infra::rate_limit::Allowance;
+use crate::infra::request::RequestContext;
+use actix_web::body::BoxBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::{Error, HttpMessage, web};
+use futures_util::future::LocalBoxFuture;
+use std::cell::OnceCell;
+use std::future::{Ready, ready};
+use std::rc::Rc;
+
+/// The header in which a program may name its workspace.
+pub const X_WORKSPACE_ID: HeaderName = HeaderName::from_static("x-workspace-id");
+
+/// The scheme of a credential in `Authorization`, with the space after it.
+const BEARER: &str = "Bearer ";
+
+/// The middleware, for `Scope::wrap`.
+///
+/// Cost: one allocation, for its future, and four atomics to count the request of a key, besides what [`verify`] and the rate
+/// limit cost.
+pub struct Authentication;
+
+impl<S> Transform<S, ServiceRequest> for Authentication
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = Authenticated<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(Authenticated { service: Rc::new(service), state: Rc::default() }))
+    }
+}
+
+/// The middleware of one worker.
+pub struct Authenticated<S> {
+    service: Rc<S>,
+    /// Looked up by its first request.
+    state: Rc<OnceCell<web::Data<State>>>,
+}
+
+impl<S> Service<ServiceRequest> for Authenticated<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+
+    forward_ready!(service);
+
+    fn call(&self, req: ServiceRequest) -> Self::Future {
+        let (service, state) = (self.service.clone(), self.state.clone());
+        Box::pin(async move {
+            let (mut allowance, mut counted) = (None, None);
+            let caller = match state_of(&state, &req) {
+                Ok(state) => caller_of(state, &req, &mut allowance, &mut counted).await,
+                Err(error) => Err(error),
+            };
+            let mut response = match caller {
+                Ok(caller) => {
+                    RequestContext::admit();
+                    req.extensions_mut().insert(caller);
+                    let response = service.call(req).await?;
+                    if let Some(counted) = &mut counted
+                        && matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+                    {
+                        counted.ends(Outcome::Refused);
+                    }
+                    response
+                }
+                Err(error) => req.error_response(error),
+            };
+            if let Some(allowance) = allowance {
+                allowance.write_headers(response.headers_mut());
+            }
+            Ok(response)
+        })
+    }
+}
+
+fn state_of<'s>(kept: &'s OnceCell<web::Data<State>>, req: &ServiceRequest) -> Result<&'s State, ApiError> {
+    if let Some(state) = kept.get() {
+        return Ok(state);
+    }
+    let state = req.app_data::<web::Data<State>>().cloned();
+    let state = state.ok_or_else(|| ApiError::internal("the application has no state"))?;
+    Ok(kept.get_or_init(|| state))
+}
+
+/// Says what is left to a program in `allowance`, whatever becomes of the request after it was charged. `counted` has the
+/// program's request from when its key was found good, with what became of it so far.
+async fn caller_of<'s>(
+    state: &'s State,
+    req: &ServiceRequest,
+    allowance: &mut Option<Allowance>,
+    counted: &mut Option<CountedRequest<'s, KnownKey>>,
+) -> Result<Caller, ApiError> {
+    let credential = credential_of(req.headers(), &state.api_keys)?;
+    let caller = verify(state, &credential, RequestContext::client_address()).await?;
+    RequestContext::caller_is(caller.id());
+    if let Caller::ApiKey(key) = &caller {
+        RequestContext::let_into(key.organization_id);
+        let counted = counted.insert(state.api_keys.begin(key));
+        subscription_gate(&state.config, key.subscription).inspect_err(|_| counted.ends(Outcome::Refused))?;
+        let charged = allowance.insert(state.rate_limits.check(key.rate_limit_subject(), rate_limit::ONE).await?);
+        if let Some(refusal) = charged.refusal() {
+            counted.ends(Outcome::Limited);
+            return Err(refusal);
+        }
+        let named = req.headers().get(X_WORKSPACE_ID);
+        if named.is_some_and(|named| named.as_bytes() != key.workspace_id.text().as_bytes()) {
+            counted.ends(Outcome::Refused);
+            return Err(Code::WorkspaceMismatch.into());
+        }
+        counted.ends(Outcome::Admitted);
+    }
+    Ok(caller)
+}
+
+/// The one credential of a request.
+pub(crate) fn credential_of<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Result<Credential<'r>, ApiError> {
+    let mut found = bearer(headers, keys)?;
+    for name in &keys.headers.own {
+        let mut values = headers.get_all(name);
+        let Some(value) = values.next() else { continue };
+        if found.is_some() || values.next().is_some() {
+            return Err(ApiError::bad_request("More than one credential was sent. Send one."));
+        }
+        let value = text_of(value).ok_or(Code::InvalidApiKey)?;
+        found = Some(Credential::ApiKey(PresentedKey::new(value)));
+    }
+    found.ok_or_else(|| Code::MissingCredentials.into())
+}
+
+/// What [`HeaderValue::to_str`] says, which looks at one byte after the other: the only control character in a header's
+/// value is a tab, so whatever is ASCII can be shown.
+fn text_of(value: &HeaderValue) -> Option<&str> {
+    std::str::from_utf8(value.as_bytes()).ok().filter(|text| text.is_ascii())
+}
+
+/// Looks at all bytes whatever it finds, which a processor does sixteen at a time.
+fn has_several_words(token: &str) -> bool {
+    token.bytes().fold(false, |found, byte| found | (byte == b' ') | (byte == b','))
+}
+
+fn bearer<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Result<Option<Credential<'r>>, ApiError> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let malformed = || ApiError::new(Code::InvalidAuthorizationFormat);
+    let (scheme, token) =
+        text_of(value).and_then(|value| value.split_at_checked(BEARER.len())).ok_or_else(malformed)?;
+    let token = token.trim_matches(' ');
+    if !scheme.eq_ignore_ascii_case(BEARER) || token.is_empty() || has_several_words(token) {
+        return Err(malformed());
+    }
+    if token.starts_with(SERVICE_TOKEN_PREFIX) {
+        return Ok(Some(Credential::ServiceToken(PresentedKey::new(token))));
+    }
+    if !keys.format.has_prefix(token) && token.split('.').count() == 3 {
+        return Ok(Some(Credential::IdToken(token.into())));
+    }
+    if !keys.headers.bearer {
+        return Err(Code::InvalidIdToken.into());
+    }
+    Ok(Some(Credential::ApiKey(PresentedKey::new(token))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::config::{Sources, load};
+    use crate::base::time::Clock;
+    use crate::infra::cluster::Cluster;
+    use crate::infra::db::Db;
+    use proptest::prelude::*;
+
+    fn keys() -> ApiKeys {
+        let url = Some("sqlite:///nowhere/keyward.db".to_owned());
+        let config = load(&Sources { database_url: url, ..Sources::default() }).unwrap();
+        ApiKeys::new(&config, &Db::new(&config.database), &Cluster::new(&config, &Clock::system()))
+    }
+
+    fn headers(all: &[(HeaderName, Vec<u8>)]) -> HeaderMap {
+        let valid = |(name, value): &(HeaderName, Vec<u8>)| {
+            header::HeaderValue::from_bytes(value).ok().map(|value| (name.clone(), value))
+        };
+        all.iter().filter_map(valid).fold(HeaderMap::new(), |mut map, (name, value)| {
+            map.append(name, value);
+            map
+        })
+    }
+
+    fn header_value() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            any::<Vec<u8>>(),
+            "(?i)bearer ?[ -~]{0,60}".prop_map(String::into_bytes),
+            "Bearer (sk_live_|svc_|ey)[0-9A-Za-z._-]{0,60}".prop_map(String::into_bytes),
+        ]
+    }
+
+    proptest! {
+        /// Whatever the headers hold, there is one credential or one of the documented refusals; never a panic, and never
+        /// two credentials of which one is ignored.
+        #[test]
+        fn any_headers_have_one_credential_or_a_refusal(
+            all in proptest::collection::vec(
+                (prop_oneof![Just(header::AUTHORIZATION), Just(HeaderName::from_static("x-api-key"))], header_value()),
+                0..4,
+            )
+        ) {
+            let (headers, keys) = (headers(&all), keys());
+            // `limits` refuses two before anybody looks at them.
+            prop_assume!(headers.get_all(header::AUTHORIZATION).count() < 2);
+            let sent = headers.get_all(header::AUTHORIZATION).count() + headers.get_all("x-api-key").count();
+            match credential_of(&headers, &keys) {
+                Ok(_) => prop_assert_eq!(sent, 1),
+                Err(error) => {
+                    let documented = [
+                        Code::BadRequest,
+                        Code::MissingCredentials,
+                        Code::InvalidAuthorizationFormat,
+                        Code::InvalidApiKey,
+                    ];
+                    prop_assert!(documented.contains(&error.code), "{:?}", error.code);
+                }
+            }
+        }
+
+        /// A token after `Bearer`, in any case and with any spaces between, arrives as it was sent.
+        #[test]
+        fn a_bearer_arrives_as_it_was_sent(token in "sk_live_[0-9A-Za-z]{1,60}", scheme in "(?i)bearer", gap in " {1,3}") {
+            let headers = headers(&[(header::AUTHORIZATION, format!("{scheme}{gap}{token}").into_bytes())]);
+            let keys = keys();
+            match credential_of(&headers, &keys) {
+                Ok(Credential::ApiKey(key)) => prop_assert_eq!(key.hash(), PresentedKey::new(&token).hash()),
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+
+    #[test]
+    fn a_headers_text_is_what_to_str_says() {
+        for byte in 0..=u8::MAX {
+            let bytes = [b"Bearer sk_live_".as_slice(), &[byte], b"0123456789"].concat();
+            let Ok(value) = HeaderValue::from_bytes(&bytes) else { continue };
+            assert_eq!(text_of(&value), value.to_str().ok(), "{byte}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `POST /billing/stripe/webhook`. No caller of Keyward's: the signature over the body is the credential.
+
+use crate::api::State;
+use crate::base::config::StripeSettings;
+use crate::base::error::ApiError;
+use crate::domain::billing::Outcome;
+use crate::domain::billing::events::StripeEvent;
+use crate::domain::billing::model;
+use crate::domain::billing::signature;
+use crate::domain::billing::signature::STRIPE_SIGNATURE;
+use crate::infra::http::Body;
+use actix_web::{HttpRequest, post, web};
+use serde::Serialize;
+
+/// What became of an event.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Received {
+    outcome: Outcome,
+}
+
+/// Take in an event of Stripe's
+///
+/// Only with a good `Stripe-Signature`. Taken in once by its id, in any order; an event of a type that does not matter here
+/// is answered alike.
+#[utoipa::path(
+    tag = "Billing",
+    security(()),
+    request_body(content = StripeEvent),
+    responses((status = 200, description = "What became of it.", body = Received)),
+)]
+#[post("/webhook")]
+pub async fn stripe_webhook(
+    state: web::Data<State>,
+    req: HttpRequest,
+    body: Body<StripeEvent>,
+) -> Result<web::Json<Received>, ApiError> {
+    let mut given = req.headers().get_all(STRIPE_SIGNATURE);
+    let header = match (given.next(), given.next()) {
+        (Some(only), None) => only.to_str().ok(),
+        _ => None,
+    };
+    let settings = state.config.billing.stripe.as_ref().ok_or_else(ApiError::not_found)?;
+    let event = match read(&state, settings, header, body).await {
+        Ok(event) => event,
+        Err(error) => {
+            state.webhooks.count_refused();
+            return Err(error);
+        }
+    };
+    let outcome = take_in(&state, event).await?;
+    state.webhooks.count(outcome);
+    Ok(web::Json(Received { outcome }))
+}
+
+async fn read(
+    state: &State,
+    settings: &StripeSettings,
+    header: Option<&str>,
+    body: Body<StripeEvent>,
+) -> Result<StripeEvent, ApiError> {
+    let bytes = body.bytes().await?;
+    signature::verify(header, &bytes, &settings.webhook_secrets, state.clock.now())?;
+    StripeEvent::read(&bytes)
+}
+
+async fn take_in(state: &web::Data<State>, event: StripeEvent) -> Result<Outcome, ApiError> {
+    let Some(news) = event.news().inspect_err(|_| state.webhooks.count_refused())? else {
+        return Ok(Outcome::Ignored);
+    };
+    let now = state.clock.now();
+    let (shared, id) = (state.clone(), event.id);
+    let body = move |conn: &mut _, touched: &mut _| model::take_in(conn, touched, &shared.config, &id, news, now);
+    let outcome = state.across_tenants().change_access(body).await?;
+    if state.webhooks.is_pruning_due(now)
+        && let Err(error) = state.across_tenants().write(move |conn| model::prune(conn, now)).await
+    {
+        // The event itself is safe; the next hour tries again.
+        tracing::warn!(%error, "old ids of events can't be taken away");
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,50 @@
+//! [`CollectionAccess`] from a request: the route names the collection, the path the workspace and the parent document.
+
+use crate::api::{Caller, caller_of, state_of};
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{DocumentId, WorkspaceId};
+use crate::domain::access::WorkspaceMembership;
+use crate::domain::collections::{Collection, CollectionAccess, DOCUMENT_ID, Intent};
+use crate::infra::http::path_parameter;
+use crate::infra::request::RequestContext;
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+use std::sync::Arc;
+
+/// Cost: no statement for a program; one for a person, as for each guard.
+async fn of_request<I: Intent>(req: HttpRequest) -> Result<CollectionAccess<I>, ApiError> {
+    let collection = req
+        .app_data::<Arc<Collection>>()
+        .cloned()
+        .ok_or_else(|| ApiError::internal("the route is of no collection"))?;
+    let is_for_people = req.match_info().get("workspaceId").is_some();
+    let parent = collection.path.parent().map(|parent| parent.parameter.clone());
+    let access = match caller_of(&req)? {
+        Caller::ApiKey(key) if !is_for_people => CollectionAccess::of_program(collection, &key)?,
+        Caller::User(user) if is_for_people => {
+            let (id, user_id) = (path_parameter::<WorkspaceId>(&req, "workspaceId")?, user.id);
+            let db = state_of(&req)?.db.across_tenants();
+            let membership = db.read(move |conn| WorkspaceMembership::find(conn, id, user_id)).await?;
+            RequestContext::let_into(membership.workspace().organization_id);
+            CollectionAccess::of_member(collection, &membership)?
+        }
+        _ => return Err(Code::CredentialNotAccepted.into()),
+    };
+    let parent_id = parent.map(|name| path_parameter(&req, &name)).transpose()?;
+    Ok(access.beneath(parent_id))
+}
+
+/// The document that the path names.
+pub fn document_id(req: &HttpRequest) -> Result<DocumentId, ApiError> {
+    path_parameter(req, DOCUMENT_ID)
+}
+
+impl<I: Intent> FromRequest for CollectionAccess<I> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Box::pin(of_request(req.clone()))
+    }
+}

@@ -1,0 +1,99 @@
+//! Documents over HTTP: what is shown, `ETag` and its conditions ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-13)).
+
+use crate::base::error::ApiError;
+use crate::base::ids::DocumentId;
+use crate::base::sql::JsonObject;
+use crate::base::time::Timestamp;
+use crate::domain::collections::Document;
+use crate::domain::collections::model::Expected;
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use serde::Serialize;
+
+/// A document as it is shown: what the tenant wrote, between Keyward's own fields.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DocumentView {
+    id: DocumentId,
+    #[serde(flatten)]
+    body: JsonObject,
+    created_by: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<Document> for DocumentView {
+    fn from(row: Document) -> Self {
+        Self {
+            id: row.id,
+            body: row.body,
+            created_by: row.created_by,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// The version of a document, for the `ETag` header.
+pub fn etag(version: i64) -> Result<HeaderValue, ApiError> {
+    HeaderValue::try_from(format!("\"{version}\"")).map_err(ApiError::internal)
+}
+
+/// Which versions a write is meant for: `If-Match`, or any.
+///
+/// # Errors
+/// `bad_request` for what is no list of tags.
+pub fn expected(req: &HttpRequest) -> Result<Expected, ApiError> {
+    Ok(match Condition::of(req, &header::IF_MATCH)? {
+        Condition::Absent | Condition::Anything => Expected::Any,
+        // A weak tag promises less than a write needs, so it fits no version (RFC 9110, 13.1.1).
+        Condition::OneOf(tags) => Expected::OneOf(
+            tags.into_iter().filter(|tag| !tag.is_weak).filter_map(|tag| tag.text.parse().ok()).collect(),
+        ),
+    })
+}
+
+/// Whether the caller has this version already: `If-None-Match`.
+///
+/// # Errors
+/// `bad_request` for what is no list of tags.
+pub fn is_known(req: &HttpRequest, version: i64) -> Result<bool, ApiError> {
+    let version = version.to_string();
+    Ok(match Condition::of(req, &header::IF_NONE_MATCH)? {
+        Condition::Absent => false,
+        Condition::Anything => true,
+        Condition::OneOf(tags) => tags.iter().any(|tag| tag.text == version),
+    })
+}
+
+/// What a header asks of a document's version.
+enum Condition {
+    Absent,
+    /// `*`
+    Anything,
+    OneOf(Vec<Tag>),
+}
+
+struct Tag {
+    is_weak: bool,
+    text: String,
+}
+
+impl Condition {
+    fn of(req: &HttpRequest, name: &HeaderName) -> Result<Self, ApiError> {
+        let malformed =
+            || ApiError::bad_request(format!("{name} must be a list of tags as ETag has them, such as \"3\", or *."));
+        let mut tags = Vec::new();
+        for value in req.headers().get_all(name) {
+            for tag in value.to_str().map_err(|_| malformed())?.split(',').map(str::trim) {
+                if tag == "*" {
+                    return Ok(Self::Anything);
+                }
+                let (is_weak, quoted) = tag.strip_prefix("W/").map_or((false, tag), |rest| (true, rest));
+                let text = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(malformed)?;
+                tags.push(Tag { is_weak, text: text.to_owned() });
+            }
+        }
+        Ok(if tags.is_empty() { Self::Absent } else { Self::OneOf(tags) })
+    }
+}

@@ -1,0 +1,155 @@
+//! Guards from requests: who calls, and which organization or workspace the path names.
+
+use super::State;
+use super::caller::Caller;
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{OrganizationId, WorkspaceId};
+use crate::base::policy::Permission;
+use crate::base::policy::permission::Can;
+use crate::domain::access::{OrganizationAccess, OrganizationMembership, WorkspaceAccess, WorkspaceMembership};
+use crate::domain::api_keys::{KeyCaller, Program, ProgramAccess};
+use crate::domain::tenancy::User;
+use crate::infra::http::path_parameter;
+use crate::infra::request::RequestContext;
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+use std::future::{Ready, ready};
+
+/// The caller that the authentication middleware admitted.
+pub(crate) fn caller_of(req: &HttpRequest) -> Result<Caller, ApiError> {
+    req.extensions().get::<Caller>().cloned().ok_or_else(|| Code::MissingCredentials.into())
+}
+
+pub(crate) fn state_of(req: &HttpRequest) -> Result<web::Data<State>, ApiError> {
+    req.app_data::<web::Data<State>>().cloned().ok_or_else(|| ApiError::internal("the application has no state"))
+}
+
+/// Anyone with a valid credential, of any kind.
+impl FromRequest for Caller {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of(req))
+    }
+}
+
+/// Any person.
+#[derive(Debug)]
+pub struct SignedIn(User);
+
+impl SignedIn {
+    /// Who it is.
+    pub fn user(&self) -> &User {
+        &self.0
+    }
+}
+
+impl FromRequest for SignedIn {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of(req).and_then(|caller| caller.user().cloned()).map(Self))
+    }
+}
+
+impl<P: Can> FromRequest for OrganizationAccess<P> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let req = req.clone();
+        Box::pin(async move {
+            let user = caller_of(&req)?.user()?.clone();
+            let id: OrganizationId = path_parameter(&req, "organizationId")?;
+            let db = state_of(&req)?.db.of(id);
+            let membership = db.read(move |conn| OrganizationMembership::find(conn, id, user)).await?;
+            RequestContext::let_into(id);
+            membership.authorize()
+        })
+    }
+}
+
+impl<P: Can> FromRequest for WorkspaceAccess<P> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Box::pin(workspace_access(req.clone()))
+    }
+}
+
+async fn workspace_access<P: Can>(req: HttpRequest) -> Result<WorkspaceAccess<P>, ApiError> {
+    let id: WorkspaceId = path_parameter(&req, "workspaceId")?;
+    let state = state_of(&req)?;
+    let (user_id, db) = match caller_of(&req)? {
+        // Whose workspace it is shows only in its row.
+        Caller::User(user) => (user.id, state.db.across_tenants()),
+        Caller::ApiKey(key) => {
+            may_manage_keys::<P>(&state, &req, &key)?;
+            if key.workspace_id != id {
+                return Err(ApiError::not_found());
+            }
+            (key.creator_id, state.db.of(key.organization_id))
+        }
+        Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
+    };
+    let membership = db.read(move |conn| WorkspaceMembership::find(conn, id, user_id)).await?;
+    RequestContext::let_into(membership.workspace().organization_id);
+    membership.authorize()
+}
+
+/// Whether an API key may use this management endpoint: only those for keys, only where configured, and a read-only
+/// key only to read.
+fn may_manage_keys<P: Can>(state: &State, req: &HttpRequest, key: &KeyCaller) -> Result<(), ApiError> {
+    let about_keys = matches!(P::PERMISSION, Permission::KeysOwn | Permission::KeysManage);
+    if !about_keys || !state.config.keys.manage_with_keys {
+        return Err(Code::CredentialNotAccepted.into());
+    }
+    if !req.method().is_safe() && !P::PERMISSION.kept_by(key.scope) {
+        return Err(Code::ReadOnlyKey.into());
+    }
+    Ok(())
+}
+
+/// A gateway or another service.
+#[derive(Debug)]
+pub struct Service(());
+
+impl FromRequest for Service {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of(req).and_then(|caller| match caller {
+            Caller::Service(_) => Ok(Self(())),
+            Caller::User(_) | Caller::ApiKey(_) => Err(Code::CredentialNotAccepted.into()),
+        }))
+    }
+}
+
+impl FromRequest for Program {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of(req).and_then(|caller| match caller {
+            Caller::User(_) | Caller::Service(_) => Err(Code::CredentialNotAccepted.into()),
+            Caller::ApiKey(key) => Ok(Self::new(key)),
+        }))
+    }
+}
+
+impl<P: Can> FromRequest for ProgramAccess<P> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of(req).and_then(|caller| match caller {
+            Caller::User(_) | Caller::Service(_) => Err(Code::CredentialNotAccepted.into()),
+            Caller::ApiKey(key) => Self::authorize(key),
+        }))
+    }
+}

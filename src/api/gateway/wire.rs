@@ -1,0 +1,247 @@
+//! The question about a key and its answer, over HTTP.
+
+use crate::base::error::Code;
+use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
+use crate::base::json::{WriteJson, write_json, write_plain};
+use crate::base::policy::Scope;
+use crate::base::policy::{KeyPermissions, Permission, WorkspaceRole};
+use crate::base::time::Timestamp;
+use crate::domain::api_keys::KnownKey;
+use crate::domain::usage::Outcome;
+use crate::infra::rate_limit::{Allowance, ONE};
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::num::NonZeroU32;
+
+/// The most that one request can cost. A larger one fits no limit that makes sense.
+const MAX_COST: u32 = 1_000_000;
+
+/// A key, and what its user wants to do with it.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VerifyKey {
+    /// The key as the client sent it. Any text: what is no key is `NOT_FOUND`.
+    #[schema(value_type = String, format = Password, example = "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX")]
+    pub(super) key: SecretString,
+    /// What the key must be allowed to do.
+    pub(super) permission: Option<Permission>,
+    /// The workspace that the key must belong to.
+    pub(super) workspace_id: Option<WorkspaceId>,
+    /// How many requests this one counts as.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000, default = 1)]
+    pub(super) cost: Cost,
+}
+
+/// How many requests one counts as; null is one, too.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cost(pub(super) NonZeroU32);
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self(ONE)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cost {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Some(number) = Option::<i64>::deserialize(deserializer)? else { return Ok(Self::default()) };
+        let cost = u32::try_from(number).ok().filter(|cost| *cost <= MAX_COST).and_then(NonZeroU32::new);
+        cost.map(Self).ok_or_else(|| serde::de::Error::custom(format!("must be a number from 1 to {MAX_COST}")))
+    }
+}
+
+/// What there is to say of a key. The first reason counts, in this order: that there is no such key, its own state, the
+/// address, the subscription, the permission, the rate limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Verdict {
+    /// The request may pass.
+    Valid,
+    /// Nobody has this key, or nobody in that workspace.
+    NotFound,
+    /// Stopped for good.
+    Revoked,
+    /// Stopped for now.
+    Disabled,
+    /// Past its expiry.
+    Expired,
+    /// Its creator lost access; an admin can transfer it.
+    Orphaned,
+    /// Its role or its scope does not allow this.
+    InsufficientPermission,
+    /// Its organization does not pay.
+    SubscriptionInactive,
+    /// It can't be used from the client's address.
+    IpNotAllowed,
+    /// Too many requests.
+    RateLimited,
+}
+
+impl Verdict {
+    /// As the wire spells it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "VALID",
+            Self::NotFound => "NOT_FOUND",
+            Self::Revoked => "REVOKED",
+            Self::Disabled => "DISABLED",
+            Self::Expired => "EXPIRED",
+            Self::Orphaned => "ORPHANED",
+            Self::InsufficientPermission => "INSUFFICIENT_PERMISSION",
+            Self::SubscriptionInactive => "SUBSCRIPTION_INACTIVE",
+            Self::IpNotAllowed => "IP_NOT_ALLOWED",
+            Self::RateLimited => "RATE_LIMITED",
+        }
+    }
+
+    /// What a refusal says of the key; `None` if it says nothing of it, but that it can't be checked.
+    pub(super) fn of(code: Code) -> Option<Self> {
+        Some(match code {
+            Code::InvalidApiKey => Self::NotFound,
+            Code::ApiKeyRevoked => Self::Revoked,
+            Code::ApiKeyDisabled => Self::Disabled,
+            Code::ApiKeyExpired => Self::Expired,
+            Code::ApiKeyOrphaned => Self::Orphaned,
+            Code::InsufficientPermission | Code::ReadOnlyKey => Self::InsufficientPermission,
+            Code::SubscriptionInactive => Self::SubscriptionInactive,
+            Code::IpNotAllowed => Self::IpNotAllowed,
+            Code::RateLimited => Self::RateLimited,
+            _ => return None,
+        })
+    }
+}
+
+impl WriteJson for Verdict {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        write_plain(out, self.as_str().as_bytes());
+    }
+}
+
+/// What is left of the tighter one of two limits, the key's and its workspace's.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimitView {
+    /// The most requests that can come at once.
+    #[schema(example = 100)]
+    limit: u32,
+    /// How many can come at once now.
+    #[schema(example = 99)]
+    remaining: u32,
+    /// Whole seconds until there is more: for `RATE_LIMITED`, until the same request is admitted, as `Retry-After` says it.
+    #[schema(example = 1)]
+    reset_seconds: u64,
+}
+
+impl From<&Allowance> for RateLimitView {
+    fn from(allowance: &Allowance) -> Self {
+        let standing = allowance.tighter();
+        Self { limit: standing.limit, remaining: standing.remaining, reset_seconds: allowance.more_in_seconds() }
+    }
+}
+
+/// Whether the request may pass, and whose key it is. For `NOT_FOUND` all but `valid` and `code` is null.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedKey {
+    /// Whether `code` is `VALID`.
+    valid: bool,
+    #[schema(inline)]
+    code: Verdict,
+    #[schema(required)]
+    key_id: Option<KeyId>,
+    #[schema(required)]
+    workspace_id: Option<WorkspaceId>,
+    #[schema(required)]
+    organization_id: Option<OrganizationId>,
+    /// The role that the key inherits now. Null when it is orphaned.
+    #[schema(required)]
+    role: Option<WorkspaceRole>,
+    #[schema(required)]
+    scope: Option<Scope>,
+    /// What role and scope allow, were the key valid. Null where the role is.
+    #[schema(required, value_type = Option<Vec<Permission>>)]
+    permissions: Option<KeyPermissions>,
+    /// When this value of the key stops: at its expiry, or with the overlap of a roll before that.
+    #[schema(required)]
+    expires_at: Option<Timestamp>,
+    /// Null where the request was refused before it was counted.
+    #[schema(required)]
+    rate_limit: Option<RateLimitView>,
+}
+
+write_json!(VerifiedKey {
+    "valid": valid,
+    "code": code,
+    "keyId": key_id,
+    "workspaceId": workspace_id,
+    "organizationId": organization_id,
+    "role": role,
+    "scope": scope,
+    "permissions": permissions,
+    "expiresAt": expires_at,
+    "rateLimit": rate_limit,
+});
+write_json!(RateLimitView { "limit": limit, "remaining": remaining, "resetSeconds": reset_seconds });
+
+impl VerifiedKey {
+    /// As what it counts for the key, if it is about one.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self.code {
+            Verdict::Valid => Outcome::Admitted,
+            Verdict::RateLimited => Outcome::Limited,
+            _ => Outcome::Refused,
+        }
+    }
+
+    /// The verdict on a key, or on a text that is none.
+    pub(super) fn new(code: Verdict, key: Option<&KnownKey>, allowance: Option<&Allowance>) -> Self {
+        let role = key.and_then(KnownKey::role);
+        let scope = key.map(|key| key.scope);
+        Self {
+            valid: code == Verdict::Valid,
+            code,
+            key_id: key.map(|key| key.key_id),
+            workspace_id: key.map(|key| key.workspace_id),
+            organization_id: key.map(|key| key.organization_id),
+            role,
+            scope,
+            permissions: role.zip(scope).map(|(role, scope)| KeyPermissions { role, scope }),
+            expires_at: key.and_then(KnownKey::ends_at),
+            rate_limit: allowance.map(RateLimitView::from),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::json::assert_same;
+
+    #[test]
+    fn a_verdict_is_written_as_serde_would_write_it() {
+        let verdicts = [
+            Verdict::Valid,
+            Verdict::NotFound,
+            Verdict::Revoked,
+            Verdict::Disabled,
+            Verdict::Expired,
+            Verdict::Orphaned,
+            Verdict::InsufficientPermission,
+            Verdict::SubscriptionInactive,
+            Verdict::IpNotAllowed,
+            Verdict::RateLimited,
+        ];
+        for code in verdicts {
+            let mut verdict = VerifiedKey::new(code, None, None);
+            assert_same(&verdict, &verdict);
+            let (role, scope) = (WorkspaceRole::Admin, Scope::Full);
+            verdict.key_id = Some(KeyId::new());
+            (verdict.role, verdict.scope) = (Some(role), Some(scope));
+            verdict.permissions = Some(KeyPermissions { role, scope });
+            verdict.expires_at = Some(Timestamp::EPOCH);
+            verdict.rate_limit = Some(RateLimitView { limit: u32::MAX, remaining: 0, reset_seconds: u64::MAX });
+            assert_same(&verdict, &verdict);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The part of Firebase Auth's REST API by which people change, delete and regain their own account.
+
+use super::firebase::{address_of, no_store, read};
+use super::firebase_account_wire::{
+    DeleteRequest, DeleteResponse, OobRequest, OobResponse, ResetRequest, ResetResponse, UpdateRequest, UpdateResponse,
+};
+use super::firebase_wire::read_json;
+use crate::api::State;
+use crate::base::error::Code;
+use crate::base::time::Clock;
+use crate::domain::identity::provider::OobCode;
+use crate::domain::identity::provider::{FirebaseError, FirebaseErrorBody, Refusal};
+use crate::domain::identity::tokens::Claims;
+use crate::domain::identity::{IdentityService, Verified};
+use actix_web::{Error, HttpRequest, HttpResponse, post, web};
+use secrecy::{ExposeSecret, SecretString};
+
+impl IdentityService {
+    /// The claims of an ID token of the built-in provider.
+    pub(super) async fn own_claims(&self, clock: &Clock, token: Option<SecretString>) -> Result<Claims, Refusal> {
+        let token = token.filter(|token| !token.expose_secret().is_empty()).ok_or(FirebaseError::MissingIdToken)?;
+        match self.authenticate(clock, &token).await {
+            Ok(Verified::BuiltIn(claims)) => Ok(claims),
+            Err(error) if error.code == Code::Unavailable => Err(error.into()),
+            // Another issuer's token says nothing of an account here.
+            _ => Err(FirebaseError::InvalidIdToken.into()),
+        }
+    }
+}
+
+/// Change the own account
+///
+/// Name, picture, password; or confirms an e-mail address by a mailed code. Firebase's `accounts:update`. A new
+/// password ends every sign-in and answers new tokens.
+#[utoipa::path(
+    tag = "Identity",
+    security(()),
+    request_body = UpdateRequest,
+    responses(
+        (status = 200, description = "The account; after a change of the password its new tokens, too.",
+            body = UpdateResponse),
+        (status = 400, description = "Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, \
+            `USER_DISABLED`, `USER_NOT_FOUND`, `CREDENTIAL_TOO_OLD_LOGIN_AGAIN` (a new password wants a sign-in of the \
+            last five minutes), `WEAK_PASSWORD : …`, `INVALID_PROFILE_ATTRIBUTE : …`, `INVALID_OOB_CODE`, \
+            `EXPIRED_OOB_CODE`, `OPERATION_NOT_ALLOWED : …` (a new address), `INVALID_JSON` or \
+            `TOO_MANY_ATTEMPTS_TRY_LATER`.", body = FirebaseErrorBody),
+    )
+)]
+#[post("/identitytoolkit.googleapis.com/v1/accounts:update")]
+pub(super) async fn update(
+    state: web::Data<State>,
+    req: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
+    let body = read(&state, payload).await?;
+    let request: UpdateRequest = read_json(&req, &body)?;
+    let builtin = state.identity.builtin()?;
+    if let Some(code) = request.oob_code {
+        let account = builtin.confirm_email(OobCode::from_client(code)).await?;
+        return Ok(no_store(UpdateResponse::from(account)));
+    }
+    let profile = request.profile()?;
+    let claims = state.identity.own_claims(&state.clock, request.id_token).await?;
+    if request.email.is_some() {
+        // As Firebase with e-mail enumeration protection: an address is not believed before it is proven.
+        return Err(FirebaseError::NotAllowedBecause("E-mail addresses can't be changed.").into());
+    }
+    let answer = match request.password {
+        Some(password) => builtin.change_password(claims, password, profile).await?.into(),
+        None => UpdateResponse::from(builtin.change_profile(claims, profile).await?),
+    };
+    Ok(no_store(answer))
+}
+
+/// Delete the own account
+///
+/// Firebase's `accounts:delete`. The person leaves every organization, and its API keys stop.
+#[utoipa::path(
+    tag = "Identity",
+    security(()),
+    request_body = DeleteRequest,
+    responses(
+        (status = 200, description = "Deleted.", body = DeleteResponse),
+        (status = 400, description = "Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, \
+            `USER_DISABLED`, `USER_NOT_FOUND`, `CREDENTIAL_TOO_OLD_LOGIN_AGAIN` (deletion wants a sign-in of the last \
+            five minutes), `OPERATION_NOT_ALLOWED : …` (the last owner of an organization) or `INVALID_JSON`.",
+            body = FirebaseErrorBody),
+    )
+)]
+#[post("/identitytoolkit.googleapis.com/v1/accounts:delete")]
+pub(super) async fn delete(
+    state: web::Data<State>,
+    req: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
+    let body = read(&state, payload).await?;
+    let request: DeleteRequest = read_json(&req, &body)?;
+    let claims = state.identity.own_claims(&state.clock, request.id_token).await?;
+    state.identity.builtin()?.delete(claims).await?;
+    Ok(no_store(DeleteResponse::default()))
+}
+
+/// Mail a code
+///
+/// A link that sets a new password, or confirms the address. Firebase's `accounts:sendOobCode`. Whether an address has
+/// an account is not told.
+#[utoipa::path(
+    tag = "Identity",
+    security(()),
+    request_body = OobRequest,
+    responses(
+        (status = 200, description = "The mail is on its way, if there is somebody to send it to.", body = OobResponse),
+        (status = 400, description = "Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, \
+            `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, \
+            `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here), \
+            `TOO_MANY_ATTEMPTS_TRY_LATER` or `INVALID_JSON`.",
+            body = FirebaseErrorBody),
+    )
+)]
+#[post("/identitytoolkit.googleapis.com/v1/accounts:sendOobCode")]
+pub(super) async fn send_oob_code(
+    state: web::Data<State>,
+    req: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
+    let body = read(&state, payload).await?;
+    let request: OobRequest = read_json(&req, &body)?;
+    let builtin = state.identity.builtin()?;
+    let address = address_of(&state, &req);
+    let email = match request.request_type.as_deref() {
+        None | Some("") => return Err(FirebaseError::MissingReqType.into()),
+        Some("PASSWORD_RESET") => {
+            let email = request.email.filter(|email| !email.is_empty()).ok_or(FirebaseError::MissingEmail)?;
+            builtin.request_password_reset(address, &email)?.into_string()
+        }
+        Some("VERIFY_EMAIL") => {
+            let claims = state.identity.own_claims(&state.clock, request.id_token).await?;
+            builtin.request_verification(address, claims).await?.email
+        }
+        Some(_) => return Err(FirebaseError::OperationNotAllowed.into()),
+    };
+    Ok(no_store(OobResponse::new(email)))
+}
+
+/// Set a new password by a code
+///
+/// Firebase's `accounts:resetPassword`. Without `newPassword` it only tells what the code is good for.
+#[utoipa::path(
+    tag = "Identity",
+    security(()),
+    request_body = ResetRequest,
+    responses(
+        (status = 200, description = "What the code is good for.", body = ResetResponse),
+        (status = 400, description = "Refused: `MISSING_OOB_CODE`, `INVALID_OOB_CODE` (unknown, used or replaced), \
+            `EXPIRED_OOB_CODE`, `USER_DISABLED`, `WEAK_PASSWORD : …`, `INVALID_JSON` or `TOO_MANY_ATTEMPTS_TRY_LATER`.",
+            body = FirebaseErrorBody),
+    )
+)]
+#[post("/identitytoolkit.googleapis.com/v1/accounts:resetPassword")]
+pub(super) async fn reset_password(
+    state: web::Data<State>,
+    req: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
+    let body = read(&state, payload).await?;
+    let request: ResetRequest = read_json(&req, &body)?;
+    let code = request.oob_code.filter(|code| !code.expose_secret().is_empty()).ok_or(FirebaseError::MissingOobCode)?;
+    let builtin = state.identity.builtin()?;
+    let answer = match request.new_password {
+        Some(password) => builtin.reset_password(code, password).await?.into(),
+        None => ResetResponse::from(builtin.look_at_code(OobCode::from_client(code)).await?),
+    };
+    Ok(no_store(answer))
+}

@@ -1,0 +1,268 @@
+//! Bodies of the operations on one's own account, with Firebase's field names.
+
+use super::firebase_wire::ProviderView;
+use crate::base::input::validation::{is_unprintable, present};
+use crate::domain::identity::Account;
+use crate::domain::identity::provider::Change;
+use crate::domain::identity::provider::FirebaseError;
+use crate::domain::identity::provider::Session;
+use crate::domain::identity::provider::{Known, Purpose};
+use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+/// The most characters of a name and of a picture's address.
+const NAME_LIMIT: usize = 256;
+const URL_LIMIT: usize = 2048;
+
+/// A change of the own account.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UpdateRequest {
+    /// An ID token of this server; not needed with `oobCode`.
+    #[schema(value_type = String, required = false, example = "eyJhbGciOiJSUzI1NiIs…")]
+    pub(super) id_token: Option<SecretString>,
+    /// The new password.
+    #[schema(value_type = String, required = false, example = "correct horse battery staple")]
+    pub(super) password: Option<SecretString>,
+    /// The new address: refused.
+    #[schema(ignore)]
+    pub(super) email: Option<String>,
+    /// The name to show: at most 256 characters. Null or empty takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, example = "Ada Lovelace")]
+    display_name: Option<Option<String>>,
+    /// A picture's http or https address. Null or empty takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, example = "https://example.com/ada.png")]
+    photo_url: Option<Option<String>>,
+    /// `DISPLAY_NAME` and `PHOTO_URL`: what to take away.
+    #[serde(default)]
+    #[schema(required = false, example = json!(["PHOTO_URL"]))]
+    delete_attribute: Vec<String>,
+    /// A mailed code that confirms the address.
+    #[schema(value_type = String, required = false)]
+    pub(super) oob_code: Option<SecretString>,
+}
+
+impl UpdateRequest {
+    /// What happens to name and picture, in this order.
+    pub(super) fn profile(&self) -> Result<(Change, Change), FirebaseError> {
+        let change = |name: &str, value: &Option<Option<String>>| match value
+            .as_ref()
+            .map(|value| value.as_deref().unwrap_or_default())
+        {
+            _ if self.delete_attribute.iter().any(|attribute| attribute == name) => Change::Clear,
+            None => Change::Keep,
+            Some("") => Change::Clear,
+            Some(value) => Change::Set(value.to_owned()),
+        };
+        let name = change("DISPLAY_NAME", &self.display_name);
+        let photo = change("PHOTO_URL", &self.photo_url);
+        if let Change::Set(name) = &name {
+            check_name(name)?;
+        }
+        if let Change::Set(url) = &photo {
+            check_photo(url)?;
+        }
+        Ok((name, photo))
+    }
+}
+
+fn check_name(name: &str) -> Result<(), FirebaseError> {
+    let refuse = |reason| Err(FirebaseError::InvalidProfileAttribute(reason));
+    if name.chars().count() > NAME_LIMIT {
+        return refuse("displayName should be at most 256 characters");
+    }
+    if name.chars().any(is_unprintable) { refuse("displayName should have no control characters") } else { Ok(()) }
+}
+
+fn check_photo(url: &str) -> Result<(), FirebaseError> {
+    let is_plain = url.len() <= URL_LIMIT && !url.chars().any(|c| is_unprintable(c) || c.is_whitespace());
+    let parsed = reqwest::Url::parse(url).ok().filter(|_| is_plain);
+    match parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+        true => Ok(()),
+        false => Err(FirebaseError::InvalidProfileAttribute(
+            "photoUrl should be an http or https address of at most 2048 characters",
+        )),
+    }
+}
+
+/// The changed account.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UpdateResponse {
+    #[schema(value_type = String, example = "identitytoolkit#SetAccountInfoResponse")]
+    kind: &'static str,
+    #[schema(example = "Vt3Kq0mYw2XbR7nZ5cJ8hD1sLfGa")]
+    local_id: String,
+    #[schema(example = "ada@example.com")]
+    email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "Ada Lovelace")]
+    display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    photo_url: Option<String>,
+    email_verified: bool,
+    /// Exactly one: the password.
+    provider_user_info: Vec<ProviderView>,
+    /// After a change of the password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "eyJhbGciOiJSUzI1NiIs…")]
+    id_token: Option<String>,
+    /// After a change of the password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "AMf-vBx…")]
+    refresh_token: Option<String>,
+    /// Seconds, as text; after a change of the password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "3600")]
+    expires_in: Option<String>,
+}
+
+impl From<Account> for UpdateResponse {
+    fn from(account: Account) -> Self {
+        Self {
+            kind: "identitytoolkit#SetAccountInfoResponse",
+            provider_user_info: vec![ProviderView::from(&account)],
+            local_id: account.id,
+            email: account.email,
+            display_name: account.display_name,
+            photo_url: account.photo_url,
+            email_verified: account.email_verified,
+            id_token: None,
+            refresh_token: None,
+            expires_in: None,
+        }
+    }
+}
+
+impl From<Session> for UpdateResponse {
+    fn from(session: Session) -> Self {
+        Self {
+            id_token: Some(session.id_token.expose_secret().to_owned()),
+            refresh_token: Some(session.refresh_token.expose_secret().to_owned()),
+            expires_in: Some(ID_TOKEN_SECONDS.to_string()),
+            ..session.account.into()
+        }
+    }
+}
+
+/// A wish to be forgotten.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeleteRequest {
+    /// An ID token of this server, of a recent sign-in.
+    #[schema(value_type = String, required, example = "eyJhbGciOiJSUzI1NiIs…")]
+    pub(super) id_token: Option<SecretString>,
+}
+
+/// It is done.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct DeleteResponse {
+    #[schema(value_type = String, example = "identitytoolkit#DeleteAccountResponse")]
+    kind: &'static str,
+}
+
+impl Default for DeleteResponse {
+    fn default() -> Self {
+        Self { kind: "identitytoolkit#DeleteAccountResponse" }
+    }
+}
+
+/// A wish for a mail.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OobRequest {
+    /// `PASSWORD_RESET`, with `email`, or `VERIFY_EMAIL`, with `idToken`.
+    #[schema(value_type = String, required, example = "PASSWORD_RESET")]
+    pub(super) request_type: Option<String>,
+    /// Whose password it is.
+    #[schema(value_type = String, required = false, example = "ada@example.com")]
+    pub(super) email: Option<String>,
+    /// Whose address it is.
+    #[schema(value_type = String, required = false, example = "eyJhbGciOiJSUzI1NiIs…")]
+    pub(super) id_token: Option<SecretString>,
+}
+
+/// The mail is on its way.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct OobResponse {
+    #[schema(value_type = String, example = "identitytoolkit#GetOobConfirmationCodeResponse")]
+    kind: &'static str,
+    #[schema(example = "ada@example.com")]
+    email: String,
+}
+
+impl OobResponse {
+    /// To this address.
+    pub(super) fn new(email: String) -> Self {
+        Self { kind: "identitytoolkit#GetOobConfirmationCodeResponse", email }
+    }
+}
+
+/// A mailed code, and what to do with it.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ResetRequest {
+    /// The code.
+    #[schema(value_type = String, required)]
+    pub(super) oob_code: Option<SecretString>,
+    /// The new password.
+    #[schema(value_type = String, required = false, example = "correct horse battery staple")]
+    pub(super) new_password: Option<SecretString>,
+}
+
+/// What a code is, or was, good for.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ResetResponse {
+    #[schema(value_type = String, example = "identitytoolkit#ResetPasswordResponse")]
+    kind: &'static str,
+    #[schema(example = "ada@example.com")]
+    email: String,
+    #[schema(value_type = String, example = "PASSWORD_RESET")]
+    request_type: Purpose,
+}
+
+impl From<Known> for ResetResponse {
+    fn from(known: Known) -> Self {
+        let kind = "identitytoolkit#ResetPasswordResponse";
+        Self { kind, email: known.account.email, request_type: known.purpose }
+    }
+}
+
+/// Of an account whose password was reset.
+impl From<Account> for ResetResponse {
+    fn from(account: Account) -> Self {
+        let kind = "identitytoolkit#ResetPasswordResponse";
+        Self { kind, email: account.email, request_type: Purpose::PasswordReset }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_pictures_are_bounded() {
+        assert!(check_name(&"é".repeat(256)).is_ok() && check_name(&"é".repeat(257)).is_err());
+        assert!(check_name("a\0b").is_err() && check_name("a\u{202e}b").is_err());
+        assert!(check_photo("https://example.com/a.png?size=1").is_ok() && check_photo("http://a/").is_ok());
+        for bad in [
+            "a",
+            "/a",
+            "//a",
+            "javascript:alert(1)",
+            "data:,a",
+            "ftp://a/b",
+            "https://",
+            "https://a b/",
+            "https://a/\n",
+        ] {
+            assert!(check_photo(bad).is_err(), "{bad:?}");
+        }
+        assert!(check_photo(&format!("https://a/{}", "x".repeat(2040))).is_err());
+    }
+}

@@ -1,0 +1,213 @@
+//! `/organizations/{organizationId}/invitations` and `/invitations/accept`
+
+use crate::api::SignedIn;
+use crate::api::State;
+use crate::api::{Idempotency, Outcome};
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{InvitationId, OrganizationId};
+use crate::base::input::validation::{Email, objects};
+use crate::base::policy::{OrganizationRole, can};
+use crate::base::time::Timestamp;
+use crate::domain::access::OrganizationAccess;
+use crate::domain::invitations::InvitationToken;
+use crate::domain::invitations::model::{InvitationWithGrants, NewInvitation, NewTokens};
+use crate::domain::invitations::{Invitation, WorkspaceGrant};
+use crate::domain::members::ensure_may_touch;
+use crate::infra::http::{Body, ListScope, Page, PageQuery, path_parameter};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use serde::{Deserialize, Serialize};
+
+/// The most workspaces of one invitation.
+const MAX_WORKSPACES: usize = 100;
+
+/// An invitation.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InvitationView {
+    id: InvitationId,
+    #[schema(example = "grace@example.com")]
+    email: String,
+    role: OrganizationRole,
+    workspaces: Vec<WorkspaceGrant>,
+    expires_at: Timestamp,
+    created_at: Timestamp,
+}
+
+impl From<InvitationWithGrants> for InvitationView {
+    fn from((invitation, workspaces): InvitationWithGrants) -> Self {
+        let Invitation { id, email, role, expires_at, created_at, .. } = invitation;
+        Self { id, email, role, workspaces, expires_at, created_at }
+    }
+}
+
+/// An invitation with its token: answered once, when it is made. A replay lacks it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct InvitationWithToken {
+    #[serde(flatten)]
+    invitation: InvitationView,
+    /// What accepts the invitation. It is shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "inv_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX3o5iB8kZ6yW")]
+    token: Option<String>,
+    /// Whether a mail with a link is on its way to the address. Without one, hand the token over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mailed: Option<bool>,
+}
+
+/// Whom to invite, and as what.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InvitationInput {
+    email: Email,
+    role: OrganizationRole,
+    #[serde(default, deserialize_with = "objects")]
+    #[schema(max_items = 100)]
+    workspaces: Vec<WorkspaceGrant>,
+}
+
+/// List invitations
+///
+/// Those that nobody has accepted yet.
+#[utoipa::path(tag = "Invitations", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<InvitationView>)))]
+#[get("/organizations/{organizationId}/invitations")]
+pub async fn list_invitations(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationManage>,
+    page: PageQuery,
+) -> Result<web::Json<Page<InvitationView>>, ApiError> {
+    let organization = access.organization_id();
+    let scope = ListScope("invitations", &organization.text());
+    let position = page.position(scope)?;
+    let rows = state.of(&access).read(move |conn| Invitation::page_of(conn, &access, position)).await?;
+    Ok(web::Json(Page::new(rows, &position, scope, |(invitation, _)| invitation.id, Into::into)))
+}
+
+/// Invite somebody
+///
+/// Where the server sends mail, a link is mailed to the address. The token is another one, and answered this once; an
+/// older invitation of the same address is withdrawn. Only an owner invites owners.
+#[utoipa::path(tag = "Invitations", params(Idempotency), request_body = InvitationInput,
+    responses((status = 201, description = "Invited.", body = InvitationWithToken),
+        (status = 200, description = "Invited before, with the same Idempotency-Key: without the token.", body = InvitationWithToken)))]
+#[post("/organizations/{organizationId}/invitations")]
+pub async fn create_invitation(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationManage>,
+    idempotency: Idempotency,
+    body: Body<InvitationInput>,
+) -> Result<HttpResponse, ApiError> {
+    let (input, bytes) = body.parse().await?;
+    ensure_may_touch(access.role(), input.role)?;
+    if input.workspaces.len() > MAX_WORKSPACES {
+        return Err(ApiError::invalid("workspaces", format!("must name at most {MAX_WORKSPACES}")));
+    }
+    let claim = idempotency.claim(&bytes);
+    let now = state.clock.now();
+    let is_mailed = state.invitation_mails.are_on();
+    let (outcome, access) = state
+        .of(&access)
+        .change_access(move |conn, touched| {
+            let outcome = claim.run(conn, InvitationId::new(), now, |conn, id, replayed| {
+                if replayed {
+                    return Ok((Invitation::of(conn, &access, id)?, None));
+                }
+                let InvitationInput { email, role, workspaces } = input;
+                let new = NewInvitation { id, email: email.into_string(), role, grants: workspaces };
+                let (made, tokens) = Invitation::create(conn, touched, &access, new, is_mailed, now)?;
+                Ok((made, Some(tokens)))
+            });
+            Ok((outcome?, access))
+        })
+        .await?;
+    Ok(Outcome::map(outcome, |(invitation, tokens)| {
+        let mailed = tokens.as_ref().map(|NewTokens { mailed, .. }| {
+            let row = &invitation.0;
+            mailed.as_ref().is_some_and(|token| {
+                state.invitation_mails.count(access.user().id, &row.email, now).is_ok()
+                    && state.invitation_mails.send(&access, row, token)
+            })
+        });
+        let token = tokens.map(|tokens| tokens.admins.expose().to_owned());
+        InvitationWithToken { invitation: invitation.into(), token, mailed }
+    })
+    .respond())
+}
+
+/// Mail an invitation again
+///
+/// With a new link; an older link is dead. The invitation lasts as long as a new one, and may have expired before.
+#[utoipa::path(tag = "Invitations", responses((status = 200, description = "Mailed.", body = InvitationView)))]
+#[post("/organizations/{organizationId}/invitations/{invitationId}/resend")]
+pub async fn resend_invitation(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationManage>,
+    req: HttpRequest,
+) -> Result<web::Json<InvitationView>, ApiError> {
+    let id = path_parameter(&req, "invitationId")?;
+    let (found, access) =
+        state.of(&access).read(move |conn| Ok((Invitation::resendable(conn, &access, id)?, access))).await?;
+    if !state.invitation_mails.are_on() {
+        return Err(ApiError::with_message(Code::Conflict, "This server sends no mail."));
+    }
+    let now = state.clock.now();
+    state.invitation_mails.count(access.user().id, &found.0.email, now)?;
+    let renewed = state
+        .of(&access)
+        .change_access(move |conn, touched| Ok((Invitation::renew(conn, touched, &access, id, now)?, access)));
+    let ((invitation, token), access) = renewed.await?;
+    if !state.invitation_mails.send(&access, &invitation.0, &token) {
+        return Err(ApiError::unavailable_because("too many mails wait to be sent"));
+    }
+    Ok(web::Json(invitation.into()))
+}
+
+/// Withdraw an invitation
+#[utoipa::path(tag = "Invitations", responses((status = 204, description = "Withdrawn.")))]
+#[delete("/organizations/{organizationId}/invitations/{invitationId}")]
+pub async fn withdraw_invitation(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationManage>,
+    req: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let id = path_parameter(&req, "invitationId")?;
+    state.of(&access).change_access(move |conn, touched| Invitation::withdraw(conn, touched, &access, id)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The token of an invitation.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptInput {
+    #[schema(value_type = String, example = "inv_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX3o5iB8kZ6yW")]
+    token: InvitationToken,
+}
+
+/// The organization that the caller belongs to now.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Accepted {
+    id: OrganizationId,
+    #[schema(example = "Acme")]
+    name: String,
+    role: OrganizationRole,
+}
+
+/// Accept an invitation
+///
+/// The caller's e-mail address must be the invited one, and verified. A token that was mailed verifies it.
+#[utoipa::path(tag = "Invitations", request_body = AcceptInput,
+    responses((status = 200, description = "A member now.", body = Accepted)))]
+#[post("/invitations/accept")]
+pub async fn accept_invitation(
+    state: web::Data<State>,
+    caller: SignedIn,
+    body: Body<AcceptInput>,
+) -> Result<web::Json<Accepted>, ApiError> {
+    let input = body.read().await?;
+    let now = state.clock.now();
+    let (organization, role) = state
+        .across_tenants()
+        .change_access(move |conn, touched| Invitation::accept(conn, touched, &input.token, caller.user(), now))
+        .await?;
+    Ok(web::Json(Accepted { id: organization.id, name: organization.name, role }))
+}

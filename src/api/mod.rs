@@ -1,0 +1,29 @@
+//! Endpoints: each reads a request, calls the domain and writes an answer.
+
+pub mod api_keys;
+pub mod audit;
+pub mod authentication;
+pub mod billing;
+mod caller;
+pub mod collections;
+mod extractors;
+pub mod gateway;
+pub mod health;
+mod idempotency;
+pub mod identity;
+pub mod invitations;
+pub mod leaks;
+pub mod me;
+pub mod members;
+pub mod organizations;
+mod state;
+pub mod subscriptions;
+pub mod usage;
+pub mod whoami;
+pub mod workspaces;
+
+pub use caller::{Caller, Credential, verify};
+pub use extractors::{Service, SignedIn};
+pub(crate) use extractors::{caller_of, state_of};
+pub use idempotency::{Idempotency, Outcome};
+pub use state::{Background, State};

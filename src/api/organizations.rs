@@ -1,0 +1,131 @@
+//! `/organizations`
+
+use crate::api::SignedIn;
+use crate::api::State;
+use crate::api::{Idempotency, Outcome};
+use crate::base::error::ApiError;
+use crate::base::ids::OrganizationId;
+use crate::base::input::validation::Name;
+use crate::base::policy::{OrganizationRole, can};
+use crate::base::time::Timestamp;
+use crate::domain::access::OrganizationAccess;
+use crate::domain::tenancy::Organization;
+use crate::infra::http::{Body, ListScope, Page, PageQuery};
+use actix_web::{HttpResponse, delete, get, patch, post, web};
+use serde::{Deserialize, Serialize};
+
+/// An organization.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrganizationView {
+    id: OrganizationId,
+    #[schema(example = "Acme")]
+    name: String,
+    /// The caller's role in it.
+    role: OrganizationRole,
+    created_at: Timestamp,
+}
+
+impl OrganizationView {
+    fn new(organization: Organization, role: OrganizationRole) -> Self {
+        Self { id: organization.id, name: organization.name, role, created_at: organization.created_at }
+    }
+}
+
+/// What to call it.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationInput {
+    name: Name,
+}
+
+/// List organizations
+///
+/// Those that the caller belongs to.
+#[utoipa::path(tag = "Organizations", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<OrganizationView>)))]
+#[get("/organizations")]
+pub async fn list_organizations(
+    state: web::Data<State>,
+    caller: SignedIn,
+    page: PageQuery,
+) -> Result<web::Json<Page<OrganizationView>>, ApiError> {
+    let user = caller.user().id;
+    let scope = ListScope("organizations", &user.text());
+    let position = page.position(scope)?;
+    let rows = state.across_tenants().read(move |conn| Organization::page_of(conn, user, position)).await?;
+    let show = |(organization, role)| OrganizationView::new(organization, role);
+    Ok(web::Json(Page::new(rows, &position, scope, |(organization, _)| organization.id, show)))
+}
+
+/// Create an organization
+///
+/// The caller becomes its owner, and its trial starts.
+#[utoipa::path(tag = "Organizations", params(Idempotency), request_body = OrganizationInput,
+    responses((status = 201, description = "Made.", body = OrganizationView),
+        (status = 200, description = "Made before, with the same Idempotency-Key.", body = OrganizationView)))]
+#[post("/organizations")]
+pub async fn create_organization(
+    state: web::Data<State>,
+    caller: SignedIn,
+    idempotency: Idempotency,
+    body: Body<OrganizationInput>,
+) -> Result<HttpResponse, ApiError> {
+    let (input, bytes) = body.parse().await?;
+    let claim = idempotency.claim(&bytes);
+    let now = state.clock.now();
+    let shared = state.clone();
+    let outcome = state
+        .across_tenants()
+        .change_access(move |conn, touched| {
+            let user = caller.user().id;
+            claim.run(conn, OrganizationId::new(), now, |conn, id, replayed| {
+                if replayed {
+                    return Organization::with_role_of(conn, id, user)?.ok_or_else(ApiError::not_found);
+                }
+                let name = input.name.into_string();
+                let made = Organization::create(conn, touched, &shared.config, id, name, user, now)?;
+                Ok((made, OrganizationRole::Owner))
+            })
+        })
+        .await?;
+    Ok(Outcome::map(outcome, |(organization, role)| OrganizationView::new(organization, role)).respond())
+}
+
+/// Read an organization
+#[utoipa::path(tag = "Organizations", responses((status = 200, description = "The organization.", body = OrganizationView)))]
+#[get("/organizations/{organizationId}")]
+pub async fn read_organization(access: OrganizationAccess<can::OrganizationRead>) -> web::Json<OrganizationView> {
+    web::Json(OrganizationView::new(access.organization().clone(), access.role()))
+}
+
+/// Rename an organization
+#[utoipa::path(tag = "Organizations", request_body = OrganizationInput,
+    responses((status = 200, description = "Renamed.", body = OrganizationView)))]
+#[patch("/organizations/{organizationId}")]
+pub async fn rename_organization(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationManage>,
+    body: Body<OrganizationInput>,
+) -> Result<web::Json<OrganizationView>, ApiError> {
+    let input = body.read().await?;
+    let role = access.role();
+    let organization = state
+        .of(&access)
+        .change_access(move |conn, touched| Organization::rename(conn, touched, &access, input.name.into_string()));
+    let organization = organization.await?;
+    Ok(web::Json(OrganizationView::new(organization, role)))
+}
+
+/// Delete an organization
+///
+/// Its workspaces, members and API keys go with it, at once and for good.
+#[utoipa::path(tag = "Organizations", responses((status = 204, description = "Deleted.")))]
+#[delete("/organizations/{organizationId}")]
+pub async fn delete_organization(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationDelete>,
+) -> Result<HttpResponse, ApiError> {
+    state.of(&access).change_access(move |conn, touched| Organization::delete(conn, touched, &access)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,6 @@
+//! Endpoints of usage.
+
+mod handlers;
+mod wire;
+
+pub use handlers::*;

@@ -1,0 +1,134 @@
+//! What programs ask of Keyward itself: `GET /whoami`.
+
+use crate::api::Caller;
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
+use crate::base::json::{json, write_json};
+use crate::base::policy::Scope;
+use crate::base::policy::SubscriptionStatus;
+use crate::base::policy::{KeyPermissions, Permission, WorkspaceRole};
+use crate::domain::api_keys::KeyCaller;
+use actix_web::HttpResponse;
+use serde::Serialize;
+
+/// The subscription, as far as a program sees it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct SubscriptionSummary<'k> {
+    status: SubscriptionStatus,
+    #[schema(example = "free")]
+    plan: &'k str,
+}
+
+/// Who is behind an API key, and what it may do now.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProgramView<'k> {
+    key_id: KeyId,
+    #[schema(required, example = "Production")]
+    name: Option<&'k str>,
+    workspace_id: WorkspaceId,
+    organization_id: OrganizationId,
+    role: WorkspaceRole,
+    scope: Scope,
+    #[schema(value_type = Vec<Permission>)]
+    permissions: KeyPermissions,
+    subscription: SubscriptionSummary<'k>,
+}
+
+write_json!(ProgramView<'_> {
+    "kind" = "api_key";
+    "keyId": key_id,
+    "name": name,
+    "workspaceId": workspace_id,
+    "organizationId": organization_id,
+    "role": role,
+    "scope": scope,
+    "permissions": permissions,
+    "subscription": subscription,
+});
+write_json!(SubscriptionSummary<'_> { "status": status, "plan": plan });
+
+/// Who is behind an ID token.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonView<'k> {
+    user_id: UserId,
+    #[schema(required, example = "ada@example.com")]
+    email: Option<&'k str>,
+    #[schema(required, example = "Ada Lovelace")]
+    name: Option<&'k str>,
+}
+
+/// Who is behind a credential.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum WhoAmI<'k> {
+    /// A program.
+    ApiKey(ProgramView<'k>),
+    /// A person.
+    User(PersonView<'k>),
+}
+
+impl<'k> From<&'k KeyCaller> for ProgramView<'k> {
+    fn from(key: &'k KeyCaller) -> Self {
+        Self {
+            permissions: KeyPermissions { role: key.role, scope: key.scope },
+            key_id: key.key_id,
+            name: key.name.as_deref(),
+            workspace_id: key.workspace_id,
+            organization_id: key.organization_id,
+            role: key.role,
+            scope: key.scope,
+            subscription: SubscriptionSummary { status: key.subscription.status, plan: &key.plan },
+        }
+    }
+}
+
+/// Who am I?
+///
+/// Works with an API key and with an ID token.
+#[utoipa::path(get, path = "/whoami", tag = "Programs", params(("X-Workspace-Id" = Option<String>, Header, description = "If sent with an API key, it must be the key's workspace.")),
+    security(("apiKey" = []), ("apiKeyHeader" = []), ("idToken" = []), ("signIn" = [])),
+    responses((status = 200, description = "The caller.", body = WhoAmI)))]
+pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
+    match &caller {
+        Caller::ApiKey(key) => tell_program(key),
+        Caller::User(user) => {
+            let person = PersonView { user_id: user.id, email: user.email.as_deref(), name: user.name.as_deref() };
+            Ok(HttpResponse::Ok().json(WhoAmI::User(person)))
+        }
+        Caller::Service(_) => Err(Code::CredentialNotAccepted.into()),
+    }
+}
+
+/// What [`whoami`] answers a program.
+///
+/// # Errors
+/// None: every view has its JSON.
+pub fn tell_program(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
+    Ok(json(&ProgramView::from(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::json::assert_same;
+
+    #[test]
+    fn a_program_is_told_what_serde_would_write() {
+        let (key_id, workspace_id, organization_id) = (KeyId::new(), WorkspaceId::new(), OrganizationId::new());
+        for name in [None, Some("Production"), Some("\"\\ Ключ")] {
+            let view = || ProgramView {
+                key_id,
+                name,
+                workspace_id,
+                organization_id,
+                role: WorkspaceRole::Editor,
+                scope: Scope::ReadOnly,
+                permissions: KeyPermissions { role: WorkspaceRole::Editor, scope: Scope::ReadOnly },
+                subscription: SubscriptionSummary { status: SubscriptionStatus::PastDue, plan: "free" },
+            };
+            assert_same(&view(), &WhoAmI::ApiKey(view()));
+        }
+    }
+}

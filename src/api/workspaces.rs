@@ -1,0 +1,127 @@
+//! `/organizations/{organizationId}/workspaces` and `/workspaces/{workspaceId}`
+
+use crate::api::State;
+use crate::api::{Idempotency, Outcome};
+use crate::base::error::ApiError;
+use crate::base::ids::{OrganizationId, WorkspaceId};
+use crate::base::input::validation::Name;
+use crate::base::policy::{WorkspaceRole, can, effective_role};
+use crate::base::time::Timestamp;
+use crate::domain::access::{OrganizationAccess, WorkspaceAccess};
+use crate::domain::tenancy::Workspace;
+use crate::infra::http::{Body, ListScope, Page, PageQuery};
+use actix_web::{HttpResponse, delete, get, patch, post, web};
+use serde::{Deserialize, Serialize};
+
+/// A workspace.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkspaceView {
+    id: WorkspaceId,
+    organization_id: OrganizationId,
+    #[schema(example = "Production")]
+    name: String,
+    /// The caller's role in it.
+    #[schema(required)]
+    role: Option<WorkspaceRole>,
+    created_at: Timestamp,
+}
+
+impl WorkspaceView {
+    fn new(workspace: Workspace, role: Option<WorkspaceRole>) -> Self {
+        let Workspace { id, organization_id, name, created_at } = workspace;
+        Self { id, organization_id, name, role, created_at }
+    }
+}
+
+/// What to call it.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkspaceInput {
+    name: Name,
+}
+
+/// List workspaces
+///
+/// Those that the caller sees: a member the ones it was added to, an admin of the organization all of them.
+#[utoipa::path(tag = "Workspaces", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<WorkspaceView>)))]
+#[get("/organizations/{organizationId}/workspaces")]
+pub async fn list_workspaces(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationRead>,
+    page: PageQuery,
+) -> Result<web::Json<Page<WorkspaceView>>, ApiError> {
+    let (organization, role) = (access.organization_id(), access.role());
+    let scope = ListScope("workspaces", &organization.text());
+    let position = page.position(scope)?;
+    let rows = state.of(&access).read(move |conn| Workspace::page_of(conn, &access, position)).await?;
+    let show = |(workspace, own): (Workspace, _)| WorkspaceView::new(workspace, effective_role(role, own));
+    Ok(web::Json(Page::new(rows, &position, scope, |(workspace, _)| workspace.id, show)))
+}
+
+/// Create a workspace
+#[utoipa::path(tag = "Workspaces", params(Idempotency), request_body = WorkspaceInput,
+    responses((status = 201, description = "Made.", body = WorkspaceView),
+        (status = 200, description = "Made before, with the same Idempotency-Key.", body = WorkspaceView)))]
+#[post("/organizations/{organizationId}/workspaces")]
+pub async fn create_workspace(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationManage>,
+    idempotency: Idempotency,
+    body: Body<WorkspaceInput>,
+) -> Result<HttpResponse, ApiError> {
+    let (input, bytes) = body.parse().await?;
+    let claim = idempotency.claim(&bytes);
+    let now = state.clock.now();
+    let outcome = state
+        .of(&access)
+        .change_access(move |conn, touched| {
+            claim.run(conn, WorkspaceId::new(), now, |conn, id, replayed| {
+                if replayed {
+                    return Workspace::of_organization(conn, &access, id);
+                }
+                Workspace::create(conn, touched, &access, id, input.name.into_string(), now)
+            })
+        })
+        .await?;
+    Ok(Outcome::map(outcome, |workspace| WorkspaceView::new(workspace, Some(WorkspaceRole::Admin))).respond())
+}
+
+/// Read a workspace
+#[utoipa::path(tag = "Workspaces", responses((status = 200, description = "The workspace.", body = WorkspaceView)))]
+#[get("/workspaces/{workspaceId}")]
+pub async fn read_workspace(access: WorkspaceAccess<can::WorkspaceRead>) -> web::Json<WorkspaceView> {
+    web::Json(WorkspaceView::new(access.workspace().clone(), Some(access.role())))
+}
+
+/// Rename a workspace
+#[utoipa::path(tag = "Workspaces", request_body = WorkspaceInput,
+    responses((status = 200, description = "Renamed.", body = WorkspaceView)))]
+#[patch("/workspaces/{workspaceId}")]
+pub async fn rename_workspace(
+    state: web::Data<State>,
+    access: WorkspaceAccess<can::WorkspaceManage>,
+    body: Body<WorkspaceInput>,
+) -> Result<web::Json<WorkspaceView>, ApiError> {
+    let input = body.read().await?;
+    let role = access.role();
+    let workspace = state
+        .of(&access)
+        .change_access(move |conn, touched| Workspace::rename(conn, touched, &access, input.name.into_string()));
+    let workspace = workspace.await?;
+    Ok(web::Json(WorkspaceView::new(workspace, Some(role))))
+}
+
+/// Delete a workspace
+///
+/// Its members and API keys go with it, at once and for good.
+#[utoipa::path(tag = "Workspaces", responses((status = 204, description = "Deleted.")))]
+#[delete("/workspaces/{workspaceId}")]
+pub async fn delete_workspace(
+    state: web::Data<State>,
+    access: WorkspaceAccess<can::WorkspaceManage>,
+) -> Result<HttpResponse, ApiError> {
+    state.of(&access).change_access(move |conn, touched| Workspace::delete(conn, touched, &access)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

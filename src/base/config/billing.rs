@@ -1,0 +1,82 @@
+//! `[billing]`: who says what is paid, and how long a payment may be late.
+
+use super::{Plan, duration};
+use crate::base::policy::SubscriptionStatus;
+use crate::base::time::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// `[billing]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Billing {
+    /// How long programs pass after a payment failed.
+    #[serde(with = "duration")]
+    pub past_due_grace: Duration,
+    /// How long after the end of a period that is to be renewed the provider's news of that may come.
+    #[serde(with = "duration")]
+    pub renewal_leeway: Duration,
+    /// Stripe's webhook; without it there is no such route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stripe: Option<StripeSettings>,
+}
+
+/// `[billing.stripe]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StripeSettings {
+    /// The endpoint's signing secrets: during a rotation the old and the new one.
+    #[serde(serialize_with = "all_redacted")]
+    pub webhook_secrets: Vec<SecretString>,
+    /// Prices, by Stripe's id, to plans.
+    #[serde(default)]
+    pub prices: BTreeMap<String, String>,
+}
+
+/// What Stripe's signing secrets start with.
+const SECRET_PREFIX: &str = "whsec_";
+/// A shorter secret can be guessed.
+const SHORTEST_SECRET: usize = 24;
+
+impl Billing {
+    /// Until when programs pass although a payment is due since then.
+    pub fn past_due_until(&self, since: Timestamp) -> Option<Timestamp> {
+        (!self.past_due_grace.is_zero()).then(|| since.plus(self.past_due_grace))
+    }
+
+    /// The end of the grace of a status that is set at `now`.
+    pub fn grace_of(&self, status: SubscriptionStatus, now: Timestamp) -> Option<Timestamp> {
+        if status == SubscriptionStatus::PastDue { self.past_due_until(now) } else { None }
+    }
+
+    pub(super) fn check(&self, plans: &BTreeMap<String, Plan>) -> Result<(), String> {
+        let Some(stripe) = &self.stripe else { return Ok(()) };
+        if stripe.webhook_secrets.is_empty() {
+            return Err("billing.stripe.webhook_secrets: must name at least one".into());
+        }
+        let is_secret = |text: &str| text.starts_with(SECRET_PREFIX) && text.len() >= SHORTEST_SECRET;
+        if !stripe.webhook_secrets.iter().all(|secret| is_secret(secret.expose_secret())) {
+            return Err(format!(
+                "billing.stripe.webhook_secrets: each must start with {SECRET_PREFIX} and have at least \
+                 {SHORTEST_SECRET} characters"
+            ));
+        }
+        for (price, plan) in &stripe.prices {
+            if !plans.contains_key(plan) {
+                let known: Vec<&str> = plans.keys().map(String::as_str).collect();
+                return Err(format!(
+                    "billing.stripe.prices.{price}: {plan:?} is not one of the configured plans: {}",
+                    known.join(", ")
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Secrets as `keyward config check` prints them.
+fn all_redacted<S: Serializer>(secrets: &[SecretString], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(secrets.iter().map(|_| "[redacted]"))
+}

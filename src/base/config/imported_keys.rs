@@ -1,0 +1,51 @@
+//! `[[keys.imported]]`: what keys look like that another product issued.
+
+use super::SERVICE_TOKEN_PREFIX;
+use serde::{Deserialize, Serialize};
+
+/// The longest that a key may be: a header has to hold it.
+const LONGEST: usize = 512;
+const LONGEST_PREFIX: usize = 32;
+
+/// `[[keys.imported]]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportedKeys {
+    /// What they start with; empty, if with nothing in particular.
+    pub prefix: String,
+    /// The fewest characters after the prefix.
+    #[serde(default = "default_min_length")]
+    pub min_length: usize,
+    /// The most.
+    #[serde(default = "default_max_length")]
+    pub max_length: usize,
+}
+
+fn default_min_length() -> usize {
+    16
+}
+
+fn default_max_length() -> usize {
+    256
+}
+
+impl ImportedKeys {
+    pub(super) fn check(&self) -> Result<(), String> {
+        let prefix = &self.prefix;
+        let is_plain = prefix.len() <= LONGEST_PREFIX && prefix.bytes().all(|byte| byte.is_ascii_graphic());
+        // Service tokens and ID tokens are told by these.
+        if !is_plain || prefix.starts_with(SERVICE_TOKEN_PREFIX) || prefix.starts_with("ey") || prefix.contains(',') {
+            return Err(format!(
+                "keys.imported: the prefix {prefix:?} must be at most {LONGEST_PREFIX} visible ASCII characters without \
+                 a comma, and not start with svc_ or ey"
+            ));
+        }
+        let (least, most) = (self.min_length, self.max_length);
+        if least == 0 || least > most || most > LONGEST {
+            return Err(format!(
+                "keys.imported: of {prefix:?}, min_length ({least}) and max_length ({most}) must be 1 to {LONGEST}, in this order"
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! `identity.issuers`: who else's ID tokens are accepted.
+
+use crate::base::network::is_loopback_http;
+use jsonwebtoken::Algorithm;
+use jsonwebtoken::AlgorithmFamily;
+use serde::{Deserialize, Serialize};
+
+/// One of `identity.issuers`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum IssuerSettings {
+    /// A Firebase project, of Google's.
+    FirebaseProject {
+        /// The project's id: the audience, and the end of the issuer's name.
+        project: String,
+        /// Where its keys are; Google's by default.
+        jwks_url: Option<String>,
+    },
+    /// Any issuer of OpenID Connect.
+    Oidc(OidcSettings),
+}
+
+/// An issuer of OpenID Connect.
+#[derive(Clone, Debug)]
+pub struct OidcSettings {
+    /// The `iss` of its tokens, to the letter.
+    pub issuer: String,
+    /// What the tokens' `aud` must be or contain. Without one, tokens have none, and `authorized_parties` decide.
+    pub audience: Option<String>,
+    /// What the tokens' `azp` must be one of, if any are named.
+    pub authorized_parties: Vec<String>,
+    /// Where its keys are; found by discovery if it is not said.
+    pub jwks_url: Option<String>,
+    /// How tokens may be signed; never with a shared secret.
+    pub algorithms: Vec<Algorithm>,
+    /// The claim that holds the e-mail address.
+    pub email_claim: String,
+    /// The claim that says whether the address is the person's.
+    pub email_verified_claim: String,
+    /// The claim that holds the name.
+    pub name_claim: String,
+    /// When an address counts as the person's own.
+    pub trust_email: TrustEmail,
+}
+
+/// When the address in a token counts as the person's own, and so accepts invitations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrustEmail {
+    /// Never: for an issuer where people may claim any address.
+    Never,
+    /// When the token says that it is verified.
+    #[default]
+    Verified,
+    /// Always: for an issuer that verifies every address and does not say so.
+    Always,
+}
+
+/// As configuration spells it: a Firebase project has `firebase_project`, any other has `issuer`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    firebase_project: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorized_parties: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    algorithms: Option<Vec<Algorithm>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_claim: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified_claim: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_claim: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trust_email: Option<TrustEmail>,
+}
+
+impl TryFrom<Written> for IssuerSettings {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written { firebase_project, issuer, jwks_url, .. } = &written;
+        match (firebase_project, issuer) {
+            (Some(project), None) => {
+                let only = Written {
+                    firebase_project: firebase_project.clone(),
+                    jwks_url: jwks_url.clone(),
+                    ..Written::default()
+                };
+                if format!("{only:?}") != format!("{written:?}") {
+                    return Err("beside firebase_project there can only be jwks_url".into());
+                }
+                Ok(Self::FirebaseProject { project: project.clone(), jwks_url: jwks_url.clone() })
+            }
+            (None, Some(issuer)) => Ok(Self::Oidc(OidcSettings {
+                issuer: issuer.clone(),
+                audience: written.audience,
+                authorized_parties: written.authorized_parties.unwrap_or_default(),
+                jwks_url: written.jwks_url,
+                algorithms: written.algorithms.unwrap_or_else(|| vec![Algorithm::RS256]),
+                email_claim: written.email_claim.unwrap_or_else(|| "email".into()),
+                email_verified_claim: written.email_verified_claim.unwrap_or_else(|| "email_verified".into()),
+                name_claim: written.name_claim.unwrap_or_else(|| "name".into()),
+                trust_email: written.trust_email.unwrap_or_default(),
+            })),
+            _ => Err("must have either firebase_project or issuer".into()),
+        }
+    }
+}
+
+impl From<IssuerSettings> for Written {
+    fn from(settings: IssuerSettings) -> Self {
+        match settings {
+            IssuerSettings::FirebaseProject { project, jwks_url } => {
+                Self { firebase_project: Some(project), jwks_url, ..Self::default() }
+            }
+            IssuerSettings::Oidc(oidc) => Self {
+                firebase_project: None,
+                issuer: Some(oidc.issuer),
+                audience: oidc.audience,
+                authorized_parties: Some(oidc.authorized_parties),
+                jwks_url: oidc.jwks_url,
+                algorithms: Some(oidc.algorithms),
+                email_claim: Some(oidc.email_claim),
+                email_verified_claim: Some(oidc.email_verified_claim),
+                name_claim: Some(oidc.name_claim),
+                trust_email: Some(oidc.trust_email),
+            },
+        }
+    }
+}
+
+impl IssuerSettings {
+    /// The `iss` of its tokens.
+    pub fn name(&self) -> String {
+        match self {
+            Self::FirebaseProject { project, .. } => format!("https://securetoken.google.com/{project}"),
+            Self::Oidc(oidc) => oidc.issuer.clone(),
+        }
+    }
+
+    /// What is wrong with it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let jwks_url = match self {
+            Self::FirebaseProject { jwks_url, .. } => jwks_url,
+            Self::Oidc(oidc) => {
+                oidc.check().map_err(|reason| format!("identity.issuers: {}: {reason}", oidc.issuer))?;
+                &oidc.jwks_url
+            }
+        };
+        match jwks_url {
+            Some(url) if !is_trustworthy(url) => {
+                Err(format!("identity.issuers: jwks_url {url:?} must start with https://"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl OidcSettings {
+    fn check(&self) -> Result<(), String> {
+        if !is_trustworthy(&self.issuer) || self.issuer.contains(['?', '#']) {
+            return Err("issuer must be a URL that starts with https://, without ? and #".into());
+        }
+        if self.audience.as_ref().is_some_and(String::is_empty) || self.authorized_parties.iter().any(String::is_empty)
+        {
+            return Err("audience and authorized_parties must not be empty texts; leave them out".into());
+        }
+        if self.audience.is_none() && self.authorized_parties.is_empty() {
+            return Err("must have audience, or authorized_parties for tokens without one; else the tokens of \
+                 every application of the issuer were good here"
+                .into());
+        }
+        if self.algorithms.is_empty() {
+            return Err("algorithms must name at least one".into());
+        }
+        if let Some(secret) = self.algorithms.iter().find(|algorithm| algorithm.family() == AlgorithmFamily::Hmac) {
+            return Err(format!(
+                "algorithms: {secret:?} needs a shared secret, with which anyone who verifies can sign"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Plain HTTP is for an issuer on this very machine: keys from anywhere else could be anyone's.
+fn is_trustworthy(url: &str) -> bool {
+    url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) || is_loopback_http(url)
+}

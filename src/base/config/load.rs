@@ -1,0 +1,96 @@
+//! Merging the layers: defaults, preset, file, environment, flags.
+
+use super::{Config, presets};
+use figment::error::Kind;
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::{Figment, Provider};
+use std::path::PathBuf;
+
+/// What the names of environment variables start with.
+const ENVIRONMENT: &str = "KEYWARD__";
+const DEFAULTS: &str = include_str!("../../../config/default.toml");
+
+/// Where configuration comes from, besides the built-in defaults and the environment.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// `--config FILE` or `KEYWARD_CONFIG`.
+    pub file: Option<PathBuf>,
+    /// TOML under the file: what a command such as `demo` presets for itself.
+    pub under_file: &'static str,
+    /// `DATABASE_URL`, which wins over `KEYWARD__DATABASE__URL`.
+    pub database_url: Option<String>,
+    /// `--listen`.
+    pub listen: Option<String>,
+    /// `--no-migrate`.
+    pub no_migrate: bool,
+}
+
+/// Reads and checks the configuration.
+///
+/// # Errors
+/// A text for the operator: the layer, the key, the value and what is allowed.
+pub fn load(sources: &Sources) -> Result<Config, String> {
+    let mut over = Figment::new();
+    if let Some(path) = &sources.file {
+        if !path.is_file() {
+            return Err(format!("{}: there is no such configuration file", path.display()));
+        }
+        over = over.merge(Toml::file_exact(path));
+    }
+    over = over.merge(Env::prefixed(ENVIRONMENT).split("__"));
+    if let Some(url) = &sources.database_url {
+        over = over.merge(Serialized::default("database.url", url));
+    }
+    if let Some(listen) = &sources.listen {
+        over = over.merge(Serialized::default("server.listen", listen));
+    }
+    if sources.no_migrate {
+        over = over.merge(Serialized::default("database.migrate", false));
+    }
+    let mut layers = Figment::from(Named("the built-in defaults", Toml::string(DEFAULTS)))
+        .merge(Named("the command's defaults", Toml::string(sources.under_file)));
+    // A preset replaces whole lists and tables' keys of the defaults, and everything else replaces the preset's.
+    match over.extract_inner::<String>("preset") {
+        Ok(name) => layers = layers.merge(Named("the preset", Toml::string(presets::find(&name)?.text))),
+        Err(error) if error.clone().into_iter().all(|error| matches!(error.kind, Kind::MissingField(_))) => {}
+        Err(error) => return Err(explain(error)),
+    }
+    let config: Config = layers.merge(over).extract().map_err(explain)?;
+    config.check()?;
+    Ok(config)
+}
+
+/// A provider under a name that an operator understands.
+struct Named(&'static str, figment::providers::Data<Toml>);
+
+impl Provider for Named {
+    fn metadata(&self) -> figment::Metadata {
+        figment::Metadata::named(self.0)
+    }
+
+    fn data(&self) -> figment::Result<figment::value::Map<figment::Profile, figment::value::Dict>> {
+        self.1.data()
+    }
+}
+
+/// One line for each thing that is wrong: where it was read, the key, the value and what is allowed.
+fn explain(errors: figment::Error) -> String {
+    let lines: Vec<String> = errors
+        .into_iter()
+        .map(|error| {
+            let (place, key) = match &error.metadata {
+                Some(metadata) if metadata.name.contains("environment") => {
+                    ("environment".to_owned(), format!("{ENVIRONMENT}{}", error.path.join("__").to_uppercase()))
+                }
+                Some(metadata) => match &metadata.source {
+                    Some(source) => (source.to_string(), error.path.join(".")),
+                    None => (metadata.name.to_string(), error.path.join(".")),
+                },
+                None => (String::new(), error.path.join(".")),
+            };
+            let parts = [place, key, error.kind.to_string()];
+            parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
+        })
+        .collect();
+    lines.join("\n")
+}

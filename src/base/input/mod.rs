@@ -1,0 +1,6 @@
+//! What people and programs may send: names, e-mail addresses, JSON objects.
+
+mod parse;
+pub mod validation;
+
+pub(crate) use parse::from_slice;

@@ -1,0 +1,12 @@
+//! Words and values: what every other floor is made of. Nothing here knows a floor above.
+
+pub mod config;
+pub mod error;
+pub mod ids;
+pub mod input;
+pub mod json;
+pub mod network;
+pub mod paging;
+pub mod policy;
+pub mod sql;
+pub mod time;

@@ -1,0 +1,202 @@
+//! The one table of who may do what.
+
+use super::role::{OrganizationRole, WorkspaceRole};
+use crate::base::json::WriteJson;
+use crate::base::policy::Scope;
+use serde::{Serialize, Serializer};
+use std::sync::LazyLock;
+
+/// The least role that has a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Least {
+    /// A role in the workspace; admins and owners of the organization have them all.
+    Workspace(WorkspaceRole),
+    /// A role in the organization.
+    Organization(OrganizationRole),
+}
+
+/// A permission as a type, so that it stands in a handler's signature: `WorkspaceAccess<can::KeysManage>`.
+pub trait Can: 'static {
+    /// The permission that the guard demands.
+    const PERMISSION: Permission;
+}
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $level:ident $role:ident;)+) => {
+        /// One verb on one kind of thing.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        pub enum Permission { $($(#[$doc])* #[serde(rename = $text)] $variant),+ }
+
+        impl Permission {
+            /// All of them, as the table lists them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// As the wire spells it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// The least role that has it.
+            pub const fn least(self) -> Least {
+                match self { $(Self::$variant => permissions!(@least $level $role)),+ }
+            }
+        }
+
+        impl std::str::FromStr for Permission {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($text => Ok(Self::$variant),)+
+                    _ => Err(format!("must be one of: {}", [$($text),+].join(", "))),
+                }
+            }
+        }
+
+        // Derived, the refusal would repeat what was sent.
+        impl<'de> serde::Deserialize<'de> for Permission {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                <std::borrow::Cow<'_, str>>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl utoipa::PartialSchema for Permission {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::schema::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .enum_values(Some([$($text),+]))
+                    .into()
+            }
+        }
+        impl utoipa::ToSchema for Permission {}
+
+        /// The permissions as types.
+        pub mod can {
+            $(
+                $(#[$doc])*
+                #[derive(Clone, Copy, Debug)]
+                pub struct $variant;
+                impl crate::base::policy::permission::Can for $variant {
+                    const PERMISSION: super::Permission = super::Permission::$variant;
+                }
+            )+
+        }
+    };
+    (@least workspace $role:ident) => { Least::Workspace(WorkspaceRole::$role) };
+    (@least organization $role:ident) => { Least::Organization(OrganizationRole::$role) };
+}
+
+permissions! {
+    /// See the workspace.
+    WorkspaceRead = "workspace:read", workspace Viewer;
+    /// See the workspace's members.
+    MembersRead = "members:read", workspace Viewer;
+    /// Read content.
+    ContentRead = "content:read", workspace Viewer;
+    /// Write content.
+    ContentWrite = "content:write", workspace Editor;
+    /// Create keys, and manage one's own.
+    KeysOwn = "keys:own", workspace Viewer;
+    /// Manage everyone's keys.
+    KeysManage = "keys:manage", workspace Admin;
+    /// Rename and delete the workspace.
+    WorkspaceManage = "workspace:manage", workspace Admin;
+    /// Add, change and remove the workspace's members.
+    MembersManage = "members:manage", workspace Admin;
+    /// See the organization, its members and its subscription.
+    OrganizationRead = "organization:read", organization Member;
+    /// Rename the organization, create workspaces, manage members and invitations.
+    OrganizationManage = "organization:manage", organization Admin;
+    /// Read the organization's audit trail.
+    AuditRead = "audit:read", organization Admin;
+    /// Delete the organization.
+    OrganizationDelete = "organization:delete", organization Owner;
+    /// Make members owners, and owners members.
+    OwnersManage = "owners:manage", organization Owner;
+}
+
+impl Permission {
+    /// Whether a role in a workspace has it.
+    pub fn held_in_workspace(self, role: WorkspaceRole) -> bool {
+        matches!(self.least(), Least::Workspace(least) if role >= least)
+    }
+
+    /// Whether a role in an organization has it.
+    pub fn held_in_organization(self, role: OrganizationRole) -> bool {
+        matches!(self.least(), Least::Organization(least) if role >= least)
+    }
+
+    /// Whether a key of this scope keeps it: a `read_only` key keeps the `…:read` ones.
+    pub fn kept_by(self, scope: Scope) -> bool {
+        scope == Scope::Full || self.as_str().ends_with(":read")
+    }
+}
+
+/// What a key of this role and scope may do. On the wire: a list, in the order of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyPermissions {
+    /// The creator's role in the workspace.
+    pub role: WorkspaceRole,
+    /// What the key keeps of it.
+    pub scope: Scope,
+}
+
+impl KeyPermissions {
+    /// One after the other.
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.iter().copied().filter(move |permission| self.contains(*permission))
+    }
+
+    /// Whether this is one of them.
+    pub fn contains(self, permission: Permission) -> bool {
+        permission.held_in_workspace(self.role) && permission.kept_by(self.scope)
+    }
+}
+
+impl Serialize for KeyPermissions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+/// From the serialization, once: by role, then scope.
+static LISTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let of_role = |role| [Scope::Full, Scope::ReadOnly].map(|scope| KeyPermissions { role, scope });
+    let all = [WorkspaceRole::Viewer, WorkspaceRole::Editor, WorkspaceRole::Admin].into_iter().flat_map(of_role);
+    all.map(|permissions| serde_json::to_vec(&permissions).unwrap_or_default()).collect()
+});
+
+impl WriteJson for KeyPermissions {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        let place = 2 * self.role as usize + usize::from(self.scope == Scope::ReadOnly);
+        out.extend_from_slice(LISTS.get(place).map_or(b"[]", Vec::as_slice));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::json::assert_same;
+
+    #[test]
+    fn a_read_only_admin_key_reads_and_nothing_else() {
+        let permissions = KeyPermissions { role: WorkspaceRole::Admin, scope: Scope::ReadOnly };
+        let names: Vec<_> = permissions.iter().map(Permission::as_str).collect();
+        assert_eq!(names, ["workspace:read", "members:read", "content:read"]);
+    }
+
+    #[test]
+    fn the_list_on_the_wire_is_that_of_the_table() {
+        for role in [WorkspaceRole::Viewer, WorkspaceRole::Editor, WorkspaceRole::Admin] {
+            for scope in [Scope::Full, Scope::ReadOnly] {
+                let permissions = KeyPermissions { role, scope };
+                assert_same(&permissions, &permissions);
+            }
+        }
+    }
+
+    #[test]
+    fn no_workspace_role_reaches_the_organization() {
+        let mut all = KeyPermissions { role: WorkspaceRole::Admin, scope: Scope::Full }.iter();
+        assert!(all.all(|permission| matches!(permission.least(), Least::Workspace(_))));
+    }
+}

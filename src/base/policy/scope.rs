@@ -1,0 +1,13 @@
+//! [`Scope`]: what a key keeps of its creator's role.
+
+use crate::base::sql::text_enum;
+
+text_enum! {
+    /// What a key keeps of its creator's role.
+    Scope {
+        /// All of it.
+        Full = "full",
+        /// What only reads.
+        ReadOnly = "read_only",
+    }
+}

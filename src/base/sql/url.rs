@@ -1,0 +1,49 @@
+//! [`DatabaseUrl`]: which database the configuration names.
+
+use std::fmt;
+
+/// Where the data is: `postgres://…` or `sqlite://PATH`. Its `Display` hides the password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A libpq connection URL.
+    Postgres(String),
+    /// A file's path.
+    Sqlite(String),
+}
+
+impl std::str::FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        match url.strip_prefix("sqlite://") {
+            Some(path) if !path.is_empty() && !path.contains(":memory:") => Ok(Self::Sqlite(path.to_owned())),
+            _ => Err("must be postgres://USER:PASSWORD@HOST/DATABASE or sqlite://PATH".into()),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{path}"),
+            Self::Postgres(url) => {
+                // libpq takes a password in the authority and as a query parameter; neither is shown.
+                let (address, _) = url.split_once('?').unwrap_or((url, ""));
+                let (scheme, rest) = address.split_once("://").unwrap_or(("postgres", address));
+                match rest.rsplit_once('@') {
+                    Some((user, host)) => write!(f, "{scheme}://{}@{host}", user.split(':').next().unwrap_or(user)),
+                    None => write!(f, "{scheme}://{rest}"),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,91 @@
+//! What a person is in an organization or a workspace. Guards are made of these rows, and of nothing else.
+
+use super::guards::{OrganizationAccess, WorkspaceAccess};
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{OrganizationId, UserId, WorkspaceId};
+use crate::base::policy::permission::Can;
+use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole};
+use crate::base::sql::Conn;
+use crate::domain::tenancy::{Organization, User, Workspace};
+
+/// A person's membership of an organization.
+#[derive(Debug)]
+pub struct OrganizationMembership {
+    pub(super) organization: Organization,
+    pub(super) user: User,
+    pub(super) role: OrganizationRole,
+}
+
+impl OrganizationMembership {
+    /// Reads it in one statement.
+    ///
+    /// # Errors
+    /// `not_found` where the organization does not exist or the person is no member of it.
+    pub fn find(conn: &mut Conn, id: OrganizationId, user: User) -> Result<Self, ApiError> {
+        let found = Organization::with_role_of(conn, id, user.id)?;
+        let (organization, role) = found.ok_or_else(ApiError::not_found)?;
+        Ok(Self { organization, user, role })
+    }
+
+    /// The guard with permission `P`, if the role has it.
+    ///
+    /// # Errors
+    /// `insufficient_permission`
+    pub fn authorize<P: Can>(self) -> Result<OrganizationAccess<P>, ApiError> {
+        match P::PERMISSION.held_in_organization(self.role) {
+            true => Ok(OrganizationAccess::of(self)),
+            false => Err(Code::InsufficientPermission.into()),
+        }
+    }
+}
+
+/// A person's role in a workspace.
+#[derive(Debug)]
+pub struct WorkspaceMembership {
+    pub(super) workspace: Workspace,
+    pub(super) user_id: UserId,
+    pub(super) organization_role: OrganizationRole,
+    pub(super) role: WorkspaceRole,
+}
+
+impl WorkspaceMembership {
+    /// Reads it in one statement.
+    ///
+    /// # Errors
+    /// `not_found` where the workspace does not exist or the person has no role in it.
+    pub fn find(conn: &mut Conn, id: WorkspaceId, user_id: UserId) -> Result<Self, ApiError> {
+        let found = Workspace::with_role_of(conn, id, user_id)?;
+        let (workspace, organization_role, role) = found.ok_or_else(ApiError::not_found)?;
+        Ok(Self { workspace, user_id, organization_role, role })
+    }
+
+    /// The workspace.
+    pub fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
+    /// The person.
+    pub fn user_id(&self) -> UserId {
+        self.user_id
+    }
+
+    /// Refuses a person whose role lacks the permission.
+    ///
+    /// # Errors
+    /// `insufficient_permission`
+    pub fn ensure_may(&self, permission: Permission) -> Result<(), ApiError> {
+        match permission.held_in_workspace(self.role) {
+            true => Ok(()),
+            false => Err(Code::InsufficientPermission.into()),
+        }
+    }
+
+    /// The guard with permission `P`, if the role has it.
+    ///
+    /// # Errors
+    /// `insufficient_permission`
+    pub fn authorize<P: Can>(self) -> Result<WorkspaceAccess<P>, ApiError> {
+        self.ensure_may(P::PERMISSION)?;
+        Ok(WorkspaceAccess::of(self))
+    }
+}

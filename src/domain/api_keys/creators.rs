@@ -1,0 +1,30 @@
+//! Whose keys: how an operator names a person.
+
+use crate::base::error::ApiError;
+use crate::base::ids::{UserId, WorkspaceId};
+use crate::base::sql::Conn;
+use crate::base::sql::schema::{api_keys, users};
+use diesel::prelude::*;
+
+/// Who made keys of a workspace, by id or by e-mail address; or a text for the operator that says why nobody is found.
+/// The person may have left since.
+///
+/// # Errors
+/// Those of the database.
+pub fn creator_in(conn: &mut Conn, workspace: WorkspaceId, named: &str) -> Result<Result<UserId, String>, ApiError> {
+    if let Ok(id) = named.parse() {
+        return Ok(Ok(id));
+    }
+    let creators: Vec<UserId> = users::table
+        .inner_join(api_keys::table)
+        .filter(api_keys::workspace_id.eq(workspace).and(users::email.eq(named.to_lowercase())))
+        .select(users::id)
+        .distinct()
+        .order(users::id)
+        .load(conn)?;
+    Ok(match creators[..] {
+        [only] => Ok(only),
+        [] => Err("nobody with that id or address has keys in the workspace".to_owned()),
+        _ => Err(format!("several people have that address; name one by id: {creators:?}")),
+    })
+}

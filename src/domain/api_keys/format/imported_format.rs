@@ -1,0 +1,80 @@
+//! [`ImportedFormat`]: the text of keys that another product issued. They have no checksum that is known here, so each one
+//! that looks like them costs a lookup; keys of our own are told first, and pay nothing for it.
+
+use crate::base::config::ImportedKeys;
+use std::ops::RangeInclusive;
+
+/// How many characters a preview shows at each end of what follows the prefix.
+const PREVIEW: usize = 3;
+/// What is shorter shows nothing but its prefix.
+const SHORTEST_SHOWN: usize = 16;
+
+/// A prefix, which may be empty, and how much may follow it.
+#[derive(Clone, Debug)]
+pub(super) struct ImportedFormat {
+    prefix: String,
+    lengths: RangeInclusive<usize>,
+}
+
+impl ImportedFormat {
+    pub(super) fn new(keys: &ImportedKeys) -> Self {
+        Self { prefix: keys.prefix.clone(), lengths: keys.min_length..=keys.max_length }
+    }
+
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether the text is meant to be such a key. Without a prefix nothing says so.
+    pub(super) fn has_prefix(&self, text: &str) -> bool {
+        !self.prefix.is_empty() && text.starts_with(&self.prefix)
+    }
+
+    /// Whether the text could be such a key. No allocation.
+    pub(super) fn recognizes(&self, text: &str) -> bool {
+        self.body(text).is_some()
+    }
+
+    /// What may be shown of such a key.
+    pub(super) fn preview(&self, text: &str) -> Option<String> {
+        let body = self.body(text)?;
+        let prefix = &self.prefix;
+        Some(match body.len() >= SHORTEST_SHOWN {
+            true => format!("{prefix}{}...{}", &body[..PREVIEW], &body[body.len() - PREVIEW..]),
+            false => format!("{prefix}..."),
+        })
+    }
+
+    fn body<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let body = text.strip_prefix(&self.prefix)?;
+        (self.lengths.contains(&body.len()) && body.bytes().all(|byte| byte.is_ascii_graphic())).then_some(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn format(prefix: &str, min_length: usize, max_length: usize) -> ImportedFormat {
+        ImportedFormat::new(&ImportedKeys { prefix: prefix.to_owned(), min_length, max_length })
+    }
+
+    #[test]
+    fn a_key_has_the_prefix_and_a_length_in_bounds() {
+        let acme = format("acme_", 4, 6);
+        for good in ["acme_abcd", "acme_a.-_~f"] {
+            assert!(acme.recognizes(good), "{good}");
+        }
+        for bad in ["", "acme_", "acme_abc", "acme_abcdefg", "acm_abcd", "acme_ab d", "acme_abé", "ACME_abcd"] {
+            assert!(!acme.recognizes(bad), "{bad}");
+        }
+        assert!(format("", 4, 6).recognizes("abcd") && !format("", 4, 6).has_prefix("abcd"));
+    }
+
+    #[test]
+    fn a_preview_shows_a_little_of_a_long_key_and_nothing_of_a_short_one() {
+        assert_eq!(format("acme_", 4, 64).preview("acme_0123456789abcdef").unwrap(), "acme_012...def");
+        assert_eq!(format("acme_", 4, 64).preview("acme_0123").unwrap(), "acme_...");
+        assert_eq!(format("acme_", 4, 64).preview("other_0123"), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! [`KeyFilter`]: which keys of a workspace to revoke at once.
+
+use crate::base::error::ApiError;
+use crate::base::ids::{KeyId, UserId, WorkspaceId};
+use crate::base::sql::schema::api_keys;
+use crate::base::sql::{Conn, ForUpdate};
+use crate::base::time::Timestamp;
+use crate::domain::api_keys::ApiKey;
+use crate::domain::api_keys::KeyFormat;
+use crate::domain::api_keys::model::KeyWithStanding;
+use crate::domain::api_keys::unused::is_unused_since;
+use crate::domain::changes::Touched;
+use diesel::prelude::*;
+use diesel::sql_types::{Integer, Text};
+use serde::{Deserialize, Deserializer};
+use std::str::FromStr;
+
+/// The most keys that one transaction revokes: each is an audit event, and the organization's trail is held meanwhile.
+pub const MOST_AT_ONCE: usize = 500;
+/// The most characters of a start: a key's is shorter.
+const LONGEST_START: usize = 64;
+
+diesel::define_sql_function! {
+    /// The characters of a text from a place, counted from 1. LIKE would take `_` for any character, and on SQLite
+    /// upper for lower case.
+    fn substr(text: Text, from: Integer, length: Integer) -> Text;
+}
+
+/// What keys start with, as far as a preview shows it: `sk_live_` or `sk_live_4f9`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyStart(String);
+
+impl FromStr for KeyStart {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if !(1..=LONGEST_START).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!("must be 1 to {LONGEST_START} visible ASCII characters"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyStart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl utoipa::PartialSchema for KeyStart {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::schema::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .min_length(Some(1))
+            .max_length(Some(LONGEST_START))
+            .description(Some("What keys start with, as far as `preview` shows it: before its dots."))
+            .examples(["sk_live_4f9"])
+            .into()
+    }
+}
+impl utoipa::ToSchema for KeyStart {}
+
+/// Keys that are neither revoked nor expired, and that all of these say something of.
+#[derive(Clone, Debug, Default)]
+pub struct KeyFilter {
+    /// Of this creator.
+    pub created_by: Option<UserId>,
+    /// Not used since then; a key that never was, not made since then.
+    pub unused_since: Option<Timestamp>,
+    /// That start like this.
+    pub prefix: Option<KeyStart>,
+}
+
+/// What became of a filter.
+#[derive(Debug)]
+pub struct Selected {
+    /// The keys, oldest first: as they stand now.
+    pub keys: Vec<KeyWithStanding>,
+    /// Whether there are more than [`MOST_AT_ONCE`].
+    pub has_more: bool,
+}
+
+impl KeyFilter {
+    /// Refuses a filter that says nothing, or what can't be meant.
+    ///
+    /// # Errors
+    /// `validation_failed`
+    pub fn check(&self, format: &KeyFormat, now: Timestamp) -> Result<(), ApiError> {
+        if self.created_by.is_none() && self.unused_since.is_none() && self.prefix.is_none() {
+            return Err(ApiError::invalid("body", "must name at least one of createdBy, unusedSince and prefix"));
+        }
+        if self.unused_since.is_some_and(|since| since > now) {
+            return Err(ApiError::invalid("unusedSince", "must not be in the future"));
+        }
+        // It would match nothing, and whoever pastes a whole key means to match it.
+        let shown = format.shown_start();
+        if let Some(KeyStart(start)) = &self.prefix
+            && format.has_own_prefix(start)
+            && start.len() > shown
+        {
+            let message = format!("must be at most {shown} characters: no more is kept of how a key starts");
+            return Err(ApiError::invalid("prefix", message));
+        }
+        Ok(())
+    }
+
+    /// Revokes the workspace's keys that match, at most [`MOST_AT_ONCE`] of them; or only says which those are.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn revoke(
+        &self,
+        conn: &mut Conn,
+        touched: &mut Touched,
+        workspace: WorkspaceId,
+        dry_run: bool,
+        now: Timestamp,
+    ) -> Result<Selected, ApiError> {
+        let mut query = api_keys::table
+            .filter(api_keys::workspace_id.eq(workspace).and(api_keys::revoked_at.is_null()))
+            .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(now)))
+            .select(ApiKey::as_select())
+            .order(api_keys::id)
+            .limit(MOST_AT_ONCE as i64 + 1)
+            .into_boxed();
+        if let Some(creator) = self.created_by {
+            query = query.filter(api_keys::creator_id.eq(creator));
+        }
+        if let Some(since) = self.unused_since {
+            query = query.filter(is_unused_since(since));
+        }
+        if let Some(KeyStart(start)) = &self.prefix {
+            let length = start.len() as i32;
+            query = query.filter(substr(api_keys::preview, 1, length).eq(start.clone()));
+        }
+        // In the order of their ids, so that two of these can't wait for each other.
+        let mut keys: Vec<ApiKey> = if dry_run { query.load(conn)? } else { ForUpdate(query).load(conn)? };
+        let has_more = keys.len() > MOST_AT_ONCE;
+        keys.truncate(MOST_AT_ONCE);
+        if !dry_run {
+            ApiKey::revoke_locked(conn, touched, &keys, now)?;
+        }
+        let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
+        Ok(Selected { keys: ApiKey::with_standing(conn, &ids)?, has_more })
+    }
+}

@@ -1,0 +1,293 @@
+//! The changes in a key's life. Each takes the guard that allows it, and runs in a transaction that tells all nodes and
+//! the audit trail ([`Touched`]). Making a key tells no node: none can know it.
+
+use crate::base::config::Config;
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
+use crate::base::policy::Scope;
+use crate::base::policy::can;
+use crate::base::sql::schema::{api_key_secrets, api_keys};
+use crate::base::sql::{Columns, Conn};
+use crate::base::time::Timestamp;
+use crate::domain::access::WorkspaceAccess;
+use crate::domain::api_keys::AllowedIps;
+use crate::domain::api_keys::ApiKey;
+use crate::domain::api_keys::KeyStatus;
+use crate::domain::api_keys::model::KeyWithStanding;
+use crate::domain::api_keys::{KeyFormat, PlaintextKey};
+use crate::domain::audit::Action;
+use crate::domain::changes::Touched;
+use crate::domain::subscriptions::Subscription;
+use crate::domain::tenancy::Workspace;
+use diesel::prelude::*;
+use serde_json::json;
+use std::time::Duration;
+
+/// A guard of the endpoints for keys: one's own, and everyone's for who manages keys.
+pub type KeyAccess = WorkspaceAccess<can::KeysOwn>;
+
+/// What a new key is to be.
+#[derive(Debug)]
+pub struct NewKey {
+    /// Its id.
+    pub id: KeyId,
+    /// Whose it is.
+    pub organization_id: OrganizationId,
+    /// Where it works.
+    pub workspace_id: WorkspaceId,
+    /// Whose role it inherits.
+    pub creator_id: UserId,
+    /// Its name.
+    pub name: Option<String>,
+    /// What it keeps of the role.
+    pub scope: Scope,
+    /// When it stops by itself.
+    pub expires_at: Option<Timestamp>,
+    /// From where it may be used.
+    pub allowed_ips: AllowedIps,
+}
+
+/// Makes a key, if the plan allows one more, and gives its value: this once.
+///
+/// # Errors
+/// `max_active_keys_reached`, or those of the database.
+pub fn issue(
+    conn: &mut Conn,
+    touched: &mut Touched,
+    config: &Config,
+    format: &KeyFormat,
+    new: NewKey,
+    now: Timestamp,
+) -> Result<PlaintextKey, ApiError> {
+    ensure_room(conn, config, new.organization_id, new.workspace_id, now)?;
+    let plaintext = format.generate();
+    let row = ApiKey {
+        id: new.id,
+        organization_id: new.organization_id,
+        workspace_id: new.workspace_id,
+        creator_id: new.creator_id,
+        name: new.name,
+        preview: format.preview(plaintext.presented()),
+        scope: new.scope,
+        allowed_ips: new.allowed_ips,
+        expires_at: new.expires_at,
+        disabled_at: None,
+        revoked_at: None,
+        orphaned_at: None,
+        overlap_ends_at: None,
+        last_used_at: None,
+        created_at: now,
+    };
+    diesel::insert_into(api_keys::table).values(&row).execute(conn)?;
+    add_secret(conn, new.id, &plaintext)?;
+    touched.note(row.entry(Action::ApiKeyCreated).after(row.facts()));
+    Ok(plaintext)
+}
+
+/// Holds the workspace and checks that one more active key fits: N at once can't pass the limit.
+fn ensure_room(
+    conn: &mut Conn,
+    config: &Config,
+    organization: OrganizationId,
+    workspace: WorkspaceId,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    Workspace::lock(conn, workspace)?;
+    let limit = config.plan(&Subscription::of(conn, organization)?.plan).max_active_keys;
+    if ApiKey::count_active(conn, workspace, now)? >= i64::from(limit) {
+        return Err(ApiError::with_message(
+            Code::MaxActiveKeysReached,
+            format!(
+                "The workspace has {limit} active API keys, the most its plan allows. Revoke or delete unused keys, then try again."
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn add_secret(conn: &mut Conn, id: KeyId, plaintext: &PlaintextKey) -> Result<(), ApiError> {
+    diesel::insert_into(api_key_secrets::table)
+        .values((api_key_secrets::hash.eq(&plaintext.hash()[..]), api_key_secrets::api_key_id.eq(id)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Refuses to change a key that has stopped for good.
+fn ensure_alive(key: &KeyWithStanding, now: Timestamp) -> Result<(), ApiError> {
+    let ended = match key.0.status(key.1, now) {
+        KeyStatus::Revoked => "revoked",
+        KeyStatus::Expired => "expired",
+        _ => return Ok(()),
+    };
+    Err(ApiError::with_message(Code::Conflict, format!("The key is {ended}. Create a new one.")))
+}
+
+/// What PATCH changes; what is `None` stays.
+#[derive(Debug, Default)]
+pub struct KeyChange {
+    /// Another name, or none.
+    pub name: Option<Option<String>>,
+    /// Another expiry, or none.
+    pub expires_at: Option<Option<Timestamp>>,
+    /// Other addresses.
+    pub allowed_ips: Option<AllowedIps>,
+}
+
+impl ApiKey {
+    /// Changes name, expiry and addresses. A key that has ended can still be renamed, and nothing else.
+    ///
+    /// # Errors
+    /// `not_found`, `conflict`
+    pub fn change(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &KeyAccess,
+        id: KeyId,
+        change: KeyChange,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let key = Self::lock_to_change(conn, access, id)?;
+        let KeyChange { name, expires_at, allowed_ips } = change;
+        if expires_at.is_some() || allowed_ips.is_some() {
+            ensure_alive(&key, now)?;
+        }
+        let (before, _) = key;
+        let after: Self = diesel::update(api_keys::table.find(id))
+            .set((
+                api_keys::name.eq(name.unwrap_or_else(|| before.name.clone())),
+                api_keys::expires_at.eq(expires_at.unwrap_or(before.expires_at)),
+                api_keys::allowed_ips.eq(allowed_ips.unwrap_or_else(|| before.allowed_ips.clone())),
+            ))
+            .returning(Self::columns())
+            .get_result(conn)?;
+        touched.record(after.entry(Action::ApiKeyChanged).changed(before.facts(), after.facts()));
+        Ok(())
+    }
+
+    /// Gives the key a new value. The old ones stop now or, with an overlap, then, and never later than the key.
+    ///
+    /// # Errors
+    /// `not_found`, `conflict`
+    pub fn roll(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &KeyAccess,
+        format: &KeyFormat,
+        id: KeyId,
+        overlap: Duration,
+        now: Timestamp,
+    ) -> Result<PlaintextKey, ApiError> {
+        let key = Self::lock_to_change(conn, access, id)?;
+        ensure_alive(&key, now)?;
+        let end = now.plus(overlap).min(key.0.expires_at.unwrap_or_else(|| now.plus(overlap)));
+        let old = api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id));
+        let overlap_ends_at = if overlap.is_zero() {
+            diesel::delete(old).execute(conn)?;
+            None
+        } else {
+            let over = api_key_secrets::valid_until.le(now);
+            diesel::delete(api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id).and(over)))
+                .execute(conn)?;
+            diesel::update(old.filter(api_key_secrets::valid_until.is_null()))
+                .set(api_key_secrets::valid_until.eq(end))
+                .execute(conn)?;
+            Some(key.0.overlap_ends_at.map_or(end, |earlier| earlier.max(end)))
+        };
+        let plaintext = format.generate();
+        add_secret(conn, id, &plaintext)?;
+        let rolled: Self = diesel::update(api_keys::table.find(id))
+            .set((
+                api_keys::preview.eq(format.preview(plaintext.presented())),
+                api_keys::overlap_ends_at.eq(overlap_ends_at),
+            ))
+            .returning(Self::columns())
+            .get_result(conn)?;
+        let before = json!({ "preview": key.0.preview });
+        let after = json!({ "preview": rolled.preview, "overlapEndsAt": overlap_ends_at });
+        touched.record(rolled.entry(Action::ApiKeyRolled).before(before).after(after));
+        Ok(plaintext)
+    }
+
+    /// Stops the key for now. Once more changes nothing.
+    ///
+    /// # Errors
+    /// `not_found`, `conflict`
+    pub fn disable(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &KeyAccess,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let key = Self::lock_to_change(conn, access, id)?;
+        ensure_alive(&key, now)?;
+        let (before, _) = key;
+        let after = Self { disabled_at: before.disabled_at.or(Some(now)), ..before.clone() };
+        after.save_standing(conn)?;
+        touched.record(after.entry(Action::ApiKeyDisabled).changed(before.facts(), after.facts()));
+        Ok(())
+    }
+
+    /// Lets a disabled key work again, if the plan allows one more. Once more changes nothing.
+    ///
+    /// # Errors
+    /// `not_found`, `conflict`, `max_active_keys_reached`
+    pub fn enable(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &KeyAccess,
+        config: &Config,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        // The workspace before the key, as `issue` does, so that two can't wait for each other.
+        Workspace::lock(conn, access.workspace_id())?;
+        let key = Self::lock_to_change(conn, access, id)?;
+        ensure_alive(&key, now)?;
+        let (before, _) = key;
+        if before.disabled_at.is_some() {
+            ensure_room(conn, config, before.organization_id, before.workspace_id, now)?;
+        }
+        let after = Self { disabled_at: None, ..before.clone() };
+        after.save_standing(conn)?;
+        touched.record(after.entry(Action::ApiKeyEnabled).changed(before.facts(), after.facts()));
+        Ok(())
+    }
+
+    /// Stops the key for good. Once more changes nothing.
+    ///
+    /// # Errors
+    /// `not_found`
+    pub fn revoke(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &KeyAccess,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let (before, _) = Self::lock_to_change(conn, access, id)?;
+        let after = Self { revoked_at: before.revoked_at.or(Some(now)), ..before.clone() };
+        after.save_standing(conn)?;
+        touched.record(after.entry(Action::ApiKeyRevoked).changed(before.facts(), after.facts()));
+        Ok(())
+    }
+
+    /// Removes the record.
+    ///
+    /// # Errors
+    /// `not_found`
+    pub fn delete(conn: &mut Conn, touched: &mut Touched, access: &KeyAccess, id: KeyId) -> Result<(), ApiError> {
+        let (key, _) = Self::lock_to_change(conn, access, id)?;
+        diesel::delete(api_keys::table.find(id)).execute(conn)?;
+        touched.record(key.entry(Action::ApiKeyDeleted).before(key.facts()));
+        Ok(())
+    }
+
+    /// Writes what stops a key.
+    fn save_standing(&self, conn: &mut Conn) -> Result<(), ApiError> {
+        diesel::update(api_keys::table.find(self.id))
+            .set((api_keys::disabled_at.eq(self.disabled_at), api_keys::revoked_at.eq(self.revoked_at)))
+            .execute(conn)?;
+        Ok(())
+    }
+}

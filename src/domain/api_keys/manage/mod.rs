@@ -1,0 +1,10 @@
+//! The life cycle of keys: make, change, roll, disable, revoke, transfer, delete; one by one and in bulk.
+
+mod filter;
+pub(crate) mod lifecycle;
+mod revoke;
+mod transfer;
+
+pub use filter::{KeyFilter, KeyStart, MOST_AT_ONCE, Selected};
+pub use lifecycle::{NewKey, issue};
+pub use transfer::{Removed, RemovedKeys};

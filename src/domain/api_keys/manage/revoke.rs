@@ -1,0 +1,83 @@
+//! Keys that stop for good without a guard that names them: for whoever holds one, for many at once, and for those that
+//! leaked. Each caller has checked in another way who asks.
+
+use crate::base::error::ApiError;
+use crate::base::ids::KeyId;
+use crate::base::sql::schema::{api_keys, organization_members, users, workspace_members};
+use crate::base::sql::{Conn, ForUpdate};
+use crate::base::time::Timestamp;
+use crate::domain::api_keys::ApiKey;
+use crate::domain::api_keys::model::{KeyWithStanding, StandingColumns, standing_columns, standing_of, with_creator};
+use crate::domain::audit::Action;
+use crate::domain::changes::Touched;
+use diesel::prelude::*;
+
+impl ApiKey {
+    /// Stops the key of an id for good, on behalf of whoever holds it. Once more changes nothing, and waits all the same
+    /// until no node honours the key: the first call may not have answered yet.
+    ///
+    /// # Errors
+    /// `not_found` when it was deleted meanwhile.
+    pub fn revoke_held(conn: &mut Conn, touched: &mut Touched, id: KeyId, now: Timestamp) -> Result<(), ApiError> {
+        let key: Self = ForUpdate(api_keys::table.find(id).select(Self::as_select())).get_result(conn)?;
+        Self::revoke_locked(conn, touched, &[key], now)
+    }
+
+    /// Stops a key for good that anybody can read, and tells where. `None` when it was deleted or revoked before.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn revoke_leaked(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        id: KeyId,
+        url: Option<&str>,
+        source: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Self>, ApiError> {
+        let row = ForUpdate(api_keys::table.find(id).select(Self::as_select()));
+        let Some(before) = row.get_result::<Self>(conn).optional()? else { return Ok(None) };
+        if before.revoked_at.is_some() {
+            Self::revoke_locked(conn, touched, &[before], now)?;
+            return Ok(None);
+        }
+        let after = Self { revoked_at: Some(now), ..before.clone() };
+        diesel::update(api_keys::table.find(id)).set(api_keys::revoked_at.eq(now)).execute(conn)?;
+        let mut facts = after.facts();
+        for (name, value) in [("foundAt", url), ("foundIn", source)] {
+            if let Some(value) = value {
+                facts[name] = value.into();
+            }
+        }
+        touched.record(before.entry(Action::ApiKeyRevoked).changed(before.facts(), facts));
+        Ok(Some(after))
+    }
+
+    /// Stops keys for good that the transaction holds. One event for each that was not revoked before.
+    pub(super) fn revoke_locked(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        keys: &[Self],
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let ids: Vec<KeyId> = keys.iter().filter(|key| key.revoked_at.is_none()).map(|key| key.id).collect();
+        diesel::update(api_keys::table.filter(api_keys::id.eq_any(ids)))
+            .set(api_keys::revoked_at.eq(now))
+            .execute(conn)?;
+        for key in keys {
+            let after = Self { revoked_at: key.revoked_at.or(Some(now)), ..key.clone() };
+            touched.record(key.entry(Action::ApiKeyRevoked).changed(key.facts(), after.facts()));
+        }
+        Ok(())
+    }
+
+    /// Keys with their creators' standing, oldest first.
+    pub(super) fn with_standing(conn: &mut Conn, ids: &[KeyId]) -> Result<Vec<KeyWithStanding>, ApiError> {
+        let rows: Vec<(Self, StandingColumns)> = with_creator!(api_keys::table)
+            .filter(api_keys::id.eq_any(ids))
+            .select((Self::as_select(), standing_columns!()))
+            .order(api_keys::id)
+            .load(conn)?;
+        Ok(rows.into_iter().map(|(key, standing)| (key, standing_of(standing))).collect())
+    }
+}

@@ -1,0 +1,135 @@
+//! What becomes of keys when their creator changes or goes.
+
+use crate::base::config::Config;
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
+use crate::base::policy::can;
+use crate::base::sql::Conn;
+use crate::base::sql::schema::api_keys;
+use crate::base::time::Timestamp;
+use crate::domain::access::WorkspaceAccess;
+use crate::domain::api_keys::ApiKey;
+use crate::domain::audit::Action;
+use crate::domain::changes::Touched;
+use crate::domain::tenancy::Workspace;
+use diesel::prelude::*;
+use serde::Serialize;
+
+/// The keys of a member who was removed.
+#[derive(Debug, Default, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RemovedKeys {
+    /// Those that stopped, until an admin transfers them.
+    pub orphaned_keys: Vec<KeyId>,
+    /// Those that another member took over.
+    pub transferred_keys: Vec<KeyId>,
+}
+
+/// Who goes, from where, and who takes over.
+#[derive(Clone, Copy, Debug)]
+pub struct Removed {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// One workspace, or all of the organization's.
+    pub workspace_id: Option<WorkspaceId>,
+    /// Who goes.
+    pub user_id: UserId,
+    /// Who takes the keys over.
+    pub heir: Option<UserId>,
+}
+
+impl ApiKey {
+    /// Makes another member the creator whose role the key inherits.
+    ///
+    /// # Errors
+    /// `not_found`, `conflict`, `validation_failed` when that user may not have keys here.
+    pub fn transfer(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &WorkspaceAccess<can::KeysManage>,
+        config: &Config,
+        id: KeyId,
+        heir: UserId,
+    ) -> Result<(), ApiError> {
+        let (key, _) = Self::lock_to_change(conn, access, id)?;
+        if key.revoked_at.is_some() {
+            return Err(ApiError::with_message(Code::Conflict, "The key is revoked. Create a new one."));
+        }
+        ensure_heir(conn, config, access.workspace_id(), heir, "userId")?;
+        hand_over(conn, touched, vec![key], heir)
+    }
+
+    /// Settles the keys of a removed member: the heir takes over those that are not revoked, or they are orphaned.
+    /// Runs before the membership is deleted, in the same transaction, which has recorded that for the organization.
+    ///
+    /// # Errors
+    /// `validation_failed` when the heir may not have keys in one of the workspaces.
+    pub fn settle(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        config: &Config,
+        removed: Removed,
+        now: Timestamp,
+    ) -> Result<RemovedKeys, ApiError> {
+        let mut query = api_keys::table
+            .filter(api_keys::organization_id.eq(removed.organization_id))
+            .filter(api_keys::creator_id.eq(removed.user_id).and(api_keys::revoked_at.is_null()))
+            .select(Self::as_select())
+            .order(api_keys::id.desc())
+            .into_boxed();
+        if let Some(workspace) = removed.workspace_id {
+            query = query.filter(api_keys::workspace_id.eq(workspace));
+        }
+        let keys: Vec<Self> = query.load(conn)?;
+        let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
+        let Some(heir) = removed.heir else {
+            diesel::update(api_keys::table.filter(api_keys::id.eq_any(&ids)))
+                .set(api_keys::orphaned_at.eq(now))
+                .execute(conn)?;
+            for key in keys {
+                let after = Self { orphaned_at: Some(now), ..key.clone() };
+                touched.record(key.entry(Action::ApiKeyOrphaned).changed(key.facts(), after.facts()));
+            }
+            return Ok(RemovedKeys { orphaned_keys: ids, ..RemovedKeys::default() });
+        };
+        if heir == removed.user_id {
+            return Err(ApiError::invalid("transferKeysTo", "must be another member"));
+        }
+        let mut workspaces: Vec<WorkspaceId> = keys.iter().map(|key| key.workspace_id).collect();
+        workspaces.sort_unstable();
+        workspaces.dedup();
+        for workspace in workspaces {
+            ensure_heir(conn, config, workspace, heir, "transferKeysTo")?;
+        }
+        hand_over(conn, touched, keys, heir)?;
+        Ok(RemovedKeys { transferred_keys: ids, ..RemovedKeys::default() })
+    }
+}
+
+/// Whoever takes keys over must be allowed to create them there.
+fn ensure_heir(
+    conn: &mut Conn,
+    config: &Config,
+    workspace: WorkspaceId,
+    heir: UserId,
+    field: &'static str,
+) -> Result<(), ApiError> {
+    let found = Workspace::with_role_of(conn, workspace, heir)?;
+    let may = found.is_some_and(|(_, organization, role)| config.keys.min_creator_role.admits(organization, role));
+    if may {
+        return Ok(());
+    }
+    Err(ApiError::invalid(field, format!("must be a member who may create API keys in the workspace {workspace}")))
+}
+
+fn hand_over(conn: &mut Conn, touched: &mut Touched, keys: Vec<ApiKey>, heir: UserId) -> Result<(), ApiError> {
+    let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
+    diesel::update(api_keys::table.filter(api_keys::id.eq_any(ids)))
+        .set((api_keys::creator_id.eq(heir), api_keys::orphaned_at.eq(None::<Timestamp>)))
+        .execute(conn)?;
+    for key in keys {
+        let after = ApiKey { creator_id: heir, orphaned_at: None, ..key.clone() };
+        touched.record(key.entry(Action::ApiKeyTransferred).changed(key.facts(), after.facts()));
+    }
+    Ok(())
+}

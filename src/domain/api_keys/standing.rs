@@ -1,0 +1,77 @@
+//! Where a key stands at a moment: its status, and the role it inherits.
+
+use super::model::ApiKey;
+use crate::base::policy::{OrganizationRole, WorkspaceRole, effective_role};
+use crate::base::sql::text_enum;
+use crate::base::time::Timestamp;
+
+text_enum! {
+    /// Where a key stands.
+    KeyStatus {
+        /// It works.
+        Active = "active",
+        /// Stopped for now.
+        Disabled = "disabled",
+        /// Stopped for good.
+        Revoked = "revoked",
+        /// Past its expiry.
+        Expired = "expired",
+        /// Its creator lost access; an admin can transfer it.
+        Orphaned = "orphaned",
+    }
+}
+
+/// What the creator of a key is, now.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// Its role in the organization; `None` when it is no member.
+    pub organization_role: Option<OrganizationRole>,
+    /// Its role in the workspace, if one was given.
+    pub workspace_role: Option<WorkspaceRole>,
+    /// Whether the operator lets the person do nothing.
+    pub is_disabled: bool,
+}
+
+impl Standing {
+    /// The role that the creator's keys have in the workspace.
+    pub fn role(self) -> Option<WorkspaceRole> {
+        if self.is_disabled {
+            return None;
+        }
+        self.organization_role.and_then(|role| effective_role(role, self.workspace_role))
+    }
+}
+
+/// The status at `now`; what is permanent comes first.
+pub(super) fn status_of(
+    is_revoked: bool,
+    expires_at: Option<Timestamp>,
+    is_disabled: bool,
+    has_role: bool,
+    now: Timestamp,
+) -> KeyStatus {
+    if is_revoked {
+        KeyStatus::Revoked
+    } else if expires_at.is_some_and(|end| end <= now) {
+        KeyStatus::Expired
+    } else if is_disabled {
+        KeyStatus::Disabled
+    } else if !has_role {
+        KeyStatus::Orphaned
+    } else {
+        KeyStatus::Active
+    }
+}
+
+impl ApiKey {
+    /// The key's status at `now`; what is permanent comes first.
+    pub fn status(&self, standing: Standing, now: Timestamp) -> KeyStatus {
+        let has_role = self.inherited_role(standing).is_some();
+        status_of(self.revoked_at.is_some(), self.expires_at, self.disabled_at.is_some(), has_role, now)
+    }
+
+    /// The role that the key inherits now; `None` when it is orphaned.
+    pub fn inherited_role(&self, standing: Standing) -> Option<WorkspaceRole> {
+        if self.orphaned_at.is_some() { None } else { standing.role() }
+    }
+}

@@ -1,0 +1,167 @@
+//! Files of keys: JSON Lines and CSV.
+
+use super::fields::{Field, RawRow, unknown_fields};
+use crate::domain::api_keys::import::fields::Fault;
+use std::io::{self, BufRead};
+use std::path::Path;
+
+/// The longest line of JSON, in bytes.
+const LONGEST_LINE: usize = 65_536;
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum FileFormat {
+    /// JSON Lines: an object a line.
+    Jsonl,
+    /// CSV, whose first line names the columns.
+    Csv,
+}
+
+impl FileFormat {
+    /// By the ending of a file's name.
+    pub fn of_path(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "jsonl" | "ndjson" => Some(Self::Jsonl),
+            "csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
+
+    /// The rows of a file, one after another.
+    ///
+    /// # Errors
+    /// Those of the file; a first line of CSV that does not name columns.
+    pub fn read<'r>(self, reader: impl BufRead + 'r) -> io::Result<Box<dyn Iterator<Item = io::Result<Line>> + 'r>> {
+        Ok(match self {
+            Self::Jsonl => Box::new(JsonLines { reader, number: 0, line: Vec::new() }),
+            Self::Csv => Box::new(CsvLines::new(reader)?),
+        })
+    }
+}
+
+/// A row, or what is wrong with its line.
+#[derive(Debug)]
+pub struct Line {
+    /// Counted from 1, as editors do.
+    pub number: u64,
+    /// What it says.
+    pub row: Result<RawRow, Fault>,
+}
+
+struct JsonLines<R> {
+    reader: R,
+    number: u64,
+    line: Vec<u8>,
+}
+
+impl<R: BufRead> JsonLines<R> {
+    /// The next line into `self.line`, cut where it is too long. False at the end.
+    fn advance(&mut self) -> io::Result<bool> {
+        self.line.clear();
+        let mut has_any = false;
+        loop {
+            let available = self.reader.fill_buf()?;
+            if available.is_empty() {
+                self.number += u64::from(has_any);
+                return Ok(has_any);
+            }
+            has_any = true;
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let part = &available[..end.unwrap_or(available.len())];
+            let room = (LONGEST_LINE + 1).saturating_sub(self.line.len());
+            self.line.extend_from_slice(&part[..part.len().min(room)]);
+            let used = end.map_or(available.len(), |end| end + 1);
+            self.reader.consume(used);
+            if end.is_some() {
+                self.number += 1;
+                return Ok(true);
+            }
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for JsonLines<R> {
+    type Item = io::Result<Line>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.advance() {
+                Err(error) => return Some(Err(error)),
+                Ok(false) => return None,
+                Ok(true) => {}
+            }
+            let text = match self.number {
+                1 => self.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.line),
+                _ => &self.line,
+            };
+            if text.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            return Some(Ok(Line { number: self.number, row: of_json(text) }));
+        }
+    }
+}
+
+fn of_json(text: &[u8]) -> Result<RawRow, Fault> {
+    if text.len() > LONGEST_LINE {
+        return Err(Fault::of_row(format!("is longer than {LONGEST_LINE} bytes")));
+    }
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text).map_err(|error| {
+        // Only where: what it says of data repeats them.
+        Fault::of_row(format!("is not a JSON object (column {})", error.column()))
+    })?;
+    RawRow::of_object(object)
+}
+
+struct CsvLines<R> {
+    reader: csv::Reader<R>,
+    columns: Vec<Field>,
+    record: csv::StringRecord,
+}
+
+impl<R: BufRead> CsvLines<R> {
+    fn new(reader: R) -> io::Result<Self> {
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
+        let bad = |message: String| io::Error::new(io::ErrorKind::InvalidData, message);
+        let header = reader.headers().map_err(|_| bad("the first line must name the columns".to_owned()))?;
+        let mut columns = Vec::new();
+        for (place, name) in header.iter().enumerate() {
+            // Its name is not repeated: without a first line of names it is a field of somebody's key.
+            let field = Field::of_name(name);
+            let field =
+                field.ok_or_else(|| bad(format!("the first line: column {} {}", place + 1, unknown_fields())))?;
+            if columns.contains(&field) {
+                return Err(bad(format!("the first line names {} twice", field.name())));
+            }
+            columns.push(field);
+        }
+        Ok(Self { reader, columns, record: csv::StringRecord::new() })
+    }
+}
+
+impl<R: BufRead> Iterator for CsvLines<R> {
+    type Item = io::Result<Line>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let read = self.reader.read_record(&mut self.record);
+        let place = self.record.position().map_or_else(|| self.reader.position().line(), csv::Position::line);
+        let row = match read {
+            Ok(false) => return None,
+            Ok(true) if self.record.len() != self.columns.len() => Err(Fault::of_row(format!(
+                "has {} fields, and the first line names {}",
+                self.record.len(),
+                self.columns.len()
+            ))),
+            Ok(true) => {
+                let mut row = RawRow::default();
+                self.columns.iter().zip(&self.record).for_each(|(field, text)| row.set(*field, text.to_owned()));
+                Ok(row)
+            }
+            Err(error) => match error.into_kind() {
+                csv::ErrorKind::Io(error) => return Some(Err(error)),
+                _ => Err(Fault::of_row("is not CSV in UTF-8")),
+            },
+        };
+        Some(Ok(Line { number: place, row }))
+    }
+}

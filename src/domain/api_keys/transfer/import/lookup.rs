@@ -1,0 +1,222 @@
+//! What only the database knows of a row: where, whose, and whether it is there already.
+
+use super::NewKey;
+use super::fields::Field;
+use super::row::{ParsedRow, Person};
+use crate::base::error::ApiError;
+use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
+use crate::base::policy::CreatorRole;
+use crate::base::sql::Conn;
+use crate::base::sql::schema::{api_key_secrets, api_keys, imported_keys, organization_members, users};
+use crate::base::time::Timestamp;
+use crate::domain::api_keys::ApiKey;
+use crate::domain::api_keys::import::ImportSettings;
+use crate::domain::api_keys::import::fields::Fault;
+use crate::domain::tenancy::Workspace;
+use diesel::prelude::*;
+use std::collections::{HashMap, HashSet};
+
+/// How many workspaces, and how many people, are remembered.
+const REMEMBERED: usize = 10_000;
+
+/// What a row stands for.
+pub(super) enum Found {
+    /// A key to add.
+    New(Box<NewKey>),
+    /// A key that is there, with the same data.
+    There,
+    /// One that was imported once, and whose value was rolled away or deleted since.
+    Gone,
+}
+
+/// By the numbers of their lines.
+type Answers = Vec<(u64, Result<Found, Fault>)>;
+
+/// Asks, and remembers the answers for the rows that follow.
+pub(super) struct Lookup {
+    least_role: CreatorRole,
+    workspaces: HashMap<WorkspaceId, Option<OrganizationId>>,
+    creators: HashMap<(WorkspaceId, Person), Result<UserId, &'static str>>,
+}
+
+impl Lookup {
+    pub(super) fn new(settings: &ImportSettings<'_>) -> Self {
+        let least_role = settings.config.keys.min_creator_role;
+        Self { least_role, workspaces: HashMap::new(), creators: HashMap::new() }
+    }
+
+    /// Some rows, in the order in which they came. Three statements, and up to two for each workspace and person that is
+    /// not known yet.
+    pub(super) fn find(&mut self, conn: &mut Conn, rows: Vec<(u64, ParsedRow)>) -> Result<Answers, ApiError> {
+        let hashes: Vec<Vec<u8>> = rows.iter().map(|(_, row)| row.hash.to_vec()).collect();
+        let ids: Vec<KeyId> = rows.iter().filter_map(|(_, row)| row.id).collect();
+        let there: Vec<(Vec<u8>, Option<Timestamp>, ApiKey)> = api_key_secrets::table
+            .inner_join(api_keys::table)
+            .filter(api_key_secrets::hash.eq_any(&hashes))
+            .select((api_key_secrets::hash, api_key_secrets::valid_until, ApiKey::as_select()))
+            .load(conn)?;
+        let there: HashMap<Vec<u8>, (Option<Timestamp>, ApiKey)> =
+            there.into_iter().map(|(hash, ends, key)| (hash, (ends, key))).collect();
+        let imported: Vec<Vec<u8>> =
+            imported_keys::table.filter(imported_keys::hash.eq_any(&hashes)).select(imported_keys::hash).load(conn)?;
+        let imported: HashSet<Vec<u8>> = imported.into_iter().collect();
+        let taken: Vec<KeyId> = api_keys::table.filter(api_keys::id.eq_any(ids)).select(api_keys::id).load(conn)?;
+        let taken: HashSet<KeyId> = taken.into_iter().collect();
+        let mut found = Vec::with_capacity(rows.len());
+        for ((number, row), hash) in rows.into_iter().zip(hashes) {
+            let one = match there.get(&hash) {
+                // A value from before a roll: nobody can tell what the row was like then.
+                Some((Some(_), _)) => Ok(Found::There),
+                None if imported.contains(&hash) => Ok(Found::Gone),
+                known => match self.place(conn, &row)? {
+                    Err(fault) => Err(fault),
+                    Ok((organization, creator)) => match known {
+                        Some((None, key)) => unless_differs(&row, creator, key),
+                        _ if row.id.is_some_and(|id| taken.contains(&id)) => Err(Fault::new(
+                            Field::Id.name(),
+                            "is that of another key here; leave it out, and the key gets a new one",
+                        )),
+                        _ => Ok(Found::New(Box::new(new_key(row, organization, creator)))),
+                    },
+                },
+            };
+            found.push((number, one));
+        }
+        Ok(found)
+    }
+
+    /// The row's organization and creator.
+    fn place(&mut self, conn: &mut Conn, row: &ParsedRow) -> Result<Result<(OrganizationId, UserId), Fault>, ApiError> {
+        if self.workspaces.len() > REMEMBERED || self.creators.len() > REMEMBERED {
+            self.workspaces.clear();
+            self.creators.clear();
+        }
+        let workspace = row.workspace_id;
+        let organization = match self.workspaces.get(&workspace) {
+            Some(known) => *known,
+            None => {
+                let found = Workspace::find(conn, workspace)?.map(|workspace| workspace.organization_id);
+                self.workspaces.insert(workspace, found);
+                found
+            }
+        };
+        let Some(organization) = organization else {
+            let message = "there is no such workspace here; make it first, or say which is meant by --map OLD=NEW";
+            return Ok(Err(Fault::new(Field::WorkspaceId.name(), message)));
+        };
+        let mut reason = "is missing";
+        for person in &row.creators {
+            let who = if row.orphaned_at.is_some() {
+                // It has lost its role: only the record counts, until somebody takes the key over.
+                exists(conn, person)?
+            } else {
+                match self.creators.get(&(workspace, person.clone())) {
+                    Some(known) => *known,
+                    None => {
+                        let found = self.member(conn, organization, workspace, person)?;
+                        self.creators.insert((workspace, person.clone()), found);
+                        found
+                    }
+                }
+            };
+            match who {
+                Ok(creator) => return Ok(Ok((organization, creator))),
+                Err(why) => reason = why,
+            }
+        }
+        Ok(Err(Fault::new(Field::CreatedBy.name(), reason)))
+    }
+
+    /// A person who may have keys in the workspace.
+    fn member(
+        &self,
+        conn: &mut Conn,
+        organization: OrganizationId,
+        workspace: WorkspaceId,
+        person: &Person,
+    ) -> Result<Result<UserId, &'static str>, ApiError> {
+        let user = match person {
+            Person::Id(id) => *id,
+            Person::Email(email) => {
+                let members: Vec<UserId> = users::table
+                    .inner_join(organization_members::table)
+                    .filter(users::email.eq(email).and(organization_members::organization_id.eq(organization)))
+                    .select(users::id)
+                    .load(conn)?;
+                match members[..] {
+                    [only] => only,
+                    [] => {
+                        return Ok(Err(
+                            "is no member of the workspace's organization; invite the person first, or name another",
+                        ));
+                    }
+                    _ => return Ok(Err("is the address of several members; name one by id")),
+                }
+            }
+        };
+        let roles = Workspace::with_role_of(conn, workspace, user)?;
+        let may = roles.is_some_and(|(_, organization, role)| self.least_role.admits(organization, role));
+        Ok(may.then_some(user).ok_or(
+            "is no member here who may create API keys in the workspace; invite the person, give it a role, or name another",
+        ))
+    }
+}
+
+fn exists(conn: &mut Conn, person: &Person) -> Result<Result<UserId, &'static str>, ApiError> {
+    let ids: Vec<UserId> = match person {
+        Person::Id(id) => users::table.find(id).select(users::id).load(conn)?,
+        Person::Email(email) => users::table.filter(users::email.eq(email)).select(users::id).limit(2).load(conn)?,
+    };
+    Ok(match ids[..] {
+        [only] => Ok(only),
+        _ => Err("is nobody here, or several; name another"),
+    })
+}
+
+/// The key is there: with the same data, or it is a conflict. Nothing here changes a key.
+fn unless_differs(row: &ParsedRow, creator: UserId, key: &ApiKey) -> Result<Found, Fault> {
+    let differing: Vec<&str> = [
+        (Field::Id, row.id.is_some_and(|id| id != key.id)),
+        (Field::WorkspaceId, row.workspace_id != key.workspace_id),
+        (Field::CreatedBy, creator != key.creator_id),
+        (Field::Name, row.name != key.name),
+        (Field::Preview, row.preview != key.preview),
+        (Field::Scope, row.scope != key.scope),
+        (Field::AllowedIps, row.allowed_ips != key.allowed_ips),
+        (Field::ExpiresAt, row.expires_at != key.expires_at),
+        // Here it may have stopped since. That it works here and not there is what nobody may miss.
+        (Field::DisabledAt, row.disabled_at.is_some() && key.disabled_at.is_none() && key.revoked_at.is_none()),
+        (Field::RevokedAt, row.revoked_at.is_some() && key.revoked_at.is_none()),
+    ]
+    .into_iter()
+    .filter_map(|(field, differs)| differs.then_some(field.name()))
+    .collect();
+    if differing.is_empty() {
+        return Ok(Found::There);
+    }
+    Err(Fault::of_row(format!(
+        "the key is there already as {}, with another {}; an import changes nothing: change it there, or take the line out",
+        key.id,
+        differing.join(", ")
+    )))
+}
+
+fn new_key(row: ParsedRow, organization_id: OrganizationId, creator_id: UserId) -> NewKey {
+    NewKey {
+        hash: row.hash,
+        id: row.id.unwrap_or_else(KeyId::new),
+        organization_id,
+        workspace_id: row.workspace_id,
+        creator_id,
+        name: row.name,
+        preview: row.preview,
+        scope: row.scope,
+        allowed_ips: row.allowed_ips,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+        last_used_at: row.last_used_at,
+        disabled_at: row.disabled_at,
+        revoked_at: row.revoked_at,
+        orphaned_at: row.orphaned_at,
+    }
+}

@@ -1,0 +1,65 @@
+//! Keys that were found good go in.
+
+use super::NewKey;
+use crate::base::error::ApiError;
+use crate::base::ids::WorkspaceId;
+use crate::base::sql::schema::{api_key_secrets, api_keys, imported_keys};
+use crate::base::sql::{Conn, each};
+use crate::base::time::Timestamp;
+use crate::domain::api_keys::ApiKey;
+use crate::domain::audit::Action;
+use crate::domain::changes::Touched;
+use crate::domain::tenancy::Workspace;
+use diesel::prelude::*;
+use std::collections::{BTreeSet, HashSet};
+
+/// Adds keys, each with its audit event; gives how many. What came in since it was looked for is passed over. The plan's
+/// limit on active keys does not count: that is between the customer and the API.
+pub(super) fn add(conn: &mut Conn, touched: &mut Touched, keys: &[NewKey], now: Timestamp) -> Result<u64, ApiError> {
+    let workspaces: BTreeSet<WorkspaceId> = keys.iter().map(|key| key.workspace_id).collect();
+    for workspace in workspaces {
+        // As whoever adds an active key: who counts them meanwhile waits.
+        Workspace::lock(conn, workspace)?;
+    }
+    let hashes: Vec<Vec<u8>> = keys.iter().map(|key| key.hash.to_vec()).collect();
+    let there: Vec<Vec<u8>> =
+        api_key_secrets::table.filter(api_key_secrets::hash.eq_any(hashes)).select(api_key_secrets::hash).load(conn)?;
+    let there: HashSet<Vec<u8>> = there.into_iter().collect();
+    let new: Vec<&NewKey> = keys.iter().filter(|key| !there.contains(&key.hash[..])).collect();
+    let rows: Vec<ApiKey> = new.iter().map(|key| row(key)).collect();
+    let values: Vec<_> = new
+        .iter()
+        .map(|key| (api_key_secrets::hash.eq(&key.hash[..]), api_key_secrets::api_key_id.eq(key.id)))
+        .collect();
+    let marks: Vec<_> =
+        new.iter().map(|key| (imported_keys::hash.eq(&key.hash[..]), imported_keys::imported_at.eq(now))).collect();
+    each!(conn, |native| {
+        diesel::insert_into(api_keys::table).values(&rows).execute(native)?;
+        diesel::insert_into(api_key_secrets::table).values(&values).execute(native)?;
+        diesel::insert_into(imported_keys::table).values(&marks).execute(native)?;
+    });
+    for row in &rows {
+        touched.note(row.entry(Action::ApiKeyImported).after(row.facts()));
+    }
+    Ok(rows.len() as u64)
+}
+
+fn row(key: &NewKey) -> ApiKey {
+    ApiKey {
+        id: key.id,
+        organization_id: key.organization_id,
+        workspace_id: key.workspace_id,
+        creator_id: key.creator_id,
+        name: key.name.clone(),
+        preview: key.preview.clone(),
+        scope: key.scope,
+        allowed_ips: key.allowed_ips.clone(),
+        expires_at: key.expires_at,
+        disabled_at: key.disabled_at,
+        revoked_at: key.revoked_at,
+        orphaned_at: key.orphaned_at,
+        overlap_ends_at: None,
+        last_used_at: key.last_used_at,
+        created_at: key.created_at,
+    }
+}

@@ -1,0 +1,192 @@
+//! `lastUsedAt` without a write on the request path: a use is an atomic in the cached record, and every few seconds one
+//! statement writes all that changed.
+
+use crate::base::error::ApiError;
+use crate::base::sql::sql_types::Timestamptz;
+use crate::base::sql::{Conn, each, rows_of_parameters};
+use crate::base::time::Timestamp;
+use crate::infra::db::Db;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::fmt::{self, Display};
+use std::hash::Hash;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Rows of one statement: two parameters each, well below both databases' limits.
+const BATCH: usize = 500;
+/// What a [`LastUse`] holds while there is nothing to write. All uses are later.
+const NOTHING: i64 = 0;
+
+/// How often uses are written, and so the most that a crash can lose.
+pub const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The last use of a credential that is not written yet, in milliseconds since 1970.
+#[derive(Debug, Default)]
+pub struct LastUse(AtomicI64);
+
+/// A cached record of a credential, which has its last use in it.
+pub trait Used {
+    /// The id of the row.
+    type Id: Copy + Eq + Hash + Display;
+
+    /// The row's.
+    fn id(&self) -> Self::Id;
+
+    /// What is not written yet.
+    fn last_use(&self) -> &LastUse;
+}
+
+/// Uses that are not written yet.
+pub struct LastUsed<R: Used> {
+    /// Whose `last_used_at` is written.
+    table: &'static str,
+    /// Those with something to write.
+    noted: Mutex<Noted<R>>,
+}
+
+type Noted<R> = HashMap<<R as Used>::Id, Uses<R>>;
+
+/// The records of one id that have something to write. One, and not a list of one: there may be a hundred thousand.
+enum Uses<R> {
+    One(Arc<R>),
+    /// Since its record was read anew meanwhile.
+    #[expect(clippy::box_collection, reason = "rare, and a list in place would make each of the others larger")]
+    Several(Box<Vec<Arc<R>>>),
+}
+
+impl<R> Uses<R> {
+    fn add(&mut self, record: Arc<R>) {
+        match self {
+            Self::One(first) => *self = Self::Several(Box::new(vec![first.clone(), record])),
+            Self::Several(records) => records.push(record),
+        }
+    }
+
+    fn records(&self) -> &[Arc<R>] {
+        match self {
+            Self::One(record) => std::slice::from_ref(record),
+            Self::Several(records) => records,
+        }
+    }
+
+    /// Whether any are left.
+    fn retain(&mut self, keep: impl Fn(&R) -> bool) -> bool {
+        match self {
+            Self::One(record) => keep(record),
+            Self::Several(records) => {
+                records.retain(|record| keep(record));
+                !records.is_empty()
+            }
+        }
+    }
+}
+
+impl<R: Used> LastUsed<R> {
+    /// Uses of the rows of a table.
+    pub fn of_table(table: &'static str) -> Self {
+        Self { table, noted: Mutex::default() }
+    }
+
+    /// Notes a use. One atomic load for a use in the same millisecond as the last, else one exchange; a short lock once for
+    /// each flush.
+    pub fn note(&self, record: &Arc<R>, now: Timestamp) {
+        let (last, now) = (record.last_use(), now.millis());
+        if last.0.load(Ordering::Relaxed) >= now {
+            return;
+        }
+        if last.0.fetch_max(now, Ordering::AcqRel) == NOTHING {
+            match self.lock().entry(record.id()) {
+                Entry::Vacant(free) => drop(free.insert(Uses::One(record.clone()))),
+                Entry::Occupied(mut uses) => uses.get_mut().add(record.clone()),
+            }
+        }
+    }
+
+    /// The last use that is known: the row's or the memory's, whichever is later.
+    pub fn latest(&self, id: R::Id, written: Option<Timestamp>) -> Option<Timestamp> {
+        written.max(self.lock().get(&id).and_then(|uses| latest_of(uses)))
+    }
+
+    /// What was used since a moment and may not be written yet. Looks at all that is noted.
+    pub fn used_since(&self, moment: Timestamp) -> HashSet<R::Id> {
+        let noted = self.lock();
+        let used = noted.iter().filter(|(_, uses)| latest_of(uses).is_some_and(|last| last >= moment));
+        used.map(|(id, _)| *id).collect()
+    }
+
+    /// Writes what was noted. What can't be written is kept for the next time.
+    pub fn flush(&self, db: &Db) {
+        let batch: Vec<(R::Id, Timestamp)> =
+            self.lock().iter().filter_map(|(id, uses)| Some((*id, latest_of(uses)?))).collect();
+        if batch.is_empty() {
+            return;
+        }
+        if let Err(error) = db.across_tenants().write_blocking(|conn| write(conn, self.table, &batch)) {
+            tracing::warn!(%error, rows = batch.len(), "last uses are not written yet");
+            return;
+        }
+        // Forgotten only now, so that a listing never sees a gap; unless used again meanwhile.
+        let mut noted = self.lock();
+        for (id, written) in batch {
+            if let Entry::Occupied(mut uses) = noted.entry(id)
+                && !uses.get_mut().retain(|record| !record.last_use().is_settled(written))
+            {
+                uses.remove();
+            }
+        }
+        // A hundred thousand keys at once would else be remembered by an empty table of megabytes.
+        if noted.capacity() / 4 > noted.len() {
+            noted.shrink_to_fit();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Noted<R>> {
+        // No code that holds the lock can panic halfway through a change.
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R: Used> fmt::Debug for LastUsed<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LastUsed").field("table", &self.table).finish_non_exhaustive()
+    }
+}
+
+fn latest_of<R: Used>(uses: &Uses<R>) -> Option<Timestamp> {
+    uses.records()
+        .iter()
+        .map(|record| record.last_use().0.load(Ordering::Acquire))
+        .max()
+        .and_then(Timestamp::from_millis)
+}
+
+impl LastUse {
+    /// Empties it, if `written` covers it. From then on a use is noted anew.
+    fn is_settled(&self, written: Timestamp) -> bool {
+        let last = self.0.load(Ordering::Acquire);
+        last <= written.millis() && self.0.compare_exchange(last, NOTHING, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// One statement for each batch; never backwards, since another node may have written a later use.
+fn write<Id: Display>(conn: &mut Conn, table: &str, uses: &[(Id, Timestamp)]) -> Result<(), ApiError> {
+    for batch in uses.chunks(BATCH) {
+        let values = rows_of_parameters(conn, batch.len(), 2);
+        let text = format!(
+            "UPDATE {table} SET last_used_at = v.column2 FROM (VALUES {values}) AS v \
+             WHERE id = v.column1 AND (last_used_at IS NULL OR last_used_at < v.column2)"
+        );
+        each!(conn, |native| {
+            let mut query = diesel::sql_query(text).into_boxed();
+            for (key, used) in batch {
+                query = query.bind::<Text, _>(key.to_string()).bind::<Timestamptz, _>(used);
+            }
+            query.execute(native)
+        })?;
+    }
+    Ok(())
+}

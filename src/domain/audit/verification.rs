@@ -1,0 +1,127 @@
+//! Whether the chains are whole.
+
+use super::chain;
+use super::model::{AuditEvent, Filter, Head};
+use crate::base::error::ApiError;
+use crate::base::error::Code;
+use crate::base::ids::OrganizationId;
+use crate::base::sql::Conn;
+use crate::base::sql::schema::{audit_events, audit_heads};
+use crate::infra::db::Session;
+use data_encoding::HEXLOWER;
+use diesel::prelude::*;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// How many events are in memory at once.
+const BATCH: i64 = 1_000;
+
+/// A whole chain.
+#[derive(Debug)]
+pub struct Verified {
+    /// How many events it has.
+    pub events: i64,
+    /// The place of the last one.
+    pub sequence: i64,
+    /// Its hash in hex: kept elsewhere, it shows later that the chain was not written anew.
+    pub hash: String,
+}
+
+/// The first thing that is wrong with a chain.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The event is not what was recorded, or does not follow the one before it.
+    Changed(String, i64),
+    /// The event at this place can't be read: one of its columns holds what never was written there.
+    Unreadable(i64),
+    /// There is no event at this place, and there is a later one.
+    Missing(i64),
+    /// The last events are missing: the head says that there was this place.
+    Cut(i64),
+    /// The last event is not the one that the head knows.
+    OtherHead(String, i64),
+    /// There are events, and no head.
+    NoHead,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed(id, sequence) => {
+                write!(f, "event {id} (sequence {sequence}) was changed, or does not follow the one before it")
+            }
+            Self::Unreadable(sequence) => write!(f, "the event with sequence {sequence} was changed: it can't be read"),
+            Self::Missing(sequence) => write!(f, "the event with sequence {sequence} is missing"),
+            Self::Cut(sequence) => write!(f, "the trail's end is missing: it went on to sequence {sequence}"),
+            Self::OtherHead(id, sequence) => {
+                write!(f, "event {id} (sequence {sequence}) is not the one that the trail ended with")
+            }
+            Self::NoHead => write!(f, "the trail's head is missing"),
+        }
+    }
+}
+
+/// Every organization that has, or had, a trail.
+///
+/// # Errors
+/// Those of the database.
+pub fn organizations(conn: &mut Conn) -> Result<BTreeSet<OrganizationId>, ApiError> {
+    let mut all: BTreeSet<OrganizationId> =
+        audit_heads::table.select(audit_heads::organization_id).load(conn)?.into_iter().collect();
+    all.extend(audit_events::table.select(audit_events::organization_id).distinct().load::<OrganizationId>(conn)?);
+    Ok(all)
+}
+
+/// Computes every hash of a chain anew, batch by batch, on one snapshot of the database: writers neither wait nor
+/// disturb.
+///
+/// # Errors
+/// Those of the database.
+pub fn verify(session: &mut Session<'_>, organization: OrganizationId) -> Result<Result<Verified, Fault>, ApiError> {
+    session.snapshot(|conn| walk(conn, organization))
+}
+
+fn walk(conn: &mut Conn, organization: OrganizationId) -> Result<Result<Verified, Fault>, ApiError> {
+    let Some(head) = Head::of(conn, organization)? else { return Ok(Err(Fault::NoHead)) };
+    let (mut sequence, mut hash) = (head.pruned_sequence, head.pruned_hash);
+    let mut last = None;
+    loop {
+        let events = match AuditEvent::batch_of(conn, organization, &Filter::default(), sequence, BATCH) {
+            Err(error) if error.code == Code::Internal => return unreadable(conn, organization, sequence).map(Err),
+            events => events?,
+        };
+        if events.is_empty() {
+            break;
+        }
+        for event in events {
+            if event.sequence != sequence + 1 {
+                return Ok(Err(Fault::Missing(sequence + 1)));
+            }
+            if chain::hash(&hash, &event) != event.hash {
+                return Ok(Err(Fault::Changed(event.id, event.sequence)));
+            }
+            (sequence, hash, last) = (event.sequence, event.hash, Some(event.id));
+        }
+    }
+    if sequence < head.sequence {
+        return Ok(Err(Fault::Cut(head.sequence)));
+    }
+    match last {
+        Some(id) if (sequence, &hash) != (head.sequence, &head.hash) => Ok(Err(Fault::OtherHead(id, sequence))),
+        _ => Ok(Ok(Verified { events: sequence - head.pruned_sequence, sequence, hash: HEXLOWER.encode(&hash) })),
+    }
+}
+
+/// Which event behind this place can't be read: found one by one.
+fn unreadable(conn: &mut Conn, organization: OrganizationId, mut sequence: i64) -> Result<Fault, ApiError> {
+    loop {
+        match AuditEvent::batch_of(conn, organization, &Filter::default(), sequence, 1) {
+            Ok(events) => match events.last() {
+                Some(event) => sequence = event.sequence,
+                None => return Err(ApiError::internal("a batch of events can't be read, and each of them can")),
+            },
+            Err(error) if error.code == Code::Internal => return Ok(Fault::Unreadable(sequence + 1)),
+            Err(error) => return Err(error),
+        }
+    }
+}

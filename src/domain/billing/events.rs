@@ -1,0 +1,245 @@
+//! Stripe's events, as far as they matter here, in the shapes of API version [`API_VERSION`]: there, a subscription's
+//! period is its items' (`items.data[].current_period_end`), and an invoice names its subscription under
+//! `parent.subscription_details`. An event in an older shape is refused, with the missing field's name.
+
+use super::history::{InvoiceNews, Snapshot, StripeStatus};
+use crate::base::error::ApiError;
+use crate::base::ids::OrganizationId;
+use crate::base::input::from_slice;
+use crate::base::input::validation::Object;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// The version that the webhook endpoint must have at Stripe; later ones of the same shape do, too.
+pub const API_VERSION: &str = "2025-03-31.basil";
+
+/// An event of Stripe's.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+pub struct StripeEvent {
+    /// The event's id.
+    #[serde(deserialize_with = "id")]
+    #[schema(example = "evt_1NG8Du2eZvKYlo2CUI79vXWy")]
+    pub(crate) id: String,
+    /// What happened.
+    #[schema(example = "customer.subscription.updated")]
+    pub(crate) r#type: String,
+    /// When, in seconds since 1970.
+    #[schema(example = 1_686_089_970)]
+    created: i64,
+    /// What it happened to.
+    data: EventData,
+}
+
+/// What an event is about.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+struct EventData {
+    /// The subscription, the invoice or the Checkout session, as it was then.
+    #[schema(value_type = std::collections::BTreeMap<String, Value>)]
+    object: Value,
+    /// What an update replaced.
+    #[serde(default)]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, Value>>)]
+    previous_attributes: Option<Value>,
+}
+
+/// What an event tells.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A version of a subscription.
+    Subscription {
+        /// Its id.
+        id: String,
+        /// Its customer's.
+        customer: String,
+        /// The version.
+        snapshot: Snapshot,
+    },
+    /// What became of an invoice.
+    Invoice {
+        /// Of that subscription.
+        subscription: String,
+        /// Of that customer.
+        customer: String,
+        /// What.
+        news: InvoiceNews,
+    },
+    /// A Checkout session: a customer is an organization, and so is what it subscribed to.
+    Session {
+        /// The customer.
+        customer: String,
+        /// What was subscribed to, if anything.
+        subscription: Option<String>,
+        /// The organization.
+        organization: OrganizationId,
+        /// When the session was completed.
+        completed: i64,
+    },
+}
+
+#[derive(Deserialize)]
+struct Subscription {
+    #[serde(deserialize_with = "id")]
+    id: String,
+    #[serde(deserialize_with = "id")]
+    customer: String,
+    status: StripeStatus,
+    items: List<Item>,
+    created: i64,
+    trial_end: Option<i64>,
+    cancel_at: Option<i64>,
+    latest_invoice: Option<String>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+struct List<T> {
+    data: Vec<T>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    price: Price,
+    current_period_end: i64,
+}
+
+#[derive(Deserialize)]
+struct Price {
+    id: String,
+}
+
+#[derive(Default, Deserialize)]
+struct Metadata {
+    organization_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Invoice {
+    #[serde(deserialize_with = "id")]
+    id: String,
+    customer: Option<String>,
+    parent: Option<Parent>,
+}
+
+#[derive(Deserialize)]
+struct Parent {
+    subscription_details: Option<SubscriptionDetails>,
+}
+
+#[derive(Deserialize)]
+struct SubscriptionDetails {
+    #[serde(deserialize_with = "id")]
+    subscription: String,
+}
+
+#[derive(Deserialize)]
+struct Session {
+    customer: Option<String>,
+    subscription: Option<String>,
+    client_reference_id: Option<String>,
+}
+
+impl StripeEvent {
+    /// The event in a body whose signature is good.
+    ///
+    /// # Errors
+    /// `bad_request` for what is not JSON, `validation_failed` for another shape.
+    pub fn read(body: &[u8]) -> Result<Self, ApiError> {
+        from_slice(body).map(|Object(event)| event)
+    }
+
+    /// What it tells; nothing, if it is of another type, or about what is no subscription or of no organization.
+    ///
+    /// # Errors
+    /// `validation_failed` with the field that is not as in [`API_VERSION`].
+    pub fn news(&self) -> Result<Option<News>, ApiError> {
+        match self.r#type.as_str() {
+            "customer.subscription.created"
+            | "customer.subscription.updated"
+            | "customer.subscription.deleted"
+            | "customer.subscription.paused"
+            | "customer.subscription.resumed" => self.subscription().map(Some),
+            "invoice.paid" => self.invoice(true),
+            "invoice.payment_failed" => self.invoice(false),
+            "checkout.session.completed" => self.session(),
+            _ => Ok(None),
+        }
+    }
+
+    fn subscription(&self) -> Result<News, ApiError> {
+        let object: Subscription = self.object()?;
+        let before = self.data.previous_attributes.as_ref();
+        let replaced = |name: &str| before.and_then(|before| before.get(name));
+        // Deleted is over, whatever the status says.
+        let is_over = self.r#type.ends_with(".deleted") && !object.status.is_final();
+        let snapshot = Snapshot {
+            created: self.created,
+            event: self.id.clone(),
+            is_first: self.r#type.ends_with(".created"),
+            status: if is_over { StripeStatus::Canceled } else { object.status },
+            replaced_status: replaced("status").and_then(|status| status.as_str()?.parse().ok()),
+            prices: object.items.data.iter().map(|item| item.price.id.clone()).collect(),
+            replaced_prices: replaced("items").and_then(|items| {
+                let items = List::<Priced>::deserialize(items).ok()?;
+                Some(items.data.into_iter().map(|item| item.price.id).collect())
+            }),
+            period_end: object.items.data.iter().map(|item| item.current_period_end).max(),
+            trial_end: object.trial_end,
+            cancel_at: object.cancel_at,
+            latest_invoice: object.latest_invoice,
+            organization: object.metadata.and_then(|metadata| metadata.organization_id?.parse().ok()),
+            subscribed_at: object.created,
+        };
+        Ok(News::Subscription { id: object.id, customer: object.customer, snapshot })
+    }
+
+    fn invoice(&self, is_paid: bool) -> Result<Option<News>, ApiError> {
+        let object: Invoice = self.object()?;
+        let details = object.parent.and_then(|parent| parent.subscription_details);
+        let (Some(customer), Some(details)) = (object.customer, details) else { return Ok(None) };
+        let news = InvoiceNews { invoice: object.id, created: self.created, is_paid, event: self.id.clone() };
+        Ok(Some(News::Invoice { subscription: details.subscription, customer: checked("customer", customer)?, news }))
+    }
+
+    fn session(&self) -> Result<Option<News>, ApiError> {
+        let object: Session = self.object()?;
+        let organization = object.client_reference_id.and_then(|id| id.parse().ok());
+        let (Some(customer), Some(organization)) = (object.customer, organization) else { return Ok(None) };
+        let customer = checked("customer", customer)?;
+        let subscription = object.subscription.map(|id| checked("subscription", id)).transpose()?;
+        Ok(Some(News::Session { customer, subscription, organization, completed: self.created }))
+    }
+
+    fn object<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        serde_path_to_error::deserialize(&self.data.object).map_err(|error| {
+            let field = format!("data.object.{}", error.path());
+            ApiError::invalid(field, format!("is not as in Stripe's API version {API_VERSION}: {}", error.inner()))
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Priced {
+    price: Price,
+}
+
+/// The longest id that Stripe makes; its documentation says 255.
+const LONGEST_ID: usize = 255;
+
+fn is_id(text: &str) -> bool {
+    (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if is_id(&text) { Ok(text) } else { Err(serde::de::Error::custom("must be an id of Stripe's")) }
+}
+
+fn checked(field: &str, text: String) -> Result<String, ApiError> {
+    if is_id(&text) {
+        Ok(text)
+    } else {
+        Err(ApiError::invalid(format!("data.object.{field}"), "must be an id of Stripe's"))
+    }
+}

@@ -1,0 +1,121 @@
+//! What Stripe's words mean here: the one table of statuses, prices to plans, and which of several subscriptions counts.
+
+use super::history::{History, Present, StripeStatus};
+use crate::base::config::Config;
+use crate::base::policy::SubscriptionStatus;
+use crate::base::time::Timestamp;
+use crate::domain::subscriptions::SubscriptionChange;
+
+/// What an organization has paid for, by all of its Stripe subscriptions together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paid {
+    status: SubscriptionStatus,
+    plan: String,
+    trial_ends_at: Option<Timestamp>,
+    current_period_end: Option<Timestamp>,
+    grace_ends_at: Option<Timestamp>,
+    /// Some price is not configured.
+    pub has_unknown_price: bool,
+}
+
+/// The table. `None`: it never began, so the organization keeps what it has, such as the rest of its trial.
+/// Only `past_due` has grace: in `unpaid`, Stripe has given up.
+fn status_of(status: StripeStatus) -> Option<SubscriptionStatus> {
+    match status {
+        StripeStatus::Trialing => Some(SubscriptionStatus::Trialing),
+        StripeStatus::Active => Some(SubscriptionStatus::Active),
+        StripeStatus::PastDue | StripeStatus::Unpaid => Some(SubscriptionStatus::PastDue),
+        StripeStatus::Paused => Some(SubscriptionStatus::Expired),
+        StripeStatus::Canceled => Some(SubscriptionStatus::Canceled),
+        StripeStatus::Incomplete | StripeStatus::IncompleteExpired => None,
+    }
+}
+
+/// How good it is to have a subscription of this status beside another one.
+fn worth(status: StripeStatus) -> u8 {
+    match status {
+        StripeStatus::Trialing | StripeStatus::Active => 3,
+        StripeStatus::PastDue => 2,
+        StripeStatus::Unpaid | StripeStatus::Paused => 1,
+        StripeStatus::Canceled | StripeStatus::Incomplete | StripeStatus::IncompleteExpired => 0,
+    }
+}
+
+/// What counts of an organization's Stripe subscriptions, given by their ids: the best; of several, the newest. `None`
+/// while none has begun.
+pub fn paid<'h>(config: &Config, subscriptions: impl Iterator<Item = (&'h str, &'h History)>) -> Option<Paid> {
+    let begun = subscriptions.filter_map(|(id, history)| {
+        let present = history.present()?;
+        Some((status_of(present.status)?, present, id))
+    });
+    let best = begun.max_by_key(|(_, present, id)| (worth(present.status), present.snapshot.subscribed_at, *id));
+    best.map(|(status, present, _)| Paid::of(config, status, &present))
+}
+
+/// What counts until Stripe says otherwise may end later than Stripe said, as far as its news are on their way; what was
+/// canceled for that moment ends on time.
+impl Paid {
+    fn of(config: &Config, status: SubscriptionStatus, present: &Present<'_>) -> Self {
+        let prices = config.billing.stripe.as_ref().map(|stripe| &stripe.prices);
+        let snapshot = present.snapshot;
+        let plan = prices.and_then(|prices| snapshot.prices.iter().find_map(|price| prices.get(price)));
+        let cancel_at = snapshot.cancel_at;
+        let (mut trial_end, mut period_end) = (snapshot.trial_end, snapshot.period_end);
+        let end = match status {
+            SubscriptionStatus::Trialing => &mut trial_end,
+            _ => &mut period_end,
+        };
+        let ends_for_good = cancel_at.is_some_and(|at| end.is_none_or(|end| at <= end));
+        if ends_for_good {
+            *end = cancel_at;
+        }
+        let end = *end;
+        let grace_ends_at = match present.status {
+            StripeStatus::PastDue => {
+                present.past_due_since.and_then(time).and_then(|since| config.billing.past_due_until(since))
+            }
+            StripeStatus::Trialing | StripeStatus::Active if !ends_for_good => {
+                end.and_then(time).map(|end| end.plus(config.billing.renewal_leeway))
+            }
+            _ => None,
+        };
+        Self {
+            status,
+            // Not the plan before it: that would depend on the order of arrival.
+            plan: plan.map_or(Config::DEFAULT_PLAN, String::as_str).to_owned(),
+            trial_ends_at: trial_end.and_then(time),
+            current_period_end: period_end.and_then(time),
+            grace_ends_at,
+            has_unknown_price: plan.is_none(),
+        }
+    }
+
+    /// What to write.
+    pub fn change(&self, now: Timestamp) -> SubscriptionChange {
+        SubscriptionChange {
+            status: Some(self.status),
+            plan: Some(self.plan.clone()),
+            trial_ends_at: Some(self.trial_ends_at),
+            current_period_end: Some(self.current_period_end),
+            grace_ends_at: Some(self.grace_ends_at),
+            updated_at: now,
+        }
+    }
+
+    /// What an organization has whose only subscription turned out to be another one's.
+    pub fn nothing() -> Self {
+        Self {
+            status: SubscriptionStatus::Canceled,
+            plan: Config::DEFAULT_PLAN.to_owned(),
+            trial_ends_at: None,
+            current_period_end: None,
+            grace_ends_at: None,
+            has_unknown_price: false,
+        }
+    }
+}
+
+/// Stripe's seconds; nothing for years that no row can hold.
+fn time(seconds: i64) -> Option<Timestamp> {
+    (0..253_402_300_800).contains(&seconds).then(|| Timestamp::from_millis(seconds * 1000)).flatten()
+}

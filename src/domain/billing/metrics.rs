@@ -1,0 +1,70 @@
+//! What became of the webhook's requests, for Prometheus.
+
+use crate::base::sql::text_enum;
+use crate::base::time::Timestamp;
+use crate::infra::telemetry::Metrics;
+use crate::infra::telemetry::metrics::Kind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+text_enum! {
+    /// What became of an event.
+    Outcome {
+        /// An organization has another status, plan or end.
+        Applied = "applied",
+        /// Taken in; it changed no organization.
+        Unchanged = "unchanged",
+        /// Taken in, and remembered until it is known whose it is.
+        Untied = "untied",
+        /// It was taken in before.
+        Duplicate = "duplicate",
+        /// Of a type that does not matter here.
+        Ignored = "ignored",
+    }
+}
+
+/// How often the event ids are pruned.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+
+/// Counts of outcomes; one for each application.
+#[derive(Debug, Default)]
+pub struct Webhooks {
+    taken: Arc<[AtomicU64; 5]>,
+    refused: Arc<AtomicU64>,
+    pruned_at: AtomicI64,
+}
+
+const ALL: [Outcome; 5] = [Outcome::Applied, Outcome::Unchanged, Outcome::Untied, Outcome::Duplicate, Outcome::Ignored];
+
+impl Webhooks {
+    /// Counts an event.
+    pub fn count(&self, outcome: Outcome) {
+        if let Some(place) = ALL.iter().position(|one| *one == outcome) {
+            self.taken[place].fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Counts a request that was no event: its signature or its shape was wrong.
+    pub fn count_refused(&self) {
+        self.refused.fetch_add(1, Relaxed);
+    }
+
+    /// Whether it is time to take old event ids away; says so once an hour, to one caller.
+    pub fn is_pruning_due(&self, now: Timestamp) -> bool {
+        let last = self.pruned_at.load(Relaxed);
+        now.minus(PRUNE_EVERY).millis() >= last
+            && self.pruned_at.compare_exchange(last, now.millis(), Relaxed, Relaxed).is_ok()
+    }
+
+    /// Registers the counts.
+    pub fn register_metrics(&self, metrics: &Metrics) {
+        let (taken, refused) = (Arc::clone(&self.taken), Arc::clone(&self.refused));
+        metrics.watch(Kind::Counter, "billing_webhooks", "Events of the payment provider", move |readings| {
+            for (outcome, count) in ALL.iter().zip(taken.iter()) {
+                readings.set(&[("outcome", outcome.as_str())], count.load(Relaxed));
+            }
+            readings.set(&[("outcome", "refused")], refused.load(Relaxed));
+        });
+    }
+}

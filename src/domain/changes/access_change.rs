@@ -1,0 +1,56 @@
+//! [`Touched`]: what a transaction that changes access tells the other nodes and the audit trail.
+
+use crate::base::error::ApiError;
+use crate::base::sql::Conn;
+use crate::base::time::Timestamp;
+use crate::domain::audit::{Actor, Entry, Trail};
+use crate::infra::cluster::Groups;
+
+/// Collects the changes of access of one transaction. A function that changes access takes it, so it can only run in
+/// [`super::ScopedStore::change_access`], which announces the changes to all nodes and waits for them.
+///
+/// The nodes can't be told without an [`Entry`], so a change of access always has its audit event.
+#[derive(Debug)]
+pub struct Touched {
+    groups: Groups,
+    trail: Trail,
+}
+
+impl Touched {
+    pub(super) fn here() -> Self {
+        Self { groups: Groups::default(), trail: Trail::here() }
+    }
+
+    /// Call this when access is taken away. The organization's cache entries are invalidated on all nodes. An entry
+    /// without a difference is not written, but the call still waits for an earlier one that may be in flight.
+    pub fn record(&mut self, entry: Entry) {
+        self.groups.insert_organization(entry.organization());
+        self.trail.add(entry);
+    }
+
+    /// Call this when no access is taken away, such as for a new key. No cache entry is invalidated.
+    pub fn note(&mut self, entry: Entry) {
+        self.trail.add(entry);
+    }
+
+    /// Names the actor, where it is not the request's caller: billing, or a person who signs in with this request.
+    pub fn act_as(&mut self, actor: Actor) {
+        self.trail.act_as(actor);
+    }
+
+    /// Call this when keys were imported: a text that a node remembers as unknown may be a key now.
+    pub fn unknown_keys(&mut self) {
+        self.groups.insert_unknown_keys();
+    }
+
+    /// Call this when a service token changes.
+    pub fn service_tokens(&mut self) {
+        self.groups.insert_service_tokens();
+    }
+
+    /// Writes the audit events, and returns the groups to announce.
+    pub(super) fn finish(self, conn: &mut Conn, now: Timestamp) -> Result<Groups, ApiError> {
+        self.trail.write(conn, now)?;
+        Ok(self.groups)
+    }
+}

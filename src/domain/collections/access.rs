@@ -1,0 +1,127 @@
+//! [`CollectionAccess`]: someone who may read or write the documents of the collection that the route is of, in one
+//! workspace.
+
+use super::collection::Collection;
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{DocumentId, OrganizationId, WorkspaceId};
+use crate::base::policy::Permission;
+use crate::domain::access::{Guard, WorkspaceMembership};
+use crate::domain::api_keys::KeyCaller;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// What somebody wants with a collection.
+pub trait Intent: 'static {
+    /// What it takes.
+    fn permission(collection: &Collection) -> Permission;
+    /// Whether keys may want it at all.
+    fn is_open_to_keys(collection: &Collection) -> bool;
+}
+
+/// To read.
+#[derive(Debug)]
+pub struct Read;
+
+/// To write.
+#[derive(Debug)]
+pub struct Write;
+
+impl Intent for Read {
+    fn permission(collection: &Collection) -> Permission {
+        collection.read
+    }
+    fn is_open_to_keys(_: &Collection) -> bool {
+        true
+    }
+}
+
+impl Intent for Write {
+    fn permission(collection: &Collection) -> Permission {
+        collection.write
+    }
+    fn is_open_to_keys(collection: &Collection) -> bool {
+        collection.keys_may_write
+    }
+}
+
+/// Someone who may do `I` with the documents of one collection in one workspace: a program in its key's, or a person in
+/// the one that the path names.
+#[derive(Debug)]
+pub struct CollectionAccess<I> {
+    collection: Arc<Collection>,
+    organization_id: OrganizationId,
+    workspace_id: WorkspaceId,
+    parent_id: Option<DocumentId>,
+    caller_id: String,
+    intent: PhantomData<I>,
+}
+
+impl<I> CollectionAccess<I> {
+    /// Which collection.
+    pub fn collection(&self) -> &Arc<Collection> {
+        &self.collection
+    }
+
+    /// Whose documents.
+    pub fn organization_id(&self) -> OrganizationId {
+        self.organization_id
+    }
+
+    /// Whose documents.
+    pub fn workspace_id(&self) -> WorkspaceId {
+        self.workspace_id
+    }
+
+    /// The document that these belong to, where the collection is nested. Whether it is there is not checked yet.
+    pub fn parent_id(&self) -> Option<DocumentId> {
+        self.parent_id
+    }
+
+    /// Who asks: a key's or a person's id.
+    pub fn caller_id(&self) -> &str {
+        &self.caller_id
+    }
+}
+
+impl<I> Guard for CollectionAccess<I> {
+    fn organization_id(&self) -> OrganizationId {
+        self.organization_id
+    }
+}
+
+impl<I: Intent> CollectionAccess<I> {
+    /// The guard of a program, in its key's workspace.
+    ///
+    /// # Errors
+    /// `credential_not_accepted` where keys may not do this, `read_only_key`, `insufficient_permission`
+    pub fn of_program(collection: Arc<Collection>, key: &KeyCaller) -> Result<Self, ApiError> {
+        if !I::is_open_to_keys(&collection) {
+            return Err(ApiError::with_message(
+                Code::CredentialNotAccepted,
+                "API keys can't write here; people can, with an ID token.",
+            ));
+        }
+        key.ensure_may(I::permission(&collection))?;
+        let (organization_id, workspace_id) = (key.organization_id, key.workspace_id);
+        let caller_id = key.key_id.to_string();
+        Ok(Self { collection, organization_id, workspace_id, parent_id: None, caller_id, intent: PhantomData })
+    }
+
+    /// The guard of a person, in the workspace of a membership.
+    ///
+    /// # Errors
+    /// `insufficient_permission`
+    pub fn of_member(collection: Arc<Collection>, membership: &WorkspaceMembership) -> Result<Self, ApiError> {
+        membership.ensure_may(I::permission(&collection))?;
+        let workspace = membership.workspace();
+        let (organization_id, workspace_id) = (workspace.organization_id, workspace.id);
+        let caller_id = membership.user_id().to_string();
+        Ok(Self { collection, organization_id, workspace_id, parent_id: None, caller_id, intent: PhantomData })
+    }
+
+    /// The guard for the documents of one parent, where the collection is nested.
+    #[must_use]
+    pub fn beneath(self, parent_id: Option<DocumentId>) -> Self {
+        Self { parent_id, ..self }
+    }
+}

@@ -1,0 +1,203 @@
+//! [`Listing`]: the query of a list of documents. `?pageSize=&cursor=&sort=-title&status=draft`
+
+use super::collection::Collection;
+use super::field::{Field, FieldValue, Kind};
+use super::model::Document;
+use crate::base::error::ApiError;
+use crate::base::ids::DocumentId;
+use crate::base::paging::Position;
+use crate::infra::http::PageQuery;
+use std::fmt;
+use std::str::FromStr;
+
+/// What a list shows, and in which order.
+#[derive(Debug)]
+pub struct Listing {
+    /// The fields that must have these values.
+    pub filters: Vec<(Field, FieldValue)>,
+    /// The order.
+    pub order: Order,
+    /// Which page of it.
+    pub position: Position<Place>,
+}
+
+/// The order of a list. Documents that are alike in it stand by age.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By the time of creation.
+    Created {
+        /// Newest first: what a list is without `sort`.
+        descending: bool,
+    },
+    /// By a field.
+    Field {
+        /// Which.
+        field: Field,
+        /// Largest first.
+        descending: bool,
+    },
+}
+
+/// Where a document stands in a list: what a cursor is made from.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// In the order of a field.
+    pub key: Option<FieldValue>,
+    /// Among those that are alike.
+    pub id: DocumentId,
+}
+
+/// The parameters of a list, apart from the page.
+#[derive(Debug)]
+pub struct Selection {
+    filters: Vec<(Field, FieldValue)>,
+    order: Order,
+    /// What tells one list's cursors from another's.
+    scope: String,
+}
+
+impl Selection {
+    /// Reads a query string.
+    ///
+    /// # Errors
+    /// `bad_request` for an unknown parameter, one that comes twice, or a malformed value.
+    pub fn parse(collection: &Collection, owner: &str, query: &str) -> Result<(Self, PageQuery), ApiError> {
+        let (page, others) = PageQuery::split(query)?;
+        let (mut filters, mut sort): (Vec<(Field, FieldValue)>, Option<String>) = (Vec::new(), None);
+        for (name, text) in others {
+            let twice = || ApiError::bad_request(format!("{name} comes twice in the query."));
+            if name == "sort" {
+                if sort.replace(text).is_some() {
+                    return Err(twice());
+                }
+                continue;
+            }
+            let field = collection.filters.iter().find(|field| field.name == name).ok_or_else(|| {
+                let known: Vec<&str> = collection.filters.iter().map(|field| field.name.as_str()).collect();
+                let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+                ApiError::bad_request(format!(
+                    "The query has an unknown parameter. This list can be filtered by: {known}."
+                ))
+            })?;
+            if filters.iter().any(|(other, _)| other == field) {
+                return Err(twice());
+            }
+            let value = field.parse(&text).map_err(|reason| ApiError::bad_request(format!("{name} {reason}.")))?;
+            filters.push((field.clone(), value));
+        }
+        let order = order_of(collection, sort.as_deref().unwrap_or("-createdAt"))?;
+        let scope = format!("{owner} {}", sort.unwrap_or_default());
+        Ok((Self { filters, order, scope }, page))
+    }
+
+    /// What its cursors belong to.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// One page of it.
+    ///
+    /// # Errors
+    /// `bad_request` for a cursor that somebody made up.
+    pub fn at(self, position: Position<Place>) -> Result<Listing, ApiError> {
+        if position.after.as_ref().is_some_and(|place| !self.order.has(place)) {
+            return Err(ApiError::bad_request("The cursor is not one of this list. Start again without a cursor."));
+        }
+        Ok(Listing { filters: self.filters, order: self.order, position })
+    }
+
+    /// The order of the list.
+    pub fn order(&self) -> &Order {
+        &self.order
+    }
+}
+
+impl Order {
+    /// Whether a document can stand there.
+    fn has(&self, place: &Place) -> bool {
+        match (self, &place.key) {
+            (Self::Created { .. }, None) => true,
+            (Self::Field { field, .. }, Some(FieldValue::Text(_))) => field.kind == Kind::Text,
+            (Self::Field { field, .. }, Some(FieldValue::Number(_))) => field.kind != Kind::Text,
+            _ => false,
+        }
+    }
+
+    /// Where a document stands in it.
+    pub fn place_of(&self, document: &Document) -> Place {
+        let key = match self {
+            Self::Created { .. } => None,
+            Self::Field { field, .. } => Some(field.key_of(&document.body.0)),
+        };
+        Place { key, id: document.id }
+    }
+}
+
+fn order_of(collection: &Collection, sort: &str) -> Result<Order, ApiError> {
+    let (name, descending) = sort.strip_prefix('-').map_or((sort, false), |name| (name, true));
+    if name == "createdAt" {
+        return Ok(Order::Created { descending });
+    }
+    match collection.sorts.iter().find(|field| field.name == name) {
+        Some(field) => Ok(Order::Field { field: field.clone(), descending }),
+        None => {
+            let known = collection.sorts.iter().map(|field| field.name.as_str());
+            let known: Vec<&str> = std::iter::once("createdAt").chain(known).collect();
+            Err(ApiError::bad_request(format!(
+                "sort must be one of: {}; with - before it, largest first.",
+                known.join(", ")
+            )))
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            None => write!(f, "{}", self.id),
+            Some(FieldValue::Text(text)) => write!(f, "{} t{text}", self.id),
+            // The bits, since infinity must come back too.
+            Some(FieldValue::Number(number)) => write!(f, "{} n{:x}", self.id, number.to_bits()),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((id, key)) = text.split_once(' ') else { return Ok(Self { key: None, id: text.parse()? }) };
+        let key = match (key.strip_prefix('t'), key.strip_prefix('n')) {
+            (Some(text), _) if !text.contains('\0') => FieldValue::Text(text.to_owned()),
+            (_, Some(bits)) => {
+                let bits = u64::from_str_radix(bits, 16).map_err(|error| error.to_string())?;
+                // A forged NaN would compare with nothing.
+                FieldValue::Number(Some(f64::from_bits(bits)).filter(|number| !number.is_nan()).ok_or("not a number")?)
+            }
+            _ => return Err("no such key".into()),
+        };
+        Ok(Self { key: Some(key), id: id.parse()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_survives_its_cursor() {
+        let id = DocumentId::new();
+        let text = |text: &str| Some(FieldValue::Text(text.to_owned()));
+        for key in [
+            None,
+            text(""),
+            text("a b\u{1F980}"),
+            Some(FieldValue::Number(-0.5)),
+            Some(FieldValue::Number(f64::NEG_INFINITY)),
+        ] {
+            let place: Place = Place { key: key.clone(), id }.to_string().parse().unwrap();
+            assert_eq!((place.key, place.id), (key, id));
+        }
+        assert!(format!("{id} n{:x}", f64::NAN.to_bits()).parse::<Place>().is_err());
+    }
+}

@@ -1,0 +1,171 @@
+//! Changes of one account: its password, its profile, its end. Each runs in the transaction that has locked the row.
+
+use super::accounts::Account;
+use crate::base::config::Config;
+use crate::base::error::ApiError;
+use crate::base::ids::UserId;
+use crate::base::sql::schema::{accounts, orphaned_refresh_tokens, refresh_tokens, users};
+use crate::base::sql::{Columns, Conn, ForUpdate};
+use crate::base::time::Timestamp;
+use crate::domain::audit::{Action, Actor};
+use crate::domain::changes::Touched;
+use crate::domain::identity::BUILTIN_ISSUER;
+use crate::domain::members::OrganizationMember;
+use diesel::prelude::*;
+use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+
+/// How long a deleted account's refresh tokens are remembered. Whoever comes later is signed out all the same.
+const ORPHANS_KEPT: Duration = Duration::from_secs(180 * 24 * 3600);
+
+/// What to do with a text that may be absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Leave it.
+    Keep,
+    /// Take it away.
+    Clear,
+    /// Put this in its place.
+    Set(String),
+}
+
+impl Change {
+    fn apply(self, old: Option<String>) -> Option<String> {
+        match self {
+            Self::Keep => old,
+            Self::Clear => None,
+            Self::Set(new) => Some(new),
+        }
+    }
+}
+
+impl Account {
+    /// The account of an id, locked until the transaction ends.
+    pub(crate) fn lock_by_id(conn: &mut Conn, id: &str) -> Result<Option<Self>, ApiError> {
+        Ok(ForUpdate(accounts::table.find(id).select(Self::as_select())).get_result(conn).optional()?)
+    }
+
+    /// Gives it a new password, and ends every sign-in. Whoever proved to read the account's mail has verified it. Each of the
+    /// person's organizations is told: it may be somebody who read the mail.
+    pub(crate) fn set_password(
+        &self,
+        conn: &mut Conn,
+        touched: &mut Touched,
+        hash: &SecretString,
+        proves_email: bool,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        diesel::delete(refresh_tokens::table.filter(refresh_tokens::account_id.eq(&self.id))).execute(conn)?;
+        // Tokens count in seconds: those of this very second are among the ended ones.
+        let valid_since = now.max(self.valid_since).plus(Duration::from_secs(1));
+        let changed = diesel::update(accounts::table.find(&self.id))
+            .set((
+                accounts::password_hash.eq(hash.expose_secret()),
+                accounts::password_updated_at.eq(now),
+                accounts::valid_since.eq(valid_since),
+                accounts::email_verified.eq(self.email_verified || proves_email),
+            ))
+            .returning(Self::columns())
+            .get_result::<Self>(conn)?;
+        changed.tell_user(conn)?;
+        if let Some(user) = self.user(conn)? {
+            touched.act_as(Actor::User(user));
+            for entry in OrganizationMember::entries_everywhere(conn, Action::UserPasswordChanged, user)? {
+                touched.note(entry);
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Changes the name and the picture.
+    pub(crate) fn set_profile(&self, conn: &mut Conn, name: Change, photo: Change) -> Result<Self, ApiError> {
+        let changed = diesel::update(accounts::table.find(&self.id))
+            .set((
+                accounts::display_name.eq(name.apply(self.display_name.clone())),
+                accounts::photo_url.eq(photo.apply(self.photo_url.clone())),
+            ))
+            .returning(Self::columns())
+            .get_result::<Self>(conn)?;
+        changed.tell_user(conn)?;
+        Ok(changed)
+    }
+
+    /// Counts the address as the person's own.
+    pub(crate) fn set_email_verified(&self, conn: &mut Conn) -> Result<Self, ApiError> {
+        let changed = diesel::update(accounts::table.find(&self.id))
+            .set(accounts::email_verified.eq(true))
+            .returning(Self::columns())
+            .get_result::<Self>(conn)?;
+        changed.tell_user(conn)?;
+        Ok(changed)
+    }
+
+    /// Counts the address as a user's own, who proved to read its mail: where the user is the built-in provider's and
+    /// has that address. What another issuer says of an address stays the issuer's word.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) fn confirm_email_of(conn: &mut Conn, user: UserId, email: &str) -> Result<(), ApiError> {
+        let own = users::id.eq(user).and(users::issuer.eq(BUILTIN_ISSUER));
+        let id: Option<String> = users::table.filter(own).select(users::subject).first(conn).optional()?;
+        let Some(id) = id else { return Ok(()) };
+        match Self::lock_by_id(conn, &id)? {
+            Some(account) if account.email == email => account.set_email_verified(conn).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings the user's row up to date, if the person has one yet.
+    fn tell_user(&self, conn: &mut Conn) -> Result<(), ApiError> {
+        let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&self.id));
+        diesel::update(users::table.filter(own))
+            .set((users::email_verified.eq(self.email_verified), users::name.eq(&self.display_name)))
+            .execute(conn)?;
+        Ok(())
+    }
+
+    /// Deletes the account.
+    ///
+    /// The user's row stays, because API keys and records refer to it, but without what it knew of the person, and
+    /// disabled; the keys are orphaned, as those of any member who leaves, until an admin transfers them.
+    ///
+    /// # Errors
+    /// `last_owner` when an organization would have no owner, or those of the database.
+    pub(crate) fn erase(
+        &self,
+        conn: &mut Conn,
+        touched: &mut Touched,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&self.id));
+        // First, because it holds the person: whoever joins an organization at the same time is seen, or refused.
+        let user: Option<UserId> = diesel::update(users::table.filter(own))
+            .set((
+                users::disabled_at.eq(now),
+                users::email.eq(None::<String>),
+                users::email_verified.eq(false),
+                users::name.eq(None::<String>),
+            ))
+            .returning(users::id)
+            .get_result(conn)
+            .optional()?;
+        if let Some(user) = user {
+            touched.act_as(Actor::User(user));
+            OrganizationMember::remove_everywhere(conn, touched, config, user, now)?;
+        }
+        let stale = orphaned_refresh_tokens::deleted_at.lt(now.minus(ORPHANS_KEPT));
+        diesel::delete(orphaned_refresh_tokens::table.filter(stale)).execute(conn)?;
+        let tokens: Vec<Vec<u8>> = refresh_tokens::table
+            .filter(refresh_tokens::account_id.eq(&self.id))
+            .select(refresh_tokens::hash)
+            .load(conn)?;
+        for hash in tokens {
+            diesel::insert_into(orphaned_refresh_tokens::table)
+                .values((orphaned_refresh_tokens::hash.eq(hash), orphaned_refresh_tokens::deleted_at.eq(now)))
+                .execute(conn)?;
+        }
+        diesel::delete(accounts::table.find(&self.id)).execute(conn)?;
+        Ok(())
+    }
+}

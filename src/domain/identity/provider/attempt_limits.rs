@@ -1,0 +1,190 @@
+//! [`AttemptLimits`]: how many passwords can be guessed, and how many accounts made.
+//!
+//! Each failed sign-in counts in three buckets: of the account and the client's address together, of the account from
+//! anywhere, and of the address for any account. Each sign-up counts for the address. A full bucket refuses, before any
+//! work is done; buckets refill evenly over `identity.limits.window`.
+//!
+//! - An unknown e-mail address counts as a known one does, so a refusal tells nothing.
+//! - A success takes back what it cost itself, and nothing else.
+//! - Nobody is locked out for ever. Who attacks from one address fills the bucket of that address, not the owner's. Who
+//!   attacks from many fills the account's, which then refuses strangers; an address from which the owner signed in
+//!   before passes it by. Sessions go on in any case: refreshing is not a sign-in.
+//! - Behind IPv6 one customer has a /64 at least, so that is one address here.
+//!
+//! The counts are in memory, of this node: behind a balancer over several nodes an attacker has as many tries at each.
+//! Memory is bounded; when it is full, the least used buckets go first.
+
+use crate::base::config::AttemptLimitSettings;
+use crate::base::network::network;
+use crate::base::time::Timestamp;
+use crate::infra::throttle::{Buckets, Charge, lock, make_room};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// How long an address is the owner's after a sign-in.
+const KNOWN_FOR: Duration = Duration::from_secs(30 * 86_400);
+
+/// The limits and what is used of them.
+pub(crate) struct AttemptLimits {
+    settings: AttemptLimitSettings,
+    buckets: Buckets,
+    /// Until when, in milliseconds, an address is the account's owner's.
+    known: Mutex<HashMap<u64, i64>>,
+}
+
+#[derive(Hash)]
+enum Bucket<'a> {
+    AccountAndAddress(&'a str, Option<IpAddr>),
+    Account(&'a str),
+    Address(Option<IpAddr>),
+    SignUps(Option<IpAddr>),
+}
+
+/// A sign-in that is going on, counted as failed until it has succeeded.
+pub(crate) struct Attempt {
+    charged: Charge,
+    known: u64,
+}
+
+impl AttemptLimits {
+    /// With nothing used.
+    pub(crate) fn new(settings: AttemptLimitSettings) -> Self {
+        Self { settings, buckets: Buckets::new(settings.window), known: Mutex::default() }
+    }
+
+    /// Counts a sign-in to the account of that e-mail address, in lower case. `None`: there were too many.
+    pub(crate) fn sign_in(&self, email: &str, address: Option<IpAddr>, now: Timestamp) -> Option<Attempt> {
+        let address = address.map(network);
+        let settings = &self.settings;
+        let known = self.buckets.key_of(Bucket::AccountAndAddress(email, address));
+        let is_known = lock(&self.known).get(&known).is_some_and(|end| now.millis() < *end);
+        let mut wanted = vec![
+            (Bucket::AccountAndAddress(email, address), settings.failures_per_account_and_address),
+            (Bucket::Address(address), settings.failures_per_address),
+        ];
+        if !is_known {
+            wanted.push((Bucket::Account(email), settings.failures_per_account));
+        }
+        let charged = self.buckets.charge(&wanted, now).ok()?;
+        Some(Attempt { charged, known })
+    }
+
+    /// The sign-in did not fail: it does not count.
+    pub(crate) fn give_back(&self, attempt: Attempt) {
+        self.buckets.give_back(attempt.charged);
+    }
+
+    /// The person signed in: the attempt does not count, and the address is the person's.
+    pub(crate) fn succeed(&self, attempt: Attempt, now: Timestamp) {
+        let mut known = lock(&self.known);
+        make_room(&mut known, now.millis());
+        known.insert(attempt.known, now.plus(KNOWN_FOR).millis());
+        drop(known);
+        self.give_back(attempt);
+    }
+
+    /// Counts a sign-up. `false`: there were too many.
+    pub(crate) fn sign_up(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
+        let bucket = Bucket::SignUps(address.map(network));
+        self.buckets.charge(&[(bucket, self.settings.sign_ups_per_address)], now).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infra::throttle::MOST_BUCKETS;
+
+    fn limits() -> AttemptLimits {
+        AttemptLimits::new(AttemptLimitSettings {
+            failures_per_account_and_address: 3,
+            failures_per_account: 5,
+            failures_per_address: 8,
+            sign_ups_per_address: 2,
+            window: Duration::from_secs(60),
+        })
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000 + seconds * 1000).unwrap()
+    }
+
+    fn address(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
+    }
+
+    #[test]
+    fn failures_of_one_account_from_one_address_are_limited_and_refill_one_by_one() {
+        let limits = limits();
+        let try_once = |now| limits.sign_in("a@b.c", address("192.0.2.1"), at(now)).is_some();
+        assert_eq!([0; 4].map(try_once), [true, true, true, false]);
+        assert!(!try_once(19) && try_once(20) && !try_once(21));
+        assert_eq!([81; 4].map(try_once), [true, true, true, false]);
+    }
+
+    #[test]
+    fn another_address_of_the_same_account_has_its_own_count_up_to_the_accounts() {
+        let limits = limits();
+        let try_from = |place: &str| limits.sign_in("a@b.c", address(place), at(0)).is_some();
+        assert_eq!(["192.0.2.1"; 4].map(try_from), [true, true, true, false]);
+        assert_eq!(["192.0.2.2"; 3].map(try_from), [true, true, false], "five in all");
+    }
+
+    #[test]
+    fn one_address_can_not_try_many_accounts() {
+        let limits = limits();
+        let tries = (0..10).filter(|n| limits.sign_in(&format!("{n}@b.c"), address("192.0.2.1"), at(0)).is_some());
+        assert_eq!(tries.count(), 8);
+        assert!(limits.sign_in("9@b.c", address("192.0.2.2"), at(0)).is_some());
+    }
+
+    #[test]
+    fn a_success_takes_back_its_own_cost_and_nothing_else() {
+        let limits = limits();
+        let sign_in = || limits.sign_in("a@b.c", address("192.0.2.1"), at(0));
+        assert!(sign_in().is_some() && sign_in().is_some());
+        for _ in 0..5 {
+            limits.succeed(sign_in().unwrap(), at(0));
+        }
+        assert!(sign_in().is_some() && sign_in().is_none());
+    }
+
+    #[test]
+    fn the_owners_address_passes_an_attack_from_everywhere_by() {
+        let limits = limits();
+        let owner = || limits.sign_in("a@b.c", address("198.51.100.1"), at(0));
+        limits.succeed(owner().unwrap(), at(0));
+        for host in 0..5 {
+            assert!(limits.sign_in("a@b.c", address(&format!("192.0.2.{host}")), at(0)).is_some());
+        }
+        assert!(limits.sign_in("a@b.c", address("192.0.2.99"), at(0)).is_none(), "a stranger is refused");
+        assert!(owner().is_some());
+    }
+
+    #[test]
+    fn an_ipv6_customer_is_one_address() {
+        let limits = limits();
+        let tries = |host: &str| limits.sign_up(address(host), at(0));
+        assert!(tries("2001:db8:1:2::1") && tries("2001:db8:1:2:ffff::2") && !tries("2001:db8:1:2::3"));
+        assert!(tries("2001:db8:1:3::1") && tries("192.0.2.1"));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_a_used_up_bucket_outlives_a_flood() {
+        let limits = limits();
+        let victim = || limits.sign_in("victim@b.c", address("192.0.2.1"), at(0)).is_some();
+        assert!(victim() && victim() && victim() && !victim());
+        for n in 0..120_000_u32 {
+            limits.sign_in(
+                "x@b.c",
+                Some(IpAddr::from((0x2001_0db8_u128 << 96 | u128::from(n) << 64).to_be_bytes())),
+                at(0),
+            );
+            limits.sign_up(Some(IpAddr::from(n.to_be_bytes())), at(0));
+        }
+        assert!(limits.buckets.len() <= MOST_BUCKETS + 3);
+        assert!(!victim(), "still refused");
+    }
+}

@@ -1,0 +1,312 @@
+//! [`BuiltIn`]: the built-in identity provider. Sign-up, sign-in, refresh and lookup, whoever asks for them.
+
+use super::accounts::{Account, RefreshToken};
+use super::attempt_limits::{Attempt, AttemptLimits};
+use super::firebase_error::{FirebaseError, Refusal};
+use super::password::Passwords;
+use crate::base::config::Config;
+use crate::base::error::ApiError;
+use crate::base::input::validation::Email;
+use crate::base::sql::Conn;
+use crate::base::time::Clock;
+use crate::base::time::Timestamp;
+use crate::domain::changes::Store;
+use crate::domain::identity::signing::KeyRing;
+use crate::domain::identity::signing::MasterSecret;
+use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
+use crate::domain::identity::{FailedSignIn, FailedSignIns};
+use crate::infra::mail::Mailer;
+use crate::infra::request::RequestContext;
+use actix_web::web;
+use secrecy::SecretString;
+use serde::Serialize;
+use std::net::IpAddr;
+
+/// The provider.
+pub(crate) struct BuiltIn {
+    /// The `iss` of its tokens.
+    pub(crate) issuer: String,
+    /// Their `aud`.
+    pub(crate) project_id: String,
+    /// What signs them.
+    pub(crate) keys: KeyRing,
+    /// Hashes them, and checks them.
+    pub(crate) passwords: Passwords,
+    /// How often each may try.
+    pub(crate) limits: AttemptLimits,
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) mailer: Mailer,
+    pub(crate) failed_sign_ins: FailedSignIns,
+    /// The page that mailed codes lead to.
+    pub(crate) action_url: String,
+}
+
+/// A person who signed in, and the tokens.
+pub(crate) struct Session {
+    /// The person's account.
+    pub(crate) account: Account,
+    /// Good for an hour.
+    pub(crate) id_token: SecretString,
+    /// Gets more ID tokens.
+    pub(crate) refresh_token: SecretString,
+}
+
+/// An account whose password was given, and was right when it was checked.
+pub(crate) struct RightPassword {
+    id: String,
+    hash: SecretString,
+    rehashed: Option<SecretString>,
+}
+
+impl RightPassword {
+    /// Locks the account, and notes the sign-in.
+    pub(crate) fn open(self, conn: &mut Conn, now: Timestamp) -> Result<Result<Account, FirebaseError>, ApiError> {
+        // The password may have changed while it was checked.
+        let Some(account) = Account::lock(conn, &self.id, &self.hash)? else {
+            return Ok(Err(FirebaseError::InvalidLoginCredentials));
+        };
+        if account.disabled_at.is_some() {
+            return Ok(Err(FirebaseError::UserDisabled));
+        }
+        account.touch_login(conn, now)?;
+        if let Some(rehashed) = &self.rehashed {
+            account.replace_hash(conn, rehashed)?;
+        }
+        Ok(Ok(account))
+    }
+}
+
+/// An ID token's claims, as Firebase's have them.
+#[derive(Serialize)]
+struct NewClaims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    auth_time: i64,
+    user_id: &'a str,
+    sub: &'a str,
+    iat: i64,
+    exp: i64,
+    email: &'a str,
+    email_verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<&'a str>,
+    firebase: FirebaseClaim<'a>,
+}
+
+#[derive(Serialize)]
+struct FirebaseClaim<'a> {
+    identities: Identities<'a>,
+    sign_in_provider: &'static str,
+}
+
+#[derive(Serialize)]
+struct Identities<'a> {
+    email: [&'a str; 1],
+}
+
+impl BuiltIn {
+    /// Opens the signing keys, or makes them.
+    pub(crate) async fn start(
+        config: &Config,
+        clock: &Clock,
+        store: &Store,
+        mailer: &Mailer,
+        failed_sign_ins: &FailedSignIns,
+    ) -> Result<Self, String> {
+        let identity = config.identity.clone();
+        let passwords = web::block(move || Passwords::new(&identity)).await.map_err(|error| error.to_string())??;
+        let secret = MasterSecret::load(&config.identity)?;
+        Ok(Self {
+            issuer: format!("{}/{}", config.server.public_url, config.identity.project_id),
+            project_id: config.identity.project_id.clone(),
+            keys: KeyRing::open(clock, store.db(), secret).await?,
+            passwords,
+            limits: AttemptLimits::new(config.identity.limits),
+            config: config.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            mailer: mailer.clone(),
+            failed_sign_ins: failed_sign_ins.clone(),
+            action_url: config.mail.action_url(&config.server),
+        })
+    }
+
+    /// Makes an account, and does not sign in.
+    pub(crate) async fn create_account(
+        &self,
+        email: &str,
+        password: SecretString,
+        email_verified: bool,
+    ) -> Result<Account, Refusal> {
+        let (mut account, hash) = self.prepare(&self.clock, email, password).await?;
+        account.email_verified = email_verified;
+        let stored = self.store.across_tenants().write(move |conn| Ok(account.insert(conn, &hash)?.then_some(account)));
+        Ok(stored.await?.ok_or(FirebaseError::EmailExists)?)
+    }
+
+    /// Makes an account, and signs in.
+    pub(crate) async fn sign_up(
+        &self,
+        address: Option<IpAddr>,
+        email: &str,
+        password: SecretString,
+    ) -> Result<Session, Refusal> {
+        self.keys.keep_fresh().await;
+        self.passwords.check_strength(email, &password)?;
+        // Counted whether or not the address is taken: each answer tells whether it is.
+        if !self.limits.sign_up(address, self.clock.now()) {
+            return Err(FirebaseError::TooManyAttemptsTryLater.into());
+        }
+        let (account, hash) = self.prepare(&self.clock, email, password).await?;
+        let now = account.created_at;
+        let token = RefreshToken::generate();
+        let stored = self.store.across_tenants().write(move |conn| {
+            if !account.insert(conn, &hash)? {
+                return Ok(None);
+            }
+            token.insert(conn, &account, now, now)?;
+            Ok(Some((account, token)))
+        });
+        let (account, token) = stored.await?.ok_or(FirebaseError::EmailExists)?;
+        Ok(self.session(account, token, now, now)?)
+    }
+
+    /// A new account and its password's hash, both checked and not yet stored.
+    pub(crate) async fn prepare(
+        &self,
+        clock: &Clock,
+        email: &str,
+        password: SecretString,
+    ) -> Result<(Account, SecretString), Refusal> {
+        let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
+        self.passwords.check_strength(email.as_str(), &password)?;
+        let hash = self.passwords.hash(password).await?;
+        Ok((Account::new(email.into_string(), clock.now()), hash))
+    }
+
+    /// Signs in. An unknown address and a wrong password are told apart neither by the answer nor by its time.
+    pub(crate) async fn sign_in(
+        &self,
+        address: Option<IpAddr>,
+        email: &str,
+        password: SecretString,
+    ) -> Result<Session, Refusal> {
+        self.keys.keep_fresh().await;
+        let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
+        let attempt = self.limits.sign_in(email.as_str(), address, self.clock.now());
+        let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
+        let outcome = self.check_and_open(email.clone(), password).await;
+        self.settle(email.as_str(), attempt, &outcome);
+        outcome
+    }
+
+    /// Counts what became of an attempt, and tells the audit trail of a wrong guess.
+    pub(crate) fn settle<T>(&self, email: &str, attempt: Attempt, outcome: &Result<T, Refusal>) {
+        let now = self.clock.now();
+        match outcome {
+            Ok(_) => self.limits.succeed(attempt, now),
+            // A wrong guess. Anything else, such as a full queue or a database that is down, was none.
+            Err(Refusal::Firebase(FirebaseError::InvalidLoginCredentials)) => {
+                let (email, request) = (email.to_owned(), RequestContext::origin());
+                self.failed_sign_ins.tell(FailedSignIn { email, request, at: now });
+            }
+            Err(_) => self.limits.give_back(attempt),
+        }
+    }
+
+    async fn check_and_open(&self, email: Email, password: SecretString) -> Result<Session, Refusal> {
+        let checked = self.check_password(email.into_string(), password).await?;
+        let now = self.clock.now();
+        let token = RefreshToken::generate();
+        let signed_in = self.store.across_tenants().write(move |conn| {
+            let account = match checked.open(conn, now)? {
+                Ok(account) => account,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            // Within a second of the moment that ended all earlier sign-ins, this one counts as the first after it.
+            let authenticated_at = now.max(account.valid_since);
+            token.insert(conn, &account, authenticated_at, now)?;
+            Ok(Ok((account, token, authenticated_at)))
+        });
+        let (account, token, authenticated_at) = signed_in.await??;
+        Ok(self.session(account, token, authenticated_at, now)?)
+    }
+
+    /// Checks the password of an address, which takes as long for an unknown one. Whoever calls this counts the attempt.
+    pub(crate) async fn check_password(&self, email: String, password: SecretString) -> Result<RightPassword, Refusal> {
+        let found = self.store.across_tenants().read(move |conn| Account::credentials(conn, &email)).await?;
+        let hash = found.as_ref().map(|(_, hash)| hash.clone());
+        let verdict = self.passwords.verify(password, hash).await?;
+        let (id, hash) = found.filter(|_| verdict.is_right).ok_or(FirebaseError::InvalidLoginCredentials)?;
+        Ok(RightPassword { id, hash, rehashed: verdict.rehashed })
+    }
+
+    /// A new ID token for a refresh token, of the same sign-in.
+    pub(crate) async fn refresh(&self, token: &SecretString) -> Result<Session, Refusal> {
+        self.keys.keep_fresh().await;
+        let token = RefreshToken::parse(token).ok_or(FirebaseError::InvalidRefreshToken)?;
+        let now = self.clock.now();
+        let refreshed = self.store.across_tenants().write(move |conn| {
+            let Some((account, authenticated_at)) = token.owner(conn)? else {
+                // It has the form of one, so it was one, and was deleted: the SDK signs out.
+                let gone = token.is_orphaned(conn)?;
+                return Ok(Err(if gone { FirebaseError::UserNotFound } else { FirebaseError::TokenExpired }));
+            };
+            if account.disabled_at.is_some() {
+                return Ok(Err(FirebaseError::UserDisabled));
+            }
+            if !account.honours(authenticated_at.seconds()) {
+                return Ok(Err(FirebaseError::TokenExpired));
+            }
+            account.touch_refresh(conn, now)?;
+            Ok(Ok((account, token, authenticated_at)))
+        });
+        let (account, token, authenticated_at) = refreshed.await??;
+        Ok(self.session(account, token, authenticated_at, now)?)
+    }
+
+    /// The account of a verified token's subject.
+    pub(crate) async fn look_up(&self, subject: String, auth_time: i64) -> Result<Account, Refusal> {
+        let found = self.store.across_tenants().read(move |conn| Account::find(conn, &subject)).await?;
+        let account = found.ok_or(FirebaseError::UserNotFound)?;
+        if account.disabled_at.is_some() {
+            return Err(FirebaseError::UserDisabled.into());
+        }
+        if !account.honours(auth_time) {
+            return Err(FirebaseError::TokenExpired.into());
+        }
+        Ok(account)
+    }
+
+    /// The tokens of a sign-in.
+    pub(crate) fn session(
+        &self,
+        account: Account,
+        refresh_token: RefreshToken,
+        authenticated_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Session, ApiError> {
+        let id_token = self.keys.sign(&NewClaims {
+            iss: &self.issuer,
+            aud: &self.project_id,
+            auth_time: authenticated_at.seconds(),
+            user_id: &account.id,
+            sub: &account.id,
+            iat: now.seconds(),
+            exp: now.seconds() + ID_TOKEN_SECONDS,
+            email: &account.email,
+            email_verified: account.email_verified,
+            name: account.display_name.as_deref(),
+            picture: account.photo_url.as_deref(),
+            firebase: FirebaseClaim {
+                identities: Identities { email: [&account.email] },
+                sign_in_provider: "password",
+            },
+        })?;
+        Ok(Session { account, id_token, refresh_token: refresh_token.into_secret() })
+    }
+}

@@ -1,0 +1,218 @@
+//! The errors of Firebase's REST API, in Firebase's shape.
+
+use crate::base::error::ApiError;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use std::fmt;
+
+/// Why the built-in provider refuses, in Firebase's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirebaseError {
+    /// Anonymous sign-up.
+    AdminOnlyOperation,
+    /// A change that needs a sign-in of the last minutes.
+    CredentialTooOldLoginAgain,
+    /// The address has an account.
+    EmailExists,
+    /// Not an address.
+    InvalidEmail,
+    /// A mailed code whose time is over.
+    ExpiredOobCode,
+    /// A grant type other than `refresh_token`.
+    InvalidGrantType,
+    /// An ID token that is not valid here.
+    InvalidIdToken,
+    /// Not JSON, or not the request's shape.
+    InvalidJson,
+    /// Unknown address or wrong password.
+    InvalidLoginCredentials,
+    /// A mailed code that is unknown, used or replaced.
+    InvalidOobCode,
+    /// A name or a picture's address that is not acceptable, and why.
+    InvalidProfileAttribute(&'static str),
+    /// Not a refresh token.
+    InvalidRefreshToken,
+    /// No address.
+    MissingEmail,
+    /// No grant type.
+    MissingGrantType,
+    /// No ID token.
+    MissingIdToken,
+    /// No mailed code.
+    MissingOobCode,
+    /// No password.
+    MissingPassword,
+    /// No kind of mail.
+    MissingReqType,
+    /// No refresh token.
+    MissingRefreshToken,
+    /// An operation that is not offered.
+    OperationNotAllowed,
+    /// An operation that is offered, but not now, and why.
+    NotAllowedBecause(&'static str),
+    /// Signed out since: sign in again.
+    TokenExpired,
+    /// Too many sign-ins at once.
+    TooManyAttemptsTryLater,
+    /// The operator disabled the account.
+    UserDisabled,
+    /// The account is gone.
+    UserNotFound,
+    /// A password of fewer characters than this.
+    ShortPassword(usize),
+    /// A password that is not acceptable, and why.
+    WeakPassword(&'static str),
+}
+
+impl FirebaseError {
+    fn code(self) -> &'static str {
+        match self {
+            Self::AdminOnlyOperation => "ADMIN_ONLY_OPERATION",
+            Self::CredentialTooOldLoginAgain => "CREDENTIAL_TOO_OLD_LOGIN_AGAIN",
+            Self::EmailExists => "EMAIL_EXISTS",
+            Self::ExpiredOobCode => "EXPIRED_OOB_CODE",
+            Self::InvalidEmail => "INVALID_EMAIL",
+            Self::InvalidGrantType => "INVALID_GRANT_TYPE",
+            Self::InvalidIdToken => "INVALID_ID_TOKEN",
+            Self::InvalidJson => "INVALID_JSON",
+            Self::InvalidLoginCredentials => "INVALID_LOGIN_CREDENTIALS",
+            Self::InvalidOobCode => "INVALID_OOB_CODE",
+            Self::InvalidProfileAttribute(_) => "INVALID_PROFILE_ATTRIBUTE",
+            Self::InvalidRefreshToken => "INVALID_REFRESH_TOKEN",
+            Self::MissingEmail => "MISSING_EMAIL",
+            Self::MissingGrantType => "MISSING_GRANT_TYPE",
+            Self::MissingIdToken => "MISSING_ID_TOKEN",
+            Self::MissingOobCode => "MISSING_OOB_CODE",
+            Self::MissingPassword => "MISSING_PASSWORD",
+            Self::MissingReqType => "MISSING_REQ_TYPE",
+            Self::MissingRefreshToken => "MISSING_REFRESH_TOKEN",
+            Self::OperationNotAllowed | Self::NotAllowedBecause(_) => "OPERATION_NOT_ALLOWED",
+            Self::TokenExpired => "TOKEN_EXPIRED",
+            Self::TooManyAttemptsTryLater => "TOO_MANY_ATTEMPTS_TRY_LATER",
+            Self::UserDisabled => "USER_DISABLED",
+            Self::UserNotFound => "USER_NOT_FOUND",
+            Self::ShortPassword(_) | Self::WeakPassword(_) => "WEAK_PASSWORD",
+        }
+    }
+}
+
+impl FirebaseError {
+    /// What is wrong with a password, for a person who can choose another one; `None` for other refusals.
+    pub(crate) fn about_password(&self) -> Option<String> {
+        match self {
+            Self::ShortPassword(least) => Some(format!("Password should be at least {least} characters")),
+            Self::WeakPassword(reason) => Some((*reason).to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The code, and where there is more to say, ` : ` and the text: what clients split at.
+impl fmt::Display for FirebaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShortPassword(_) | Self::WeakPassword(_) => {
+                write!(f, "{} : {}", self.code(), self.about_password().unwrap_or_default())
+            }
+            Self::InvalidProfileAttribute(reason) | Self::NotAllowedBecause(reason) => {
+                write!(f, "{} : {reason}", self.code())
+            }
+            other => f.write_str(other.code()),
+        }
+    }
+}
+
+impl ResponseError for FirebaseError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::BAD_REQUEST
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let message = self.to_string();
+        let errors = vec![ErrorItem { message: message.clone(), domain: "global", reason: "invalid" }];
+        let code = self.status_code().as_u16();
+        HttpResponse::BadRequest().json(FirebaseErrorBody { error: ErrorStatus { code, message, errors } })
+    }
+}
+
+/// An error of Firebase's API.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct FirebaseErrorBody {
+    error: ErrorStatus,
+}
+
+/// What went wrong.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = FirebaseErrorStatus)]
+struct ErrorStatus {
+    #[schema(example = 400)]
+    code: u16,
+    /// A code; for some, ` : ` and an explanation follow.
+    #[schema(example = "INVALID_LOGIN_CREDENTIALS")]
+    message: String,
+    errors: Vec<ErrorItem>,
+}
+
+/// The same, as Google's older APIs have it.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = FirebaseErrorItem)]
+struct ErrorItem {
+    #[schema(example = "INVALID_LOGIN_CREDENTIALS")]
+    message: String,
+    #[schema(example = "global")]
+    domain: &'static str,
+    #[schema(example = "invalid")]
+    reason: &'static str,
+}
+
+/// A refusal in Firebase's words, or a failure that is not Firebase's: the database is down, say.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// 400.
+    Firebase(FirebaseError),
+    /// Whatever its code says.
+    Api(ApiError),
+}
+
+impl From<FirebaseError> for Refusal {
+    fn from(error: FirebaseError) -> Self {
+        Self::Firebase(error)
+    }
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+impl From<Refusal> for actix_web::Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Firebase(error) => error.into(),
+            Refusal::Api(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn the_body_has_firebases_shape() {
+        let response = FirebaseError::ShortPassword(6).error_response();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(response.headers().get("content-type").unwrap(), "application/json");
+        let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+        let message = "WEAK_PASSWORD : Password should be at least 6 characters";
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
+            serde_json::json!({"error": {
+                "code": 400, "message": message,
+                "errors": [{"message": message, "domain": "global", "reason": "invalid"}],
+            }})
+        );
+    }
+}

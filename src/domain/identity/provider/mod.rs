@@ -1,0 +1,17 @@
+//! The built-in provider: accounts, passwords, mailed codes.
+
+mod account_changes;
+mod accounts;
+mod attempt_limits;
+pub(crate) mod built_in;
+mod firebase_error;
+mod mailed_codes;
+mod operator;
+mod password;
+mod self_service;
+
+pub(crate) use account_changes::Change;
+pub use accounts::Account;
+pub(crate) use built_in::{BuiltIn, Session};
+pub(crate) use firebase_error::{FirebaseError, FirebaseErrorBody, Refusal};
+pub(crate) use mailed_codes::{Known, OobCode, Purpose};

@@ -1,0 +1,251 @@
+//! Passwords: Argon2id, off the reactor, and no more of it at once than the machine can bear.
+
+use super::firebase_error::FirebaseError;
+use super::firebase_error::Refusal;
+use crate::base::config::Identity;
+use crate::base::error::ApiError;
+use crate::infra::telemetry::traces;
+use actix_web::web;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+
+/// The most characters of a password.
+const LENGTH_LIMIT: usize = 4096;
+
+/// The 10,000 commonest passwords of six characters or more, in lower case: the head of the list in the crate zxcvbn
+/// 3.1.1 (MIT licence), which Dropbox compiled from Mark Burnett's collection of leaked passwords.
+static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
+
+/// Whether a password was checked to be the account's.
+pub(crate) struct Verdict {
+    /// It is.
+    pub(crate) is_right: bool,
+    /// Then its hash under the parameters of today, if the stored one has others.
+    pub(crate) rehashed: Option<SecretString>,
+}
+
+/// Hashes passwords, and checks them against hashes.
+pub(crate) struct Passwords {
+    argon2: Argon2<'static>,
+    /// One permit for each run at once.
+    running: Arc<Semaphore>,
+    /// One permit for each run at once and for each that waits.
+    admitted: Arc<Semaphore>,
+    /// How many permits each of the two began with.
+    bounds: (usize, usize),
+    /// What an unknown address's password is checked against, so that the answer takes as long as for a known one.
+    dummy: SecretString,
+    /// The fewest characters of a new password.
+    min_length: usize,
+}
+
+impl Passwords {
+    /// With the configured cost and bounds.
+    pub(crate) fn new(config: &Identity) -> Result<Self, String> {
+        let settings = config.argon2;
+        let params = Params::new(settings.memory_kib, settings.iterations, settings.parallelism, None)
+            .map_err(|error| format!("identity.argon2: {error}"))?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+        let at_once = match config.max_concurrent_hashes {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            count => count.min(Semaphore::MAX_PERMITS),
+        };
+        let admitted = at_once.saturating_add(config.max_queued_hashes).min(Semaphore::MAX_PERMITS);
+        let dummy = nobodys_hash(&params).map_err(|error| format!("identity.argon2: {error}"))?;
+        Ok(Self {
+            argon2,
+            running: Arc::new(Semaphore::new(at_once)),
+            admitted: Arc::new(Semaphore::new(admitted)),
+            bounds: (at_once, admitted),
+            dummy,
+            min_length: config.min_password_length,
+        })
+    }
+
+    /// How many runs of Argon2 go on, and how many wait for one to end, whenever it is asked.
+    pub(crate) fn load(&self) -> impl Fn() -> (usize, usize) + Send + Sync + 'static {
+        let (running, admitted, bounds) = (Arc::clone(&self.running), Arc::clone(&self.admitted), self.bounds);
+        move || {
+            let running = bounds.0.saturating_sub(running.available_permits());
+            (running, bounds.1.saturating_sub(admitted.available_permits()).saturating_sub(running))
+        }
+    }
+
+    /// Checks whether a new password is acceptable for the account of that e-mail address.
+    ///
+    /// By NIST SP 800-63B: length counts, the commonest passwords and the address itself are refused, and nothing is
+    /// demanded of digits and signs.
+    pub(crate) fn check_strength(&self, email: &str, password: &SecretString) -> Result<(), FirebaseError> {
+        let password = password.expose_secret();
+        let length = password.chars().count();
+        if length < self.min_length {
+            return Err(FirebaseError::ShortPassword(self.min_length));
+        }
+        if length > LENGTH_LIMIT {
+            return Err(FirebaseError::WeakPassword("Password should be at most 4096 characters"));
+        }
+        let password = password.to_lowercase();
+        let is_the_address = password == email.to_lowercase();
+        if is_the_address || COMMON.contains(password.as_str()) {
+            return Err(FirebaseError::WeakPassword("Password is too easy to guess"));
+        }
+        Ok(())
+    }
+
+    /// The hash of a new password, as a PHC string.
+    pub(crate) async fn hash(&self, password: SecretString) -> Result<SecretString, Refusal> {
+        self.run(move |argon2| hash(&argon2, &password)).instrument(traces::wait("argon2")).await
+    }
+
+    /// Whether the password is the one of the hash. Without a hash it is not, after the same work.
+    pub(crate) async fn verify(
+        &self,
+        password: SecretString,
+        stored: Option<SecretString>,
+    ) -> Result<Verdict, Refusal> {
+        let is_known = stored.is_some();
+        let stored = stored.unwrap_or_else(|| self.dummy.clone());
+        self.run(move |argon2| {
+            let parsed = PasswordHash::new(stored.expose_secret())?;
+            let is_right = match argon2.verify_password(password.expose_secret().as_bytes(), &parsed) {
+                Ok(()) => is_known,
+                Err(Error::PasswordInvalid) => false,
+                Err(error) => return Err(error),
+            };
+            let is_current = is_made_by(&argon2, &parsed);
+            // Only after the right password: the work tells nobody more than the answer does.
+            let rehashed = if is_right && !is_current { Some(hash(&argon2, &password)?) } else { None };
+            Ok(Verdict { is_right, rehashed })
+        })
+        .instrument(traces::wait("argon2"))
+        .await
+    }
+
+    async fn run<T, F>(&self, work: F) -> Result<T, Refusal>
+    where
+        F: FnOnce(Argon2<'static>) -> Result<T, Error> + Send + 'static,
+        T: Send + 'static,
+    {
+        let admitted =
+            Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| FirebaseError::TooManyAttemptsTryLater)?;
+        let running = Arc::clone(&self.running).acquire_owned().await.map_err(ApiError::internal)?;
+        let argon2 = self.argon2.clone();
+        let outcome = web::block(move || {
+            // Held by the work itself: a caller who goes away does not make room for another run.
+            let _permits = (admitted, running);
+            work(argon2)
+        });
+        Ok(outcome.await.map_err(ApiError::internal)?.map_err(|error| ApiError::internal(error.to_string()))?)
+    }
+}
+
+/// Whether the hash has the algorithm and the cost that new ones have.
+fn is_made_by(argon2: &Argon2<'_>, hash: &PasswordHash) -> bool {
+    let params = argon2.params();
+    let cost = Params::try_from(hash);
+    let same_cost = cost.is_ok_and(|cost| {
+        (cost.m_cost(), cost.t_cost(), cost.p_cost()) == (params.m_cost(), params.t_cost(), params.p_cost())
+    });
+    same_cost && hash.algorithm.as_str() == Algorithm::Argon2id.as_str() && hash.version == Some(Version::V0x13.into())
+}
+
+fn hash(argon2: &Argon2<'_>, password: &SecretString) -> Result<SecretString, Error> {
+    let hash: PasswordHash = argon2.hash_password(password.expose_secret().as_bytes())?;
+    Ok(hash.to_string().into())
+}
+
+/// What no password hashes to, and a check against it costs what the parameters say. It is the hash of something random
+/// under the least parameters, said to be of these: a start leaves no Argon2 memory behind.
+fn nobodys_hash(params: &Params) -> Result<SecretString, Error> {
+    let least = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(Params::MIN_M_COST, 1, 1, None)?);
+    let hash = hash(&least, &format!("{:032x}", rand::random::<u128>()).into())?;
+    let named = |m: u32, t: u32, p: u32| format!("$m={m},t={t},p={p}$");
+    let ours = named(params.m_cost(), params.t_cost(), params.p_cost());
+    Ok(hash.expose_secret().replace(&named(Params::MIN_M_COST, 1, 1), &ours).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passwords(memory_kib: u32, min_length: usize) -> Passwords {
+        let settings = serde_json::json!({
+            "project_id": "app", "builtin": true, "issuers": [], "master_secret_file": "",
+            "max_concurrent_hashes": 1, "max_queued_hashes": 1,
+            "argon2": {"memory_kib": memory_kib, "iterations": 1, "parallelism": 1}, "min_password_length": min_length,
+            "fetch_timeout": "5s", "limits": {"failures_per_account_and_address": 1, "failures_per_account": 1,
+                "failures_per_address": 1, "sign_ups_per_address": 1, "window": "1m"},
+        });
+        Passwords::new(&serde_json::from_value(settings).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_password_has_the_least_length_and_4096_characters_at_most() {
+        let check = |least, password: String| passwords(8, least).check_strength("ada@example.com", &password.into());
+        assert_eq!(check(6, "x2345".into()), Err(FirebaseError::ShortPassword(6)));
+        assert!(check(6, "x2345y".into()).is_ok() && check(6, "ééöü€𝄞".into()).is_ok());
+        assert_eq!(check(8, "x2345yz".into()), Err(FirebaseError::ShortPassword(8)));
+        assert!(check(6, "x".repeat(4096)).is_ok() && check(6, "x".repeat(4097)).is_err());
+    }
+
+    #[test]
+    fn the_commonest_passwords_and_the_address_are_refused_and_nothing_else_is_demanded() {
+        let check = |password: &str| passwords(8, 6).check_strength("Ada@example.com", &password.into()).is_ok();
+        for bad in ["123456", "password", "Password", "QWERTY", "iloveyou", "ada@example.com", "ADA@EXAMPLE.COM"] {
+            assert!(!check(bad), "{bad}");
+        }
+        assert!(check("correct horse battery staple") && check("zvkqxw"));
+    }
+
+    #[actix_web::test]
+    async fn only_a_right_password_of_another_cost_is_hashed_anew() {
+        let (old, new) = (passwords(8, 6), passwords(16, 6));
+        let hash = old.hash("secret".into()).await.ok().unwrap();
+        let verdict = async |passwords: &Passwords, word: &str, hash: &SecretString| {
+            passwords.verify(word.into(), Some(hash.clone())).await.ok().unwrap()
+        };
+        assert!(verdict(&old, "secret", &hash).await.rehashed.is_none());
+        let wrong = verdict(&new, "Secret", &hash).await;
+        assert!(!wrong.is_right && wrong.rehashed.is_none());
+        let rehashed = verdict(&new, "secret", &hash).await.rehashed.unwrap();
+        assert!(rehashed.expose_secret().starts_with("$argon2id$v=19$m=16,t=1,p=1$"));
+        let again = verdict(&new, "secret", &rehashed).await;
+        assert!(again.is_right && again.rehashed.is_none());
+    }
+
+    #[actix_web::test]
+    async fn an_unknown_addresss_password_costs_what_a_known_ones_does_and_is_never_right() {
+        let passwords = passwords(64, 6);
+        let known = passwords.hash("secret".into()).await.ok().unwrap();
+        let (dummy, known) = (passwords.dummy.expose_secret(), known.expose_secret());
+        assert!(dummy.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{dummy}");
+        assert_eq!(dummy.len(), known.len());
+        assert!(!passwords.verify("secret".into(), None).await.ok().unwrap().is_right);
+    }
+
+    #[actix_web::test]
+    async fn runs_beyond_the_bounds_are_turned_away() {
+        let passwords = passwords(8, 6);
+        let hash = passwords.hash("secret".into()).await.ok().unwrap();
+        assert!(hash.expose_secret().starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
+        let verify = |password: &'static str| passwords.verify(password.into(), Some(hash.clone()));
+        // One run at once and one that waits: while neither can begin, a third finds no room.
+        let held = Arc::clone(&passwords.running).acquire_owned().await.unwrap();
+        let refused = async {
+            let answer = verify("secret").await;
+            drop(held);
+            answer
+        };
+        let (first, second, third) = futures_util::future::join3(verify("secret"), verify("Secret"), refused).await;
+        assert!(first.ok().unwrap().is_right && !second.ok().unwrap().is_right);
+        assert!(matches!(third, Err(Refusal::Firebase(FirebaseError::TooManyAttemptsTryLater))));
+        assert!(!passwords.verify("secret".into(), None).await.ok().unwrap().is_right);
+        assert!(verify("secret").await.ok().unwrap().is_right, "permits come back");
+    }
+}

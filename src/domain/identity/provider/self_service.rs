@@ -1,0 +1,259 @@
+//! What people do with their own account: change it, delete it, and get back in by a mailed code.
+
+use super::account_changes::Change;
+use super::accounts::{Account, RefreshToken};
+use super::built_in::{BuiltIn, Session};
+use super::firebase_error::{FirebaseError, Refusal};
+use super::mailed_codes::{Known, OobCode, Purpose};
+use crate::base::error::{ApiError, Code};
+use crate::base::input::validation::Email;
+use crate::base::sql::Conn;
+use crate::base::time::Timestamp;
+use crate::domain::identity::tokens::Claims;
+use crate::infra::mail::{Composition, Mail};
+use secrecy::SecretString;
+use std::net::IpAddr;
+
+/// How old a sign-in may be for a new password and for deletion: Firebase's five minutes.
+const RECENT_SECONDS: i64 = 5 * 60;
+const LAST_OWNER: &str =
+    "You are the last owner of an organization. Delete it or make somebody else an owner, then try again.";
+
+/// What a transaction answers: a refusal in Firebase's words commits nothing, since it comes before any change.
+type Answer<T> = Result<Result<T, FirebaseError>, ApiError>;
+
+/// The account of a token's claims, locked, if the token still counts at this moment.
+fn lock_own(conn: &mut Conn, claims: &Claims) -> Answer<Account> {
+    let Some(account) = Account::lock_by_id(conn, &claims.sub)? else { return Ok(Err(FirebaseError::UserNotFound)) };
+    Ok(check_own(&account, claims).map(|()| account))
+}
+
+fn check_own(account: &Account, claims: &Claims) -> Result<(), FirebaseError> {
+    if account.disabled_at.is_some() {
+        return Err(FirebaseError::UserDisabled);
+    }
+    if account.honours(claims.auth_time) { Ok(()) } else { Err(FirebaseError::TokenExpired) }
+}
+
+fn check_recent(claims: &Claims, now: Timestamp) -> Result<(), FirebaseError> {
+    if now.seconds() - claims.auth_time > RECENT_SECONDS {
+        return Err(FirebaseError::CredentialTooOldLoginAgain);
+    }
+    Ok(())
+}
+
+/// What is known of a code, if it is good now.
+fn check_code(conn: &mut Conn, code: &OobCode, now: Timestamp) -> Answer<Known> {
+    let Some(known) = code.find(conn)? else { return Ok(Err(FirebaseError::InvalidOobCode)) };
+    if known.expires_at <= now {
+        return Ok(Err(FirebaseError::ExpiredOobCode));
+    }
+    if known.account.disabled_at.is_some() {
+        return Ok(Err(FirebaseError::UserDisabled));
+    }
+    Ok(Ok(known))
+}
+
+/// Uses a code of this purpose up, under the lock of its account.
+fn use_code(conn: &mut Conn, code: &OobCode, purpose: Purpose, now: Timestamp) -> Answer<Account> {
+    let known = match check_code(conn, code, now)? {
+        Ok(known) if known.purpose == purpose => known,
+        Ok(_) => return Ok(Err(FirebaseError::InvalidOobCode)),
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    // Looked at again under the lock: of two requests with one code, one finds it used.
+    let Some(account) = Account::lock_by_id(conn, &known.account.id)? else {
+        return Ok(Err(FirebaseError::InvalidOobCode));
+    };
+    if account.disabled_at.is_some() {
+        return Ok(Err(FirebaseError::UserDisabled));
+    }
+    Ok(if code.consume(conn)? { Ok(account) } else { Err(FirebaseError::InvalidOobCode) })
+}
+
+impl BuiltIn {
+    /// Sets a new password, ends every sign-in, and signs in anew.
+    pub(crate) async fn change_password(
+        &self,
+        claims: Claims,
+        password: SecretString,
+        (name, photo): (Change, Change),
+    ) -> Result<Session, Refusal> {
+        // Before the work of hashing; the transaction looks again.
+        let known = self.look_up(claims.sub.clone(), claims.auth_time).await?;
+        let now = self.clock.now();
+        check_recent(&claims, now)?;
+        self.passwords.check_strength(&known.email, &password)?;
+        self.keys.keep_fresh().await;
+        let hash = self.passwords.hash(password).await?;
+        let token = RefreshToken::generate();
+        let changed = self.store.across_tenants().change_access(move |conn, touched| {
+            let account = match lock_own(conn, &claims)? {
+                Ok(account) => {
+                    account.set_password(conn, touched, &hash, false, now)?.set_profile(conn, name, photo)?
+                }
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            // A link that was mailed for the old password must not undo the new one.
+            OobCode::drop_all(conn, &account, Purpose::PasswordReset)?;
+            let authenticated_at = account.valid_since;
+            token.insert(conn, &account, authenticated_at, now)?;
+            Ok(Ok((account, token, authenticated_at)))
+        });
+        let (account, token, authenticated_at) = changed.await??;
+        Ok(self.session(account, token, authenticated_at, now)?)
+    }
+
+    /// Changes name and picture. Both are in ID tokens from the next refresh on.
+    pub(crate) async fn change_profile(
+        &self,
+        claims: Claims,
+        (name, photo): (Change, Change),
+    ) -> Result<Account, Refusal> {
+        let changed = self.store.across_tenants().write(move |conn| match lock_own(conn, &claims)? {
+            Ok(account) => Ok(Ok(account.set_profile(conn, name, photo)?)),
+            Err(refusal) => Ok(Err(refusal)),
+        });
+        Ok(changed.await??)
+    }
+
+    /// Deletes the account of a recent sign-in.
+    pub(crate) async fn delete(&self, claims: Claims) -> Result<(), Refusal> {
+        let (config, now) = (self.config.clone(), self.clock.now());
+        let deleted = self.store.across_tenants().change_access(move |conn, touched| {
+            let account =
+                match lock_own(conn, &claims)?.and_then(|account| check_recent(&claims, now).map(|()| account)) {
+                    Ok(account) => account,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+            account.erase(conn, touched, &config, now)?;
+            Ok(Ok(()))
+        });
+        match deleted.await {
+            // Raised as an error, because organizations before the one without another owner were left already.
+            Err(error) if error.code == Code::LastOwner => Err(FirebaseError::NotAllowedBecause(LAST_OWNER).into()),
+            other => Ok(other??),
+        }
+    }
+
+    /// Mails a link that sets a new password, if the address has an account.
+    ///
+    /// Whether it has is found out after the answer, so neither the answer nor its time tells.
+    pub(crate) fn request_password_reset(&self, address: Option<IpAddr>, email: &str) -> Result<Email, Refusal> {
+        let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
+        self.count_mail(address, email.as_str())?;
+        let find = {
+            let email = email.clone();
+            move |conn: &mut Conn| match Account::credentials(conn, email.as_str())? {
+                Some((id, _)) => Account::lock_by_id(conn, &id),
+                None => Ok(None),
+            }
+        };
+        self.mail_code(Purpose::PasswordReset, find)?;
+        Ok(email)
+    }
+
+    /// Mails a link that confirms the address of a token's account.
+    pub(crate) async fn request_verification(
+        &self,
+        address: Option<IpAddr>,
+        claims: Claims,
+    ) -> Result<Account, Refusal> {
+        let account = self.look_up(claims.sub, claims.auth_time).await?;
+        self.count_mail(address, &account.email)?;
+        let id = account.id.clone();
+        self.mail_code(Purpose::VerifyEmail, move |conn| Account::lock_by_id(conn, &id))?;
+        Ok(account)
+    }
+
+    /// Counts a mail like a wrong guess, so that nobody's mailbox is flooded: to one address, and from one client.
+    fn count_mail(&self, address: Option<IpAddr>, email: &str) -> Result<(), FirebaseError> {
+        if !self.mailer.is_on() {
+            return Err(FirebaseError::NotAllowedBecause("This server sends no mail."));
+        }
+        // Under a name that no account has, so that who asks for mails can still sign in.
+        let attempt = self.limits.sign_in(&format!("mail to {email}"), address, self.clock.now());
+        attempt.map(|_| ()).ok_or(FirebaseError::TooManyAttemptsTryLater)
+    }
+
+    /// Makes a code for the account that `find` locks, and mails it, both off the request's path.
+    fn mail_code<F>(&self, purpose: Purpose, find: F) -> Result<(), Refusal>
+    where
+        F: FnOnce(&mut Conn) -> Result<Option<Account>, ApiError> + Send + 'static,
+    {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let action_url = self.action_url.clone();
+        let compose: Composition = Box::pin(async move {
+            let stored = store.across_tenants().write(move |conn| {
+                let Some(account) = find(conn)?.filter(|account| account.disabled_at.is_none()) else {
+                    return Ok(None);
+                };
+                let code = OobCode::generate();
+                code.replace(conn, &account, purpose, clock.now())?;
+                Ok(Some((account.email, code)))
+            });
+            let (email, code) = stored.await?.unzip();
+            Ok(email.zip(code).map(|(email, code)| letter(purpose, email, &action_url, &code)))
+        });
+        Ok(self.mailer.compose_later(compose)?)
+    }
+
+    /// Whose code it is, and what it is good for.
+    pub(crate) async fn look_at_code(&self, code: OobCode) -> Result<Known, Refusal> {
+        let now = self.clock.now();
+        Ok(self.store.across_tenants().read(move |conn| check_code(conn, &code, now)).await??)
+    }
+
+    /// Sets a new password by a code, and ends every sign-in. The code proves the address, so it counts as verified.
+    pub(crate) async fn reset_password(&self, code: SecretString, password: SecretString) -> Result<Account, Refusal> {
+        // Before the work of hashing; the transaction looks again.
+        let known = self.look_at_code(OobCode::from_client(code.clone())).await?;
+        if known.purpose != Purpose::PasswordReset {
+            return Err(FirebaseError::InvalidOobCode.into());
+        }
+        self.passwords.check_strength(&known.account.email, &password)?;
+        let hash = self.passwords.hash(password).await?;
+        let now = self.clock.now();
+        let reset = self.store.across_tenants().change_access(move |conn, touched| {
+            let code = OobCode::from_client(code);
+            match use_code(conn, &code, Purpose::PasswordReset, now)? {
+                Ok(account) => Ok(Ok(account.set_password(conn, touched, &hash, true, now)?)),
+                Err(refusal) => Ok(Err(refusal)),
+            }
+        });
+        Ok(reset.await??)
+    }
+
+    /// Confirms an address by a code.
+    pub(crate) async fn confirm_email(&self, code: OobCode) -> Result<Account, Refusal> {
+        let now = self.clock.now();
+        let confirmed =
+            self.store.across_tenants().write(move |conn| match use_code(conn, &code, Purpose::VerifyEmail, now)? {
+                Ok(account) => Ok(Ok(account.set_email_verified(conn)?)),
+                Err(refusal) => Ok(Err(refusal)),
+            });
+        Ok(confirmed.await??)
+    }
+}
+
+/// The mail with a code's link.
+fn letter(purpose: Purpose, to: String, action_url: &str, code: &OobCode) -> Mail {
+    let link = format!("{action_url}?mode={}&oobCode={}", purpose.mode(), code.expose());
+    let (subject, text) = match purpose {
+        Purpose::PasswordReset => (
+            "Set a new password",
+            format!(
+                "Hello,\n\nsomebody, hopefully you, asked for a new password for {to}. Follow this link within an \
+                 hour to set one:\n\n{link}\n\nIf it was not you, ignore this mail: nothing has changed.\n"
+            ),
+        ),
+        Purpose::VerifyEmail => (
+            "Confirm your e-mail address",
+            format!(
+                "Hello,\n\nfollow this link within a day to confirm that {to} is your address:\n\n{link}\n\nIf you \
+                 have not signed up, ignore this mail.\n"
+            ),
+        ),
+    };
+    Mail { to, subject: subject.to_owned(), text: text.into() }
+}

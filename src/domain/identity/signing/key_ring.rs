@@ -1,0 +1,174 @@
+//! [`KeyRing`]: this node's view of the signing keys that all nodes on a database share, and their rotation.
+//!
+//! `keyward identity rotate-key` adds a row. Each node reads the rows anew when it was long enough ago, so it signs with
+//! the new key within [`PERIOD`]; and at once when it meets a token of a key that it does not know, so that nobody's
+//! token depends on which node it comes to. That lookup is limited: made-up key ids cost no more than a query a second.
+//!
+//! A key that was replaced stays published, and verifies, for [`RETENTION`]. Then it is deleted.
+
+use super::master_secret::MasterSecret;
+use super::signing_keys::{Row, SigningKeys};
+use crate::base::config::Config;
+use crate::base::error::{ApiError, Code};
+use crate::base::time::Clock;
+use crate::base::time::Timestamp;
+use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
+use crate::domain::identity::tokens::jwk::RsaJwk;
+use crate::infra::db::{Db, ScopedDb};
+use jsonwebtoken::DecodingKey;
+use secrecy::SecretString;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// How old a node's view may be.
+const PERIOD: Duration = Duration::from_secs(10);
+/// How long a replaced key stays: as long as its last tokens are good, and an hour for nodes and clocks that are late.
+pub(crate) const RETENTION: Duration = Duration::from_secs(ID_TOKEN_SECONDS.unsigned_abs() + 3600);
+/// How many unknown key ids may be looked up at once, and how long until one more may.
+const LOOKUPS: u32 = 10;
+const LOOKUP_REFILL: Duration = Duration::from_secs(1);
+
+/// The keys.
+pub(crate) struct KeyRing {
+    db: Db,
+    clock: Clock,
+    secret: MasterSecret,
+    held: RwLock<Arc<SigningKeys>>,
+    /// Held by the one request that reads the rows.
+    reading: tokio::sync::Mutex<Schedule>,
+}
+
+struct Schedule {
+    next_read: Timestamp,
+    /// When all lookups of unknown ids are to be had again.
+    lookups_full_at: Timestamp,
+}
+
+impl Schedule {
+    fn may_look_up(&mut self, now: Timestamp) -> bool {
+        let full_at = self.lookups_full_at.max(now).plus(LOOKUP_REFILL);
+        let allowed = full_at <= now.plus(LOOKUP_REFILL * LOOKUPS);
+        if allowed {
+            self.lookups_full_at = full_at;
+        }
+        allowed
+    }
+}
+
+impl KeyRing {
+    /// Opens the database's keys, or makes the first one.
+    pub(crate) async fn open(clock: &Clock, db: &Db, secret: MasterSecret) -> Result<Self, String> {
+        let keys = SigningKeys::load(clock, db, &secret).await?;
+        let now = clock.now();
+        let schedule = Schedule { next_read: now.plus(PERIOD), lookups_full_at: now };
+        Ok(Self {
+            db: db.clone(),
+            clock: clock.clone(),
+            secret,
+            held: RwLock::new(Arc::new(keys)),
+            reading: tokio::sync::Mutex::new(schedule),
+        })
+    }
+
+    /// Reads the rows if that was too long ago. Call it before signing.
+    ///
+    /// A database that is down leaves the keys as they are: who needs more of it than that will notice.
+    pub(crate) async fn keep_fresh(&self) {
+        // Somebody else is at it: the keys that are held do meanwhile.
+        let Ok(mut schedule) = self.reading.try_lock() else { return };
+        let now = self.clock.now();
+        if now < schedule.next_read {
+            return;
+        }
+        schedule.next_read = now.plus(PERIOD);
+        if let Err(error) = self.read(now).await {
+            tracing::warn!(?error, "the signing keys can't be read anew");
+        }
+    }
+
+    /// The key of an id, for verifying.
+    pub(crate) async fn find(&self, id: &str) -> Result<DecodingKey, ApiError> {
+        self.keep_fresh().await;
+        let now = self.clock.now();
+        if let Some(key) = self.held().find(id, now) {
+            return Ok(key);
+        }
+        let mut schedule = self.reading.lock().await;
+        // The one who had the lock before may have brought the key.
+        if self.held().find(id, now).is_none() && schedule.may_look_up(now) {
+            self.read(now).await?;
+            schedule.next_read = now.plus(PERIOD);
+        }
+        Ok(self.held().find(id, now).ok_or(Code::InvalidIdToken)?)
+    }
+
+    /// The public halves, for publishing.
+    pub(crate) async fn public(&self) -> Vec<RsaJwk> {
+        self.keep_fresh().await;
+        self.held().public(self.clock.now())
+    }
+
+    /// The same as certificates in PEM, by their ids.
+    pub(crate) async fn certificates(&self) -> BTreeMap<String, String> {
+        self.keep_fresh().await;
+        self.held().certificates(self.clock.now())
+    }
+
+    /// A token signed by the newest key.
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<SecretString, ApiError> {
+        self.held().sign(claims)
+    }
+
+    fn held(&self) -> Arc<SigningKeys> {
+        Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn read(&self, now: Timestamp) -> Result<(), ApiError> {
+        let mut rows = self.db.across_tenants().read(Row::all).await?;
+        if Row::take_retired(&mut rows, now).next().is_some() {
+            rows = self.db.across_tenants().write(move |conn| Row::delete_retired(conn, now)).await?;
+        }
+        let keys = self.held().replaced_by(rows, &self.secret).map_err(ApiError::internal)?;
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        Ok(())
+    }
+}
+
+/// Makes a new signing key, as the operator, and tells its id. Blocks.
+///
+/// # Errors
+/// A text for the operator: the built-in provider is off, the master secret is another one, or the database fails.
+pub fn rotate_signing_key(config: &Config, db: &ScopedDb, clock: &Clock) -> Result<String, String> {
+    if !config.identity.builtin {
+        return Err("identity.builtin is false: there is no signing key here".into());
+    }
+    let secret = MasterSecret::load_existing(&config.identity)?;
+    let failed = |error: ApiError| format!("the signing keys can't be changed: {error}");
+    let rows = db.write_blocking(Row::all).map_err(failed)?;
+    // Else the nodes could not open what is made here.
+    for row in rows {
+        row.open(&secret)?;
+    }
+    let now = clock.now();
+    let new = Row::generate(&secret, now)?;
+    let id = new.id().to_owned();
+    db.write_blocking(|conn| new.insert_as_newest(conn, now)).map_err(failed)?;
+    Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lookups_of_unknown_ids_are_few_and_come_back() {
+        let now = Clock::system().now();
+        let mut schedule = Schedule { next_read: now, lookups_full_at: now };
+        assert!((0..LOOKUPS).all(|_| schedule.may_look_up(now)));
+        assert!(!schedule.may_look_up(now) && !schedule.may_look_up(now.plus(LOOKUP_REFILL / 2)));
+        assert!(schedule.may_look_up(now.plus(LOOKUP_REFILL)) && !schedule.may_look_up(now.plus(LOOKUP_REFILL)));
+        assert!(schedule.may_look_up(now.plus(LOOKUP_REFILL * 60)));
+    }
+}

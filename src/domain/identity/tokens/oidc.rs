@@ -1,0 +1,166 @@
+//! [`Oidc`]: what OpenID Connect leaves open in a token, and Firebase does not.
+//!
+//! [`Oidc::normalize`] checks the audience and makes the claims those of a Firebase token, for which one set of rules
+//! goes on: `aud` one text, `auth_time` there, the e-mail address and the name under their usual names.
+
+use crate::base::config::{OidcSettings, TrustEmail};
+use crate::base::error::Code;
+use serde_json::{Map, Value};
+
+/// The rules of one issuer.
+pub(crate) struct Oidc {
+    settings: OidcSettings,
+}
+
+impl Oidc {
+    /// As configured.
+    pub(crate) fn new(settings: OidcSettings) -> Self {
+        Self { settings }
+    }
+
+    /// What `aud` is after normalizing.
+    pub(crate) fn audience(&self) -> &str {
+        self.settings.audience.as_deref().unwrap_or_default()
+    }
+
+    /// The claims as Firebase would have written them.
+    pub(crate) fn normalize(&self, mut claims: Map<String, Value>) -> Result<Map<String, Value>, Code> {
+        self.check_audience(&claims)?;
+        claims.insert("aud".into(), self.audience().into());
+        // Optional here (OpenID Connect Core 1.0, 2). Only the built-in provider has to know how old a sign-in is.
+        if let (None, Some(issued_at)) = (claims.get("auth_time"), claims.get("iat").cloned()) {
+            claims.insert("auth_time".into(), issued_at);
+        }
+        let settings = &self.settings;
+        let take = |name: &String| claims.get(name).filter(|value| !value.is_null()).cloned();
+        let (email, name) = (take(&settings.email_claim), take(&settings.name_claim));
+        let says_verified = claims.get(&settings.email_verified_claim) == Some(&Value::Bool(true));
+        let verified = email.is_some()
+            && match settings.trust_email {
+                TrustEmail::Never => false,
+                TrustEmail::Verified => says_verified,
+                TrustEmail::Always => true,
+            };
+        for (standard, value) in [("email", email), ("name", name)] {
+            match value {
+                Some(value) => claims.insert(standard.into(), value),
+                None => claims.remove(standard),
+            };
+        }
+        claims.insert("email_verified".into(), verified.into());
+        Ok(claims)
+    }
+
+    /// OpenID Connect Core 1.0, 3.1.3.7: the token is for us, and was made for nobody else.
+    fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), Code> {
+        let party = match claims.get("azp") {
+            None => None,
+            Some(Value::String(party)) => Some(party),
+            Some(_) => return Err(Code::InvalidIdToken),
+        };
+        let is_authorized = party.is_some_and(|party| self.settings.authorized_parties.contains(party));
+        let is_ours = |party: &String| Some(party) == self.settings.audience.as_ref();
+        let good = match (&self.settings.audience, claims.get("aud")) {
+            (None, None) => is_authorized,
+            (Some(ours), Some(Value::String(audience))) => audience == ours,
+            (Some(ours), Some(Value::Array(audiences))) => {
+                let one_of_several = audiences.len() > 1;
+                audiences.iter().all(Value::is_string)
+                    && audiences.iter().any(|audience| audience == ours)
+                    && (!one_of_several || is_authorized || party.is_some_and(is_ours))
+            }
+            _ => false,
+        };
+        if good && (self.settings.authorized_parties.is_empty() || is_authorized) {
+            Ok(())
+        } else {
+            Err(Code::InvalidIdToken)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn oidc(settings: Value) -> Oidc {
+        let mut all = json!({ "issuer": "https://issuer.example" });
+        all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        match serde_json::from_value(all).unwrap() {
+            crate::base::config::IssuerSettings::Oidc(settings) => Oidc::new(settings),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn normalized(rules: &Oidc, claims: Value) -> Result<Value, Code> {
+        rules.normalize(claims.as_object().unwrap().clone()).map(Value::Object)
+    }
+
+    #[test]
+    fn the_token_is_for_us_and_nobody_elses() {
+        let with_audience = oidc(json!({ "audience": "app" }));
+        for good in [
+            json!({ "aud": "app" }),
+            json!({ "aud": ["app"] }),
+            json!({ "aud": ["app"], "azp": "frontend" }),
+            json!({ "aud": "app", "azp": "frontend" }),
+            json!({ "aud": ["other", "app"], "azp": "app" }),
+        ] {
+            assert_eq!(
+                normalized(&with_audience, good.clone()).map(|claims| claims["aud"].clone()),
+                Ok(json!("app")),
+                "{good}"
+            );
+        }
+        for bad in [
+            json!({}),
+            json!({ "aud": "other" }),
+            json!({ "aud": "" }),
+            json!({ "aud": [] }),
+            json!({ "aud": ["other"] }),
+            json!({ "aud": ["app", 5], "azp": "app" }),
+            json!({ "aud": ["app", "other"] }),
+            json!({ "aud": ["app", "other"], "azp": "other" }),
+            json!({ "aud": "app", "azp": ["app"] }),
+            json!({ "aud": { "app": true } }),
+        ] {
+            assert_eq!(normalized(&with_audience, bad.clone()), Err(Code::InvalidIdToken), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tokens_without_an_audience_need_an_authorized_party() {
+        let without = oidc(json!({ "authorized_parties": ["https://app.example"] }));
+        assert!(normalized(&without, json!({ "azp": "https://app.example" })).is_ok());
+        for bad in
+            [json!({}), json!({ "azp": "https://evil.example" }), json!({ "azp": "https://app.example", "aud": "x" })]
+        {
+            assert_eq!(normalized(&without, bad.clone()), Err(Code::InvalidIdToken), "{bad}");
+        }
+        let both = oidc(json!({ "audience": "app", "authorized_parties": ["frontend"] }));
+        assert!(normalized(&both, json!({ "aud": ["app", "other"], "azp": "frontend" })).is_ok());
+        for bad in [json!({ "aud": "app" }), json!({ "aud": "app", "azp": "app" })] {
+            assert_eq!(normalized(&both, bad.clone()), Err(Code::InvalidIdToken), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_counts_as_configured() {
+        let verified = |trust: &str, claims: Value| {
+            let rules =
+                oidc(json!({ "audience": "app", "trust_email": trust, "email_claim": "mail", "name_claim": "nick" }));
+            let mut all = json!({ "aud": "app", "iat": 7, "email": "another@b.c", "nick": "Ada", "name": "x" });
+            all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+            let claims = normalized(&rules, all).unwrap();
+            assert_eq!((&claims["name"], &claims["auth_time"]), (&json!("Ada"), &json!(7)));
+            assert_ne!(claims["email"], "another@b.c");
+            claims["email_verified"] == true
+        };
+        let (says, silent) = (json!({ "mail": "a@b.c", "email_verified": true }), json!({ "mail": "a@b.c" }));
+        assert!(verified("verified", says.clone()) && verified("always", silent.clone()));
+        assert!(!verified("never", says) && !verified("verified", silent));
+        assert!(!verified("verified", json!({ "mail": "a@b.c", "email_verified": "true" })));
+        assert!(!verified("always", json!({ "email_verified": true })), "no address");
+    }
+}

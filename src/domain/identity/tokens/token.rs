@@ -1,0 +1,227 @@
+//! What an ID token must be, whoever issued it: Firebase's rules for verifying one. [`oidc`](super::oidc)
+//! makes other issuers' claims fit them.
+//!
+//! In order: [`issuer_of`] reads who claims to have issued it, only to choose among the configured issuers;
+//! [`header_of`] checks the header; [`open`] verifies the signature and the claims' types; [`Claims::check`] what they say.
+//! jsonwebtoken verifies the signature. Its own checks of claims are off: it takes arrays, empty subjects and fractions,
+//! and reads the system's clock.
+
+use crate::base::error::Code;
+use crate::base::time::Timestamp;
+use crate::domain::tenancy::Profile;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// How long an ID token is good for: an hour, as Firebase's.
+pub(crate) const ID_TOKEN_SECONDS: i64 = 3600;
+/// How far an issuer's clock may be ahead of ours.
+const LEEWAY_SECONDS: i64 = 30;
+/// The most characters of a subject, by Firebase's documentation.
+pub(crate) const FIREBASE_SUBJECT_LIMIT: usize = 128;
+/// The most characters of a subject, by OpenID Connect Core 1.0, 2.
+pub(crate) const OIDC_SUBJECT_LIMIT: usize = 255;
+
+fn signature_only(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation
+}
+
+/// What a token must say of itself.
+pub(crate) struct Expected<'a> {
+    /// Its `iss`.
+    pub(crate) issuer: &'a str,
+    /// Its `aud`.
+    pub(crate) audience: &'a str,
+    /// The most characters of its `sub`.
+    pub(crate) subject_limit: usize,
+}
+
+/// The claims that are read. The types do the refusing: an array is no `String`, and `1.5` and `1e9` are no `i64`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Claims {
+    iss: String,
+    aud: String,
+    /// The person, among the issuer's.
+    pub(crate) sub: String,
+    iat: i64,
+    exp: i64,
+    nbf: Option<i64>,
+    /// When the person signed in, in seconds.
+    pub(crate) auth_time: i64,
+    email: Option<String>,
+    #[serde(default)]
+    email_verified: bool,
+    name: Option<String>,
+}
+
+/// The issuer that the token names. Nothing is verified yet.
+pub(crate) fn issuer_of(token: &str) -> Result<String, Code> {
+    #[derive(Deserialize)]
+    struct Issuer {
+        iss: String,
+    }
+    let claims: Issuer = jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| Code::InvalidIdToken)?;
+    Ok(claims.iss)
+}
+
+/// The id of the key that signed the token and how, from a header that is acceptable otherwise.
+pub(crate) fn header_of(token: &str, allowed: &[Algorithm]) -> Result<(String, Algorithm), Code> {
+    let header = jsonwebtoken::decode_header(token).map_err(|_| Code::InvalidIdToken)?;
+    let is_jwt = header.typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
+    // `crit` names extensions that a verifier must know (RFC 7515, 4.1.11); this one knows none.
+    if !allowed.contains(&header.alg) || !is_jwt || header.crit.is_some() {
+        return Err(Code::InvalidIdToken);
+    }
+    let kid = header.kid.filter(|kid| !kid.is_empty()).ok_or(Code::InvalidIdToken)?;
+    Ok((kid, header.alg))
+}
+
+/// The claims of a token that this key of the built-in provider signed.
+pub(crate) fn open(token: &str, key: &DecodingKey) -> Result<Claims, Code> {
+    Claims::of(open_map(token, key, Algorithm::RS256)?)
+}
+
+/// All claims of a token that this key signed in this way.
+pub(crate) fn open_map(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Map<String, Value>, Code> {
+    let data = jsonwebtoken::decode(token, key, &signature_only(algorithm)).map_err(|_| Code::InvalidIdToken)?;
+    Ok(data.claims)
+}
+
+impl Claims {
+    /// Those of a token that are read, if they have the right types.
+    pub(crate) fn of(claims: Map<String, Value>) -> Result<Self, Code> {
+        serde_json::from_value(Value::Object(claims)).map_err(|_| Code::InvalidIdToken)
+    }
+
+    /// Checks what the claims say. A token that has expired, and is valid otherwise, has a code of its own.
+    pub(crate) fn check(&self, expected: &Expected<'_>, now: Timestamp) -> Result<(), Code> {
+        let latest = now.seconds() + LEEWAY_SECONDS;
+        let subject_is_good = !self.sub.is_empty()
+            && self.sub.chars().count() <= expected.subject_limit
+            && !self.sub.chars().any(char::is_control);
+        let times_are_past = self.iat <= latest && self.auth_time <= latest && self.nbf.is_none_or(|nbf| nbf <= latest);
+        if self.iss != expected.issuer || self.aud != expected.audience || !subject_is_good || !times_are_past {
+            return Err(Code::InvalidIdToken);
+        }
+        if self.exp <= now.seconds() {
+            return Err(Code::IdTokenExpired);
+        }
+        Ok(())
+    }
+
+    /// What the token says of the person.
+    pub(crate) fn into_profile(self, issuer: String) -> Profile {
+        // PostgreSQL keeps no NUL in a text, so a name with one would fail each request of its bearer.
+        let plain = |text: &String| !text.contains('\0');
+        Profile {
+            issuer,
+            subject: self.sub,
+            email: self.email.filter(plain).map(|email| email.to_lowercase()),
+            email_verified: self.email_verified,
+            name: self.name.filter(plain),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::json;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn good() -> Value {
+        json!({
+            "iss": "https://issuer.example/app", "aud": "app", "sub": "user", "iat": NOW - 10, "exp": NOW + 3590,
+            "auth_time": NOW - 10, "email": "a@b.c", "email_verified": true, "name": "Ada",
+        })
+    }
+
+    /// The outcome for the good claims with some replaced; a null takes a claim away.
+    fn checked(changes: Value) -> Result<(), Code> {
+        let mut claims = good();
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let claims: Claims = serde_json::from_value(claims).map_err(|_| Code::InvalidIdToken)?;
+        let expected = Expected { issuer: "https://issuer.example/app", audience: "app", subject_limit: 128 };
+        claims.check(&expected, Timestamp::from_millis(NOW * 1000).unwrap())
+    }
+
+    #[test]
+    fn good_claims_pass_within_the_leeway() {
+        assert_eq!(checked(json!({})), Ok(()));
+        assert_eq!(checked(json!({"iat": NOW + 30, "auth_time": NOW + 30, "nbf": NOW + 30})), Ok(()));
+        assert_eq!(checked(json!({"exp": NOW + 1, "email": null, "email_verified": null, "name": null})), Ok(()));
+        assert_eq!(checked(json!({"sub": "é".repeat(128)})), Ok(()));
+    }
+
+    #[test]
+    fn each_bad_claim_is_refused() {
+        for bad in [
+            json!({"iss": "https://other.example/app"}),
+            json!({"iss": "https://issuer.example/app/"}),
+            json!({"iss": ["https://issuer.example/app"]}),
+            json!({"iss": null}),
+            json!({"aud": "other"}),
+            json!({"aud": ["app"]}),
+            json!({"aud": null}),
+            json!({"sub": ""}),
+            json!({"sub": "x".repeat(129)}),
+            json!({"sub": "a\0b"}),
+            json!({"sub": 5}),
+            json!({"sub": null}),
+            json!({"iat": NOW + 31}),
+            json!({"iat": (NOW as f64) - 0.5}),
+            json!({"iat": null}),
+            json!({"auth_time": NOW + 31}),
+            json!({"auth_time": NOW.to_string()}),
+            json!({"auth_time": null}),
+            json!({"exp": (NOW as f64) + 100.0}),
+            json!({"exp": null}),
+            json!({"nbf": NOW + 31}),
+            json!({"nbf": 1.5}),
+        ] {
+            assert_eq!(checked(bad.clone()), Err(Code::InvalidIdToken), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_an_otherwise_valid_token_is_expired() {
+        assert_eq!(checked(json!({"exp": NOW})), Err(Code::IdTokenExpired));
+        assert_eq!(checked(json!({"exp": NOW - 1, "aud": "other"})), Err(Code::InvalidIdToken));
+    }
+
+    #[test]
+    fn a_header_must_say_rs256_and_name_a_key() {
+        let key_id_of = |token: &str| header_of(token, &[Algorithm::RS256]).map(|(id, _)| id);
+        let key_id = |header: Value| key_id_of(&format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(header.to_string())));
+        assert_eq!(key_id(json!({"alg": "RS256", "kid": "k", "typ": "JWT"})), Ok("k".to_owned()));
+        assert_eq!(key_id(json!({"alg": "RS256", "kid": "k"})), Ok("k".to_owned()));
+        for bad in [
+            json!({"alg": "none", "kid": "k"}),
+            json!({"alg": "HS256", "kid": "k"}),
+            json!({"alg": "RS512", "kid": "k"}),
+            json!({"alg": "PS256", "kid": "k"}),
+            json!({"kid": "k"}),
+            json!({"alg": "RS256"}),
+            json!({"alg": "RS256", "kid": ""}),
+            json!({"alg": "RS256", "kid": 5}),
+            json!({"alg": "RS256", "kid": "k", "typ": "at+jwt"}),
+            json!({"alg": "RS256", "kid": "k", "crit": ["b64"], "b64": false}),
+        ] {
+            assert_eq!(key_id(bad.clone()), Err(Code::InvalidIdToken), "{bad}");
+        }
+        for bad in ["", ".", "..", "a.b", "a.b.c", "a.b.c.d"] {
+            assert_eq!(key_id_of(bad), Err(Code::InvalidIdToken), "{bad}");
+            assert_eq!(issuer_of(bad), Err(Code::InvalidIdToken), "{bad}");
+        }
+    }
+}

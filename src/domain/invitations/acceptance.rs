@@ -1,0 +1,132 @@
+//! How an invitation is accepted, by either of its tokens.
+
+use super::model::{Invitation, grants_of};
+use super::token::InvitationToken;
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::UserId;
+use crate::base::policy::OrganizationRole;
+use crate::base::sql::schema::{invitations, organizations};
+use crate::base::sql::{Conn, ForUpdate};
+use crate::base::time::Timestamp;
+use crate::domain::audit::Action;
+use crate::domain::changes::Touched;
+use crate::domain::identity::Account;
+use crate::domain::members::{OrganizationMember, WorkspaceMember};
+use crate::domain::tenancy::Organization;
+use crate::domain::tenancy::User;
+use diesel::prelude::*;
+use serde_json::json;
+
+/// Those that a token accepts now.
+macro_rules! accepted_by {
+    ($hash:expr, $now:expr) => {
+        invitations::expires_at
+            .gt($now)
+            .and(invitations::token_hash.eq($hash).or(invitations::mailed_token_hash.eq($hash)))
+    };
+}
+
+impl Invitation {
+    /// Makes the user a member, and uses the invitation up.
+    ///
+    /// The user's address must be the invited one. That it is the user's own, the issuer says, or the mailed token
+    /// proves; an account of the built-in provider is verified by it.
+    ///
+    /// # Errors
+    /// `not_found` for a token that is unknown, used or expired; `insufficient_permission` for a user whose verified
+    /// address is another; `conflict` for a member.
+    pub fn accept(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        token: &InvitationToken,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<(Organization, OrganizationRole), ApiError> {
+        let hash = token.hash();
+        let pending = invitations::table.filter(accepted_by!(&hash, now)).select(Self::as_select());
+        let invitation: Self = pending.first(conn)?;
+        if user.email.as_ref() != Some(&invitation.email) {
+            return Err(ApiError::with_message(
+                Code::InsufficientPermission,
+                "This invitation is for another e-mail address. Sign in with the address it was sent to.",
+            ));
+        }
+        if invitation.was_mailed_with(&hash) {
+            Account::confirm_email_of(conn, user.id, &invitation.email)?;
+        } else if !user.email_verified {
+            return Err(ApiError::with_message(
+                Code::InsufficientPermission,
+                "Verify your e-mail address first, or follow the link that was mailed to it, then accept the invitation.",
+            ));
+        }
+        invitation.admit(conn, touched, token, user.id, now)
+    }
+
+    /// [`Invitation::accept`] for the mailed token alone, by a user of the built-in provider.
+    ///
+    /// # Errors
+    /// As [`Invitation::accept`]; `not_found` for the admin's token, too.
+    pub fn accept_mailed(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        token: &InvitationToken,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        Self::find_mailed(conn, token, now)?.ok_or_else(ApiError::not_found)?;
+        Self::accept(conn, touched, token, user, now).map(|_| ())
+    }
+
+    /// The invitation of a mailed token, and the name of the organization. Changes nothing.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn find_mailed(
+        conn: &mut Conn,
+        token: &InvitationToken,
+        now: Timestamp,
+    ) -> Result<Option<(Self, String)>, ApiError> {
+        Ok(invitations::table
+            .inner_join(organizations::table)
+            .filter(invitations::mailed_token_hash.eq(token.hash()).and(invitations::expires_at.gt(now)))
+            .select((Self::as_select(), organizations::name))
+            .first(conn)
+            .optional()?)
+    }
+
+    fn was_mailed_with(&self, hash: &[u8]) -> bool {
+        self.mailed_token_hash.as_deref() == Some(hash)
+    }
+
+    /// Lets the user in. Locks as deletion does: account, user, organization, and only then the invitation.
+    fn admit(
+        self,
+        conn: &mut Conn,
+        touched: &mut Touched,
+        token: &InvitationToken,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<(Organization, OrganizationRole), ApiError> {
+        User::lock(conn, user)?;
+        let organization_id = self.organization_id;
+        Organization::lock(conn, organization_id)?;
+        // Looked at again: of two at once, the second finds nothing.
+        let hash = token.hash();
+        let pending = invitations::table
+            .filter(invitations::id.eq(self.id).and(accepted_by!(&hash, now)))
+            .select(Self::as_select());
+        let invitation: Self = ForUpdate(pending).get_result(conn)?;
+        if !OrganizationMember::add(conn, touched, organization_id, user, invitation.role, now)? {
+            return Err(ApiError::with_message(Code::Conflict, "You are a member of this organization already."));
+        }
+        let grants = grants_of(conn, std::slice::from_ref(&invitation))?;
+        let grants: Vec<_> = grants.into_iter().map(|(_, grant)| grant).collect();
+        let entry = invitation.entry(Action::InvitationAccepted);
+        touched.note(entry.before(invitation.facts(&grants)).after(json!({ "userId": user })));
+        for grant in grants {
+            WorkspaceMember::set(conn, touched, organization_id, grant.id, user, grant.role, now)?;
+        }
+        diesel::delete(invitations::table.find(invitation.id)).execute(conn)?;
+        Organization::with_role_of(conn, organization_id, user)?.ok_or_else(ApiError::not_found)
+    }
+}

@@ -1,0 +1,113 @@
+//! Joining an organization by a mailed invitation: with a new account, or with the one that the address has.
+//!
+//! The mailed token proves that its holder reads the address's mail, so the address counts as verified. Who has no such
+//! token learns nothing here, and nothing is hashed for them.
+
+use crate::base::error::ApiError;
+use crate::base::sql::Conn;
+use crate::base::time::Timestamp;
+use crate::domain::audit::Actor;
+use crate::domain::changes::Touched;
+use crate::domain::identity::Account;
+use crate::domain::identity::provider::BuiltIn;
+use crate::domain::identity::provider::Change;
+use crate::domain::identity::provider::{FirebaseError, Refusal};
+use crate::domain::invitations::{Invitation, InvitationToken};
+use crate::domain::tenancy::User;
+use secrecy::SecretString;
+use std::net::IpAddr;
+
+/// What a mailed token leads to.
+pub(crate) struct Invited {
+    /// The address.
+    pub(crate) email: String,
+    /// The organization's name.
+    pub(crate) organization: String,
+    /// Whether the address has an account.
+    pub(crate) has_account: bool,
+}
+
+impl BuiltIn {
+    /// What a mailed token leads to; `None` for one that is not good. Changes nothing.
+    pub(crate) async fn look_at_invitation(&self, token: InvitationToken) -> Result<Option<Invited>, ApiError> {
+        let now = self.clock.now();
+        let look = move |conn: &mut Conn| {
+            let Some((invitation, organization)) = Invitation::find_mailed(conn, &token, now)? else {
+                return Ok(None);
+            };
+            let has_account = Account::credentials(conn, &invitation.email)?.is_some();
+            Ok(Some(Invited { email: invitation.email, organization, has_account }))
+        };
+        self.store.across_tenants().read(look).await
+    }
+
+    /// Signs the invited person up, or in if the address has an account, verifies the address, and accepts: all of it
+    /// or nothing. The password of an account counts as an attempt to sign in. A sign-up does not count: a token makes
+    /// one account, and many colleagues may share one address of the network.
+    pub(crate) async fn join(
+        &self,
+        address: Option<IpAddr>,
+        token: InvitationToken,
+        password: SecretString,
+        name: Option<String>,
+    ) -> Result<(), Refusal> {
+        let invited = self.look_at_invitation(token.clone()).await?.ok_or_else(ApiError::not_found)?;
+        if !invited.has_account {
+            return self.join_with_new_account(token, invited.email, password, name).await;
+        }
+        let attempt = self.limits.sign_in(&invited.email, address, self.clock.now());
+        let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
+        let outcome = self.join_with_account(token, invited.email.clone(), password).await;
+        self.settle(&invited.email, attempt, &outcome);
+        outcome
+    }
+
+    async fn join_with_new_account(
+        &self,
+        token: InvitationToken,
+        email: String,
+        password: SecretString,
+        name: Option<String>,
+    ) -> Result<(), Refusal> {
+        let (mut account, hash) = self.prepare(&self.clock, &email, password).await?;
+        account.email_verified = true;
+        let now = account.created_at;
+        let joined = self.store.across_tenants().change_access(move |conn, touched| {
+            if !account.insert(conn, &hash)? {
+                return Ok(Err(FirebaseError::EmailExists));
+            }
+            if let Some(name) = name {
+                account = account.set_profile(conn, Change::Set(name), Change::Keep)?;
+            }
+            accept(conn, touched, &token, &account, now).map(Ok)
+        });
+        Ok(joined.await??)
+    }
+
+    async fn join_with_account(
+        &self,
+        token: InvitationToken,
+        email: String,
+        password: SecretString,
+    ) -> Result<(), Refusal> {
+        let checked = self.check_password(email, password).await?;
+        let now = self.clock.now();
+        let joined = self.store.across_tenants().change_access(move |conn, touched| match checked.open(conn, now)? {
+            Ok(account) => accept(conn, touched, &token, &account, now).map(Ok),
+            Err(refusal) => Ok(Err(refusal)),
+        });
+        Ok(joined.await??)
+    }
+}
+
+fn accept(
+    conn: &mut Conn,
+    touched: &mut Touched,
+    token: &InvitationToken,
+    account: &Account,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let user = User::of_profile(conn, &account.profile(), now)?;
+    touched.act_as(Actor::User(user.id));
+    Invitation::accept_mailed(conn, touched, token, &user, now)
+}

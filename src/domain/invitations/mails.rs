@@ -1,0 +1,105 @@
+//! [`InvitationMails`]: what is written to people who are invited, and how often.
+
+use super::model::Invitation;
+use super::token::InvitationToken;
+use crate::base::config::{Config, InvitationLimitSettings};
+use crate::base::error::ApiError;
+use crate::base::ids::UserId;
+use crate::base::input::validation::is_unprintable;
+use crate::base::policy::can;
+use crate::base::time::Timestamp;
+use crate::domain::access::OrganizationAccess;
+use crate::domain::tenancy::User;
+use crate::infra::mail::Mailer;
+use crate::infra::throttle::Buckets;
+
+/// Where the links lead, and what was sent lately.
+pub struct InvitationMails {
+    /// None: there is no page to link to, so nothing is mailed.
+    url: Option<String>,
+    limits: InvitationLimitSettings,
+    sent: Buckets,
+    mailer: Mailer,
+}
+
+#[derive(Hash)]
+enum Bucket<'a> {
+    InviterAndAddress(UserId, &'a str),
+    Address(&'a str),
+    Inviter(UserId),
+}
+
+impl InvitationMails {
+    /// With nothing sent.
+    pub fn new(config: &Config, mailer: &Mailer) -> Self {
+        let limits = config.mail.invitation_limits;
+        Self {
+            url: config.mail.invitation_url(&config.server, &config.identity),
+            limits,
+            sent: Buckets::new(limits.window),
+            mailer: mailer.clone(),
+        }
+    }
+
+    /// Whether invitations are mailed.
+    pub fn are_on(&self) -> bool {
+        self.url.is_some() && self.mailer.is_on()
+    }
+
+    /// Counts a mail before it is promised.
+    ///
+    /// # Errors
+    /// `rate_limited`: enough was sent to the address, by this inviter or by all, or by this inviter to all.
+    pub fn count(&self, inviter: UserId, email: &str, now: Timestamp) -> Result<(), ApiError> {
+        let wanted = [
+            (Bucket::InviterAndAddress(inviter, email), self.limits.per_inviter_and_address),
+            (Bucket::Address(email), self.limits.per_address),
+            (Bucket::Inviter(inviter), self.limits.per_inviter),
+        ];
+        let message = "Too many invitations were mailed lately, to this address or by you. Try again later.";
+        self.sent.charge(&wanted, now).map(|_| ()).map_err(|wait| ApiError::rate_limited(message, wait))
+    }
+
+    /// Sends the mail of a stored invitation soon. `false`: it does not go out. The invitation is good all the same, so
+    /// that fails nothing.
+    pub fn send(
+        &self,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        invitation: &Invitation,
+        token: &InvitationToken,
+    ) -> bool {
+        let Some(url) = &self.url else { return false };
+        let organization = &access.organization().name;
+        let text = letter(organization, access.user(), invitation, &format!("{url}?token={}", token.expose()));
+        let sent = self.mailer.send(&invitation.email, &format!("Invitation to join {organization}"), text.into());
+        if let Err(error) = &sent {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(invitation = %invitation.id, cause, "an invitation is not mailed");
+        }
+        sent.is_ok()
+    }
+}
+
+/// The same for everybody: it does not tell whether the address has an account.
+fn letter(organization: &str, inviter: &User, invitation: &Invitation, link: &str) -> String {
+    let (email, inviter) = (&invitation.email, name_of(inviter));
+    let until = invitation.expires_at.to_string();
+    let until = until.get(..16).unwrap_or(&until).replace('T', " ");
+    format!(
+        "Hello,\n\n{inviter} invites {email} to join the organization \"{organization}\". Follow this link to accept, \
+         until {until} UTC:\n\n{link}\n\nThe link is for you alone: whoever has it can accept in your place. If you \
+         expected no invitation, ignore this mail, and nothing happens.\n"
+    )
+}
+
+/// Who invites. Anybody can sign up with anybody's address, so one that is not verified is said not to be.
+fn name_of(user: &User) -> String {
+    let name: String =
+        user.name.iter().flat_map(|name| name.chars()).filter(|c| !is_unprintable(*c)).take(100).collect();
+    let email = match &user.email {
+        Some(email) if user.email_verified => email.clone(),
+        Some(email) => format!("somebody who gives {email} as an address, which is not confirmed,"),
+        None => "somebody whose address is not known".to_owned(),
+    };
+    if name.is_empty() { email } else { format!("{name} ({})", email.trim_end_matches(',')) }
+}

@@ -1,0 +1,308 @@
+//! Rows of `invitations` and `invitation_workspaces`.
+
+use super::token::InvitationToken;
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{InvitationId, OrganizationId, WorkspaceId};
+use crate::base::paging::Position;
+use crate::base::policy::{OrganizationRole, WorkspaceRole, can};
+use crate::base::sql::schema::{invitation_workspaces, invitations, organization_members, users, workspaces};
+use crate::base::sql::{Columns, Conn};
+use crate::base::time::Timestamp;
+use crate::domain::access::OrganizationAccess;
+use crate::domain::audit::{Action, Entry, Target};
+use crate::domain::changes::Touched;
+use crate::domain::members::ensure_may_touch;
+use crate::domain::tenancy::Organization;
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long an invitation is good.
+const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
+
+/// A role in a workspace that comes with the invitation.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkspaceGrant {
+    /// A workspace of the organization.
+    pub id: WorkspaceId,
+    /// The role in it.
+    pub role: WorkspaceRole,
+}
+
+/// An invitation that nobody has accepted yet.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = invitations)]
+pub struct Invitation {
+    /// Its id.
+    pub id: InvitationId,
+    /// Where to.
+    pub organization_id: OrganizationId,
+    /// For whom, in lower case.
+    pub email: String,
+    /// The role in the organization.
+    pub role: OrganizationRole,
+    /// SHA-256 of the token that the admin has.
+    pub token_hash: Vec<u8>,
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// SHA-256 of the token that was mailed, if one was: who knows that token reads the address's mail.
+    pub mailed_token_hash: Option<Vec<u8>>,
+}
+
+/// Whom to invite, and as what.
+#[derive(Clone, Debug)]
+pub struct NewInvitation {
+    /// The invitation's id.
+    pub id: InvitationId,
+    /// For whom, in lower case.
+    pub email: String,
+    /// The role in the organization.
+    pub role: OrganizationRole,
+    /// Roles in workspaces.
+    pub grants: Vec<WorkspaceGrant>,
+}
+
+/// The two secrets of a new invitation.
+#[derive(Debug)]
+pub struct NewTokens {
+    /// For the admin who invites. It proves nothing of who has it.
+    pub admins: InvitationToken,
+    /// For the mail, and for nobody else: it proves that its holder reads the mail.
+    pub mailed: Option<InvitationToken>,
+}
+
+/// An invitation and the workspaces that come with it.
+pub type InvitationWithGrants = (Invitation, Vec<WorkspaceGrant>);
+
+impl Invitation {
+    /// Invites an address. An older invitation of the same address is withdrawn: its token may be lost.
+    ///
+    /// Whether the address has an account makes no difference to what happens or what is answered.
+    ///
+    /// # Errors
+    /// `conflict` for a member's address, `insufficient_permission` for an admin who invites an owner,
+    /// `validation_failed` for a workspace that is not the organization's.
+    pub fn create(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        new: NewInvitation,
+        is_mailed: bool,
+        now: Timestamp,
+    ) -> Result<(InvitationWithGrants, NewTokens), ApiError> {
+        let NewInvitation { id, email, role, grants } = new;
+        let organization_id = access.organization_id();
+        Organization::lock(conn, organization_id)?;
+        ensure_no_member(conn, organization_id, &email)?;
+        ensure_workspaces(conn, organization_id, &grants)?;
+        let same = invitations::organization_id.eq(organization_id).and(invitations::email.eq(&email));
+        let older: Vec<Self> = invitations::table.filter(same).select(Self::as_select()).load(conn)?;
+        for row in older {
+            row.end(conn, touched)?;
+        }
+        let tokens =
+            NewTokens { admins: InvitationToken::generate(), mailed: is_mailed.then(InvitationToken::generate) };
+        let row = Self {
+            id,
+            organization_id,
+            email,
+            role,
+            token_hash: tokens.admins.hash(),
+            expires_at: now.plus(LIFETIME),
+            created_at: now,
+            mailed_token_hash: tokens.mailed.as_ref().map(InvitationToken::hash),
+        };
+        diesel::insert_into(invitations::table).values(&row).execute(conn)?;
+        for grant in &grants {
+            diesel::insert_into(invitation_workspaces::table)
+                .values((
+                    invitation_workspaces::invitation_id.eq(id),
+                    invitation_workspaces::organization_id.eq(organization_id),
+                    invitation_workspaces::workspace_id.eq(grant.id),
+                    invitation_workspaces::role.eq(grant.role),
+                ))
+                .execute(conn)?;
+        }
+        touched.note(row.entry(Action::InvitationCreated).after(row.facts(&grants)));
+        Ok(((row, grants), tokens))
+    }
+
+    /// What the audit trail calls something that happens to the invitation.
+    pub(super) fn entry(&self, action: Action) -> Entry {
+        Entry::new(action, self.organization_id, Target::invitation(self.id, &self.email))
+    }
+
+    /// What the audit trail tells of it.
+    pub(super) fn facts(&self, grants: &[WorkspaceGrant]) -> Value {
+        json!({ "email": self.email, "role": self.role, "workspaces": grants, "expiresAt": self.expires_at })
+    }
+
+    /// Ends it before anybody accepted.
+    fn end(&self, conn: &mut Conn, touched: &mut Touched) -> Result<(), ApiError> {
+        let grants: Vec<WorkspaceGrant> =
+            grants_of(conn, std::slice::from_ref(self))?.into_iter().map(|(_, grant)| grant).collect();
+        // Of two at once, or with somebody who accepts, one finds it.
+        if diesel::delete(invitations::table.find(self.id)).execute(conn)? == 0 {
+            return Err(ApiError::not_found());
+        }
+        touched.note(self.entry(Action::InvitationWithdrawn).before(self.facts(&grants)));
+        Ok(())
+    }
+
+    /// Puts a new mailed token in the old one's place, and lets the invitation last as long as a new one. The admin's
+    /// token stays.
+    ///
+    /// # Errors
+    /// `not_found`; `conflict` when a member has the address by now; `insufficient_permission` for an admin where an
+    /// owner is invited.
+    pub fn renew(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        id: InvitationId,
+        now: Timestamp,
+    ) -> Result<(InvitationWithGrants, InvitationToken), ApiError> {
+        Organization::lock(conn, access.organization_id())?;
+        let (row, grants) = Self::resendable(conn, access, id)?;
+        let token = InvitationToken::generate();
+        let before = json!({ "expiresAt": row.expires_at });
+        let row: Self = diesel::update(invitations::table.find(row.id))
+            .set((
+                invitations::mailed_token_hash.eq(Some(token.hash())),
+                invitations::expires_at.eq(now.plus(LIFETIME)),
+            ))
+            .returning(Self::columns())
+            .get_result(conn)?;
+        let after = json!({ "expiresAt": row.expires_at });
+        touched.note(row.entry(Action::InvitationResent).before(before).after(after));
+        Ok(((row, grants), token))
+    }
+
+    /// An invitation that the asker may send again.
+    ///
+    /// # Errors
+    /// As [`Invitation::renew`].
+    pub fn resendable(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        id: InvitationId,
+    ) -> Result<InvitationWithGrants, ApiError> {
+        let (row, grants) = Self::of(conn, access, id)?;
+        ensure_may_touch(access.role(), row.role)?;
+        ensure_no_member(conn, access.organization_id(), &row.email)?;
+        Ok((row, grants))
+    }
+
+    /// A page of the invitations that nobody has accepted, newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn page_of(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        page: Position<InvitationId>,
+    ) -> Result<Vec<InvitationWithGrants>, ApiError> {
+        let mut query = invitations::table
+            .filter(invitations::organization_id.eq(access.organization_id()))
+            .select(Self::as_select())
+            .order(invitations::id.desc())
+            .limit(page.limit())
+            .into_boxed();
+        if let Some(after) = page.after {
+            query = query.filter(invitations::id.lt(after));
+        }
+        let rows: Vec<Self> = query.load(conn)?;
+        let mut grants = grants_of(conn, &rows)?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let own = grants.iter().filter(|(id, _)| *id == row.id).map(|(_, grant)| *grant).collect();
+                grants.retain(|(id, _)| *id != row.id);
+                (row, own)
+            })
+            .collect())
+    }
+
+    /// One invitation of an organization.
+    ///
+    /// # Errors
+    /// `not_found`
+    pub fn of(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        id: InvitationId,
+    ) -> Result<InvitationWithGrants, ApiError> {
+        let row: Self = invitations::table
+            .filter(invitations::id.eq(id).and(invitations::organization_id.eq(access.organization_id())))
+            .select(Self::as_select())
+            .first(conn)?;
+        let grants = grants_of(conn, std::slice::from_ref(&row))?;
+        Ok((row, grants.into_iter().map(|(_, grant)| grant).collect()))
+    }
+
+    /// Withdraws an invitation.
+    ///
+    /// # Errors
+    /// `not_found`
+    pub fn withdraw(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        id: InvitationId,
+    ) -> Result<(), ApiError> {
+        Self::of(conn, access, id)?.0.end(conn, touched)
+    }
+}
+
+fn ensure_no_member(conn: &mut Conn, organization: OrganizationId, email: &str) -> Result<(), ApiError> {
+    let is_member: bool = diesel::select(diesel::dsl::exists(
+        organization_members::table
+            .inner_join(users::table)
+            .filter(organization_members::organization_id.eq(organization).and(users::email.eq(email))),
+    ))
+    .get_result(conn)?;
+    if is_member {
+        return Err(ApiError::with_message(Code::Conflict, "A member of the organization has this address."));
+    }
+    Ok(())
+}
+
+/// All workspaces must be the organization's; another tenant's is answered like one that does not exist.
+fn ensure_workspaces(conn: &mut Conn, organization: OrganizationId, grants: &[WorkspaceGrant]) -> Result<(), ApiError> {
+    let ids: Vec<WorkspaceId> = grants.iter().map(|grant| grant.id).collect();
+    let known: Vec<WorkspaceId> = workspaces::table
+        .filter(workspaces::organization_id.eq(organization).and(workspaces::id.eq_any(&ids)))
+        .select(workspaces::id)
+        .load(conn)?;
+    for (place, id) in ids.iter().enumerate() {
+        if !known.contains(id) {
+            return Err(ApiError::invalid(
+                format!("workspaces[{place}].id"),
+                "must be a workspace of the organization",
+            ));
+        }
+        if ids[..place].contains(id) {
+            return Err(ApiError::invalid(format!("workspaces[{place}].id"), "must not be named twice"));
+        }
+    }
+    Ok(())
+}
+
+/// The workspaces that come with each of the invitations.
+pub(super) fn grants_of(conn: &mut Conn, rows: &[Invitation]) -> Result<Vec<(InvitationId, WorkspaceGrant)>, ApiError> {
+    let ids: Vec<InvitationId> = rows.iter().map(|row| row.id).collect();
+    let grants: Vec<(InvitationId, WorkspaceId, WorkspaceRole)> = invitation_workspaces::table
+        .filter(invitation_workspaces::invitation_id.eq_any(&ids))
+        .select((
+            invitation_workspaces::invitation_id,
+            invitation_workspaces::workspace_id,
+            invitation_workspaces::role,
+        ))
+        .order(invitation_workspaces::workspace_id)
+        .load(conn)?;
+    Ok(grants.into_iter().map(|(invitation, id, role)| (invitation, WorkspaceGrant { id, role })).collect())
+}

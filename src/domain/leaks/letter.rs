@@ -1,0 +1,32 @@
+//! The mail to whoever made a key that leaked.
+
+use super::model::Leak;
+use crate::base::input::validation::is_unprintable;
+use crate::infra::mail::Mailer;
+
+/// Tells the creator soon, if there is an address. The key is dead in any case, so that fails nothing.
+pub(crate) fn send(mailer: &Mailer, leak: &Leak) {
+    let Some(email) = leak.email.as_deref().filter(|_| mailer.is_on()) else { return };
+    let preview = &leak.key.preview;
+    let sent = mailer.send(email, &format!("Your API key {preview} was revoked"), text(leak).into());
+    if let Err(error) = sent {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::warn!(key = %leak.key.id, cause, "the creator of a leaked key is not told by mail");
+    }
+}
+
+fn text(leak: &Leak) -> String {
+    let printable = |text: &str| -> String { text.chars().filter(|c| !is_unprintable(*c)).collect() };
+    let name = leak.key.name.as_deref().map(|name| format!(" ({})", printable(name))).unwrap_or_default();
+    let place = match &leak.place.url {
+        Some(url) => format!("at\n\n{}\n\nwhere anybody", printable(url)),
+        None => "where anybody".to_owned(),
+    };
+    format!(
+        "Hello,\n\nyour API key {}{name} of the workspace \"{}\" was found {place} could read it. It was revoked at once \
+         and works no more.\n\nCreate a new key for the programs that use it, and look whether anybody else used it \
+         meanwhile. Taking the text away there does not help: it was copied.\n",
+        leak.key.preview,
+        printable(&leak.workspace),
+    )
+}

@@ -1,0 +1,10 @@
+//! Members of organizations and workspaces, and their roles.
+//!
+//! `organization` and `workspace` have the rows and rules of each; invitations alone make new members.
+
+mod organization;
+mod workspace;
+
+pub use organization::OrganizationMember;
+pub(crate) use organization::ensure_may_touch;
+pub use workspace::WorkspaceMember;

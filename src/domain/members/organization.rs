@@ -1,0 +1,238 @@
+//! Rows of `organization_members`.
+
+use crate::base::config::Config;
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{MembershipId, OrganizationId, UserId};
+use crate::base::paging::Position;
+use crate::base::policy::{OrganizationRole, Permission, can};
+use crate::base::sql::schema::{organization_members as members, users};
+use crate::base::sql::{Conn, each};
+use crate::base::time::Timestamp;
+use crate::domain::access::OrganizationAccess;
+use crate::domain::api_keys::{ApiKey, Removed, RemovedKeys};
+use crate::domain::audit::{Action, Entry, Target};
+use crate::domain::changes::Touched;
+use crate::domain::tenancy::Organization;
+use diesel::prelude::*;
+use serde_json::{Value, json};
+
+/// A member of an organization, with what is known of the person.
+#[derive(Clone, Debug, Queryable)]
+pub struct OrganizationMember {
+    /// The order of lists.
+    pub id: MembershipId,
+    /// Who it is.
+    pub user_id: UserId,
+    /// The role.
+    pub role: OrganizationRole,
+    /// Since when.
+    pub joined_at: Timestamp,
+    /// The person's address.
+    pub email: Option<String>,
+    /// The person's name.
+    pub name: Option<String>,
+}
+
+macro_rules! columns {
+    () => {
+        (members::id, members::user_id, members::role, members::created_at, users::email, users::name)
+    };
+}
+
+impl OrganizationMember {
+    /// A page of the members, newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn page_of(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationRead>,
+        page: Position<MembershipId>,
+    ) -> Result<Vec<Self>, ApiError> {
+        let mut query = members::table
+            .inner_join(users::table)
+            .filter(members::organization_id.eq(access.organization_id()))
+            .select(columns!())
+            .order(members::id.desc())
+            .limit(page.limit())
+            .into_boxed();
+        if let Some(after) = page.after {
+            query = query.filter(members::id.lt(after));
+        }
+        Ok(query.load(conn)?)
+    }
+
+    /// One member.
+    ///
+    /// # Errors
+    /// `not_found`
+    pub fn of(conn: &mut Conn, organization: OrganizationId, user: UserId) -> Result<Self, ApiError> {
+        Ok(members::table
+            .inner_join(users::table)
+            .filter(members::organization_id.eq(organization).and(members::user_id.eq(user)))
+            .select(columns!())
+            .first(conn)?)
+    }
+
+    /// Adds a member; `false` when the user is one already.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn add(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        organization: OrganizationId,
+        user: UserId,
+        role: OrganizationRole,
+        now: Timestamp,
+    ) -> Result<bool, ApiError> {
+        let row = (
+            members::id.eq(MembershipId::new()),
+            members::organization_id.eq(organization),
+            members::user_id.eq(user),
+            members::role.eq(role),
+            members::created_at.eq(now),
+        );
+        let added = each!(conn, |native| {
+            diesel::insert_into(members::table).values(row).on_conflict_do_nothing().execute(native)
+        })?;
+        if added == 1 {
+            let member = Self::of(conn, organization, user)?;
+            touched.record(member.entry(Action::OrganizationMemberAdded, organization).after(member.facts()));
+        }
+        Ok(added == 1)
+    }
+
+    fn entry(&self, action: Action, organization: OrganizationId) -> Entry {
+        Entry::new(action, organization, Target::user(self.user_id, self.email.as_deref()))
+    }
+
+    fn facts(&self) -> Value {
+        json!({ "role": self.role })
+    }
+
+    /// Gives a member another role. Only an owner names owners and takes the role from them; one always remains.
+    ///
+    /// # Errors
+    /// `not_found`, `insufficient_permission`, `last_owner`
+    pub fn change_role(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        user: UserId,
+        role: OrganizationRole,
+    ) -> Result<Self, ApiError> {
+        Organization::lock(conn, access.organization_id())?;
+        let member = Self::of(conn, access.organization_id(), user)?;
+        ensure_may_touch(access.role(), member.role.max(role))?;
+        if role != OrganizationRole::Owner {
+            ensure_other_owner(conn, access.organization_id(), &member)?;
+        }
+        diesel::update(members::table.find(member.id)).set(members::role.eq(role)).execute(conn)?;
+        let changed = Self { role, ..member.clone() };
+        let entry = changed.entry(Action::OrganizationMemberRoleChanged, access.organization_id());
+        touched.record(entry.changed(member.facts(), changed.facts()));
+        Ok(changed)
+    }
+
+    /// Removes a member, its roles in workspaces, and settles its API keys. A member may remove itself.
+    ///
+    /// # Errors
+    /// `not_found`, `insufficient_permission`, `last_owner`; `validation_failed` for an heir who may not have the keys.
+    pub fn remove(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        config: &Config,
+        access: &OrganizationAccess<can::OrganizationRead>,
+        user: UserId,
+        heir: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<RemovedKeys, ApiError> {
+        Organization::lock(conn, access.organization_id())?;
+        let leaves = user == access.user().id && heir.is_none();
+        if !leaves && !Permission::OrganizationManage.held_in_organization(access.role()) {
+            return Err(Code::InsufficientPermission.into());
+        }
+        let member = Self::of(conn, access.organization_id(), user)?;
+        ensure_may_touch(access.role(), member.role)?;
+        ensure_other_owner(conn, access.organization_id(), &member)?;
+        let action = match user == access.user().id {
+            true => Action::OrganizationMemberLeft,
+            false => Action::OrganizationMemberRemoved,
+        };
+        touched.record(member.entry(action, access.organization_id()).before(member.facts()));
+        let removed = Removed { organization_id: access.organization_id(), workspace_id: None, user_id: user, heir };
+        let keys = ApiKey::settle(conn, touched, config, removed, now)?;
+        diesel::delete(members::table.find(member.id)).execute(conn)?;
+        Ok(keys)
+    }
+
+    /// Something about a person, for each organization that it is a member of.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) fn entries_everywhere(conn: &mut Conn, action: Action, user: UserId) -> Result<Vec<Entry>, ApiError> {
+        let all: Vec<(OrganizationId, Option<String>)> = members::table
+            .inner_join(users::table)
+            .filter(members::user_id.eq(user))
+            .select((members::organization_id, users::email))
+            .load(conn)?;
+        let entry = |(id, email): (_, Option<String>)| Entry::new(action, id, Target::user(user, email.as_deref()));
+        Ok(all.into_iter().map(entry).collect())
+    }
+
+    /// Takes a person out of every organization, as if removed from each; the keys are orphaned.
+    ///
+    /// # Errors
+    /// `last_owner` when an organization would have none, or those of the database.
+    pub(crate) fn remove_everywhere(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        config: &Config,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        // In one order, so that two people who leave at once do not wait for each other.
+        let organizations: Vec<OrganizationId> = members::table
+            .filter(members::user_id.eq(user))
+            .select(members::organization_id)
+            .order(members::organization_id)
+            .load(conn)?;
+        for organization_id in organizations {
+            Organization::lock(conn, organization_id)?;
+            let member = Self::of(conn, organization_id, user)?;
+            ensure_other_owner(conn, organization_id, &member)?;
+            let entry = member.entry(Action::OrganizationMemberLeft, organization_id);
+            touched.record(entry.before(member.facts()));
+            let removed = Removed { organization_id, workspace_id: None, user_id: user, heir: None };
+            ApiKey::settle(conn, touched, config, removed, now)?;
+            diesel::delete(members::table.find(member.id)).execute(conn)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whoever touches an owner, or makes one, must be an owner.
+pub(crate) fn ensure_may_touch(own: OrganizationRole, touched: OrganizationRole) -> Result<(), ApiError> {
+    if touched == OrganizationRole::Owner && !Permission::OwnersManage.held_in_organization(own) {
+        return Err(Code::InsufficientPermission.into());
+    }
+    Ok(())
+}
+
+/// The last owner can't stop being one. Exact only under `Organization::lock`.
+fn ensure_other_owner(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    member: &OrganizationMember,
+) -> Result<(), ApiError> {
+    if member.role != OrganizationRole::Owner {
+        return Ok(());
+    }
+    let others: i64 = members::table
+        .filter(members::organization_id.eq(organization))
+        .filter(members::role.eq(OrganizationRole::Owner).and(members::user_id.ne(member.user_id)))
+        .count()
+        .get_result(conn)?;
+    if others == 0 { Err(Code::LastOwner.into()) } else { Ok(()) }
+}

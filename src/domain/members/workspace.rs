@@ -1,0 +1,195 @@
+//! Rows of `workspace_members`, and who else is in a workspace.
+
+use super::organization::OrganizationMember;
+use crate::base::config::Config;
+use crate::base::error::ApiError;
+use crate::base::ids::{MembershipId, OrganizationId, UserId, WorkspaceId};
+use crate::base::paging::Position;
+use crate::base::policy::{OrganizationRole, WorkspaceRole, can, effective_role};
+use crate::base::sql::schema::{organization_members, users, workspace_members as members};
+use crate::base::sql::{Conn, each};
+use crate::base::time::Timestamp;
+use crate::domain::access::WorkspaceAccess;
+use crate::domain::api_keys::{ApiKey, Removed, RemovedKeys};
+use crate::domain::audit::{Action, Entry, Target};
+use crate::domain::changes::Touched;
+use crate::domain::tenancy::Organization;
+use diesel::prelude::*;
+use serde_json::json;
+
+/// Somebody with a role in a workspace: given there, or as an admin of the organization.
+#[derive(Clone, Debug)]
+pub struct WorkspaceMember {
+    /// The membership of the organization: the order of lists.
+    pub id: MembershipId,
+    /// Who it is.
+    pub user_id: UserId,
+    /// The role that counts.
+    pub role: WorkspaceRole,
+    /// Since when: in the workspace, or else in the organization.
+    pub joined_at: Timestamp,
+    /// The person's address.
+    pub email: Option<String>,
+    /// The person's name.
+    pub name: Option<String>,
+}
+
+impl WorkspaceMember {
+    /// A page of everybody with a role in the workspace, newest first. One statement.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn page_of(
+        conn: &mut Conn,
+        organization: OrganizationId,
+        workspace: WorkspaceId,
+        page: Position<MembershipId>,
+    ) -> Result<Vec<Self>, ApiError> {
+        type Row = (OrganizationMember, Option<WorkspaceRole>, Option<Timestamp>);
+        let mut query = organization_members::table
+            .inner_join(users::table)
+            .left_join(
+                members::table
+                    .on(members::workspace_id.eq(workspace).and(members::user_id.eq(organization_members::user_id))),
+            )
+            .filter(organization_members::organization_id.eq(organization))
+            .filter(
+                members::user_id
+                    .is_not_null()
+                    // Not `eq_any`: a list of any length is a statement that diesel prepares anew each time.
+                    .or(organization_members::role.eq(OrganizationRole::Admin))
+                    .or(organization_members::role.eq(OrganizationRole::Owner)),
+            )
+            .select((
+                (
+                    organization_members::id,
+                    organization_members::user_id,
+                    organization_members::role,
+                    organization_members::created_at,
+                    users::email,
+                    users::name,
+                ),
+                members::role.nullable(),
+                members::created_at.nullable(),
+            ))
+            .order(organization_members::id.desc())
+            .limit(page.limit())
+            .into_boxed();
+        if let Some(after) = page.after {
+            query = query.filter(organization_members::id.lt(after));
+        }
+        let rows: Vec<Row> = query.load(conn)?;
+        Ok(rows.into_iter().filter_map(|(member, role, since)| Self::of(member, role, since)).collect())
+    }
+
+    fn of(member: OrganizationMember, role: Option<WorkspaceRole>, since: Option<Timestamp>) -> Option<Self> {
+        let OrganizationMember { id, user_id, role: organization_role, joined_at, email, name } = member;
+        let role = effective_role(organization_role, role)?;
+        Some(Self { id, user_id, role, joined_at: since.unwrap_or(joined_at), email, name })
+    }
+
+    /// Gives a member of the organization a role in the workspace, or another one.
+    ///
+    /// # Errors
+    /// `not_found` when the user is no member of the organization.
+    pub fn put(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &WorkspaceAccess<can::MembersManage>,
+        user: UserId,
+        role: WorkspaceRole,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        let organization = access.workspace().organization_id;
+        Organization::lock(conn, organization)?;
+        let member = OrganizationMember::of(conn, organization, user)?;
+        Self::set(conn, touched, organization, access.workspace_id(), user, role, now)?;
+        let since = members::table.find((access.workspace_id(), user)).select(members::created_at).first(conn)?;
+        Self::of(member, Some(role), Some(since)).ok_or_else(ApiError::not_found)
+    }
+
+    /// Writes the role, under the lock of the organization. The foreign keys refuse a workspace or a user of another
+    /// one.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn set(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        organization: OrganizationId,
+        workspace: WorkspaceId,
+        user: UserId,
+        role: WorkspaceRole,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let earlier = Self::own_role(conn, workspace, user)?;
+        let row = (
+            members::workspace_id.eq(workspace),
+            members::organization_id.eq(organization),
+            members::user_id.eq(user),
+            members::role.eq(role),
+            members::created_at.eq(now),
+        );
+        each!(conn, |native| {
+            diesel::insert_into(members::table)
+                .values(row)
+                .on_conflict((members::workspace_id, members::user_id))
+                .do_update()
+                .set(members::role.eq(role))
+                .execute(native)
+        })?;
+        let mut entry = |action| entry(conn, action, organization, workspace, user);
+        touched.record(match earlier {
+            None => entry(Action::WorkspaceMemberAdded)?.after(json!({ "role": role })),
+            Some(earlier) => {
+                entry(Action::WorkspaceMemberRoleChanged)?.changed(json!({ "role": earlier }), json!({ "role": role }))
+            }
+        });
+        Ok(())
+    }
+
+    /// The role that was given in the workspace itself.
+    fn own_role(conn: &mut Conn, workspace: WorkspaceId, user: UserId) -> Result<Option<WorkspaceRole>, ApiError> {
+        Ok(members::table.find((workspace, user)).select(members::role).first(conn).optional()?)
+    }
+
+    /// Takes the role in the workspace away and settles the member's keys there. An admin of the organization stays
+    /// admin, and so do its keys.
+    ///
+    /// # Errors
+    /// `not_found` when the user has no role of its own here; `validation_failed` for an heir who may not have the keys.
+    pub fn remove(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        config: &Config,
+        access: &WorkspaceAccess<can::MembersManage>,
+        user: UserId,
+        heir: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<RemovedKeys, ApiError> {
+        let organization_id = access.workspace().organization_id;
+        Organization::lock(conn, organization_id)?;
+        let member = OrganizationMember::of(conn, organization_id, user)?;
+        let role = Self::own_role(conn, access.workspace_id(), user)?.ok_or_else(ApiError::not_found)?;
+        diesel::delete(members::table.find((access.workspace_id(), user))).execute(conn)?;
+        let entry = entry(conn, Action::WorkspaceMemberRemoved, organization_id, access.workspace_id(), user)?;
+        touched.record(entry.before(json!({ "role": role })));
+        if heir.is_none() && effective_role(member.role, None).is_some() {
+            return Ok(RemovedKeys::default());
+        }
+        let removed = Removed { organization_id, workspace_id: Some(access.workspace_id()), user_id: user, heir };
+        ApiKey::settle(conn, touched, config, removed, now)
+    }
+}
+
+/// What the audit trail calls a change of somebody's role in a workspace.
+fn entry(
+    conn: &mut Conn,
+    action: Action,
+    organization: OrganizationId,
+    workspace: WorkspaceId,
+    user: UserId,
+) -> Result<Entry, ApiError> {
+    let email: Option<String> = users::table.find(user).select(users::email).first(conn)?;
+    Ok(Entry::new(action, organization, Target::user(user, email.as_deref())).within(workspace))
+}

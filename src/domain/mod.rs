@@ -1,0 +1,18 @@
+//! The rules and rows of the product. Nothing here knows a route or a request.
+
+pub mod access;
+pub mod api_keys;
+pub mod audit;
+pub mod billing;
+pub mod changes;
+pub mod collections;
+pub mod identity;
+pub mod invitations;
+pub mod leaks;
+pub mod members;
+pub mod organizations;
+pub mod service_tokens;
+pub mod subscriptions;
+pub mod tenancy;
+pub mod usage;
+pub mod workspaces;

@@ -1,0 +1,83 @@
+//! Rows of `service_tokens`.
+
+use super::format;
+use crate::base::error::ApiError;
+use crate::base::ids::ServiceTokenId;
+use crate::base::sql::Conn;
+use crate::base::sql::schema::service_tokens;
+use crate::base::time::Timestamp;
+use crate::domain::api_keys::PlaintextKey;
+use crate::domain::changes::Touched;
+use diesel::prelude::*;
+
+/// A service token's record, without its hash.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = service_tokens)]
+pub struct ServiceToken {
+    /// Its id.
+    pub id: ServiceTokenId,
+    /// What the operator calls it.
+    pub name: String,
+    /// What may be shown of it.
+    pub preview: String,
+    /// Since when it is revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// The last use that was written.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl ServiceToken {
+    /// Makes a token, and gives its text: this once.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn create(conn: &mut Conn, name: &str, now: Timestamp) -> Result<(ServiceTokenId, PlaintextKey), ApiError> {
+        let (format, id) = (format(), ServiceTokenId::new());
+        let token = format.generate();
+        diesel::insert_into(service_tokens::table)
+            .values((
+                service_tokens::id.eq(id),
+                service_tokens::name.eq(name),
+                service_tokens::hash.eq(&token.hash()[..]),
+                service_tokens::preview.eq(format.preview(token.presented())),
+                service_tokens::created_at.eq(now),
+            ))
+            .execute(conn)?;
+        Ok((id, token))
+    }
+
+    /// The token of a hash.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn of_hash(conn: &mut Conn, hash: &[u8]) -> Result<Option<Self>, ApiError> {
+        Ok(service_tokens::table
+            .filter(service_tokens::hash.eq(hash))
+            .select(Self::as_select())
+            .first(conn)
+            .optional()?)
+    }
+
+    /// All of them, newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn all(conn: &mut Conn) -> Result<Vec<Self>, ApiError> {
+        Ok(service_tokens::table.select(Self::as_select()).order(service_tokens::id.desc()).load(conn)?)
+    }
+
+    /// Stops a token for good. Once more changes nothing.
+    ///
+    /// # Errors
+    /// `not_found`
+    pub fn revoke(conn: &mut Conn, touched: &mut Touched, id: ServiceTokenId, now: Timestamp) -> Result<(), ApiError> {
+        touched.service_tokens();
+        let known: Option<Timestamp> = service_tokens::table.find(id).select(service_tokens::revoked_at).first(conn)?;
+        if known.is_none() {
+            diesel::update(service_tokens::table.find(id)).set(service_tokens::revoked_at.eq(now)).execute(conn)?;
+        }
+        Ok(())
+    }
+}

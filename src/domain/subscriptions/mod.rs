@@ -1,0 +1,9 @@
+//! What an organization has paid for: status, plan and the limits that go with it.
+
+mod gate;
+pub(crate) mod model;
+mod plan_name;
+
+pub use gate::subscription_gate;
+pub use model::{Standing, Subscription, SubscriptionChange, Term};
+pub use plan_name::PlanName;

@@ -1,0 +1,293 @@
+//! Counting, off the database: [`KeyUsage`] in the record of a key, and [`Usage`], which knows the records that counted.
+
+use super::model;
+use super::model::Row;
+use super::tally::{Hour, Outcome, Tally};
+use crate::base::error::ApiError;
+use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
+use crate::infra::db::Db;
+use crate::infra::telemetry::Metrics;
+use crate::infra::telemetry::metrics::Kind;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// Rows of one transaction: seven parameters each, well below both databases' limits.
+const BATCH: usize = 1_000;
+/// Workspaces whose counts are taken in one go, so that no request waits long for the lock, and a hundred thousand rows are
+/// never in memory at once.
+const AT_A_TIME: usize = 256;
+
+/// What a key counted in one hour and did not hand over yet. 16 bytes: a node holds a hundred thousand of them.
+///
+/// Whoever counts the first of an outcome notes the record with [`Usage`], so a record with a count is noted or about to be.
+/// A count is in one place at any time, since it is taken by an exchange. It may get into the next hour if it comes in the
+/// very moment in which the hour turns, between the look at the hour and the addition.
+#[derive(Debug, Default)]
+pub struct KeyUsage {
+    /// Written under the lock of [`Usage`] only.
+    hour: AtomicU32,
+    admitted: AtomicU32,
+    limited: AtomicU32,
+    refused: AtomicU32,
+}
+
+impl KeyUsage {
+    fn of(&self, outcome: Outcome) -> &AtomicU32 {
+        match outcome {
+            Outcome::Admitted => &self.admitted,
+            Outcome::Limited => &self.limited,
+            Outcome::Refused => &self.refused,
+        }
+    }
+
+    fn take(&self) -> Tally {
+        let take = |outcome| u64::from(self.of(outcome).swap(0, Relaxed));
+        Tally { admitted: take(Outcome::Admitted), limited: take(Outcome::Limited), refused: take(Outcome::Refused) }
+    }
+}
+
+/// Whose requests are counted.
+#[derive(Clone, Copy, Debug)]
+pub struct CountedKey {
+    /// The key.
+    pub id: KeyId,
+    /// Where it works.
+    pub workspace_id: WorkspaceId,
+    /// Whose it is.
+    pub organization_id: OrganizationId,
+}
+
+/// A cached record of a key, which has its counts in it.
+pub trait Counted {
+    /// The key.
+    fn key(&self) -> CountedKey;
+
+    /// What is not handed over yet.
+    fn usage(&self) -> &KeyUsage;
+}
+
+/// Counts that are not written yet.
+pub struct Usage<R> {
+    waiting: Mutex<HashMap<WorkspaceId, Waiting<R>>>,
+    /// Held alone from before a batch is written until it is forgotten here, and shared by who reads both places.
+    writing: RwLock<()>,
+    /// What the last flush could not write.
+    failed: Arc<AtomicU64>,
+}
+
+/// What one workspace has to write.
+struct Waiting<R> {
+    organization_id: OrganizationId,
+    /// Records that may have counts in them; now and then one twice, when it was read anew or the hour turned.
+    noted: Vec<Arc<R>>,
+    /// What was taken out of records.
+    tallies: HashMap<(KeyId, Hour), Tally>,
+}
+
+impl<R: Counted> Waiting<R> {
+    fn take_from(&mut self, record: &R) {
+        let (usage, tally) = (record.usage(), record.usage().take());
+        if !tally.is_empty() {
+            *self.tallies.entry((record.key().id, Hour(usage.hour.load(Relaxed)))).or_default() += tally;
+        }
+    }
+
+    fn take_from_noted(&mut self) {
+        for record in std::mem::take(&mut self.noted) {
+            self.take_from(&record);
+        }
+    }
+}
+
+impl<R> Default for Usage<R> {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), writing: RwLock::default(), failed: Arc::default() }
+    }
+}
+
+impl<R: Counted> Usage<R> {
+    /// Counts a request. Cost: one relaxed load and one relaxed addition; a lock for the first one of a key and an outcome
+    /// after each flush, and for the first one of an hour.
+    pub fn count(&self, record: &Arc<R>, hour: Hour, outcome: Outcome) {
+        let usage = record.usage();
+        if usage.hour.load(Relaxed) != hour.0 {
+            self.turn(record, hour, outcome);
+        } else if usage.of(outcome).fetch_add(1, Relaxed) == 0 {
+            self.note(record);
+        }
+    }
+
+    /// A request whose outcome is not known yet.
+    pub fn begin(&self, record: Arc<R>, hour: Hour) -> CountedRequest<'_, R> {
+        CountedRequest { usage: self, record, hour, outcome: None }
+    }
+
+    #[cold]
+    fn note(&self, record: &Arc<R>) {
+        let mut waiting = self.lock();
+        waiting_of(&mut waiting, record.key()).noted.push(record.clone());
+    }
+
+    /// The record counts another hour from now on: the next one, but for a request that was on its way when that came,
+    /// and after a clock was set back.
+    #[cold]
+    fn turn(&self, record: &Arc<R>, hour: Hour, outcome: Outcome) {
+        let (key, mut waiting) = (record.key(), self.lock());
+        let waiting = waiting_of(&mut waiting, key);
+        waiting.take_from(record);
+        record.usage().hour.store(hour.0, Relaxed);
+        waiting.tallies.entry((key.id, hour)).or_default().count(outcome);
+    }
+
+    /// Runs `read`, which gets what is not written of a workspace. What it finds in the database is exactly the rest of what
+    /// this node counted: nothing is missing, and nothing there twice.
+    pub fn beside_unwritten<T>(
+        &self,
+        workspace: WorkspaceId,
+        read: impl FnOnce(&mut dyn Iterator<Item = (KeyId, Hour, Tally)>) -> T,
+    ) -> T {
+        // Nobody panics halfway through a change while it holds one of the locks.
+        let _nobody_writes = self.writing.read().unwrap_or_else(PoisonError::into_inner);
+        let unwritten: Vec<_> = match self.lock().get_mut(&workspace) {
+            None => Vec::new(),
+            Some(waiting) => {
+                waiting.take_from_noted();
+                waiting.tallies.iter().map(|((key, hour), tally)| (*key, *hour, *tally)).collect()
+            }
+        };
+        read(&mut unwritten.into_iter())
+    }
+
+    /// Writes what was counted. What can't be written is kept for the next time. Blocks.
+    pub fn flush(&self, db: &Db) {
+        let workspaces = self.workspaces();
+        if workspaces.is_empty() {
+            self.failed.store(0, Relaxed);
+            return;
+        }
+        let outcome = db.across_tenants().session_blocking(|session| {
+            for some in workspaces.chunks(AT_A_TIME) {
+                for batch in self.take(some).chunks(BATCH) {
+                    let _nobody_reads = self.writing.write().unwrap_or_else(PoisonError::into_inner);
+                    session.write(|conn| model::add(conn, batch))?;
+                    self.forget(batch);
+                }
+            }
+            Ok::<_, ApiError>(())
+        });
+        let left = if outcome.is_err() { self.waiting_rows() } else { 0 };
+        self.failed.store(left as u64, Relaxed);
+        if let Err(error) = outcome {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%error, cause, rows = left, "usage is not written yet; it is kept");
+        }
+    }
+
+    /// Registers how much could not be written.
+    pub fn register_metrics(&self, metrics: &Metrics) {
+        let failed = self.failed.clone();
+        let help = "Rows of usage that the last attempt could not write; they are kept for the next one";
+        metrics.watch(Kind::Gauge, "usage_unwritten", help, move |readings| {
+            readings.set(&[], failed.load(Relaxed));
+        });
+    }
+
+    /// Those that have something to write.
+    fn workspaces(&self) -> Vec<WorkspaceId> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// How many rows are to write, as far as that is known before their records are looked at.
+    fn waiting_rows(&self) -> usize {
+        self.lock().values().map(|waiting| waiting.tallies.len() + waiting.noted.len()).sum()
+    }
+
+    /// Takes the counts out of the records of some workspaces, and lists what is to write of them. In the order of keys and
+    /// hours, as all nodes write a batch, so that no two wait for each other.
+    fn take(&self, some: &[WorkspaceId]) -> Vec<Row> {
+        let (mut rows, mut all) = (Vec::new(), self.lock());
+        for id in some {
+            let Some(waiting) = all.get_mut(id) else { continue };
+            waiting.take_from_noted();
+            if waiting.tallies.is_empty() {
+                all.remove(id);
+                continue;
+            }
+            let organization_id = waiting.organization_id;
+            rows.extend(waiting.tallies.iter().map(|((key, hour), tally)| Row {
+                key: CountedKey { id: *key, workspace_id: *id, organization_id },
+                hour: *hour,
+                tally: *tally,
+            }));
+        }
+        rows.sort_unstable_by_key(|row| (row.key.id, row.hour));
+        rows
+    }
+
+    /// What was written is not waiting any more; what was counted since still is.
+    fn forget(&self, rows: &[Row]) {
+        let mut all = self.lock();
+        for Row { key, hour, tally } in rows {
+            let Some(waiting) = all.get_mut(&key.workspace_id) else { continue };
+            if let Some(left) = waiting.tallies.get_mut(&(key.id, *hour)) {
+                *left -= *tally;
+                if left.is_empty() {
+                    waiting.tallies.remove(&(key.id, *hour));
+                }
+            }
+            if waiting.tallies.is_empty() && waiting.noted.is_empty() {
+                all.remove(&key.workspace_id);
+            }
+        }
+        // A hundred thousand keys at once would else be remembered by an empty table of megabytes.
+        if all.capacity() / 4 > all.len() {
+            all.shrink_to_fit();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<WorkspaceId, Waiting<R>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn waiting_of<R>(waiting: &mut HashMap<WorkspaceId, Waiting<R>>, key: CountedKey) -> &mut Waiting<R> {
+    waiting.entry(key.workspace_id).or_insert_with(|| Waiting {
+        organization_id: key.organization_id,
+        noted: Vec::new(),
+        tallies: HashMap::new(),
+    })
+}
+
+impl<R> fmt::Debug for Usage<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Usage").field("failed", &self.failed).finish_non_exhaustive()
+    }
+}
+
+/// A request of a key, which counts when this is dropped: however the request ends, and once.
+pub struct CountedRequest<'u, R: Counted> {
+    usage: &'u Usage<R>,
+    record: Arc<R>,
+    hour: Hour,
+    outcome: Option<Outcome>,
+}
+
+impl<R: Counted> CountedRequest<'_, R> {
+    /// What became of it, as far as is known now. Without any it does not count.
+    pub fn ends(&mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+    }
+}
+
+impl<R: Counted> Drop for CountedRequest<'_, R> {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome {
+            self.usage.count(&self.record, self.hour, outcome);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

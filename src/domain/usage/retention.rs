@@ -1,0 +1,30 @@
+//! Taking away what is older than `usage.retention`.
+
+use super::model;
+use super::tally::Hour;
+use crate::base::error::ApiError;
+use crate::base::time::Clock;
+use crate::base::time::Timestamp;
+use crate::infra::db::Db;
+use crate::infra::periodic as retention;
+use std::time::Duration;
+
+/// Prunes for ever, if there is a limit.
+pub async fn keep_retention(db: Db, clock: Clock, kept: Duration) {
+    retention::keep(&clock, kept, "usage", async |before| prune(&db, before).await).await;
+}
+
+/// Takes away the hours that ended before that moment.
+async fn prune(db: &Db, before: Timestamp) -> Result<(), ApiError> {
+    let (before, mut taken) = (Hour::of(before), 0);
+    loop {
+        match db.across_tenants().write(move |conn| model::prune(conn, before)).await? {
+            0 => break,
+            some => taken += some,
+        }
+    }
+    if taken > 0 {
+        tracing::info!(taken, "took old usage away");
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Workspaces are made, listed, renamed and deleted.
+
+use crate::base::error::ApiError;
+use crate::base::ids::WorkspaceId;
+use crate::base::paging::Position;
+use crate::base::policy::{OrganizationRole, WorkspaceRole, can};
+use crate::base::sql::schema::{api_keys, workspace_members, workspaces};
+use crate::base::sql::{Columns, Conn, ForUpdate};
+use crate::base::time::Timestamp;
+use crate::domain::access::{OrganizationAccess, WorkspaceAccess};
+use crate::domain::audit::{Action, Entry, Target};
+use crate::domain::changes::Touched;
+use crate::domain::tenancy::{Organization, Workspace};
+use diesel::prelude::*;
+use serde_json::json;
+
+impl Workspace {
+    /// Makes a workspace.
+    ///
+    /// # Errors
+    /// `not_found` when the organization was deleted meanwhile.
+    pub fn create(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        id: WorkspaceId,
+        name: String,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        Organization::lock(conn, access.organization_id())?;
+        Self::insert(conn, touched, Self { id, organization_id: access.organization_id(), name, created_at: now })
+    }
+
+    /// Writes the row: for [`Workspace::create`], and for the demo's tenant, which no request makes.
+    pub(crate) fn insert(conn: &mut Conn, touched: &mut Touched, row: Self) -> Result<Self, ApiError> {
+        diesel::insert_into(workspaces::table).values(&row).execute(conn)?;
+        touched.note(row.entry(Action::WorkspaceCreated).after(json!({ "name": row.name })));
+        Ok(row)
+    }
+
+    /// A workspace of an organization that the caller manages.
+    ///
+    /// # Errors
+    /// `not_found`
+    pub fn of_organization(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        id: WorkspaceId,
+    ) -> Result<Self, ApiError> {
+        Ok(workspaces::table
+            .filter(workspaces::id.eq(id).and(workspaces::organization_id.eq(access.organization_id())))
+            .select(Self::as_select())
+            .first(conn)?)
+    }
+
+    /// A page of the workspaces that the caller sees, newest first: all of them for an admin of the organization,
+    /// else those it was added to.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn page_of(
+        conn: &mut Conn,
+        access: &OrganizationAccess<can::OrganizationRead>,
+        page: Position<WorkspaceId>,
+    ) -> Result<Vec<(Self, Option<WorkspaceRole>)>, ApiError> {
+        let mut query = workspaces::table
+            .left_join(workspace_members::table.on(
+                workspace_members::workspace_id.eq(workspaces::id).and(workspace_members::user_id.eq(access.user().id)),
+            ))
+            .filter(workspaces::organization_id.eq(access.organization_id()))
+            .select((Self::as_select(), workspace_members::role.nullable()))
+            .order(workspaces::id.desc())
+            .limit(page.limit())
+            .into_boxed();
+        if access.role() < OrganizationRole::Admin {
+            query = query.filter(workspace_members::user_id.is_not_null());
+        }
+        if let Some(after) = page.after {
+            query = query.filter(workspaces::id.lt(after));
+        }
+        Ok(query.load(conn)?)
+    }
+
+    /// Gives it another name.
+    ///
+    /// # Errors
+    /// `not_found` when it was deleted meanwhile.
+    pub fn rename(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &WorkspaceAccess<can::WorkspaceManage>,
+        name: String,
+    ) -> Result<Self, ApiError> {
+        let before = Self::locked(conn, access.workspace_id())?;
+        let renamed: Self = diesel::update(workspaces::table.find(before.id))
+            .set(workspaces::name.eq(name))
+            .returning(Self::columns())
+            .get_result(conn)?;
+        let names = (json!({ "name": before.name }), json!({ "name": renamed.name }));
+        touched.note(renamed.entry(Action::WorkspaceRenamed).changed(names.0, names.1));
+        Ok(renamed)
+    }
+
+    fn locked(conn: &mut Conn, id: WorkspaceId) -> Result<Self, ApiError> {
+        Ok(ForUpdate(workspaces::table.find(id).select(Self::as_select())).get_result(conn)?)
+    }
+
+    fn entry(&self, action: Action) -> Entry {
+        Entry::new(action, self.organization_id, Target::workspace(self.id, &self.name)).within(self.id)
+    }
+
+    /// Deletes it, with its keys.
+    ///
+    /// # Errors
+    /// `not_found` when it was deleted meanwhile.
+    pub fn delete(
+        conn: &mut Conn,
+        touched: &mut Touched,
+        access: &WorkspaceAccess<can::WorkspaceManage>,
+    ) -> Result<(), ApiError> {
+        let workspace = Self::locked(conn, access.workspace_id())?;
+        let own_members = workspace_members::table.filter(workspace_members::workspace_id.eq(workspace.id));
+        let own_keys = api_keys::table.filter(api_keys::workspace_id.eq(workspace.id));
+        let (members, keys): (i64, i64) = (own_members.count().get_result(conn)?, own_keys.count().get_result(conn)?);
+        diesel::delete(workspaces::table.find(workspace.id)).execute(conn)?;
+        let gone = json!({ "name": workspace.name, "members": members, "apiKeys": keys });
+        touched.record(workspace.entry(Action::WorkspaceDeleted).before(gone));
+        Ok(())
+    }
+}

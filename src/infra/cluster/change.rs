@@ -1,0 +1,120 @@
+//! [`Cluster::change`]: a transaction that changes access, and the wait until the old access is gone everywhere.
+
+use super::acknowledgements::Waiter;
+use super::announcements::Groups;
+use super::{Cluster, Standing, nodes};
+use crate::base::error::ApiError;
+use crate::base::ids::{ChangeId, NodeId};
+use crate::base::sql::Conn;
+use crate::infra::db::{ScopedDb, Session};
+use crate::infra::telemetry::traces;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::Instrument;
+
+/// A committed change that other nodes may not know of yet.
+struct Pending {
+    waiter: Waiter,
+    committed: Duration,
+    /// Who must hear of it; `None` when the database would not say.
+    others: Option<Vec<NodeId>>,
+}
+
+impl Cluster {
+    /// Runs `body` in one writing transaction, as [`ScopedDb::write`] does, and announces the groups of cache entries that
+    /// it invalidates. Where there are any, returns only when no node uses an older entry any more: at once for a single
+    /// node, within milliseconds where all nodes answer, after one lease where one does not.
+    ///
+    /// Cost: two statements besides those of `body`, and only where there are groups: the announcement, and the nodes to
+    /// wait for.
+    ///
+    /// # Errors
+    /// Those of [`ScopedDb::write`]. A change whose commit was not confirmed may have happened.
+    pub async fn change<T, F>(self: &Arc<Self>, db: ScopedDb, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn) -> Result<(T, Groups), ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let cluster = self.clone();
+        let (value, pending) = db.session(move |session| cluster.commit(session, body)).await?;
+        if let Some(pending) = pending {
+            self.settle(pending).instrument(traces::wait("other nodes")).await;
+        }
+        Ok(value)
+    }
+
+    /// [`Cluster::change`] for the command line, whose thread may wait.
+    ///
+    /// # Errors
+    /// As [`Cluster::change`].
+    pub fn change_blocking<T>(
+        &self,
+        db: &ScopedDb,
+        body: impl FnOnce(&mut Conn) -> Result<(T, Groups), ApiError>,
+    ) -> Result<T, ApiError> {
+        let (value, pending) = db.session_blocking(|session| self.commit(session, body))?;
+        if let Some(Pending { committed, others, .. }) = pending
+            && others.is_none_or(|others| !others.is_empty())
+        {
+            std::thread::sleep(self.rest_of_lease(committed));
+        }
+        Ok(value)
+    }
+
+    fn commit<T>(
+        &self,
+        session: &mut Session<'_>,
+        body: impl FnOnce(&mut Conn) -> Result<(T, Groups), ApiError>,
+    ) -> Result<(T, Option<Pending>), ApiError> {
+        let (change, mut invalidated) = (ChangeId::new(), Groups::default());
+        let waiter = self.acknowledgements.expect(change);
+        let from = (*self.standing() != Standing::Outside).then_some(self.node);
+        let outcome = session.write(|conn| {
+            let (value, groups) = body(conn)?;
+            invalidated = groups;
+            if !invalidated.is_empty() {
+                invalidated.announce(conn, change, from)?;
+            }
+            Ok(value)
+        });
+        // Whatever came of it: a commit whose confirmation was lost has happened. And here, on the thread that
+        // committed, because the request may be gone by now.
+        invalidated.advance(&self.generations);
+        let value = outcome?;
+        if invalidated.is_empty() {
+            return Ok((value, None));
+        }
+        let committed = self.clock.monotonic();
+        let others = session
+            .read(|conn| Ok(nodes::others(conn, from)?))
+            .inspect_err(|error| {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::warn!(cause, "can't read who must hear of a change: waiting a whole lease");
+            })
+            .ok();
+        self.alarm.notify_all();
+        Ok((value, Some(Pending { waiter, committed, others })))
+    }
+
+    async fn settle(&self, pending: Pending) {
+        let Pending { waiter, committed, others } = pending;
+        if self.settings.faults.no_wait {
+            return;
+        }
+        let rest = self.rest_of_lease(committed);
+        let standing = *self.standing();
+        match (others, standing) {
+            // Without a session there are no acknowledgements.
+            (Some(others), Standing::Outside) if others.is_empty() => {}
+            (Some(others), Standing::Listening(since)) if since + self.settings.lease <= committed => {
+                // Out of time is as good as heard: by then every lease from before the change is over.
+                _ = tokio::time::timeout(rest, waiter.heard_by(&others)).await;
+            }
+            _ => tokio::time::sleep(rest).await,
+        }
+    }
+
+    fn rest_of_lease(&self, committed: Duration) -> Duration {
+        (committed + self.settings.lease).saturating_sub(self.clock.monotonic())
+    }
+}

@@ -1,0 +1,193 @@
+//! [`Membership`]: the thread that listens, and keeps this node's lease.
+
+use super::feed::{Feed, Unavailable};
+use super::nodes;
+use super::nodes::Observations;
+use super::{Cluster, Standing};
+use crate::base::ids::NodeId;
+use crate::base::sql::DatabaseUrl;
+use diesel::QueryResult;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How often a node on PostgreSQL looks whether something has arrived: how long others wait for it, on average, is half.
+/// libpq has no call that waits for it, so this is a `recv` a hundred times a second.
+const LOOK: Duration = Duration::from_millis(10);
+/// The same while a call on this very node waits.
+const LOOK_CLOSELY: Duration = Duration::from_millis(1);
+/// How long to stay away from a database that fails.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A node's membership, which ends when this is dropped: the cache is not used any more, then the others are told.
+#[derive(Debug)]
+pub struct Membership {
+    cluster: Arc<Cluster>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Membership {
+    /// Joins, and keeps the lease from now on. Returns when this node has joined, or could not yet: until the first round
+    /// trip is done every request reads the database.
+    ///
+    /// # Errors
+    /// A text for the operator: there can be no more threads.
+    pub fn start(cluster: &Arc<Cluster>, url: &DatabaseUrl) -> Result<Self, String> {
+        cluster.stand(Standing::Joining);
+        let (tried, first_try) = mpsc::channel();
+        let listener = Listener {
+            cluster: cluster.clone(),
+            url: url.clone(),
+            observations: Observations::default(),
+            has_company: false,
+            was_listening: false,
+            tried,
+        };
+        let thread = thread::Builder::new().name("cluster".into()).spawn(move || listener.run());
+        let thread = thread.map_err(|error| format!("can't start the cluster's thread: {error}"))?;
+        // So that the first requests do not wait for SQLite's one writer. A database that hangs stops no start.
+        _ = first_try.recv_timeout(PAUSE * 4);
+        Ok(Self { cluster: cluster.clone(), thread: Some(thread) })
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.cluster.stand(Standing::Leaving);
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the cluster's thread panicked");
+        }
+    }
+}
+
+struct Listener {
+    cluster: Arc<Cluster>,
+    url: DatabaseUrl,
+    observations: Observations,
+    /// Whether the last look showed other nodes.
+    has_company: bool,
+    /// Whether there was a session before.
+    was_listening: bool,
+    /// Told once there is a session, or there was none to be had.
+    tried: mpsc::Sender<()>,
+}
+
+impl Listener {
+    fn run(mut self) {
+        let mut away = false;
+        while !self.is_leaving() {
+            let ended = self.session();
+            // Nobody listens after the first one.
+            _ = self.tried.send(());
+            match ended {
+                Ok(()) => return,
+                Err(Unavailable::Pooled) => {
+                    tracing::warn!(
+                        "database.url leads through a connection pooler, where LISTEN can't work, so nothing is cached \
+                         and each request reads the database. Set database.listen_url to PostgreSQL's own address; and \
+                         database.prepared_statements to false, unless the pooler follows prepared statements."
+                    );
+                    return self.cluster.stand(Standing::Outside);
+                }
+                Err(Unavailable::Failed(error)) => {
+                    if !away {
+                        tracing::warn!(error, "lost touch with the cluster: requests read the database");
+                    }
+                    away = true;
+                    self.unless_leaving(Standing::Joining);
+                    self.pause(PAUSE);
+                }
+            }
+        }
+        self.cluster.lease.end();
+    }
+
+    /// Listens until this node leaves, or the connection fails.
+    fn session(&mut self) -> Result<(), Unavailable> {
+        let mut feed = Feed::open(&self.url, self.cluster.node)?;
+        self.enter(&mut feed)?;
+        let settled = match (&self.url, self.was_listening) {
+            // A database that comes back may be another one, without the rows of its last moments.
+            (DatabaseUrl::Postgres(_), true) => self.cluster.clock.monotonic(),
+            _ => Duration::ZERO,
+        };
+        self.was_listening = true;
+        _ = self.tried.send(());
+        self.unless_leaving(Standing::Listening(settled));
+        let quarter = self.cluster.settings.lease / 4;
+        let mut next = Duration::ZERO;
+        while !self.is_leaving() {
+            let now = self.cluster.clock.monotonic();
+            if now >= next {
+                next = now + quarter;
+                self.round(&mut feed)?;
+            }
+            let until_next = next.saturating_sub(self.cluster.clock.monotonic());
+            if let DatabaseUrl::Sqlite(_) = self.url {
+                self.pause(until_next);
+                continue;
+            }
+            feed.hear(&self.cluster)?;
+            let look = if self.cluster.acknowledgements.is_waiting() { LOOK_CLOSELY } else { LOOK };
+            self.pause(look.min(until_next));
+        }
+        self.cluster.lease.end();
+        nodes::leave(&mut feed.conn, self.cluster.node)?;
+        Ok(())
+    }
+
+    /// Writes the row and forgets what was cached: whatever changed while nobody listened was missed.
+    fn enter(&mut self, feed: &mut Feed) -> QueryResult<()> {
+        nodes::join(&mut feed.conn, self.cluster.node)?;
+        self.cluster.generations.advance_all();
+        // The next round beats, as if seen by others.
+        self.has_company = true;
+        Ok(())
+    }
+
+    /// One round trip, which extends the lease from when it was sent.
+    fn round(&mut self, feed: &mut Feed) -> QueryResult<()> {
+        let (node, lease) = (self.cluster.node, self.cluster.settings.lease);
+        let sent = self.cluster.clock.monotonic();
+        // Before the lease is extended, so that nobody buries a node with a living one.
+        let has_beaten = self.has_company && nodes::beat(&mut feed.conn, node)?;
+        let rows = nodes::all(&mut feed.conn)?;
+        if rows.iter().all(|(id, _)| *id != node) {
+            return self.enter(feed);
+        }
+        // After the query: all that was committed before `sent` has arrived by now.
+        feed.hear(&self.cluster)?;
+        let others: Vec<(NodeId, i64)> = rows.into_iter().filter(|(id, _)| *id != node).collect();
+        self.cluster.known_nodes.store(others.len() + 1, Ordering::Relaxed);
+        self.has_company = !others.is_empty();
+        if has_beaten || others.is_empty() {
+            self.cluster.lease.extend(sent, lease * 9 / 10);
+        }
+        for dead in self.observations.dead(&others, self.cluster.clock.monotonic(), lease * 2) {
+            if nodes::bury(&mut feed.conn, dead)? {
+                tracing::warn!(node = %dead.0, "a node is gone without a word");
+            }
+        }
+        Ok(())
+    }
+
+    fn is_leaving(&self) -> bool {
+        *self.cluster.standing() == Standing::Leaving
+    }
+
+    fn unless_leaving(&self, standing: Standing) {
+        let mut now = self.cluster.standing();
+        if *now != Standing::Leaving {
+            *now = standing;
+        }
+    }
+
+    /// Waits, but not when this node is to leave or a call begins to wait for others.
+    fn pause(&self, time: Duration) {
+        let standing = self.cluster.standing();
+        if *standing != Standing::Leaving {
+            drop(self.cluster.alarm.wait_timeout(standing, time).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Several processes on one database, and access that is gone everywhere the moment a call has said so.
+//!
+//! Each node may answer from its [`Cache`]. When somebody's access changes, [`Cluster::change`] runs the transaction,
+//! and answers only once no node honours the old access any more. Three things make that so:
+//!
+//! - **Generations** ([`Generations`]) make what was read before a change too old on a node that knows of the change.
+//! - **News**: the transaction itself tells the others ([`Groups`]), by `NOTIFY` on PostgreSQL, on SQLite by a row in a
+//!   log. Each node hears it on a connection of its own ([`membership`]), and on PostgreSQL acknowledges it.
+//! - **Leases** ([`Lease`]) cover the node that hears nothing. A node asks the database for news every quarter lease, and
+//!   may use its cache only while the last completed round trip was *sent* less than a lease ago; else it reads the
+//!   database for each request.
+//!
+//! # Why no stale answer can be given
+//! Let a change commit at C, by the clock of the node that runs it. Its call answers once every node has acknowledged,
+//! or at C + lease. Take a request that is sent to another node after that answer, and admitted from its cache at T.
+//!
+//! - If the node has acknowledged, its generations were advanced before, and the cached value is too old.
+//! - Else T ≥ C + lease. The node's lease holds at T, so its last completed round trip was sent after C. PostgreSQL hands a
+//!   session all notifications of earlier commits before it completes that session's next query, and SQLite shows a
+//!   reader all earlier commits; so the round trip brought the news, and the news is applied before the lease is extended.
+//!
+//! Delay, partition, a stopped process and a database that is away only make a lease run out. Only durations are compared,
+//! each on one machine's monotonic clock; a node stops a tenth of a lease early, so clocks may differ by 10% in
+//! speed. What was read before the change and enters the cache after it carries its old generation: too old on arrival.
+//!
+//! # Who is waited for
+//! The rows of `cluster_nodes`, read after the commit. A node writes its row before it first uses its cache, and deletes
+//! it after its last use. The row of a process that was killed stays, until another node has seen its beat stand still for
+//! two leases. A node writes its beat *before* the round trip that extends its lease, so a node with a living lease is
+//! never buried; one that finds its row gone starts anew, with an empty cache. A node that lost its session (a failover
+//! may have lost rows) waits whole leases for one lease.
+//!
+//! The command line is no node: it uses no cache, and waits a lease where there is a node.
+
+mod acknowledgements;
+mod announcements;
+mod cache;
+mod change;
+mod feed;
+mod generations;
+mod lease;
+mod membership;
+mod nodes;
+
+pub use announcements::{Groups, SERVICE_TOKENS, UNKNOWN_KEYS};
+pub use cache::{Cache, Found};
+pub use generations::{Generation, Generations, Slot};
+pub use lease::Lease;
+pub use membership::Membership;
+
+use crate::base::config;
+use crate::base::config::Config;
+use crate::base::ids::NodeId;
+use crate::base::time::Clock;
+use crate::infra::telemetry::Metrics;
+use crate::infra::telemetry::metrics::Kind;
+use acknowledgements::Acknowledgements;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// This process among those on the same database.
+#[derive(Debug)]
+pub struct Cluster {
+    node: NodeId,
+    settings: config::Cluster,
+    clock: Clock,
+    generations: Generations,
+    lease: Lease,
+    acknowledgements: Arc<Acknowledgements>,
+    standing: Mutex<Standing>,
+    /// Ends the listener's pause early.
+    alarm: Condvar,
+    known_nodes: AtomicUsize,
+}
+
+/// Whether others count on this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It uses no cache, and hears nothing.
+    Outside,
+    /// It will use one, or has lost touch.
+    Joining,
+    /// It hears what others tell, and knows since this moment all who are there.
+    Listening(Duration),
+    /// It stops.
+    Leaving,
+}
+
+impl Cluster {
+    /// A process that does not listen yet; see [`Membership::start`].
+    pub fn new(config: &Config, clock: &Clock) -> Arc<Self> {
+        Arc::new(Self {
+            node: NodeId::new(),
+            settings: config.cluster.clone(),
+            clock: clock.clone(),
+            generations: Generations::default(),
+            lease: Lease::default(),
+            acknowledgements: Arc::default(),
+            standing: Mutex::new(Standing::Outside),
+            alarm: Condvar::new(),
+            known_nodes: AtomicUsize::new(0),
+        })
+    }
+
+    /// The clock that leases are measured by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// How long ago the last completed round trip to the database was sent; `None` before the first, or without a cache.
+    pub fn lease_age(&self) -> Option<Duration> {
+        self.lease.age(self.clock.monotonic())
+    }
+
+    /// Whether this node may answer from its cache now.
+    pub fn may_use_cache(&self) -> bool {
+        self.lease.holds(|| self.clock.monotonic())
+    }
+
+    /// How many nodes there are, this one included, as of the last round trip; 0 without a cache.
+    pub fn nodes(&self) -> usize {
+        self.known_nodes.load(Ordering::Relaxed)
+    }
+
+    /// Registers the age of the lease and the number of nodes.
+    pub fn register_metrics(self: &Arc<Self>, metrics: &Metrics) {
+        let cluster = self.clone();
+        let help = "Milliseconds since the last completed round trip to the database was sent; absent before the first";
+        metrics.watch(Kind::Gauge, "cluster_lease_age_milliseconds", help, move |readings| {
+            if let Some(age) = cluster.lease_age() {
+                readings.set(&[], u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+            }
+        });
+        let cluster = self.clone();
+        metrics.watch(Kind::Gauge, "cluster_nodes", "Nodes on the database, this one included", move |readings| {
+            readings.set(&[], cluster.nodes() as u64);
+        });
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        // A plain value: nothing can be left halfway.
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stand(&self, standing: Standing) {
+        *self.standing() = standing;
+        self.alarm.notify_all();
+    }
+}

@@ -1,0 +1,102 @@
+//! Rows of `cluster_nodes`, and what nodes say to each other on PostgreSQL.
+
+use crate::base::ids::NodeId;
+use crate::base::sql::schema::cluster_nodes as nodes;
+use crate::base::sql::{Conn, each};
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Writes this node's row, so that changes wait for it. Once more changes nothing.
+///
+/// Unlike a beat, the row must outlive a crash of PostgreSQL: a node whose listener has not noticed the crash yet would
+/// count on nobody.
+pub(super) fn join(conn: &mut Conn, node: NodeId) -> QueryResult<()> {
+    let row = (nodes::id.eq(node), nodes::beat.eq(0_i64));
+    conn.transaction(|conn| {
+        if let Conn::Postgres(postgres) = conn {
+            postgres.batch_execute("SET LOCAL synchronous_commit TO DEFAULT")?;
+        }
+        each!(conn, |native| diesel::insert_into(nodes::table).values(row).on_conflict_do_nothing().execute(native))?;
+        Ok(())
+    })
+}
+
+/// Takes this node's row away. Only after its lease has ended.
+pub(super) fn leave(conn: &mut Conn, node: NodeId) -> QueryResult<()> {
+    diesel::delete(nodes::table.find(node)).execute(conn)?;
+    Ok(())
+}
+
+/// Shows that this node lives; `false` when its row is gone.
+pub(super) fn beat(conn: &mut Conn, node: NodeId) -> QueryResult<bool> {
+    let beaten = diesel::update(nodes::table.find(node)).set(nodes::beat.eq(nodes::beat + 1)).execute(conn)?;
+    Ok(beaten == 1)
+}
+
+/// Every node with its beat.
+pub(super) fn all(conn: &mut Conn) -> QueryResult<Vec<(NodeId, i64)>> {
+    nodes::table.select((nodes::id, nodes::beat)).load(conn)
+}
+
+/// The nodes that a change must wait for.
+pub(super) fn others(conn: &mut Conn, own: Option<NodeId>) -> QueryResult<Vec<NodeId>> {
+    let all: Vec<NodeId> = nodes::table.select(nodes::id).load(conn)?;
+    Ok(all.into_iter().filter(|node| Some(*node) != own).collect())
+}
+
+/// Says something on a channel: at the commit, inside a transaction.
+pub(super) fn notify(conn: &mut PgConnection, channel: &str, text: &str) -> QueryResult<()> {
+    diesel::sql_query("SELECT pg_notify($1, $2)").bind::<Text, _>(channel).bind::<Text, _>(text).execute(conn)?;
+    Ok(())
+}
+
+/// Since when each other node's beat has stood still, by this node's own clock.
+#[derive(Debug, Default)]
+pub(super) struct Observations {
+    seen: HashMap<NodeId, (i64, Duration)>,
+}
+
+impl Observations {
+    /// Looks at the other nodes' rows, and gives those that are dead: they have not beaten for longer than `patience`.
+    pub(super) fn dead(&mut self, others: &[(NodeId, i64)], now: Duration, patience: Duration) -> Vec<(NodeId, i64)> {
+        self.seen.retain(|node, _| others.iter().any(|(other, _)| other == node));
+        let mut dead = Vec::new();
+        for (node, beat) in others {
+            let seen = self.seen.entry(*node).or_insert((*beat, now));
+            if seen.0 != *beat {
+                *seen = (*beat, now);
+            } else if now.saturating_sub(seen.1) > patience {
+                dead.push((*node, *beat));
+            }
+        }
+        dead
+    }
+}
+
+/// Takes a dead node's row away, unless it has beaten after all.
+pub(super) fn bury(conn: &mut Conn, (node, beat): (NodeId, i64)) -> QueryResult<bool> {
+    let same = nodes::id.eq(node).and(nodes::beat.eq(beat));
+    Ok(diesel::delete(nodes::table.filter(same)).execute(conn)? == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_node_whose_beat_stands_still_is_dead() {
+        let (idle, lively) = (NodeId::new(), NodeId::new());
+        let (mut observed, patience) = (Observations::default(), Duration::from_secs(2));
+        let mut look =
+            |second: u64, beats: &[(NodeId, i64)]| observed.dead(beats, Duration::from_secs(second), patience);
+        assert!(look(1, &[(idle, 7), (lively, 1)]).is_empty());
+        assert!(look(3, &[(idle, 7), (lively, 2)]).is_empty());
+        assert_eq!(look(4, &[(idle, 7), (lively, 3)]), [(idle, 7)]);
+        assert!(look(9, &[(lively, 4)]).is_empty());
+        assert!(look(10, &[(idle, 7), (lively, 5)]).is_empty(), "seen anew, it has its time again");
+    }
+}

@@ -1,0 +1,94 @@
+//! [`back_up`]: a copy of the SQLite database while servers write to it.
+
+use super::connection::Manager;
+use crate::base::sql::{Conn, DatabaseUrl};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Writes a copy of the database at `url` to `target`, readable by its owner only; gives its size in bytes.
+///
+/// `VACUUM INTO` reads one snapshot: the copy has each transaction whole or not at all, and writers go on meanwhile.
+/// It is chosen over SQLite's online backup API, which begins anew whenever somebody writes, and which diesel does
+/// not show. The copy is checked, is on the disk, and only then gets its name, so a file of that name is a whole
+/// backup.
+///
+/// # Errors
+/// A text for the operator: it is not SQLite, the target exists, or the copy failed. Nothing is left behind then.
+pub fn back_up(url: &DatabaseUrl, target: &Path) -> Result<u64, String> {
+    let DatabaseUrl::Sqlite(source) = url else {
+        return Err(format!("{url} is not SQLite; use `pg_dump --format=custom --file=FILE` instead"));
+    };
+    // Opening would make it.
+    if !Path::new(source).exists() {
+        return Err(format!("{url} does not exist"));
+    }
+    if target.exists() {
+        return Err(format!("{} is there already; it is left alone", target.display()));
+    }
+    let unfinished = Unfinished::claim(target)?;
+    let copied = copy(url, &unfinished.0).and_then(|()| check(&unfinished.0));
+    copied.map_err(|error| format!("the backup of {url} failed: {error}"))?;
+    unfinished.finish(target).map_err(|error| format!("{}: {error}", target.display()))
+}
+
+/// The file while it is written; removed unless it is finished.
+struct Unfinished(PathBuf);
+
+impl Unfinished {
+    /// Beside the target, so that it can be renamed. Made before SQLite writes to it, for its rights.
+    fn claim(target: &Path) -> Result<Self, String> {
+        let mut name = OsString::from(target);
+        name.push(".unfinished");
+        let path = PathBuf::from(name);
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        made.map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    fn finish(self, target: &Path) -> std::io::Result<u64> {
+        let file = File::open(&self.0)?;
+        file.sync_all()?;
+        fs::rename(&self.0, target)?;
+        // The name is on the disk once its folder is.
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()?;
+        Ok(file.metadata()?.len())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Gone already when it was finished; and a failure has been told by then.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn copy(url: &DatabaseUrl, target: &Path) -> Result<(), String> {
+    let target = target.to_str().ok_or("the file's name is not UTF-8")?;
+    let mut conn = Manager::new(url.clone()).open().map_err(|error| error.to_string())?;
+    let Conn::Sqlite(sqlite) = &mut conn else { return Err("it is not SQLite".into()) };
+    let vacuum = diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(target);
+    vacuum.execute(sqlite).map(drop).map_err(|error| error.to_string())
+}
+
+#[derive(QueryableByName)]
+struct Finding {
+    #[diesel(sql_type = Text)]
+    finding: String,
+}
+
+fn check(copy: &Path) -> Result<(), String> {
+    let path = copy.to_str().ok_or("the file's name is not UTF-8")?;
+    // Without what a server sets up: the copy stays one file, without a WAL beside it.
+    let mut sqlite = SqliteConnection::establish(path).map_err(|error| error.to_string())?;
+    let query = "SELECT quick_check AS finding FROM pragma_quick_check";
+    let findings: Vec<Finding> = diesel::sql_query(query).load(&mut sqlite).map_err(|error| error.to_string())?;
+    match findings.iter().map(|row| row.finding.as_str()).collect::<Vec<_>>()[..] {
+        ["ok"] => Ok(()),
+        _ => Err("the copy is damaged, and so may the database be".into()),
+    }
+}

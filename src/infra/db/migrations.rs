@@ -1,0 +1,210 @@
+//! The embedded migrations: one folder that runs on both databases, and for each the little that the other lacks; who runs
+//! them, and which schemas this binary works on.
+//!
+//! Any number of processes may start at once, on an empty database too. Whoever finds something to do takes the one
+//! lock first, and looks again: on PostgreSQL an advisory lock, on SQLite the file's write lock (`BEGIN IMMEDIATE`).
+//! All pending migrations run in that one transaction, so a failed upgrade leaves the schema that was there, and the
+//! lock needs no session of its own: it works through pgbouncer. What migrations may do is in `migrations/README.md`.
+
+use super::Scope;
+use super::connection::Manager;
+use crate::base::config;
+use crate::base::sql::{Conn, DatabaseUrl, MultiBackend, each};
+use diesel::connection::SimpleConnection;
+use diesel::migration::MigrationSource;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+/// Triggers are spelled differently on each. They run after all of [`MIGRATIONS`].
+const ON_POSTGRES: EmbeddedMigrations = embed_migrations!("migrations-postgres");
+const ON_SQLITE: EmbeddedMigrations = embed_migrations!("migrations-sqlite");
+
+/// `keyward` in ASCII. Advisory locks are of one database, so no other tenant of the server can hold it by chance.
+const LOCK: i64 = 0x006b_6579_7761_7264;
+
+/// How long a process waits for another one that migrates, in minutes.
+const PATIENCE_MINUTES: u32 = 5;
+
+/// SQLite refuses at once, whatever the busy time-out, when two processes make a new file's journal a WAL.
+const OPENING_ATTEMPTS: u32 = 250;
+const OPENING_PAUSE: Duration = Duration::from_millis(20);
+
+/// Migrates the database, or only checks its schema where `database.migrate` is off; gives the names of the migrations
+/// that ran, oldest first.
+///
+/// # Errors
+/// As [`migrate`]; without migrating also when the schema lacks a migration, or SQLite its file.
+pub fn prepare(settings: &config::Database) -> Result<Vec<String>, String> {
+    match settings.migrate {
+        true => migrate(&settings.url),
+        false => check(&settings.url).map(|()| Vec::new()),
+    }
+}
+
+/// Runs the migrations that `url` lacks, and gives their names, oldest first.
+///
+/// # Errors
+/// A text for the operator, when the database can't be reached, a migration fails, or a newer Keyward has been here.
+/// Nothing has changed then.
+pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
+    if let DatabaseUrl::Sqlite(path) = url
+        && let Some(folder) = Path::new(path).parent()
+    {
+        // The file holds password hashes: a folder that is made for it is its owner's alone.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| format!("can't create {}: {error}", folder.display()))?;
+    }
+    let mut conn = open(url)?;
+    if let Conn::Sqlite(sqlite) = &mut conn {
+        let patience = format!("PRAGMA busy_timeout = {}", PATIENCE_MINUTES * 60_000);
+        sqlite.batch_execute(&patience).map_err(|error| format!("can't open {url}: {error}"))?;
+    }
+    // The look without the lock is for the usual start: it writes nothing and needs no right to make tables.
+    if standing(&mut conn, url)?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let migrated = conn.write(|conn| {
+        wait_for_the_lock(conn)?;
+        standing(conn, url)?;
+        Ok::<_, Failure>(run_pending(conn)?)
+    });
+    migrated.map_err(|Failure(error)| format!("migrating {url} failed, nothing has changed: {error}"))
+}
+
+/// Finds the schema that this binary knows, and writes nothing.
+fn check(url: &DatabaseUrl) -> Result<(), String> {
+    const MIGRATE: &str = "run `keyward migrate` first, or let database.migrate be true";
+    if let DatabaseUrl::Sqlite(path) = url
+        && !Path::new(path).exists()
+    {
+        return Err(format!("{url} does not exist; {MIGRATE}"));
+    }
+    let missing = standing(&mut open(url)?, url)?;
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(format!("{url} lacks the migrations {}; {MIGRATE}", missing.join(", "))),
+    }
+}
+
+fn open(url: &DatabaseUrl) -> Result<Conn, String> {
+    let manager = Manager::new(url.clone()).without_prepared_statements();
+    let mut attempts = 0;
+    loop {
+        match manager.open() {
+            Ok(conn) => return Ok(conn),
+            Err(error) if attempts < OPENING_ATTEMPTS && error.to_string().contains("database is locked") => {
+                attempts += 1;
+                thread::sleep(OPENING_PAUSE);
+            }
+            Err(error) => return Err(format!("can't open {url}: {error}")),
+        }
+    }
+}
+
+/// Why the transaction was given up.
+struct Failure(String);
+
+impl<E: ToString> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// The names of the migrations that the database lacks. Refuses one that knows more than this binary.
+fn standing(conn: &mut Conn, url: &DatabaseUrl) -> Result<Vec<String>, String> {
+    let applied = applied(conn).map_err(|error| format!("can't read the migrations of {url}: {error}"))?;
+    let known = known(conn).map_err(|error| error.to_string())?;
+    let is_unknown = |applied: &&String| known.iter().all(|(version, _)| version != *applied);
+    let unknown: Vec<&str> = applied.iter().filter(is_unknown).map(String::as_str).collect();
+    if !unknown.is_empty() {
+        return Err(format!(
+            "{url} has the migrations {}, which Keyward {} does not know: a newer Keyward has migrated it. Nothing was \
+             changed. Run that version or a later one, or restore the backup from before the upgrade",
+            unknown.join(", "),
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+    let missing = known.into_iter().filter(|(version, _)| !applied.contains(version));
+    let mut missing: Vec<String> = missing.map(|(_, name)| name).collect();
+    missing.sort_unstable();
+    Ok(missing)
+}
+
+/// Version and name of each migration that this binary has for the database.
+fn known(conn: &Conn) -> diesel::migration::Result<Vec<(String, String)>> {
+    fn named<DB: diesel::backend::Backend>(
+        source: &impl MigrationSource<DB>,
+    ) -> diesel::migration::Result<Vec<(String, String)>> {
+        let all = source.migrations()?;
+        Ok(all.iter().map(|one| (one.name().version().to_string(), one.name().to_string())).collect())
+    }
+    let mut known = named::<MultiBackend>(&MIGRATIONS)?;
+    known.extend(match conn {
+        Conn::Postgres(_) => named::<diesel::pg::Pg>(&ON_POSTGRES)?,
+        Conn::Sqlite(_) => named::<diesel::sqlite::Sqlite>(&ON_SQLITE)?,
+    });
+    Ok(known)
+}
+
+fn run_pending(conn: &mut Conn) -> diesel::migration::Result<Vec<String>> {
+    let mut applied: Vec<String> = conn.run_pending_migrations(MIGRATIONS)?.iter().map(ToString::to_string).collect();
+    let own = match conn {
+        Conn::Postgres(postgres) => postgres.run_pending_migrations(ON_POSTGRES)?,
+        Conn::Sqlite(sqlite) => sqlite.run_pending_migrations(ON_SQLITE)?,
+    };
+    applied.extend(own.iter().map(ToString::to_string));
+    Ok(applied)
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+#[derive(QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+/// The versions in the database's own list. Not by diesel's harness, which makes the table where it is missing.
+fn applied(conn: &mut Conn) -> QueryResult<Vec<String>> {
+    let list = match conn {
+        Conn::Postgres(_) => "SELECT count(*) FROM pg_class WHERE oid = to_regclass('__diesel_schema_migrations')",
+        Conn::Sqlite(_) => {
+            "SELECT count(*) AS count FROM sqlite_schema WHERE name = '__diesel_schema_migrations' AND type = 'table'"
+        }
+    };
+    let lists: Count = each!(conn, |native| diesel::sql_query(list).get_result(native))?;
+    if lists.count == 0 {
+        return Ok(Vec::new());
+    }
+    let query = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
+    let rows: Vec<Applied> = each!(conn, |native| diesel::sql_query(query).load(native))?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
+}
+
+/// Holds the lock until the end of the transaction. On SQLite the transaction itself is the lock.
+fn wait_for_the_lock(conn: &mut Conn) -> Result<(), Failure> {
+    let Conn::Postgres(postgres) = conn else { return Ok(()) };
+    postgres
+        .batch_execute(&format!("SET LOCAL lock_timeout = '{PATIENCE_MINUTES}min'; SET LOCAL statement_timeout = 0"))?;
+    let locked = postgres.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"));
+    locked.map_err(|error| format!("another process is migrating for {PATIENCE_MINUTES} minutes: {error}"))?;
+    // A migration that waits for a table makes all requests on that table wait behind it.
+    // What moves rows moves those of all tenants.
+    let all_tenants = Scope::AcrossTenants.for_transaction();
+    postgres.batch_execute(&format!("SET LOCAL lock_timeout = '5s'; {all_tenants}"))?;
+    Ok(())
+}

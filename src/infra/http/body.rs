@@ -1,0 +1,126 @@
+//! [`Body`]: a JSON body that the handler reads after its guard has passed.
+//!
+//! It takes the payload at once and parses it on [`Body::read`], so that who may not do a thing is told so, and never
+//! what is wrong with the body.
+
+use crate::base::error::{ApiError, Code};
+use crate::base::input::from_slice;
+use crate::base::input::validation::Object;
+use actix_web::dev::Payload;
+use actix_web::http::{Method, header};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+
+/// The largest body in bytes, as `app_data` of the application.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimit(pub usize);
+
+/// A JSON body, not yet read.
+pub struct Body<T> {
+    payload: Payload,
+    is_json: bool,
+    declared_length: Option<usize>,
+    limit: usize,
+    shape: PhantomData<T>,
+}
+
+impl<T> FromRequest for Body<T> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let media_type = req.content_type();
+        // RFC 7396; what other bodies of a PATCH mean is the same, so that its name makes no difference.
+        let is_merge_patch =
+            req.method() == Method::PATCH && media_type.eq_ignore_ascii_case("application/merge-patch+json");
+        let length = req.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        ready(Ok(Self {
+            payload: payload.take(),
+            is_json: is_merge_patch || media_type.eq_ignore_ascii_case("application/json"),
+            declared_length: length,
+            limit: req.app_data::<BodyLimit>().map_or(0, |limit| limit.0),
+            shape: PhantomData,
+        }))
+    }
+}
+
+impl<T: DeserializeOwned> Body<T> {
+    /// Reads and checks the body.
+    ///
+    /// # Errors
+    /// `unsupported_media_type`, `body_too_large`, `bad_request` for what is not JSON, `validation_failed` with the
+    /// field for JSON of another shape.
+    pub async fn read(self) -> Result<T, ApiError> {
+        self.parse().await.map(|(value, _)| value)
+    }
+
+    /// [`Body::read`], and the bytes it was read from: what an idempotency key is compared by.
+    ///
+    /// # Errors
+    /// As [`Body::read`].
+    pub async fn parse(self) -> Result<(T, Vec<u8>), ApiError> {
+        let bytes = self.json().await?;
+        let Object(value) = from_slice(&bytes)?;
+        Ok((value, bytes))
+    }
+}
+
+impl<T> Body<T> {
+    /// The bytes of a JSON body, for who parses them in another way.
+    ///
+    /// # Errors
+    /// `unsupported_media_type`, `body_too_large`
+    pub async fn json(self) -> Result<Vec<u8>, ApiError> {
+        let is_json = self.is_json;
+        let bytes = self.bytes().await?;
+        if !is_json {
+            return Err(Code::UnsupportedMediaType.into());
+        }
+        Ok(bytes)
+    }
+
+    /// The bytes as they came, of whatever media type: for who checks a signature over them.
+    ///
+    /// # Errors
+    /// `body_too_large`, `bad_request`
+    pub async fn bytes(mut self) -> Result<Vec<u8>, ApiError> {
+        if self.declared_length.is_some_and(|length| length > self.limit) {
+            return Err(too_large(self.limit));
+        }
+        let mut bytes = Vec::with_capacity(self.declared_length.unwrap_or(0));
+        while let Some(chunk) = self.payload.next().await {
+            let chunk = chunk.map_err(|error| ApiError::bad_request(format!("The body can't be read: {error}.")))?;
+            if bytes.len() + chunk.len() > self.limit {
+                return Err(too_large(self.limit));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+}
+
+impl<T: DeserializeOwned + Default> Body<T> {
+    /// [`Body::parse`], where no body at all, or null, means the defaults.
+    ///
+    /// # Errors
+    /// As [`Body::read`].
+    pub async fn parse_or_default(self) -> Result<(T, Vec<u8>), ApiError> {
+        let is_json = self.is_json;
+        let bytes = self.bytes().await?;
+        if bytes.is_empty() {
+            return Ok((T::default(), bytes));
+        }
+        if !is_json {
+            return Err(Code::UnsupportedMediaType.into());
+        }
+        let value = from_slice::<Option<Object<T>>>(&bytes)?;
+        Ok((value.map_or_else(T::default, |Object(value)| value), bytes))
+    }
+}
+
+fn too_large(limit: usize) -> ApiError {
+    ApiError::with_message(Code::BodyTooLarge, format!("The body is larger than {limit} bytes."))
+}

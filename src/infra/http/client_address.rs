@@ -1,0 +1,53 @@
+//! The client's address, behind the proxies that configuration trusts.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::X_FORWARDED_FOR;
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// The nearest address that no trusted proxy vouches for: the peer's, or, where the peer is trusted, the right-most
+/// entry of `X-Forwarded-For` that is not itself a trusted proxy. Entries left of it are the client's own claim.
+///
+/// Cost: no allocation, save where a proxy sends the header twice.
+pub fn client_address(req: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|block| block.contains(address));
+    let mut nearest = req.peer_addr()?.ip().to_canonical();
+    if !is_trusted(&nearest) {
+        return Some(nearest);
+    }
+    let mut headers = req.headers().get_all(X_FORWARDED_FOR).filter_map(|value| value.to_str().ok());
+    let Some(first) = headers.next() else { return Some(nearest) };
+    // Proxies send one header; only a second one allocates.
+    let others: Vec<&str> = headers.collect();
+    for entry in others.iter().copied().rev().chain([first]).flat_map(|value| value.rsplit(',')) {
+        let Ok(address) = entry.trim().parse::<IpAddr>() else { break };
+        nearest = address.to_canonical();
+        if !is_trusted(&nearest) {
+            break;
+        }
+    }
+    Some(nearest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn seen(peer: &str, forwarded: &[&str]) -> String {
+        let mut request = TestRequest::default().peer_addr(format!("{peer}:1").parse().unwrap());
+        for value in forwarded {
+            request = request.append_header(("x-forwarded-for", *value));
+        }
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        client_address(&request.to_http_request(), &trusted).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_stranger_can_not_choose_its_address() {
+        assert_eq!(seen("203.0.113.7", &["198.51.100.1"]), "203.0.113.7");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.1, 203.0.113.7"]), "203.0.113.7");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.1", "203.0.113.7, 10.0.0.2"]), "203.0.113.7");
+        assert_eq!(seen("10.0.0.1", &["203.0.113.7, nonsense"]), "10.0.0.1");
+    }
+}

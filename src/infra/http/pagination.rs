@@ -1,0 +1,169 @@
+//! Lists: `?pageSize=&cursor=`, newest first, `{"data":[…],"nextCursor":null|"…"}`.
+//!
+//! A cursor is the last row's id and a tag of the list it came from, so that one of another list or tenant is refused.
+//! The tag is no secret and guards none: a forged cursor only names a position in a list that the caller may read.
+
+use crate::base::error::ApiError;
+use crate::base::json::WriteJson;
+use crate::base::paging::Position;
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::future::{Ready, ready};
+use std::str::FromStr;
+
+const DEFAULT_SIZE: u16 = 20;
+const MAX_SIZE: u16 = 100;
+const TAG_LENGTH: usize = 8;
+
+/// The query of a list, as it was sent.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// How many things at most: 1 to 100, 20 if left out.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 100, example = 20)]
+    page_size: Option<String>,
+    /// Where to go on: the `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// What a list's cursors belong to: the kind of list, and whose.
+#[derive(Clone, Copy, Debug)]
+pub struct ListScope<'a>(pub &'static str, pub &'a str);
+
+impl ListScope<'_> {
+    fn tag(self, id: &str) -> [u8; TAG_LENGTH] {
+        let digest = Sha256::new()
+            .chain_update(self.0)
+            .chain_update([0])
+            .chain_update(self.1)
+            .chain_update([0])
+            .chain_update(id)
+            .finalize();
+        std::array::from_fn(|place| digest[place])
+    }
+}
+
+impl PageQuery {
+    /// The page of a query string, and the parameters that are not about pages, in order.
+    ///
+    /// # Errors
+    /// `bad_request` for a malformed query, and a parameter of the page that comes twice.
+    pub fn split(query: &str) -> Result<(Self, Vec<(String, String)>), ApiError> {
+        let malformed = |error| ApiError::bad_request(format!("The query is not understood: {error}."));
+        let all: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(malformed)?;
+        let (mut page, mut others) = (Self::default(), Vec::new());
+        for (name, value) in all {
+            let before = match name.as_str() {
+                "pageSize" => page.page_size.replace(value),
+                "cursor" => page.cursor.replace(value),
+                _ => {
+                    others.push((name, value));
+                    None
+                }
+            };
+            if before.is_some() {
+                return Err(ApiError::bad_request("A parameter comes twice in the query."));
+            }
+        }
+        Ok((page, others))
+    }
+
+    /// Of a list whose query has more in it than the page.
+    pub fn new(page_size: Option<String>, cursor: Option<String>) -> Self {
+        Self { page_size, cursor }
+    }
+
+    /// Checks the query against the list that it is for.
+    ///
+    /// # Errors
+    /// `bad_request` for a page size out of bounds and a cursor of something else.
+    pub fn position<Id: FromStr>(&self, scope: ListScope<'_>) -> Result<Position<Id>, ApiError> {
+        let size = match &self.page_size {
+            None => DEFAULT_SIZE,
+            // Rust's own parse would also take "+5".
+            Some(text) => Some(text)
+                .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+                .and_then(|text| text.parse().ok())
+                .filter(|size| (1..=MAX_SIZE).contains(size))
+                .ok_or_else(|| ApiError::bad_request("pageSize must be a number from 1 to 100."))?,
+        };
+        let after = self.cursor.as_deref().map(|cursor| open(cursor, scope)).transpose()?;
+        Ok(Position { size, after })
+    }
+}
+
+fn open<Id: FromStr>(cursor: &str, scope: ListScope<'_>) -> Result<Id, ApiError> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap_or_default();
+    let (id, tag) = bytes.split_at_checked(bytes.len().saturating_sub(TAG_LENGTH)).unwrap_or_default();
+    std::str::from_utf8(id)
+        .ok()
+        .filter(|id| tag == scope.tag(id))
+        .and_then(|id| id.parse().ok())
+        .ok_or_else(|| ApiError::bad_request("The cursor is not one of this list. Start again without a cursor."))
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T> {
+    /// The things, newest first.
+    data: Vec<T>,
+    /// For the next page; null on the last one.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+impl<T: WriteJson> WriteJson for Page<T> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"data\":");
+        self.data.write_json(out);
+        out.extend_from_slice(b",\"nextCursor\":");
+        self.next_cursor.write_json(out);
+        out.push(b'}');
+    }
+}
+
+impl<T> Page<T> {
+    /// The page of rows that were fetched with [`Position::limit`]; `id` is what the list is ordered by.
+    pub fn new<Row, Id: ToString>(
+        mut rows: Vec<Row>,
+        position: &Position<Id>,
+        scope: ListScope<'_>,
+        id: impl Fn(&Row) -> Id,
+        show: impl FnMut(Row) -> T,
+    ) -> Self {
+        let size = usize::from(position.size);
+        let more = rows.len() > size;
+        rows.truncate(size);
+        let next_cursor = rows.last().filter(|_| more).map(|row| {
+            let id = id(row).to_string();
+            let tag = scope.tag(&id);
+            URL_SAFE_NO_PAD.encode([id.as_bytes(), &tag].concat())
+        });
+        Self { data: rows.into_iter().map(show).collect(), next_cursor }
+    }
+}
+
+impl FromRequest for PageQuery {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(query(req))
+    }
+}
+
+/// The query string as `T`.
+///
+/// # Errors
+/// `bad_request` for an unknown or malformed parameter.
+pub fn query<T: for<'de> Deserialize<'de>>(req: &HttpRequest) -> Result<T, ApiError> {
+    web::Query::<T>::from_query(req.query_string())
+        .map(web::Query::into_inner)
+        .map_err(|error| ApiError::bad_request(format!("The query is not understood: {error}.")))
+}

@@ -1,0 +1,86 @@
+//! [`Transport`]: hands one mail to the SMTP server, or shows it in the demo's log.
+
+use super::Mail;
+use crate::base::config::MailSettings;
+use lettre::message::{Mailbox, header::ContentType};
+use lettre::transport::smtp::Error as SmtpError;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use secrecy::ExposeSecret;
+use std::time::Duration;
+
+/// The longest that one attempt may take, and each command of it.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
+const COMMAND_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where mails go.
+#[derive(Debug)]
+pub(super) enum Transport {
+    /// To an SMTP server.
+    Smtp { server: Box<AsyncSmtpTransport<Tokio1Executor>>, from: Mailbox },
+    /// Into the log of `keyward demo`, where whoever reads it is the person who signs up.
+    Log,
+}
+
+/// Why a mail did not go out.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// Whether another attempt may work.
+    pub(super) passing: bool,
+    /// For the operator; never has the mail in it.
+    pub(super) cause: String,
+}
+
+impl Transport {
+    /// What the configuration asks for; `None` when mail is off.
+    pub(super) fn new(settings: &MailSettings) -> Result<Option<Self>, String> {
+        let Some(url) = &settings.smtp_url else { return Ok(settings.log_mails.then_some(Self::Log)) };
+        let from = settings.from.parse().map_err(|error| format!("mail.from: {:?}: {error}", settings.from))?;
+        // The message could quote the URL, and with it the password.
+        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())
+            .map_err(|_| "mail.smtp_url: must look like smtps://USER:PASSWORD@HOST".to_owned())?;
+        let server = Box::new(builder.timeout(Some(COMMAND_LIMIT)).build());
+        Ok(Some(Self::Smtp { server, from }))
+    }
+
+    pub(super) async fn deliver(&self, mail: &Mail) -> Result<(), Failure> {
+        let Self::Smtp { server, from } = self else {
+            tracing::info!(target: "keyward::mail", to = mail.to, "{}", mail.text.expose_secret());
+            return Ok(());
+        };
+        let permanent = |cause: String| Failure { passing: false, cause };
+        let to = mail.to.parse().map_err(|_| permanent("the recipient's address can't be written in a mail".into()))?;
+        let message = Message::builder()
+            .from(from.clone())
+            .to(to)
+            .subject(&mail.subject)
+            .header(ContentType::TEXT_PLAIN)
+            .body(mail.text.expose_secret().to_owned())
+            .map_err(|error| permanent(error.to_string()))?;
+        match tokio::time::timeout(ATTEMPT_LIMIT, server.send(message)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Failure { passing: !error.is_permanent(), cause: describe(&error) }),
+            Err(_) => Err(Failure { passing: true, cause: "the server took too long".into() }),
+        }
+    }
+}
+
+/// The error without the server's words, which may quote the mail.
+fn describe(error: &SmtpError) -> String {
+    match error.status() {
+        Some(code) => format!("the server answered {code}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_url_is_not_quoted() {
+        let mut settings = crate::base::config::load(&crate::base::config::Sources::default()).unwrap().mail;
+        settings.smtp_url = Some("ftp://user:hunter2@host".into());
+        let error = Transport::new(&settings).unwrap_err();
+        assert!(error.starts_with("mail.smtp_url") && !error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,37 @@
+//! [`keep`]: the task that takes away what is older than the configuration keeps.
+
+use crate::base::error::ApiError;
+use crate::base::time::Clock;
+use crate::base::time::Timestamp;
+use actix_web::rt;
+use std::time::Duration;
+
+/// How often it is looked for what is old, by the application's clock.
+const EVERY: Duration = Duration::from_secs(3600);
+/// How often it is looked whether it is time: a clock that was moved counts soon.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Takes away for ever what is older than `kept`; nothing at all if that is zero. `what` is for the log, when `prune` fails;
+/// it is tried again an hour later.
+pub(crate) async fn keep(
+    clock: &Clock,
+    kept: Duration,
+    what: &'static str,
+    prune: impl AsyncFn(Timestamp) -> Result<(), ApiError>,
+) {
+    if kept.is_zero() {
+        return;
+    }
+    let mut due = clock.monotonic();
+    loop {
+        let now = clock.monotonic();
+        if now >= due {
+            due = now + EVERY;
+            if let Err(error) = prune(clock.now().minus(kept)).await {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, cause, what, "what is old can't be taken away; trying again later");
+            }
+        }
+        rt::time::sleep(LOOK).await;
+    }
+}

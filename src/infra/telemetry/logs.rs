@@ -1,0 +1,124 @@
+//! Where log lines go, and the request's id on each.
+
+use super::{TraceExport, traces};
+use crate::base::config::{Log, LogFormat};
+use crate::infra::request::RequestContext;
+use std::fmt;
+use std::panic::PanicHookInfo;
+use tracing::{Event, Subscriber};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::{Format, Json, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+/// How many lines may wait for a reader of standard error that is slow. Those beyond are lost, and counted: a full pipe
+/// must not stop the service. Some megabytes at most.
+const WAITING_LINES: usize = 8192;
+
+/// The thread that writes lines to standard error. Dropping it writes those that wait.
+pub struct LogWriter {
+    lost: ErrorCounter,
+    _writer: WorkerGuard,
+}
+
+impl LogWriter {
+    /// Counts the lines that nobody took in time.
+    pub fn lost_lines(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
+        let lost = self.lost.clone();
+        move || lost.dropped_lines() as u64
+    }
+}
+
+/// Sends log lines to standard error, and spans to the collector if there is one, as configured. Called once, at start-up.
+///
+/// # Errors
+/// A text for the operator, when `log.filter` is malformed or logging was set up before.
+pub fn init(log: &Log, export: Option<&TraceExport>) -> Result<LogWriter, String> {
+    let filter = EnvFilter::try_new(&log.filter).map_err(|error| format!("log.filter: {error}"))?;
+    let builder = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).lossy(true).thread_name("log");
+    let (writer, guard) = builder.finish(std::io::stderr());
+    let lost = writer.error_counter();
+    match export {
+        None => tracing_subscriber::registry().with(filter).with(lines(log.format, writer)).try_init(),
+        Some(export) => {
+            // Each its own filter: neither sees what only the other wants.
+            let lines = lines(log.format, writer).with_filter(filter);
+            tracing_subscriber::registry().with(export.layer()).with(lines).try_init()
+        }
+    }
+    .map_err(|error| error.to_string())?;
+    if export.is_some() {
+        traces::switch_on();
+    }
+    Ok(LogWriter { lost, _writer: guard })
+}
+
+/// Whether the log takes more than `info` from anywhere: then it may want a line of each request.
+pub(crate) fn is_detailed(log: &Log) -> bool {
+    let filter = EnvFilter::try_new(&log.filter).ok();
+    filter.and_then(|filter| filter.max_level_hint()).is_none_or(|most| most > LevelFilter::INFO)
+}
+
+/// What writes lines.
+fn lines<S>(format: LogFormat, writer: NonBlocking) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    match format {
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            lines.map_event_format(JsonWithId).boxed()
+        }
+        LogFormat::Pretty => lines.map_event_format(TextWithId).boxed(),
+    }
+}
+
+/// Lines of JSON, with `request_id` where code that works for a request logs.
+struct JsonWithId(Format<Json>);
+
+impl<S, N> FormatEvent<S, N> for JsonWithId
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let Some(id) = RequestContext::current_id() else { return self.0.format_event(ctx, writer, event) };
+        let mut line = String::new();
+        self.0.format_event(ctx, Writer::new(&mut line), event)?;
+        // The object is written to its end by then, so its last brace is moved behind the id.
+        match line.trim_end().strip_suffix('}') {
+            Some(object) => writeln!(writer, "{object},\"request_id\":\"{id}\"}}"),
+            None => writer.write_str(&line),
+        }
+    }
+}
+
+/// Lines for people, with the request's id before them.
+struct TextWithId(Format);
+
+impl<S, N> FormatEvent<S, N> for TextWithId
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if let Some(id) = RequestContext::current_id() {
+            write!(writer, "{id} ")?;
+        }
+        self.0.format_event(ctx, writer, event)
+    }
+}
+
+/// Logs panics instead of printing them, so that they carry the request's id.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
+        let message = panic.payload_as_str().unwrap_or("(not text)");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(message, place, "panic");
+    }));
+}

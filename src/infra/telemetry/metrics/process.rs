@@ -1,0 +1,20 @@
+//! What runs, and since when.
+
+use super::{Kind, Metrics};
+use crate::base::time::Timestamp;
+
+/// Registers the version and the start time.
+pub(super) fn register(metrics: &Metrics, started: Timestamp) {
+    metrics.watch(Kind::Gauge, "build_info", "1, with the version that runs", |readings| {
+        readings.set(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    });
+    let seconds = u64::try_from(started.seconds()).unwrap_or_default();
+    metrics.watch(
+        Kind::Gauge,
+        "start_time_seconds",
+        "When the process started, in seconds since 1970",
+        move |readings| {
+            readings.set(&[], seconds);
+        },
+    );
+}

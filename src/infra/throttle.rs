@@ -1,0 +1,105 @@
+//! [`Buckets`]: counts of what one may do so often, which refill evenly (GCRA), in bounded memory of this node.
+
+use crate::base::time::Timestamp;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The most buckets: some megabytes.
+pub(crate) const MOST_BUCKETS: usize = 100_000;
+
+/// The buckets of one kind of thing that is counted.
+pub(crate) struct Buckets {
+    /// In milliseconds.
+    window: i64,
+    /// What is counted is kept as a hash under a random key: nobody can aim at a collision.
+    hasher: RandomState,
+    /// When each bucket is empty again, in milliseconds (GCRA's theoretical arrival time).
+    ends: Mutex<HashMap<u64, i64>>,
+}
+
+/// What was counted, and what it cost in each bucket.
+pub(crate) struct Charge(Vec<(u64, i64)>);
+
+impl Buckets {
+    /// With nothing used. A full bucket is empty after `window`.
+    pub(crate) fn new(window: Duration) -> Self {
+        let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
+        Self { window, hasher: RandomState::new(), ends: Mutex::default() }
+    }
+
+    /// What a thing is kept as.
+    pub(crate) fn key_of(&self, thing: impl Hash) -> u64 {
+        self.hasher.hash_one(thing)
+    }
+
+    /// Takes one out of each bucket, or, if one of them is used up, out of none.
+    ///
+    /// # Errors
+    /// How long it takes until the same would be counted.
+    pub(crate) fn charge(&self, wanted: &[(impl Hash, u32)], now: Timestamp) -> Result<Charge, Duration> {
+        let now = now.millis();
+        let mut ends = lock(&self.ends);
+        let mut charges = Vec::with_capacity(wanted.len());
+        let mut wait = 0;
+        for (bucket, limit) in wanted {
+            let cost = (self.window / i64::from(*limit).max(1)).max(1);
+            let key = self.key_of(bucket);
+            let end = ends.get(&key).copied().unwrap_or(now).max(now) + cost;
+            // A window is not always a multiple of the limit: the last one must fit all the same.
+            wait = wait.max(end - now - self.window.max(cost));
+            charges.push((key, cost, end));
+        }
+        if wait > 0 {
+            return Err(Duration::from_millis(wait.unsigned_abs()));
+        }
+        make_room(&mut ends, now);
+        for (key, _, end) in &charges {
+            ends.insert(*key, *end);
+        }
+        Ok(Charge(charges.into_iter().map(|(key, cost, _)| (key, cost)).collect()))
+    }
+
+    /// It does not count after all.
+    pub(crate) fn give_back(&self, charge: Charge) {
+        let mut ends = lock(&self.ends);
+        for (key, cost) in charge.0 {
+            if let Some(end) = ends.get_mut(&key) {
+                *end -= cost;
+            }
+        }
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.ends).len()
+    }
+}
+
+/// The lock, whatever became of whoever held it: a count is a count.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Drops what is over; if that is not enough, the half that would be over first. An attacker who brings ever new
+/// addresses displaces buckets with one attempt in them, not those that are nearly full.
+pub(crate) fn make_room(ends: &mut HashMap<u64, i64>, now: i64) {
+    if ends.len() < MOST_BUCKETS {
+        return;
+    }
+    ends.retain(|_, end| *end > now);
+    if ends.len() >= MOST_BUCKETS / 2 {
+        let mut sorted: Vec<i64> = ends.values().copied().collect();
+        let middle = sorted.len() / 2;
+        let (_, median, _) = sorted.select_nth_unstable(middle);
+        let median = *median;
+        let mut excess = ends.len() / 2;
+        ends.retain(|_, end| {
+            let goes = *end <= median && excess > 0;
+            excess -= usize::from(goes);
+            !goes
+        });
+    }
+}

@@ -1,0 +1,200 @@
+//! [`build`]: configuration in, running application out. The command line and the tests start the same one.
+
+use super::observe::MetricsServer;
+use super::{listen, openapi, routes, stack, swagger};
+use crate::api::{Background, State};
+use crate::base::config::Config;
+use crate::base::sql::DatabaseUrl;
+use crate::base::time::Clock;
+use crate::domain::api_keys::FLUSH_INTERVAL;
+use crate::domain::{audit, collections, usage};
+use crate::infra::cluster::Membership;
+use crate::infra::db::{self, Db};
+use crate::infra::http::{BodyLimit, RouteTable};
+use crate::infra::tls::Certificate;
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{rt, web};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// An application that listens, and serves once [`Application::run`] is awaited.
+pub struct Application {
+    address: SocketAddr,
+    server: Server,
+    state: web::Data<State>,
+    background: Background,
+    membership: Option<Membership>,
+    metrics: Option<MetricsServer>,
+    certificate: Option<Arc<Certificate>>,
+}
+
+/// Migrates the database, or checks its schema; loads what must be there, and binds the address. Runs in an actix system.
+///
+/// # Errors
+/// A text for the operator.
+pub async fn build(config: Config, clock: Clock) -> Result<Application, String> {
+    let certificate = config.server.tls.as_ref().map(Certificate::load).transpose()?;
+    let settings = config.database.clone();
+    let applied = web::block(move || db::prepare(&settings)).await.map_err(|error| error.to_string())??;
+    if !applied.is_empty() {
+        tracing::info!(?applied, "migrated the database");
+    }
+    let db = Db::new(&config.database);
+    warn_without_a_wall(&config, &db).await?;
+    let collections = routes::compile_collections(&config)?;
+    let document = openapi::document(&config, &collections);
+    let table = RouteTable::new(&document, &swagger::PATHS);
+    let document = web::Data::new(swagger::Document::new(&document, &collections)?);
+    let (state, background) = State::start(config, clock, db, collections, table).await?;
+    let state = web::Data::new(state);
+    prepare_collections(state.clone()).await?;
+    state.rate_limits.connect().await;
+
+    let shared = state.clone();
+    let tls = certificate.as_ref().map(|certificate| certificate.server_config()).transpose()?;
+    let (address, server) = listen(&state.config.server, tls, move || {
+        let (app, _) = routes::assemble(&shared.config, &shared.collections);
+        let app = app
+            .app_data(shared.clone())
+            .app_data(shared.routes.clone())
+            .app_data(document.clone())
+            .app_data(BodyLimit(shared.config.server.body_limit))
+            .configure(swagger::beside_page)
+            .service(swagger::page());
+        stack(app, &shared, &routes::shortcuts(&shared.config.server.base_path))
+    })?;
+    let membership = match state.config.cluster.cached_keys {
+        0 => None,
+        _ => Some(Membership::start(&state.cluster, state.config.database.listen_url())?),
+    };
+    let metrics = MetricsServer::bind(&state)?;
+    if let Some(certificate) = &certificate {
+        certificate.register_metrics(&state.metrics);
+    }
+    Ok(Application { address, server, state, background, membership, metrics, certificate })
+}
+
+/// Rows of tenants are kept apart by the queries alone, if PostgreSQL lets the role past row-level security.
+async fn warn_without_a_wall(config: &Config, db: &Db) -> Result<(), String> {
+    let is_walled = match config.database.url {
+        DatabaseUrl::Sqlite(_) => return Ok(()),
+        DatabaseUrl::Postgres(_) => db.across_tenants().read(db::scope::is_walled).await,
+    };
+    if !is_walled.map_err(|error| format!("can't read what the database's role may do: {error}"))? {
+        tracing::warn!(
+            "the database's role is a superuser or has BYPASSRLS: row-level security does not apply to it. \
+             docs/self-hosting.md says how to make a role without"
+        );
+    }
+    Ok(())
+}
+
+async fn prepare_collections(state: web::Data<State>) -> Result<(), String> {
+    let work = move || state.db.across_tenants().write_blocking(|conn| collections::prepare(conn, &state.collections));
+    web::block(work)
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|error| format!("preparing collections failed: {error}"))?
+}
+
+impl Application {
+    /// Where it listens: the port that was taken, where port 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where `/metrics` is, unless configuration switched it off.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsServer::address)
+    }
+
+    /// What handshakes get, where the server speaks TLS; to reload it.
+    pub fn certificate(&self) -> Option<Arc<Certificate>> {
+        self.certificate.clone()
+    }
+
+    /// Stops the server from elsewhere.
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// What the handlers share.
+    pub fn state(&self) -> web::Data<State> {
+        self.state.clone()
+    }
+
+    /// Serves until it is stopped, then finishes what was going on.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub async fn run(self) -> std::io::Result<()> {
+        tracing::info!(address = %self.address, "listening");
+        let metrics = self.metrics.map(|metrics| {
+            tracing::info!(address = %metrics.address(), "listening for Prometheus");
+            let server = metrics.into_server();
+            let handle = server.handle();
+            (handle, rt::spawn(server))
+        });
+        let flusher = rt::spawn(keep_flushing(self.state.clone()));
+        let state = self.state.clone();
+        let limiter = rt::spawn(async move { state.rate_limits.run().await });
+        let retention = rt::spawn(audit::keep_retention(
+            self.state.db.clone(),
+            self.state.clock.clone(),
+            self.state.config.audit.retention_days,
+        ));
+        let usage_retention = rt::spawn(usage::keep_retention(
+            self.state.db.clone(),
+            self.state.clock.clone(),
+            self.state.config.usage.retention,
+        ));
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let post = rt::spawn(self.background.outbox.run(async { _ = stopped.await }));
+        let (stop_telling, told) = tokio::sync::oneshot::channel::<()>();
+        let teller = rt::spawn(self.background.failed_sign_in_writer.run(async { _ = told.await }));
+        let ended = self.server.await;
+        // Nobody is served any more, so nobody need wait for this node.
+        drop(self.membership);
+        drop((stop, stop_telling));
+        // Last of the servers, so that a scrape sees the stop to its end.
+        if let Some((handle, server)) = metrics {
+            handle.stop(true).await;
+            match server.await {
+                Ok(ended) => ended?,
+                Err(error) => tracing::error!(%error, "the metrics listener panicked"),
+            }
+        }
+        if let Err(error) = post.await {
+            tracing::error!(%error, "the mail room panicked");
+        }
+        if let Err(error) = teller.await {
+            tracing::error!(%error, "the task that writes failed sign-ins panicked");
+        }
+        retention.abort();
+        usage_retention.abort();
+        flusher.abort();
+        limiter.abort();
+        flush(self.state).await;
+        tracing::info!("stopped");
+        ended
+    }
+}
+
+async fn keep_flushing(state: web::Data<State>) {
+    let mut ticks = rt::time::interval(FLUSH_INTERVAL);
+    loop {
+        ticks.tick().await;
+        flush(state.clone()).await;
+    }
+}
+
+async fn flush(state: web::Data<State>) {
+    let write = move || {
+        state.api_keys.last_used.flush(&state.db);
+        state.service_tokens.last_used.flush(&state.db);
+        state.api_keys.usage.flush(&state.db);
+    };
+    if let Err(error) = web::block(write).await {
+        tracing::error!(%error, "last uses and usage can't be written");
+    }
+}

@@ -1,0 +1,154 @@
+//! Writes every error in the configured style: ours, and those of the framework.
+//!
+//! An [`ApiError`] travels here as an `actix_web::Error` or attached to a response without a body. Whatever else has an
+//! error status and no body of ours (actix's own 404, a payload error) becomes the code that goes with its status.
+//! A response that brings its own JSON or page, as the identity provider's do, stays as it is.
+
+use crate::api::State;
+use crate::base::error::{ApiError, Code};
+use crate::infra::request::RequestId;
+use crate::infra::request::X_REQUEST_ID;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{Error, HttpResponse, ResponseError};
+
+/// The outcome of a request, with its error written, if it is one. `origin` is the request's.
+pub(super) fn render<B: MessageBody + 'static>(
+    outcome: Result<ServiceResponse<B>, Error>,
+    state: &State,
+    id: RequestId,
+    origin: Option<HeaderValue>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let response = outcome.map_err(|error| Unrouted::new(error, state, id, origin))?.map_into_boxed_body();
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return Ok(response);
+    }
+    let own = response.response().error().and_then(|error| error.as_error::<ApiError>());
+    let converted;
+    let error = match own {
+        Some(error) => error,
+        None if has_own_body(&response) => return Ok(response),
+        None => {
+            converted = of_status(status, response.response().error());
+            &converted
+        }
+    };
+    let written = Written::new(error, state, id);
+    let (request, response) = response.into_parts();
+    Ok(ServiceResponse::new(request, written.onto(response)))
+}
+
+/// An error that left no request to answer, after a panic or a time-out. It brings its own response: what lies further
+/// out can only add to one that exists.
+#[derive(Debug)]
+pub struct Unrouted {
+    /// What happened.
+    pub error: ApiError,
+    written: Written,
+    request_id: RequestId,
+    allow_origin: Option<HeaderValue>,
+}
+
+impl Unrouted {
+    fn new(error: Error, state: &State, id: RequestId, origin: Option<HeaderValue>) -> Self {
+        let error = match error.as_error::<ApiError>() {
+            Some(error) if error.code == Code::Unavailable => ApiError::unavailable_because(cause_of(error)),
+            Some(error) => ApiError::internal(cause_of(error)),
+            None => of_status(error.as_response_error().status_code(), Some(&error)),
+        };
+        let allowed = |origin: &HeaderValue| {
+            state.config.server.cors_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+        };
+        Self { written: Written::new(&error, state, id), error, request_id: id, allow_origin: origin.filter(allowed) }
+    }
+}
+
+fn cause_of(error: &ApiError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+impl std::fmt::Display for Unrouted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl ResponseError for Unrouted {
+    fn status_code(&self) -> StatusCode {
+        self.written.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = self.written.onto(HttpResponse::new(self.written.status));
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, self.request_id.header_value());
+        if let Some(origin) = &self.allow_origin {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+        }
+        response
+    }
+}
+
+fn has_own_body<B>(response: &ServiceResponse<B>) -> bool {
+    let ours: [&[u8]; 2] = [b"application/json", b"text/html"];
+    let named = response.headers().get(header::CONTENT_TYPE);
+    named.is_some_and(|value| ours.iter().any(|media| value.as_bytes().starts_with(media)))
+}
+
+/// An error of the framework in our words.
+fn of_status(status: StatusCode, cause: Option<&Error>) -> ApiError {
+    match status {
+        StatusCode::NOT_FOUND => ApiError::not_found(),
+        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed.into(),
+        StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge.into(),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType.into(),
+        status if status.is_client_error() => {
+            ApiError::bad_request(cause.map_or_else(|| Code::BadRequest.message().to_owned(), ToString::to_string))
+        }
+        _ => ApiError::internal(cause.map_or_else(|| status.to_string(), ToString::to_string)),
+    }
+}
+
+/// An error as it goes out.
+#[derive(Debug)]
+struct Written {
+    status: StatusCode,
+    body: String,
+    content_type: &'static str,
+    retry_after: Option<u32>,
+    allow: Option<String>,
+}
+
+impl Written {
+    fn new(error: &ApiError, state: &State, id: RequestId) -> Self {
+        Self {
+            status: error.code.status(),
+            body: state.config.errors.body(error, id.as_str(), state.clock.now()).to_string(),
+            content_type: state.config.errors.content_type(),
+            retry_after: error.retry_after,
+            allow: error.allow.clone(),
+        }
+    }
+
+    /// Puts the body and the headers on a response, and keeps its other headers and the error for the log line.
+    fn onto<B>(&self, response: HttpResponse<B>) -> HttpResponse {
+        let mut response = response.set_body(BoxBody::new(self.body.clone()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+            headers.insert(header::ALLOW, allow);
+        }
+        response
+    }
+}

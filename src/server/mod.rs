@@ -1,0 +1,19 @@
+//! The running program: the application, its routes, what each request goes through, and the OpenAPI document.
+
+pub mod app;
+pub mod error_responses;
+mod fast_path;
+mod limits;
+mod listener;
+pub mod observe;
+pub mod openapi;
+mod pipeline;
+pub mod routes;
+mod slow_client_timeout;
+mod stack;
+pub mod swagger;
+
+pub use app::{Application, build};
+pub use fast_path::Shortcut;
+pub use listener::listen;
+pub use stack::stack;

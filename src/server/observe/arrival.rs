@@ -1,0 +1,103 @@
+//! [`Arrival`]: a request as it came, and what is told of it when it ends: it is counted, and its line is written.
+//!
+//! What it brought is kept because a panic or a time-out leaves no request to ask.
+
+use super::log_line::{Line, write};
+use crate::api::State;
+use crate::base::error::ApiError;
+use crate::base::time::Moment;
+use crate::infra::http::RouteId;
+use crate::infra::request::RequestContext;
+use crate::infra::request::X_REQUEST_ID;
+use crate::infra::telemetry::metrics::Verification;
+use crate::infra::telemetry::traces;
+use crate::server::error_responses::Unrouted;
+use actix_web::Error;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderValue;
+use actix_web::http::{Method, Uri};
+
+/// A request as it came.
+pub(crate) struct Arrival {
+    at: Moment,
+    pub(super) method: Method,
+    place: Place,
+    inbound_request_id: Option<HeaderValue>,
+}
+
+/// Where a request went.
+enum Place {
+    /// A path without parameters, whose route is known at once.
+    Route(RouteId),
+    /// Any other: actix finds the route.
+    Uri(Uri),
+}
+
+impl Arrival {
+    /// Of a request that came at this moment, for this route if its path has no parameters. Cost: one look into a map; no
+    /// allocation.
+    pub(crate) fn new(req: &ServiceRequest, at: Moment, route: Option<RouteId>) -> Self {
+        Self {
+            at,
+            method: req.method().clone(),
+            place: route.map_or_else(|| Place::Uri(req.uri().clone()), Place::Route),
+            inbound_request_id: req.headers().get(X_REQUEST_ID).cloned(),
+        }
+    }
+
+    /// The request has ended so.
+    pub(crate) fn ended<B>(
+        &self,
+        state: &State,
+        context: &RequestContext,
+        outcome: &Result<ServiceResponse<B>, Error>,
+    ) {
+        let (status, error, route) = match outcome {
+            Ok(response) => {
+                let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
+                let route = self.route(|_| state.routes.of_request(response.request()));
+                (response.status().as_u16(), error, route)
+            }
+            Err(error) => {
+                let unrouted = error.as_error::<Unrouted>().map(|unrouted| &unrouted.error);
+                let route = self.route(|uri| state.routes.of_path(uri.path()));
+                (error.as_response_error().status_code().as_u16(), unrouted, route)
+            }
+        };
+        count(state, context, outcome, error);
+        state.metrics.requests.observe(route, &self.method, status, self.at.elapsed());
+        let line = Line { context, arrival: self, route: state.routes.template(route), status, error };
+        write(&line);
+        if traces::are_on() {
+            super::traces::end(&line);
+        }
+    }
+
+    fn route(&self, find: impl FnOnce(&Uri) -> RouteId) -> RouteId {
+        match &self.place {
+            Place::Route(route) => *route,
+            Place::Uri(uri) => find(uri),
+        }
+    }
+
+    /// The inbound request id, cut to 64 plain characters: the one thing on a line that the caller chose.
+    pub(super) fn inbound_request_id(&self) -> Option<String> {
+        let inbound = self.inbound_request_id.as_ref()?.to_str().ok()?;
+        Some(inbound.chars().filter(char::is_ascii_graphic).take(64).collect())
+    }
+}
+
+/// Counts how the verification of the caller's credential went.
+fn count<B>(
+    state: &State,
+    context: &RequestContext,
+    outcome: &Result<ServiceResponse<B>, Error>,
+    error: Option<&ApiError>,
+) {
+    let Ok(response) = outcome else { return };
+    let refused = error.and_then(|error| Verification::refused(error.code, response.request().headers()));
+    let verification = refused.or_else(|| context.admitted().map(Verification::succeeded));
+    if let Some(verification) = verification {
+        state.metrics.verifications.count(verification);
+    }
+}

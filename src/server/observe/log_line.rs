@@ -1,0 +1,62 @@
+//! The one line that tells how a request ended. Its fields are computed only when somebody reads it.
+//!
+//! The route is the template, such as `/v1/workspaces/{workspaceId}`, never the path, the query or a header's value
+//! that the caller chose, save for an inbound request id. The request's own id comes with every line (`crate::infra::telemetry::logs`).
+
+use crate::base::error::{ApiError, Code};
+use crate::infra::request::RequestContext;
+use crate::server::observe::Arrival;
+use std::error::Error as _;
+
+/// What the line tells.
+pub(super) struct Line<'a> {
+    pub(super) context: &'a RequestContext,
+    pub(super) arrival: &'a Arrival,
+    pub(super) route: &'a str,
+    pub(super) status: u16,
+    pub(super) error: Option<&'a ApiError>,
+}
+
+/// An event with the fields of every line, and its own.
+macro_rules! event {
+    ($level:ident, $line:ident, { $($own:tt)* }, $message:literal) => {
+        tracing::event!(
+            tracing::Level::$level,
+            method = $line.arrival.method.as_str(),
+            route = $line.route,
+            client_address = $line.context.address().map(tracing::field::display),
+            caller = $line.context.caller().map(tracing::field::display),
+            inbound_request_id = $line.arrival.inbound_request_id(),
+            status = $line.status,
+            $($own)*
+            $message
+        )
+    };
+}
+
+/// Writes it: errors, refusals and changes at `info` or above. What only reads and succeeds is the bulk of all requests,
+/// and of no interest to an operator: `debug`.
+pub(super) fn write(line: &Line<'_>) {
+    match line.error {
+        Some(error) if error.code == Code::Internal => {
+            event!(ERROR, line, { code = error.code.as_str(), cause = cause(error), }, "failed");
+        }
+        Some(error) if error.code == Code::Unavailable => {
+            event!(WARN, line, { code = error.code.as_str(), cause = cause(error), }, "unavailable");
+        }
+        Some(error) => event!(INFO, line, { code = error.code.as_str(), }, "refused"),
+        None if line.context.is_read() && line.status < 400 => event!(DEBUG, line, {}, "answered"),
+        None => event!(INFO, line, {}, "answered"),
+    }
+}
+
+/// The chain of causes, which the caller never sees.
+fn cause(error: &ApiError) -> String {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.join(": ")
+}

@@ -1,0 +1,134 @@
+//! [`Pipeline`]: the middleware around all others, and the order of what it does.
+//!
+//! The request gets its id and its context; it is run, in bounded time; its error is written; it is counted and told of;
+//! and the answer gets the id. Each step is a function in a file of its own. They are one middleware since a middleware is
+//! a future in a box, which moves the request into itself and the response out of itself: four of them cost as much as
+//! all of authentication.
+
+use crate::api::State;
+use crate::base::time::Moment;
+use crate::infra::http::{RouteId, client_address};
+use crate::infra::request::RequestContext;
+use crate::infra::request::{RequestId, id as request_id};
+use crate::server::Shortcut;
+use crate::server::fast_path::{Came, Shortcuts, answer_program, answer_service, known_service};
+use crate::server::observe::Arrival;
+use crate::server::{error_responses as errors, limits};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::http::header;
+use actix_web::{Error, HttpMessage, web};
+use futures_util::future::{Either, LocalBoxFuture};
+use std::future::{Ready, ready};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// The middleware, for `App::wrap`.
+pub(super) struct Pipeline {
+    state: web::Data<State>,
+    shortcuts: Rc<Shortcuts>,
+}
+
+impl Pipeline {
+    pub(super) fn new(state: &web::Data<State>, shortcuts: Shortcuts) -> Self {
+        Self { state: state.clone(), shortcuts: Rc::new(shortcuts) }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Pipeline
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = Piped<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        let (state, shortcuts) = (self.state.clone(), self.shortcuts.clone());
+        ready(Ok(Piped(Rc::new(Shared { state, shortcuts, service }))))
+    }
+}
+
+/// The middleware of one worker.
+pub(super) struct Piped<S>(Rc<Shared<S>>);
+
+struct Shared<S> {
+    state: web::Data<State>,
+    shortcuts: Rc<Shortcuts>,
+    service: S,
+}
+
+impl<S, B> Service<ServiceRequest> for Piped<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = Either<Ready<Result<Self::Response, Error>>, LocalBoxFuture<'static, Result<Self::Response, Error>>>;
+
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.service.poll_ready(cx)
+    }
+
+    fn call(&self, req: ServiceRequest) -> Self::Future {
+        let (shared, Shared { state, shortcuts, .. }) = (self.0.clone(), &*self.0);
+        let (at, route) = (state.clock.look(), state.routes.of_plain_path(req.path()));
+        let shortcut = route.and_then(|route| Some((shortcuts.of(route)?, Came { at, route })));
+        match shortcut {
+            Some((Shortcut::Program(answer), came))
+                if let Some(response) = answer_program(state, &req, &came, answer) =>
+            {
+                Either::Left(ready(Ok(req.into_response(response))))
+            }
+            Some((Shortcut::Service(answer), came)) if let Some(service) = known_service(state, &req, &came) => {
+                Either::Right(Box::pin(async move {
+                    let mut req = req;
+                    match answer_service(&shared.state, &service, &mut req, &came, answer).await {
+                        Some(response) => Ok(req.into_response(response)),
+                        // In a box, so that the future of a usual answer is small to move.
+                        None => Box::pin(pass(&shared.state, &shared.service, req, at, route)).await,
+                    }
+                }))
+            }
+            _ => Either::Right(Box::pin(async move { pass(&shared.state, &shared.service, req, at, route).await })),
+        }
+    }
+}
+
+async fn pass<S, B>(
+    state: &State,
+    service: &S,
+    req: ServiceRequest,
+    at: Moment,
+    route: Option<RouteId>,
+) -> Result<ServiceResponse<BoxBody>, Error>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    let settings = &state.config.server;
+    // Where there is a span, it has the id already.
+    let id = req.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random);
+    let from = client_address(req.request(), &settings.trusted_proxies);
+    let context = RequestContext::new(id, from, &req);
+    let arrival = Arrival::new(&req, at, route);
+    // After a panic or a time-out no CORS middleware sees the answer.
+    let origin = match settings.cors_origins.is_empty() {
+        true => None,
+        false => req.headers().get(header::ORIGIN).cloned(),
+    };
+    let run = async {
+        // No clone of the request may stay here: the router needs it for itself.
+        let outcome = limits::bounded(settings.request_timeout, async { service.call(req).await }).await;
+        let outcome = errors::render(outcome, state, id, origin);
+        arrival.ended(state, &context, &outcome);
+        outcome
+    };
+    let mut response = context.clone().scope(run).await?;
+    response.headers_mut().insert(request_id::X_REQUEST_ID, id.header_value());
+    Ok(response)
+}

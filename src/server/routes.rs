@@ -1,0 +1,144 @@
+//! The whole URL map on one screen. Each handler names its method and path; this is where it is mounted.
+
+use crate::api::authentication::Authentication;
+use crate::api::collections as api_collections;
+use crate::api::{
+    api_keys, audit, billing, gateway, health, identity, invitations, leaks, me, members, organizations, subscriptions,
+    usage, whoami, workspaces,
+};
+use crate::base::config::Config;
+use crate::domain::collections::Collections;
+use crate::infra::http::unmatched;
+use crate::server::Shortcut;
+use crate::server::openapi::Documented;
+use actix_web::body::BoxBody;
+use actix_web::dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::{App, Error, guard, web};
+use utoipa::openapi::OpenApi;
+use utoipa_actix_web::{AppExt, scope};
+
+/// The application's services, and the document that was collected from them.
+pub fn assemble(
+    config: &Config,
+    collections: &Collections,
+) -> (
+    App<
+        impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
+        + use<>,
+    >,
+    OpenApi,
+) {
+    let api = scope(config.server.base_path.as_str())
+        .wrap(Authentication)
+        // Mounted by `hot`.
+        .service(Documented(whoami::__path_whoami))
+        .service(Documented(gateway::__path_verify_key))
+        .service(Documented(gateway::__path_forward_auth))
+        // Asked for most of the others, and actix looks at one route after another.
+        .service(members::list_members)
+        .configure(api_collections::routes(collections))
+        .service(me::me)
+        .service(organizations::list_organizations)
+        .service(organizations::create_organization)
+        .service(organizations::read_organization)
+        .service(organizations::rename_organization)
+        .service(organizations::delete_organization)
+        .service(subscriptions::read_subscription)
+        .service(audit::list_audit_events)
+        .service(audit::export_audit_events)
+        .service(members::list_organization_members)
+        .service(members::change_organization_member)
+        .service(members::remove_organization_member)
+        .service(invitations::list_invitations)
+        .service(invitations::create_invitation)
+        .service(invitations::withdraw_invitation)
+        .service(invitations::resend_invitation)
+        .service(invitations::accept_invitation)
+        .service(workspaces::list_workspaces)
+        .service(workspaces::create_workspace)
+        .service(workspaces::read_workspace)
+        .service(workspaces::rename_workspace)
+        .service(workspaces::delete_workspace)
+        .service(members::list_workspace_members)
+        .service(members::put_workspace_member)
+        .service(members::remove_workspace_member)
+        .service(api_keys::list_api_keys)
+        .service(api_keys::create_api_key)
+        .service(
+            // Before those of one key, whose id it would be taken for.
+            scope("/workspaces/{workspaceId}/api-keys/revoke")
+                .service(api_keys::revoke_api_keys)
+                .default_service(web::to(unmatched)),
+        )
+        .service(api_keys::read_api_key)
+        .service(api_keys::change_api_key)
+        .service(api_keys::delete_api_key)
+        .service(api_keys::roll_api_key)
+        .service(api_keys::disable_api_key)
+        .service(api_keys::enable_api_key)
+        .service(api_keys::revoke_api_key)
+        .service(api_keys::transfer_api_key)
+        .service(usage::read_api_key_usage)
+        .service(usage::read_workspace_usage)
+        .default_service(web::to(unmatched));
+    let app = App::new().into_utoipa_app().map(|app| app.service(hot(&config.server.base_path)));
+    let app = app.service(health::healthz).service(health::readyz);
+    let app = match config.billing.stripe {
+        // Before the API's scope, which has its prefix, too: Stripe signs, and has no credential.
+        Some(_) => app.service(
+            scope(format!("{}/billing/stripe", config.server.base_path).as_str())
+                .service(billing::stripe_webhook)
+                .default_service(web::to(unmatched)),
+        ),
+        None => app,
+    };
+    let app = app
+        // Before it, too: whoever holds a key can kill it, where the key is good for nothing else.
+        .service(
+            scope(format!("{}/whoami/revoke", config.server.base_path).as_str())
+                .service(api_keys::revoke_held_key)
+                .default_service(web::to(unmatched)),
+        )
+        // GitHub signs, and has no credential.
+        .service(
+            scope(format!("{}/keys/revoke-leaked", config.server.base_path).as_str())
+                .service(leaks::revoke_leaked_keys)
+                .default_service(web::to(unmatched)),
+        )
+        .service(api);
+    let app = if config.identity.builtin { app.configure(identity::routes) } else { app };
+    app.default_service(web::to(unmatched)).split_for_parts()
+}
+
+/// The usual answers of the routes that are asked all the time.
+pub fn shortcuts(base_path: &str) -> [(String, Shortcut); 3] {
+    [
+        (format!("{base_path}/whoami"), Shortcut::Program(whoami::tell_program)),
+        (format!("{base_path}/keys/verify"), Shortcut::Service(gateway::vouch)),
+        (format!("{base_path}/forward-auth"), Shortcut::Program(gateway::let_pass)),
+    ]
+}
+
+/// The routes that are asked all the time, beside the scope of the others: in it actix would look for the scope first and
+/// then for the route, which takes as many instructions as all of authentication. Another method falls through to the scope.
+fn hot(base_path: &str) -> impl HttpServiceFactory + use<> {
+    let resource = |path| web::resource(format!("{base_path}{path}"));
+    (
+        resource("/whoami").guard(guard::Get()).wrap(Authentication).to(whoami::whoami),
+        resource("/keys/verify").guard(guard::Post()).wrap(Authentication).to(gateway::verify_key),
+        resource("/forward-auth").guard(guard::Get()).wrap(Authentication).to(gateway::forward_auth),
+    )
+}
+
+/// The collections of a configuration, checked against each other and against every other route.
+///
+/// # Errors
+/// A text for the operator, which names the key.
+pub fn compile_collections(config: &Config) -> Result<Collections, String> {
+    let collections = Collections::compile(config)?;
+    if collections.iter().next().is_some() {
+        let (_, document) = assemble(config, &Collections::default());
+        collections.ensure_paths_are_free(&config.server.base_path, document.paths.paths.keys())?;
+    }
+    Ok(collections)
+}

@@ -1,0 +1,53 @@
+//! `/docs`: the Swagger UI, from files that are compiled in, and `/openapi.json`, which it shows.
+
+use super::openapi;
+use crate::api::collections::schemas;
+use crate::domain::collections::Collections;
+use crate::infra::http::unmatched;
+use actix_web::http::header;
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, web};
+use utoipa::openapi::OpenApi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// What is served beside the routes of the document. The redirect and the refused sign-in are among them.
+pub const PATHS: [&str; 4] = [PAGE, "/openapi.json", "/docs", "/docs/token"];
+
+const PAGE: &str = "/docs/{_:.*}";
+
+/// The page and the document.
+pub fn page() -> SwaggerUi {
+    SwaggerUi::new(PAGE).config(
+        Config::new(["/openapi.json"])
+            .try_it_out_enabled(true)
+            .persist_authorization(true)
+            .display_request_duration(true)
+            .default_models_expand_depth(0)
+            .filter(true),
+    )
+}
+
+/// `/docs` without its slash, as people type it; and the page's own sign-in, which is no file of the page.
+pub fn beside_page(services: &mut web::ServiceConfig) {
+    services.route("/docs/token", web::to(unmatched));
+    services.route("/openapi.json", web::get().to(document));
+    let to_page = || async { HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish() };
+    services.route("/docs", web::get().to(to_page));
+}
+
+/// The OpenAPI document of this configuration, as JSON.
+pub struct Document(Bytes);
+
+impl Document {
+    /// The text of a document that was collected.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn new(document: &OpenApi, collections: &Collections) -> Result<Self, String> {
+        Ok(Self(openapi::text(document, &schemas(collections))?.into()))
+    }
+}
+
+async fn document(document: web::Data<Document>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document.0.clone())
+}
