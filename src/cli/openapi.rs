@@ -20,8 +20,7 @@ pub struct OpenapiArgs {
 /// Prints the document, or fails when the committed one is another.
 pub fn run(config: &Config, args: &OpenapiArgs) -> Result<(), String> {
     let collections = routes::compile_collections(config)?;
-    let text =
-        openapi::text(&openapi::document(config, &collections), &crate::api::collections::schemas(&collections))?;
+    let text = openapi::text(&routes::document(config, &collections), &crate::api::collections::schemas(&collections))?;
     if !args.check {
         print!("{text}");
         return Ok(());

@@ -4,7 +4,7 @@
 //! `keyward whoami` tries it.
 
 use crate::client::failure::Failure;
-use crate::client::settings::Layer;
+use crate::client::layer::Layer;
 use crate::client::values::BaseUrl;
 use crate::client::{file, readable};
 use clap::Args;

@@ -4,7 +4,7 @@
 //! as git's and gh's keep theirs there.
 
 use crate::client::failure::Failure;
-use crate::client::settings::Layer;
+use crate::client::layer::Layer;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};

@@ -138,7 +138,7 @@ fn show(bodies: &[String], json: bool) -> Result<(), Failure> {
     }
     readable::print(&readable::table(&things)?)?;
     if let Some(cursor) = pages.last().and_then(|page| page.next_cursor.as_deref()) {
-        eprintln!("keyward: there are more: --cursor {}, or --all", readable::plain(cursor));
+        eprintln!("keyward: there are more: --cursor {}, or --all", crate::client::plain_text::plain(cursor));
     }
     Ok(())
 }

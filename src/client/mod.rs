@@ -10,6 +10,8 @@ mod connection;
 mod failure;
 mod file;
 mod get;
+mod layer;
+mod plain_text;
 mod readable;
 mod refusal;
 mod settings;

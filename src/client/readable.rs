@@ -1,5 +1,6 @@
 //! Tables and lists for people. What a tenant stored can't move the terminal's cursor: control characters are escaped.
 
+use super::plain_text::plain;
 use crate::client::failure::Failure;
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -52,15 +53,6 @@ pub fn parse<'t, T: serde::Deserialize<'t>>(body: &'t str) -> Result<T, Failure>
     serde_json::from_str(body).map_err(|error| {
         Failure::NoAnswer(format!("the answer is not the JSON that Keyward sends: {error}. Is the URL right?"))
     })
-}
-
-/// Text without control characters.
-pub fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() { plain.extend(character.escape_default()) } else { plain.push(character) }
-    }
-    plain
 }
 
 fn cell(value: &Value) -> String {

@@ -1,7 +1,7 @@
 //! [`Refusal`]: an error that the server answered, in whichever of the four styles ([`crate::base::error::style`]) it writes.
 
 use crate::base::error::FieldError;
-use crate::client::readable::plain;
+use crate::client::plain_text::plain;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;

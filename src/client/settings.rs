@@ -3,13 +3,12 @@
 //! A workspace counts only with a key of its own layer or of one below: a key from the environment is not sent with the
 //! workspace of another key in the file.
 
+use super::layer::Layer;
 use crate::base::ids::WorkspaceId;
 use crate::client::failure::Failure;
 use crate::client::file;
 use crate::client::values::{ApiKey, BaseUrl};
 use clap::Args;
-use std::io::Read;
-use std::str::FromStr;
 
 /// As whom, where, and how to show it.
 #[derive(Args)]
@@ -29,67 +28,6 @@ pub struct ConnectionArgs {
     /// How often to try again after a 429 or a 503, as long as the server says
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=10))]
     pub retries: u32,
-}
-
-/// What one source says.
-#[derive(Clone, Debug, Default)]
-pub struct Layer {
-    /// The key.
-    pub key: Option<ApiKey>,
-    /// The workspace.
-    pub workspace: Option<WorkspaceId>,
-    /// The URL.
-    pub url: Option<BaseUrl>,
-}
-
-impl Layer {
-    /// The key, the workspace and the URL, each with the name that an error gives it. An empty text says nothing.
-    ///
-    /// # Errors
-    /// The name of what is malformed, and what it must be; never its value.
-    pub fn parse(values: [(String, Option<&str>); 3]) -> Result<Self, String> {
-        let [key, workspace, url] = values;
-        Ok(Self { key: parse(key)?, workspace: parse(workspace)?, url: parse(url)? })
-    }
-
-    /// What flags say, in the order key, workspace, URL.
-    ///
-    /// # Errors
-    /// `Usage` for what is malformed, and for an empty standard input.
-    pub fn of_flags(key: Option<&str>, workspace: Option<&str>, url: Option<&str>) -> Result<Self, Failure> {
-        let from_input = if key == Some("-") { Some(read_key()?) } else { None };
-        let key = from_input.as_deref().or(key);
-        if [key, workspace, url].contains(&Some("")) {
-            return Err(Failure::Usage("--key, --workspace and --url must not be empty".to_owned()));
-        }
-        let named = [("--key", key), ("--workspace", workspace), ("--url", url)];
-        Self::parse(named.map(|(name, value)| (name.to_owned(), value))).map_err(Failure::Usage)
-    }
-
-    fn of_environment() -> Result<Self, Failure> {
-        let names = ["KEYWARD_API_KEY", "KEYWARD_WORKSPACE_ID", "KEYWARD_URL"];
-        let values = names.map(|name| std::env::var(name).ok());
-        let mut pairs = names.iter().zip(&values).map(|(name, value)| ((*name).to_owned(), value.as_deref()));
-        let parsed = Self::parse(std::array::from_fn(|_| pairs.next().unwrap_or_default()));
-        parsed.map_err(Failure::NotConfigured)
-    }
-}
-
-fn parse<T: FromStr<Err = String>>((name, value): (String, Option<&str>)) -> Result<Option<T>, String> {
-    let parsed = value.filter(|text| !text.is_empty()).map(str::parse).transpose();
-    parsed.map_err(|reason| format!("{name}: {reason}"))
-}
-
-/// The key on standard input: one line. It then is in no history and in no list of processes.
-fn read_key() -> Result<String, Failure> {
-    let mut text = String::new();
-    // More than the longest key, and not all of a file that was given by mistake.
-    let read = std::io::stdin().take(4096).read_to_string(&mut text);
-    read.map_err(|error| Failure::Usage(format!("--key -: standard input: {error}")))?;
-    match text.trim() {
-        "" => Err(Failure::Usage("--key -: standard input is empty".to_owned())),
-        key => Ok(key.to_owned()),
-    }
 }
 
 /// What counts.

@@ -9,9 +9,6 @@ use crate::base::error::{ApiError, Code};
 use crate::base::network::is_loopback_http;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
-use crate::domain::identity::tokens::jwk;
-use crate::domain::identity::tokens::jwk::PublicKey;
-use jsonwebtoken::Algorithm;
 use reqwest::header::{CACHE_CONTROL, HeaderMap};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -25,7 +22,7 @@ const MAX_FRESH: Duration = Duration::from_secs(24 * 3600);
 /// How long a set that is no longer fresh serves while no newer one can be had.
 const MAX_STALE: Duration = Duration::from_secs(3600);
 /// How often issuers are asked.
-const ISSUERS: Pace = Pace {
+pub(crate) const ISSUERS: Pace = Pace {
     least_fresh: Duration::from_secs(60),
     after_success: Duration::from_secs(30),
     after_failure: Duration::from_secs(5),
@@ -73,7 +70,7 @@ pub(crate) struct RemoteKeys<K> {
 
 /// What the last fetches left.
 #[derive(Clone)]
-struct Kept<K = PublicKey> {
+struct Kept<K> {
     keys: HashMap<String, K>,
     fresh_until: Option<Timestamp>,
     next_attempt: Option<Timestamp>,
@@ -111,13 +108,6 @@ impl<K: Clone> Kept<K> {
             None if self.is_fresh(now) && !self.last_attempt_failed => Err(Code::InvalidIdToken.into()),
             _ => Err(ApiError::unavailable_because("the issuer's keys can't be fetched")),
         }
-    }
-}
-
-impl RemoteKeys<PublicKey> {
-    /// The keys of an issuer for these algorithms. Fetches nothing yet.
-    pub(crate) fn new(source: Source, algorithms: Vec<Algorithm>, time_limit: Duration) -> Self {
-        Self::of(source, Box::new(move |json| jwk::verifiers(json, &algorithms)), time_limit, ISSUERS)
     }
 }
 
@@ -299,20 +289,20 @@ mod tests {
     #[test]
     fn an_unknown_key_is_the_callers_fault_only_while_the_set_is_up_to_date() {
         let now = Clock::system().now();
-        let keys = HashMap::from([("known".to_owned(), PublicKey::for_tests())]);
+        let keys = HashMap::from([("known".to_owned(), ())]);
         let kept = |failed| Kept {
             keys: keys.clone(),
             fresh_until: Some(now),
             next_attempt: None,
             last_attempt_failed: failed,
         };
-        let outcome = |kept: &Kept, id, at| kept.settle(id, at).map(|_| ()).map_err(|error| error.code);
+        let outcome = |kept: &Kept<()>, id, at| kept.settle(id, at).map(|_| ()).map_err(|error| error.code);
         let (before, after, late) = (now.minus(Duration::from_secs(1)), now.plus(MAX_STALE / 2), now.plus(MAX_STALE));
         assert_eq!(outcome(&kept(false), "unknown", before), Err(Code::InvalidIdToken));
         assert_eq!(outcome(&kept(true), "unknown", before), Err(Code::Unavailable));
         assert_eq!(outcome(&kept(true), "unknown", after), Err(Code::Unavailable));
         assert_eq!(outcome(&kept(true), "known", after), Ok(()));
         assert_eq!(outcome(&kept(true), "known", late), Err(Code::Unavailable));
-        assert_eq!(outcome(&Kept::<PublicKey>::default(), "known", now), Err(Code::Unavailable));
+        assert_eq!(outcome(&Kept::<()>::default(), "known", now), Err(Code::Unavailable));
     }
 }

@@ -1,7 +1,7 @@
 //! [`build`]: configuration in, running application out. The command line and the tests start the same one.
 
 use super::observe::MetricsServer;
-use super::{listen, openapi, routes, stack, swagger};
+use super::{listen, routes, stack, swagger};
 use crate::api::{Background, State};
 use crate::base::config::Config;
 use crate::base::sql::DatabaseUrl;
@@ -42,7 +42,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let db = Db::new(&config.database);
     warn_without_a_wall(&config, &db).await?;
     let collections = routes::compile_collections(&config)?;
-    let document = openapi::document(&config, &collections);
+    let document = routes::document(&config, &collections);
     let table = RouteTable::new(&document, &swagger::PATHS);
     let document = web::Data::new(swagger::Document::new(&document, &collections)?);
     let (state, background) = State::start(config, clock, db, collections, table).await?;

@@ -10,7 +10,7 @@ use crate::base::config::Config;
 use crate::domain::collections::Collections;
 use crate::infra::http::unmatched;
 use crate::server::Shortcut;
-use crate::server::openapi::Documented;
+use crate::server::openapi::{self, Documented};
 use actix_web::body::BoxBody;
 use actix_web::dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error, guard, web};
@@ -108,6 +108,12 @@ pub fn assemble(
         .service(api);
     let app = if config.identity.builtin { app.configure(identity::routes) } else { app };
     app.default_service(web::to(unmatched)).split_for_parts()
+}
+
+/// The OpenAPI document of a configuration.
+pub fn document(config: &Config, collections: &Collections) -> OpenApi {
+    let (_, collected) = assemble(config, collections);
+    openapi::complete(config, collected)
 }
 
 /// The usual answers of the routes that are asked all the time.

@@ -1,11 +1,12 @@
 //! `/organizations/{organizationId}/audit-events`: read only.
 
-use super::wire::{AuditEventView, AuditExportQuery, AuditQuery};
+use super::wire::{AuditExportQuery, AuditQuery};
 use crate::api::State;
 use crate::base::error::ApiError;
 use crate::base::policy::can;
 use crate::domain::access::OrganizationAccess;
 use crate::domain::audit::AuditEvent;
+use crate::domain::audit::AuditEventView;
 use crate::domain::audit::Export;
 use crate::infra::http::{ListScope, Page, query};
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};

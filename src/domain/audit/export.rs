@@ -1,7 +1,7 @@
 //! A trail as JSON Lines, oldest first, batch by batch: however long it is, memory is bounded.
 
 use super::model::{AuditEvent, Filter, Head};
-use crate::api::audit::wire::AuditEventView;
+use super::view::AuditEventView;
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
 use crate::base::sql::Conn;

@@ -28,6 +28,7 @@ mod model;
 mod retention;
 mod trail;
 mod verification;
+mod view;
 
 pub use action::{Action, ActorKind, TargetKind};
 pub use entry::{Actor, Entry, Target};
@@ -36,3 +37,4 @@ pub use model::{AuditEvent, Filter};
 pub use retention::keep_retention;
 pub use trail::Trail;
 pub use verification::{Fault, Verified, organizations, verify};
+pub use view::AuditEventView;

@@ -14,8 +14,6 @@ use crate::base::error::style::Style;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{InvitationId, KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::domain::collections::Collections;
-use crate::server::routes;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::PartialSchema;
@@ -28,9 +26,8 @@ use utoipa::openapi::{
     Response, ResponseBuilder, Schema,
 };
 
-/// The document of a configuration.
-pub fn document(config: &Config, collections: &Collections) -> OpenApi {
-    let (_, mut document) = routes::assemble(config, collections);
+/// The document that was collected from the routes, with what all operations have in common.
+pub fn complete(config: &Config, mut document: OpenApi) -> OpenApi {
     document.info = InfoBuilder::new()
         .title("Keyward")
         .version(env!("CARGO_PKG_VERSION"))

@@ -1,13 +1,13 @@
 //! [`Issuer`]: somebody else whose ID tokens are accepted: a Firebase project, or any issuer of OpenID Connect.
 
-use super::jwk::PublicKey;
+use super::jwk::{self, PublicKey};
 use super::oidc::Oidc;
 use super::token;
 use super::token::{Claims, Expected, FIREBASE_SUBJECT_LIMIT, OIDC_SUBJECT_LIMIT};
 use crate::base::config::{IssuerSettings, OidcSettings};
 use crate::base::error::{ApiError, Code};
 use crate::base::time::Clock;
-use crate::infra::remote_keys::{RemoteKeys, Source};
+use crate::infra::remote_keys::{ISSUERS, RemoteKeys, Source};
 use jsonwebtoken::Algorithm;
 use std::time::Duration;
 
@@ -31,6 +31,11 @@ enum Rules {
     Oidc(Oidc),
 }
 
+/// The keys of a source for these algorithms. Fetches nothing yet.
+fn keys_for(source: Source, algorithms: Vec<Algorithm>, time_limit: Duration) -> RemoteKeys<PublicKey> {
+    RemoteKeys::of(source, Box::new(move |json| jwk::verifiers(json, &algorithms)), time_limit, ISSUERS)
+}
+
 impl Issuer {
     /// A configured issuer. Fetches nothing yet.
     pub(crate) fn new(settings: &IssuerSettings, time_limit: Duration) -> Self {
@@ -39,14 +44,14 @@ impl Issuer {
             IssuerSettings::FirebaseProject { project, jwks_url } => {
                 let source = Source::Keys(jwks_url.clone().unwrap_or_else(|| GOOGLE_KEYS.to_owned()));
                 let algorithms = vec![Algorithm::RS256];
-                let keys = RemoteKeys::new(source, algorithms.clone(), time_limit);
+                let keys = keys_for(source, algorithms.clone(), time_limit);
                 Self { name, algorithms, rules: Rules::Firebase { audience: project.clone() }, keys }
             }
             IssuerSettings::Oidc(oidc) => {
                 let OidcSettings { issuer, jwks_url, algorithms, .. } = oidc;
                 let source =
                     jwks_url.clone().map_or_else(|| Source::Discovery { issuer: issuer.clone() }, Source::Keys);
-                let keys = RemoteKeys::new(source, algorithms.clone(), time_limit);
+                let keys = keys_for(source, algorithms.clone(), time_limit);
                 Self { name, algorithms: algorithms.clone(), rules: Rules::Oidc(Oidc::new(oidc.clone())), keys }
             }
         }
