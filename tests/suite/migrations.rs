@@ -36,9 +36,9 @@ fn tables(database: &TestDatabase, db: Backend) -> Vec<String> {
 
 /// How many migrations there are for a database: those that run on both, and its own.
 fn folders(db: Backend) -> usize {
-    let own = if db == Backend::Sqlite { "migrations-sqlite" } else { "migrations-postgres" };
+    let own = if db == Backend::Sqlite { "migrations/sqlite" } else { "migrations/postgres" };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let entries = ["migrations", own].map(|folder| std::fs::read_dir(root.join(folder)).expect("the folder"));
+    let entries = ["migrations/common", own].map(|folder| std::fs::read_dir(root.join(folder)).expect("the folder"));
     entries.into_iter().flatten().filter_map(Result::ok).filter(|entry| entry.path().is_dir()).count()
 }
 

@@ -21,10 +21,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/common");
 /// Triggers are spelled differently on each. They run after all of [`MIGRATIONS`].
-const ON_POSTGRES: EmbeddedMigrations = embed_migrations!("migrations-postgres");
-const ON_SQLITE: EmbeddedMigrations = embed_migrations!("migrations-sqlite");
+const ON_POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+const ON_SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// `keyward` in ASCII. Advisory locks are of one database, so no other tenant of the server can hold it by chance.
 const LOCK: i64 = 0x006b_6579_7761_7264;

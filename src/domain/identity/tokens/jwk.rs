@@ -127,14 +127,6 @@ pub(crate) fn verifiers(json: &[u8], allowed: &[Algorithm]) -> Result<HashMap<St
 }
 
 #[cfg(test)]
-impl PublicKey {
-    /// One that verifies nothing.
-    pub(crate) fn for_tests() -> Self {
-        Self { key: DecodingKey::from_secret(b""), algorithms: vec![Algorithm::RS256] }
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;

@@ -1,5 +1,5 @@
--- Runs unchanged on SQLite and on PostgreSQL. The triggers that make it append-only are in `migrations-postgres` and
--- `migrations-sqlite`.
+-- Runs unchanged on SQLite and on PostgreSQL. The triggers that make it append-only are in `migrations/postgres` and
+-- `migrations/sqlite`.
 
 -- Who changed whose access, when and from where. No foreign keys: a trail outlives what it tells of.
 CREATE TABLE audit_events (

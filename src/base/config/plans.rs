@@ -1,0 +1,67 @@
+//! `[plans.NAME]`: the limits of a plan.
+
+use serde::{Deserialize, Serialize};
+
+/// `[plans.NAME]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The sustained rate of one key, in requests a minute.
+    pub requests_per_minute: u32,
+    /// How many requests of one key may come at once.
+    pub burst: u32,
+    /// The sustained rate of all keys of a workspace together; five keys' if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace_requests_per_minute: Option<u32>,
+    /// How many requests of a workspace may come at once; five keys' if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace_burst: Option<u32>,
+    /// The most active keys in a workspace.
+    pub max_active_keys: u32,
+}
+
+impl Plan {
+    /// Allows nothing.
+    pub(super) const CLOSED: Self = Self {
+        requests_per_minute: 1,
+        burst: 1,
+        workspace_requests_per_minute: None,
+        workspace_burst: None,
+        max_active_keys: 0,
+    };
+    /// How many keys at their limit a workspace has room for, where the plan does not say.
+    const KEYS_IN_A_WORKSPACE: u32 = 5;
+    /// A million a second.
+    const HIGHEST_RATE: u32 = 60_000_000;
+    const LARGEST_BURST: u32 = 10_000_000;
+
+    /// The requests a minute and the burst of all keys of a workspace together.
+    pub fn workspace_limit(&self) -> (u32, u32) {
+        let several = |of_a_key: u32| of_a_key.saturating_mul(Self::KEYS_IN_A_WORKSPACE);
+        (
+            self.workspace_requests_per_minute.unwrap_or_else(|| several(self.requests_per_minute)),
+            self.workspace_burst.unwrap_or_else(|| several(self.burst)),
+        )
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        let (workspace_rate, workspace_burst) = self.workspace_limit();
+        for (name, value, most) in [
+            ("requests_per_minute", self.requests_per_minute, Self::HIGHEST_RATE),
+            ("burst", self.burst, Self::LARGEST_BURST),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(format!("{name}: {value} must be 1 to {most}"));
+            }
+        }
+        for (name, value, of_a_key) in [
+            ("workspace_requests_per_minute", workspace_rate, self.requests_per_minute),
+            ("workspace_burst", workspace_burst, self.burst),
+        ] {
+            if value < of_a_key {
+                return Err(format!("{name}: {value} must not be below what one key may do, {of_a_key}"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,13 @@
+//! `[subscription]`: whether the gate is enforced, and the trial.
+
+use serde::{Deserialize, Serialize};
+
+/// `[subscription]`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subscription {
+    /// Whether programs of organizations without an active subscription are refused.
+    pub enforce: bool,
+    /// How long a new organization's trial lasts, in days.
+    pub trial_days: u16,
+}
