@@ -21,6 +21,7 @@ mod collections;
 mod configuration;
 mod contracts;
 mod deployment;
+mod docs;
 mod faults;
 mod firebase;
 mod gateway;
@@ -64,6 +65,7 @@ fn tests() -> Vec<Test> {
         configuration::tests_once(),
         contracts::tests(),
         deployment::tests_once(),
+        docs::tests_once(),
         faults::all(),
         firebase::tests(),
         gateway::tests(),
