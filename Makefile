@@ -12,9 +12,9 @@ run: setup ## Try Keyward on this machine: demo tenant, SQLite in ./data, http:/
 test: setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase ## Run all tests, on SQLite and on PostgreSQL
 	cargo test
 
-reliability: setup setup-postgres ## Measure what happens when things break, into docs/reliability.md (5 minutes)
-	KEYWARD_SUITE_RELIABILITY=$(CURDIR)/docs/reliability.md cargo test --test suite -- faults::
-	KEYWARD_SUITE_RELIABILITY=$(CURDIR)/docs/reliability.md cargo test --test suite -- nobody_slips_through_while_everything_fails
+reliability: setup setup-postgres ## Measure what happens when things break, into docs/operations/reliability.md (5 minutes)
+	KEYWARD_SUITE_RELIABILITY=$(CURDIR)/docs/operations/reliability.md cargo test --test suite -- faults::
+	KEYWARD_SUITE_RELIABILITY=$(CURDIR)/docs/operations/reliability.md cargo test --test suite -- nobody_slips_through_while_everything_fails
 
 bench: setup setup-postgres setup-redis setup-bench ## Measure everything side by side, into benches/RESULTS.md (10 minutes; a quiet machine)
 	cargo bench --bench http

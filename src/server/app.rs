@@ -83,7 +83,7 @@ async fn warn_without_a_wall(config: &Config, db: &Db) -> Result<(), String> {
     if !is_walled.map_err(|error| format!("can't read what the database's role may do: {error}"))? {
         tracing::warn!(
             "the database's role is a superuser or has BYPASSRLS: row-level security does not apply to it. \
-             docs/self-hosting.md says how to make a role without"
+             docs/operations/postgresql.md says how to make a role without"
         );
     }
     Ok(())

@@ -22,6 +22,7 @@ mod collections;
 mod configuration;
 mod contracts;
 mod deployment;
+mod docs;
 mod faults;
 mod firebase;
 mod gateway;
@@ -66,6 +67,7 @@ fn tests() -> Vec<Test> {
         configuration::tests_once(),
         contracts::tests(),
         deployment::tests_once(),
+        docs::tests_once(),
         faults::all(),
         firebase::tests(),
         gateway::tests(),

@@ -3,7 +3,7 @@
 //! A field's **key** is the expression that its index is over: text cut to [`KEY_LENGTH`] characters (an index entry
 //! has a limit in PostgreSQL), numbers and booleans as doubles, and below all others what a document without the field
 //! has. On PostgreSQL it is spelled with what row-level security lets an index answer, once the database's superuser has
-//! declared the functions in it leakproof (`docs/self-hosting.md`): `coalesce` would not do. The names of fields are letters, digits, `_` and `-`, so they stand in the SQL as they are; values never do.
+//! declared the functions in it leakproof (`docs/operations/postgresql.md`): `coalesce` would not do. The names of fields are letters, digits, `_` and `-`, so they stand in the SQL as they are; values never do.
 
 use super::schema::DocumentSchema;
 use crate::base::sql::MultiBackend;

@@ -1,5 +1,5 @@
 //! Four products' public documentation, spoken by configuration alone: each fact of it, and each `curl` as it is printed
-//! there, with another host. `docs/contracts.md` lists the facts and the tests that prove them.
+//! there, with another host. `docs/reference/contracts.md` lists the facts and the tests that prove them.
 
 mod curl;
 mod siteplot;

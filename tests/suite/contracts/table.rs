@@ -1,4 +1,4 @@
-//! The table of `docs/contracts.md` names tests that exist.
+//! The table of `docs/reference/contracts.md` names tests that exist.
 
 use crate::support::tests_once;
 use std::path::Path;
@@ -7,7 +7,7 @@ tests_once![every_line_of_the_table_names_a_test_that_exists];
 
 async fn every_line_of_the_table_names_a_test_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let table = std::fs::read_to_string(root.join("docs/contracts.md")).expect("the table");
+    let table = std::fs::read_to_string(root.join("docs/reference/contracts.md")).expect("the table");
     let mut sources = String::new();
     collect(&root.join("tests/suite"), &mut sources);
     let mut count = 0;

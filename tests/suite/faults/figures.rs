@@ -1,4 +1,4 @@
-//! [`Figures`]: what a test measured. It is printed; `make reliability` has it written into `docs/reliability.md`.
+//! [`Figures`]: what a test measured. It is printed; `make reliability` has it written into `docs/operations/reliability.md`.
 
 use crate::support::Backend;
 use std::collections::BTreeMap;

@@ -22,7 +22,7 @@ async fn a_role_that_the_wall_does_not_hold_for_is_warned_of_at_the_start() {
     assert_eq!((already, log::events_of(WARNING).len()), (0, 1));
 }
 
-/// The commands of `docs/self-hosting.md`, as the application's role.
+/// The commands of `docs/operations/postgresql.md`, as the application's role.
 async fn a_dump_has_the_rows_of_all_tenants() {
     let server = server().await;
     let (one, other) = (Full::new(&server).await, Full::new(&server).await);
