@@ -127,8 +127,9 @@ fn route(answer: &BareAnswer, db: &Db) -> actix_web::Route {
             let (db, response) = (db.clone(), response.clone());
             async move {
                 let page = Position { size: 20, after: None };
-                let read =
-                    db.of(organization).read(move |conn| WorkspaceMember::page_of(conn, organization, workspace, page));
+                let read = db
+                    .for_organization(organization)
+                    .read(move |conn| WorkspaceMember::page_of(conn, organization, workspace, page));
                 read.await.map(|_| response.answer()).map_err(actix_web::error::ErrorInternalServerError)
             }
         });

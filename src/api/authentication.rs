@@ -7,9 +7,9 @@ use crate::api::State;
 use crate::api::{Caller, Credential, verify};
 use crate::base::config::SERVICE_TOKEN_PREFIX;
 use crate::base::error::{ApiError, Code};
-use crate::domain::api_keys::{ApiKeys, KnownKey, PresentedKey};
+use crate::domain::api_keys::{ApiKeys, CachedKey, PresentedKey};
 use crate::domain::subscriptions::subscription_gate;
-use crate::domain::usage::{CountedRequest, Outcome};
+use crate::domain::usage::{CountedRequest, RequestOutcome};
 use crate::infra::rate_limit;
 use crate::infra::rate_limit::Allowance;
 use crate::infra::request::RequestContext;
@@ -77,13 +77,13 @@ where
             };
             let mut response = match caller {
                 Ok(caller) => {
-                    RequestContext::admit();
+                    RequestContext::set_authenticated();
                     req.extensions_mut().insert(caller);
                     let response = service.call(req).await?;
                     if let Some(counted) = &mut counted
                         && matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
                     {
-                        counted.ends(Outcome::Refused);
+                        counted.ends(RequestOutcome::Refused);
                     }
                     response
                 }
@@ -112,26 +112,26 @@ async fn caller_of<'s>(
     state: &'s State,
     req: &ServiceRequest,
     allowance: &mut Option<Allowance>,
-    counted: &mut Option<CountedRequest<'s, KnownKey>>,
+    counted: &mut Option<CountedRequest<'s, CachedKey>>,
 ) -> Result<Caller, ApiError> {
     let credential = credential_of(req.headers(), &state.api_keys)?;
     let caller = verify(state, &credential, RequestContext::client_address()).await?;
-    RequestContext::caller_is(caller.id());
+    RequestContext::set_caller(caller.id());
     if let Caller::ApiKey(key) = &caller {
-        RequestContext::let_into(key.organization_id);
+        RequestContext::set_organization(key.organization_id);
         let counted = counted.insert(state.api_keys.begin(key));
-        subscription_gate(&state.config, key.subscription).inspect_err(|_| counted.ends(Outcome::Refused))?;
+        subscription_gate(&state.config, key.subscription).inspect_err(|_| counted.ends(RequestOutcome::Refused))?;
         let charged = allowance.insert(state.rate_limits.check(key.rate_limit_subject(), rate_limit::ONE).await?);
         if let Some(refusal) = charged.refusal() {
-            counted.ends(Outcome::Limited);
+            counted.ends(RequestOutcome::Limited);
             return Err(refusal);
         }
         let named = req.headers().get(X_WORKSPACE_ID);
         if named.is_some_and(|named| named.as_bytes() != key.workspace_id.text().as_bytes()) {
-            counted.ends(Outcome::Refused);
+            counted.ends(RequestOutcome::Refused);
             return Err(Code::WorkspaceMismatch.into());
         }
-        counted.ends(Outcome::Admitted);
+        counted.ends(RequestOutcome::Admitted);
     }
     Ok(caller)
 }

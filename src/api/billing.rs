@@ -3,7 +3,7 @@
 use crate::api::State;
 use crate::base::config::StripeSettings;
 use crate::base::error::ApiError;
-use crate::domain::billing::Outcome;
+use crate::domain::billing::WebhookOutcome;
 use crate::domain::billing::events::StripeEvent;
 use crate::domain::billing::model;
 use crate::domain::billing::signature;
@@ -15,7 +15,7 @@ use serde::Serialize;
 /// What became of an event.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Received {
-    outcome: Outcome,
+    outcome: WebhookOutcome,
 }
 
 /// Take in an event of Stripe's
@@ -63,16 +63,17 @@ async fn read(
     StripeEvent::read(&bytes)
 }
 
-async fn take_in(state: &web::Data<State>, event: StripeEvent) -> Result<Outcome, ApiError> {
+async fn take_in(state: &web::Data<State>, event: StripeEvent) -> Result<WebhookOutcome, ApiError> {
     let Some(news) = event.news().inspect_err(|_| state.webhooks.count_refused())? else {
-        return Ok(Outcome::Ignored);
+        return Ok(WebhookOutcome::Ignored);
     };
     let now = state.clock.now();
     let (shared, id) = (state.clone(), event.id);
-    let body = move |conn: &mut _, touched: &mut _| model::take_in(conn, touched, &shared.config, &id, news, now);
-    let outcome = state.across_tenants().change_access(body).await?;
+    let body =
+        move |conn: &mut _, access_change: &mut _| model::take_in(conn, access_change, &shared.config, &id, news, now);
+    let outcome = state.for_all_tenants().change_access(body).await?;
     if state.webhooks.is_pruning_due(now)
-        && let Err(error) = state.across_tenants().write(move |conn| model::prune(conn, now)).await
+        && let Err(error) = state.for_all_tenants().write(move |conn| model::prune(conn, now)).await
     {
         // The event itself is safe; the next hour tries again.
         tracing::warn!(%error, "old ids of events can't be taken away");

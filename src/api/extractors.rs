@@ -64,9 +64,9 @@ impl<P: Can> FromRequest for OrganizationAccess<P> {
         Box::pin(async move {
             let user = caller_of(&req)?.user()?.clone();
             let id: OrganizationId = path_parameter(&req, "organizationId")?;
-            let db = state_of(&req)?.db.of(id);
+            let db = state_of(&req)?.db.for_organization(id);
             let membership = db.read(move |conn| OrganizationMembership::find(conn, id, user)).await?;
-            RequestContext::let_into(id);
+            RequestContext::set_organization(id);
             membership.authorize()
         })
     }
@@ -86,18 +86,18 @@ async fn workspace_access<P: Can>(req: HttpRequest) -> Result<WorkspaceAccess<P>
     let state = state_of(&req)?;
     let (user_id, db) = match caller_of(&req)? {
         // Whose workspace it is shows only in its row.
-        Caller::User(user) => (user.id, state.db.across_tenants()),
+        Caller::User(user) => (user.id, state.db.for_all_tenants()),
         Caller::ApiKey(key) => {
             may_manage_keys::<P>(&state, &req, &key)?;
             if key.workspace_id != id {
                 return Err(ApiError::not_found());
             }
-            (key.creator_id, state.db.of(key.organization_id))
+            (key.creator_id, state.db.for_organization(key.organization_id))
         }
         Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
     };
     let membership = db.read(move |conn| WorkspaceMembership::find(conn, id, user_id)).await?;
-    RequestContext::let_into(membership.workspace().organization_id);
+    RequestContext::set_organization(membership.workspace().organization_id);
     membership.authorize()
 }
 

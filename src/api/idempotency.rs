@@ -89,7 +89,7 @@ pub struct Claim {
 
 /// What came of it.
 #[derive(Debug)]
-pub enum Outcome<T> {
+pub enum ReplayOutcome<T> {
     /// It was done now.
     Done(T),
     /// It had been done before; this is the state of today.
@@ -116,11 +116,11 @@ impl Claim {
         new_id: Id,
         now: Timestamp,
         body: impl FnOnce(&mut Conn, Id, bool) -> Result<T, ApiError>,
-    ) -> Result<Outcome<T>, ApiError>
+    ) -> Result<ReplayOutcome<T>, ApiError>
     where
         Id: FromStr<Err = String> + Display,
     {
-        let Some(key) = self.key else { return body(conn, new_id, false).map(Outcome::Done) };
+        let Some(key) = self.key else { return body(conn, new_id, false).map(ReplayOutcome::Done) };
         diesel::delete(keys::table.filter(keys::created_at.le(now.minus(KEPT)))).execute(conn)?;
         let row = (
             keys::caller_id.eq(&self.caller_id),
@@ -133,7 +133,7 @@ impl Claim {
             diesel::insert_into(keys::table).values(row).on_conflict_do_nothing().execute(native)
         })?;
         if claimed == 1 {
-            return body(conn, new_id, false).map(Outcome::Done);
+            return body(conn, new_id, false).map(ReplayOutcome::Done);
         }
         let (fingerprint, resource): (Vec<u8>, String) =
             keys::table.find((&self.caller_id, &key)).select((keys::fingerprint, keys::resource_id)).first(conn)?;
@@ -141,21 +141,21 @@ impl Claim {
             return Err(Code::IdempotencyKeyReused.into());
         }
         let id = resource.parse().map_err(ApiError::internal)?;
-        body(conn, id, true).map(Outcome::Replayed)
+        body(conn, id, true).map(ReplayOutcome::Replayed)
     }
 }
 
-impl<T> Outcome<T> {
+impl<T> ReplayOutcome<T> {
     /// The same outcome with another value.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Outcome<U> {
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> ReplayOutcome<U> {
         match self {
-            Self::Done(value) => Outcome::Done(change(value)),
-            Self::Replayed(value) => Outcome::Replayed(change(value)),
+            Self::Done(value) => ReplayOutcome::Done(change(value)),
+            Self::Replayed(value) => ReplayOutcome::Replayed(change(value)),
         }
     }
 }
 
-impl<T: Serialize> Outcome<T> {
+impl<T: Serialize> ReplayOutcome<T> {
     /// 201 for what was made now; 200 with `Idempotent-Replayed: true` for what was made before.
     pub fn respond(self) -> HttpResponse {
         match self {

@@ -2,7 +2,7 @@
 
 use crate::api::SignedIn;
 use crate::api::State;
-use crate::api::{Idempotency, Outcome};
+use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{InvitationId, OrganizationId};
 use crate::base::input::validation::{Email, objects};
@@ -79,7 +79,7 @@ pub async fn list_invitations(
     let organization = access.organization_id();
     let scope = ListScope("invitations", &organization.text());
     let position = page.position(scope)?;
-    let rows = state.of(&access).read(move |conn| Invitation::page_of(conn, &access, position)).await?;
+    let rows = state.scoped_to(&access).read(move |conn| Invitation::page_of(conn, &access, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |(invitation, _)| invitation.id, Into::into)))
 }
 
@@ -106,21 +106,21 @@ pub async fn create_invitation(
     let now = state.clock.now();
     let is_mailed = state.invitation_mails.are_on();
     let (outcome, access) = state
-        .of(&access)
-        .change_access(move |conn, touched| {
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| {
             let outcome = claim.run(conn, InvitationId::new(), now, |conn, id, replayed| {
                 if replayed {
                     return Ok((Invitation::of(conn, &access, id)?, None));
                 }
                 let InvitationInput { email, role, workspaces } = input;
                 let new = NewInvitation { id, email: email.into_string(), role, grants: workspaces };
-                let (made, tokens) = Invitation::create(conn, touched, &access, new, is_mailed, now)?;
+                let (made, tokens) = Invitation::create(conn, access_change, &access, new, is_mailed, now)?;
                 Ok((made, Some(tokens)))
             });
             Ok((outcome?, access))
         })
         .await?;
-    Ok(Outcome::map(outcome, |(invitation, tokens)| {
+    Ok(ReplayOutcome::map(outcome, |(invitation, tokens)| {
         let mailed = tokens.as_ref().map(|NewTokens { mailed, .. }| {
             let row = &invitation.0;
             mailed.as_ref().is_some_and(|token| {
@@ -146,15 +146,15 @@ pub async fn resend_invitation(
 ) -> Result<web::Json<InvitationView>, ApiError> {
     let id = path_parameter(&req, "invitationId")?;
     let (found, access) =
-        state.of(&access).read(move |conn| Ok((Invitation::resendable(conn, &access, id)?, access))).await?;
+        state.scoped_to(&access).read(move |conn| Ok((Invitation::resendable(conn, &access, id)?, access))).await?;
     if !state.invitation_mails.are_on() {
         return Err(ApiError::with_message(Code::Conflict, "This server sends no mail."));
     }
     let now = state.clock.now();
     state.invitation_mails.count(access.user().id, &found.0.email, now)?;
-    let renewed = state
-        .of(&access)
-        .change_access(move |conn, touched| Ok((Invitation::renew(conn, touched, &access, id, now)?, access)));
+    let renewed = state.scoped_to(&access).change_access(move |conn, access_change| {
+        Ok((Invitation::renew(conn, access_change, &access, id, now)?, access))
+    });
     let ((invitation, token), access) = renewed.await?;
     if !state.invitation_mails.send(&access, &invitation.0, &token) {
         return Err(ApiError::unavailable_because("too many mails wait to be sent"));
@@ -171,7 +171,10 @@ pub async fn withdraw_invitation(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = path_parameter(&req, "invitationId")?;
-    state.of(&access).change_access(move |conn, touched| Invitation::withdraw(conn, touched, &access, id)).await?;
+    state
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| Invitation::withdraw(conn, access_change, &access, id))
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -206,8 +209,10 @@ pub async fn accept_invitation(
     let input = body.read().await?;
     let now = state.clock.now();
     let (organization, role) = state
-        .across_tenants()
-        .change_access(move |conn, touched| Invitation::accept(conn, touched, &input.token, caller.user(), now))
+        .for_all_tenants()
+        .change_access(move |conn, access_change| {
+            Invitation::accept(conn, access_change, &input.token, caller.user(), now)
+        })
         .await?;
     Ok(web::Json(Accepted { id: organization.id, name: organization.name, role }))
 }

@@ -8,9 +8,9 @@ use crate::base::input::from_slice;
 use crate::base::input::validation::{Object, is_unprintable};
 use crate::domain::api_keys::PresentedKey;
 use crate::domain::audit::Actor;
-use crate::domain::leaks::letter;
+use crate::domain::leaks::email;
 use crate::domain::leaks::model;
-use crate::domain::leaks::model::{BATCH, Outcome, Place};
+use crate::domain::leaks::model::{BATCH, LeakLocation, LeakOutcome};
 use crate::domain::leaks::signature::{KEY_IDENTIFIER, SIGNATURE};
 use crate::domain::subscriptions::subscription_gate;
 use crate::infra::http::Body;
@@ -22,7 +22,7 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
 /// The most characters of a page's address that are kept.
-const LONGEST_URL: usize = 500;
+const MAX_URL_LENGTH: usize = 500;
 
 /// A text that looks like a key, and where it was found. Whatever the scanner says of it otherwise, the key must die: the
 /// rest may be anything, and texts are kept.
@@ -85,7 +85,7 @@ pub async fn revoke_leaked_keys(
     let (bytes, actor) = authenticate(&req, body).await?;
     let found: Vec<Object<LeakedKey>> = from_slice(&bytes)?;
     let found: Vec<LeakedKey> = found.into_iter().map(|Object(found)| found).collect();
-    let mut places: HashMap<[u8; 32], Place> = HashMap::new();
+    let mut places: HashMap<[u8; 32], LeakLocation> = HashMap::new();
     for leaked in &found {
         let key = PresentedKey::new(&leaked.token);
         // What can't be a key costs no lookup.
@@ -98,15 +98,15 @@ pub async fn revoke_leaked_keys(
     while texts.peek().is_some() {
         let (batch, actor): (HashMap<_, _>, _) = (texts.by_ref().take(BATCH).collect(), actor.clone());
         let now = state.clock.now();
-        let Outcome { known: here, revoked } = state
-            .across_tenants()
-            .change_access(move |conn, touched| {
-                touched.act_as(actor);
-                model::revoke(conn, touched, &batch, now)
+        let LeakOutcome { known: here, revoked } = state
+            .for_all_tenants()
+            .change_access(move |conn, access_change| {
+                access_change.act_as(actor);
+                model::revoke(conn, access_change, &batch, now)
             })
             .await?;
         known.extend(here);
-        revoked.iter().for_each(|leak| letter::send(&state.mailer, leak));
+        revoked.iter().for_each(|leak| email::send(&state.mailer, leak));
     }
     Ok(web::Json(found.into_iter().map(|leaked| leaked.feedback(&known)).collect()))
 }
@@ -126,7 +126,7 @@ async fn authenticate(req: &HttpRequest, body: Body<Vec<LeakedKey>>) -> Result<(
     }
     let credential = credential_of(req.headers(), &state.api_keys)?;
     let caller = verify(&state, &credential, RequestContext::client_address()).await?;
-    RequestContext::caller_is(caller.id());
+    RequestContext::set_caller(caller.id());
     if let Caller::ApiKey(key) = &caller {
         // A program is told the same as everywhere.
         subscription_gate(&state.config, key.subscription)?;
@@ -137,13 +137,13 @@ async fn authenticate(req: &HttpRequest, body: Body<Vec<LeakedKey>>) -> Result<(
 
 impl LeakedKey {
     /// Where it was found. A page's address may have the text itself in it.
-    fn place(&self) -> Place {
+    fn place(&self) -> LeakLocation {
         let tidy = |text: &str| -> String {
             let text = if self.token.is_empty() { text.to_owned() } else { text.replace(&self.token, "[redacted]") };
-            text.chars().filter(|c| !is_unprintable(*c)).take(LONGEST_URL).collect()
+            text.chars().filter(|c| !is_unprintable(*c)).take(MAX_URL_LENGTH).collect()
         };
         let given = |text: &Value| text.as_str().map(tidy).filter(|text| !text.is_empty());
-        Place { url: given(&self.url), source: given(&self.source) }
+        LeakLocation { url: given(&self.url), source: given(&self.source) }
     }
 
     fn feedback(self, known: &HashSet<[u8; 32]>) -> LeakFeedback {

@@ -25,5 +25,5 @@ pub mod workspaces;
 pub use caller::{Caller, Credential, verify};
 pub use extractors::{Service, SignedIn};
 pub(crate) use extractors::{caller_of, state_of};
-pub use idempotency::{Idempotency, Outcome};
+pub use idempotency::{Idempotency, ReplayOutcome};
 pub use state::{Background, State};

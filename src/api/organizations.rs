@@ -2,7 +2,7 @@
 
 use crate::api::SignedIn;
 use crate::api::State;
-use crate::api::{Idempotency, Outcome};
+use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
 use crate::base::input::validation::Name;
@@ -53,7 +53,7 @@ pub async fn list_organizations(
     let user = caller.user().id;
     let scope = ListScope("organizations", &user.text());
     let position = page.position(scope)?;
-    let rows = state.across_tenants().read(move |conn| Organization::page_of(conn, user, position)).await?;
+    let rows = state.for_all_tenants().read(move |conn| Organization::page_of(conn, user, position)).await?;
     let show = |(organization, role)| OrganizationView::new(organization, role);
     Ok(web::Json(Page::new(rows, &position, scope, |(organization, _)| organization.id, show)))
 }
@@ -76,20 +76,20 @@ pub async fn create_organization(
     let now = state.clock.now();
     let shared = state.clone();
     let outcome = state
-        .across_tenants()
-        .change_access(move |conn, touched| {
+        .for_all_tenants()
+        .change_access(move |conn, access_change| {
             let user = caller.user().id;
             claim.run(conn, OrganizationId::new(), now, |conn, id, replayed| {
                 if replayed {
                     return Organization::with_role_of(conn, id, user)?.ok_or_else(ApiError::not_found);
                 }
                 let name = input.name.into_string();
-                let made = Organization::create(conn, touched, &shared.config, id, name, user, now)?;
+                let made = Organization::create(conn, access_change, &shared.config, id, name, user, now)?;
                 Ok((made, OrganizationRole::Owner))
             })
         })
         .await?;
-    Ok(Outcome::map(outcome, |(organization, role)| OrganizationView::new(organization, role)).respond())
+    Ok(ReplayOutcome::map(outcome, |(organization, role)| OrganizationView::new(organization, role)).respond())
 }
 
 /// Read an organization
@@ -110,9 +110,9 @@ pub async fn rename_organization(
 ) -> Result<web::Json<OrganizationView>, ApiError> {
     let input = body.read().await?;
     let role = access.role();
-    let organization = state
-        .of(&access)
-        .change_access(move |conn, touched| Organization::rename(conn, touched, &access, input.name.into_string()));
+    let organization = state.scoped_to(&access).change_access(move |conn, access_change| {
+        Organization::rename(conn, access_change, &access, input.name.into_string())
+    });
     let organization = organization.await?;
     Ok(web::Json(OrganizationView::new(organization, role)))
 }
@@ -126,6 +126,9 @@ pub async fn delete_organization(
     state: web::Data<State>,
     access: OrganizationAccess<can::OrganizationDelete>,
 ) -> Result<HttpResponse, ApiError> {
-    state.of(&access).change_access(move |conn, touched| Organization::delete(conn, touched, &access)).await?;
+    state
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| Organization::delete(conn, access_change, &access))
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }

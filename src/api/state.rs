@@ -107,16 +107,16 @@ impl State {
         Ok((state, Background { outbox, failed_sign_in_writer }))
     }
 
-    /// [`Store::of`]
+    /// [`Store::scoped_to`]
     #[must_use]
-    pub fn of(&self, guard: &impl Guard) -> ScopedStore {
-        self.store.of(guard)
+    pub fn scoped_to(&self, guard: &impl Guard) -> ScopedStore {
+        self.store.scoped_to(guard)
     }
 
-    /// [`Store::across_tenants`]
+    /// [`Store::for_all_tenants`]
     #[must_use]
-    pub fn across_tenants(&self) -> ScopedStore {
-        self.store.across_tenants()
+    pub fn for_all_tenants(&self) -> ScopedStore {
+        self.store.for_all_tenants()
     }
 }
 

@@ -47,7 +47,7 @@ pub async fn read_subscription(
     access: OrganizationAccess<can::OrganizationRead>,
 ) -> Result<web::Json<SubscriptionView>, ApiError> {
     let id = access.organization_id();
-    let subscription = state.of(&access).read(move |conn| Subscription::of(conn, id)).await?;
+    let subscription = state.scoped_to(&access).read(move |conn| Subscription::of(conn, id)).await?;
     let plan = state.config.plan(&subscription.plan);
     Ok(web::Json(SubscriptionView {
         status: subscription.status_at(state.clock.now()),

@@ -92,7 +92,7 @@ impl<'k> From<&'k KeyCaller> for ProgramView<'k> {
     responses((status = 200, description = "The caller.", body = WhoAmI)))]
 pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
     match &caller {
-        Caller::ApiKey(key) => tell_program(key),
+        Caller::ApiKey(key) => whoami_response(key),
         Caller::User(user) => {
             let person = PersonView { user_id: user.id, email: user.email.as_deref(), name: user.name.as_deref() };
             Ok(HttpResponse::Ok().json(WhoAmI::User(person)))
@@ -105,7 +105,7 @@ pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
 ///
 /// # Errors
 /// None: every view has its JSON.
-pub fn tell_program(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
+pub fn whoami_response(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
     Ok(json(&ProgramView::from(key)))
 }
 

@@ -1,7 +1,7 @@
 //! `/organizations/{organizationId}/workspaces` and `/workspaces/{workspaceId}`
 
 use crate::api::State;
-use crate::api::{Idempotency, Outcome};
+use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::input::validation::Name;
@@ -55,7 +55,7 @@ pub async fn list_workspaces(
     let (organization, role) = (access.organization_id(), access.role());
     let scope = ListScope("workspaces", &organization.text());
     let position = page.position(scope)?;
-    let rows = state.of(&access).read(move |conn| Workspace::page_of(conn, &access, position)).await?;
+    let rows = state.scoped_to(&access).read(move |conn| Workspace::page_of(conn, &access, position)).await?;
     let show = |(workspace, own): (Workspace, _)| WorkspaceView::new(workspace, effective_role(role, own));
     Ok(web::Json(Page::new(rows, &position, scope, |(workspace, _)| workspace.id, show)))
 }
@@ -75,17 +75,17 @@ pub async fn create_workspace(
     let claim = idempotency.claim(&bytes);
     let now = state.clock.now();
     let outcome = state
-        .of(&access)
-        .change_access(move |conn, touched| {
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| {
             claim.run(conn, WorkspaceId::new(), now, |conn, id, replayed| {
                 if replayed {
                     return Workspace::of_organization(conn, &access, id);
                 }
-                Workspace::create(conn, touched, &access, id, input.name.into_string(), now)
+                Workspace::create(conn, access_change, &access, id, input.name.into_string(), now)
             })
         })
         .await?;
-    Ok(Outcome::map(outcome, |workspace| WorkspaceView::new(workspace, Some(WorkspaceRole::Admin))).respond())
+    Ok(ReplayOutcome::map(outcome, |workspace| WorkspaceView::new(workspace, Some(WorkspaceRole::Admin))).respond())
 }
 
 /// Read a workspace
@@ -106,9 +106,9 @@ pub async fn rename_workspace(
 ) -> Result<web::Json<WorkspaceView>, ApiError> {
     let input = body.read().await?;
     let role = access.role();
-    let workspace = state
-        .of(&access)
-        .change_access(move |conn, touched| Workspace::rename(conn, touched, &access, input.name.into_string()));
+    let workspace = state.scoped_to(&access).change_access(move |conn, access_change| {
+        Workspace::rename(conn, access_change, &access, input.name.into_string())
+    });
     let workspace = workspace.await?;
     Ok(web::Json(WorkspaceView::new(workspace, Some(role))))
 }
@@ -122,6 +122,9 @@ pub async fn delete_workspace(
     state: web::Data<State>,
     access: WorkspaceAccess<can::WorkspaceManage>,
 ) -> Result<HttpResponse, ApiError> {
-    state.of(&access).change_access(move |conn, touched| Workspace::delete(conn, touched, &access)).await?;
+    state
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| Workspace::delete(conn, access_change, &access))
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -11,7 +11,7 @@ use crate::base::policy::Scope;
 use crate::base::sql::Conn;
 use crate::cli::serve::start;
 use crate::domain::api_keys::{NewKey, PlaintextKey, issue};
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::tenancy::Organization;
 use crate::domain::tenancy::User;
 use crate::domain::tenancy::Workspace;
@@ -63,13 +63,13 @@ async fn seed(state: &State) -> Result<Option<PlaintextKey>, String> {
     keep_password(&password).map_err(|error| format!("{PASSWORD_FILE}: {error}"))?;
     let profile = state.identity.create_account(EMAIL, &password.into(), true).await.map_err(failed)?;
     let (config, format, now) = (state.config.clone(), state.api_keys.format.clone(), state.clock.now());
-    let tenant = move |conn: &mut Conn, touched: &mut Touched| {
+    let tenant = move |conn: &mut Conn, access_change: &mut AccessChange| {
         let user = User::of_profile(conn, &profile, now)?;
         let organization = OrganizationId::new();
-        Organization::create(conn, touched, &config, organization, "Demo".into(), user.id, now)?;
+        Organization::create(conn, access_change, &config, organization, "Demo".into(), user.id, now)?;
         let id = WorkspaceId::new();
         let row = Workspace { id, organization_id: organization, name: "Demo".into(), created_at: now };
-        let workspace = Workspace::insert(conn, touched, row)?;
+        let workspace = Workspace::insert(conn, access_change, row)?;
         let new = NewKey {
             id: KeyId::new(),
             organization_id: organization,
@@ -80,9 +80,9 @@ async fn seed(state: &State) -> Result<Option<PlaintextKey>, String> {
             expires_at: None,
             allowed_ips: Default::default(),
         };
-        issue(conn, touched, &config, &format, new, now)
+        issue(conn, access_change, &config, &format, new, now)
     };
-    state.across_tenants().change_access(tenant).await.map(Some).map_err(failed)
+    state.for_all_tenants().change_access(tenant).await.map(Some).map_err(failed)
 }
 
 fn keep_password(password: &str) -> std::io::Result<()> {

@@ -168,5 +168,5 @@ fn database(cli: &Cli) -> Result<(Config, ScopedDb), String> {
     let config = cli.load()?;
     db::prepare(&config.database)?;
     let db = Db::new(&Database { pool_size: 1, ..config.database.clone() });
-    Ok((config, db.across_tenants()))
+    Ok((config, db.for_all_tenants()))
 }

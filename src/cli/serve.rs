@@ -3,7 +3,7 @@
 use crate::base::config::{Config, Sources, load};
 use crate::base::time::Clock;
 use crate::infra::process::allocator;
-use crate::infra::process::open_files;
+use crate::infra::process::fd_limit;
 use crate::infra::telemetry;
 use crate::infra::telemetry::TraceExport;
 use crate::infra::telemetry::metrics::Kind;
@@ -35,7 +35,7 @@ pub(super) fn start(
     prepare: impl AsyncFnOnce(&Application) -> Result<(), String>,
 ) -> Result<(), String> {
     let pages = allocator::take_small_pages();
-    let files = open_files::raise();
+    let files = fd_limit::raise();
     let traces = TraceExport::start(&config.traces)?;
     // Dropped last: it writes the lines that still wait.
     let log = telemetry::init(&config.log, traces.as_ref())?;
@@ -50,14 +50,14 @@ pub(super) fn start(
     let served = System::new().block_on(async {
         let application = app::build(config, Clock::system()).await?;
         let lost = log.lost_lines();
-        application.state().metrics.watch(
+        application.state().metrics.register(
             Kind::Counter,
             "log_lines_lost",
             "Log lines that nobody read in time",
             move |readings| readings.set(&[], lost()),
         );
         if let Some(lost) = lost_spans {
-            application.state().metrics.watch(
+            application.state().metrics.register(
                 Kind::Counter,
                 "trace_spans_lost",
                 "Spans that the collector did not take",

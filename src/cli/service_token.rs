@@ -48,7 +48,8 @@ pub fn run(config: &Config, db: &ScopedDb, command: &ServiceTokenCommand) -> Res
             }
         }
         ServiceTokenCommand::Revoke { id } => {
-            let revoked = store.change_access_blocking(|conn, touched| ServiceToken::revoke(conn, touched, *id, now));
+            let revoked =
+                store.change_access_blocking(|conn, access_change| ServiceToken::revoke(conn, access_change, *id, now));
             revoked.map_err(|error: ApiError| match error.code {
                 Code::NotFound => format!("there is no service token {id}"),
                 _ => error.to_string(),

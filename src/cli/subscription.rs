@@ -53,8 +53,10 @@ pub fn run(config: &Config, db: &ScopedDb, command: &SubscriptionCommand) -> Res
         grace_ends_at: status.map(|status| config.billing.grace_of(status, now)),
         updated_at: now,
     };
-    let changed = ScopedStore::new(db.clone(), Cluster::new(config, &clock))
-        .change_access_blocking(|conn, touched| Subscription::change(conn, touched, *organization_id, &change));
+    let changed =
+        ScopedStore::new(db.clone(), Cluster::new(config, &clock)).change_access_blocking(|conn, access_change| {
+            Subscription::change(conn, access_change, *organization_id, &change)
+        });
     let subscription = changed.map_err(|error: ApiError| match error.code {
         Code::NotFound => format!("there is no organization {organization_id}"),
         _ => error.to_string(),

@@ -43,17 +43,17 @@ pub fn run(config: &Config, db: &ScopedDb, command: &UserCommand) -> Result<(), 
     let (now, store) = (clock.now(), ScopedStore::new(db.clone(), Cluster::new(config, &clock)));
     let done = match command {
         UserCommand::List => return list(db),
-        UserCommand::Disable { email } => store
-            .change_access_blocking(|conn, touched| Account::set_disabled(conn, touched, email.as_str(), Some(now))),
-        UserCommand::Enable { email } => {
-            store.change_access_blocking(|conn, touched| Account::set_disabled(conn, touched, email.as_str(), None))
-        }
-        UserCommand::SignOut { email } => {
-            store.change_access_blocking(|conn, touched| Account::sign_out(conn, touched, email.as_str(), now))
-        }
-        UserCommand::VerifyEmail { email } => {
-            store.change_access_blocking(|conn, touched| Account::vouch_for_email(conn, touched, email.as_str()))
-        }
+        UserCommand::Disable { email } => store.change_access_blocking(|conn, access_change| {
+            Account::set_disabled(conn, access_change, email.as_str(), Some(now))
+        }),
+        UserCommand::Enable { email } => store.change_access_blocking(|conn, access_change| {
+            Account::set_disabled(conn, access_change, email.as_str(), None)
+        }),
+        UserCommand::SignOut { email } => store
+            .change_access_blocking(|conn, access_change| Account::sign_out(conn, access_change, email.as_str(), now)),
+        UserCommand::VerifyEmail { email } => store.change_access_blocking(|conn, access_change| {
+            Account::vouch_for_email(conn, access_change, email.as_str())
+        }),
     };
     let (UserCommand::Disable { email }
     | UserCommand::Enable { email }

@@ -1,14 +1,14 @@
 //! [`Connection`]: sends requests, and tries again where that helps.
 
 use crate::client::failure::Failure;
-use crate::client::refusal::Refusal;
+use crate::client::refusal::ServerRefusal;
 use crate::client::settings::{ConnectionArgs, Settings};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Response, Url};
 use std::time::Duration;
 
 /// The longest that a server may make us wait before we try again; a longer wait is the user's to decide.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 /// From the connection to the last byte.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -77,22 +77,22 @@ impl Connection {
         request.send().await.map_err(|error| self.no_answer(&error))
     }
 
-    async fn refusal(&self, response: Response) -> Result<Refusal, Failure> {
+    async fn refusal(&self, response: Response) -> Result<ServerRefusal, Failure> {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(|error| self.no_answer(&error))?;
-        Ok(Refusal::read(status, &headers, &body))
+        Ok(ServerRefusal::read(status, &headers, &body))
     }
 
     /// How long to wait before the next attempt; nothing if there is to be none.
-    fn wait_after(&self, refusal: &Refusal, attempt: u32) -> Option<Duration> {
+    fn wait_after(&self, refusal: &ServerRefusal, attempt: u32) -> Option<Duration> {
         if !matches!(refusal.status, 429 | 503) || attempt >= self.retries {
             return None;
         }
         let wait = refusal.retry_after.map_or(1 << attempt, u64::from);
-        Some(Duration::from_secs(wait)).filter(|wait| *wait <= LONGEST_WAIT)
+        Some(Duration::from_secs(wait)).filter(|wait| *wait <= MAX_WAIT)
     }
 
-    fn explained(&self, refusal: Refusal) -> Failure {
+    fn explained(&self, refusal: ServerRefusal) -> Failure {
         let url = &self.settings.url;
         let hint = match (refusal.status, refusal.retry_after) {
             (404, _) if url.has_no_path() => format!("{} has no base path: it usually ends in /v1.", url.as_str()),

@@ -1,6 +1,6 @@
 //! [`Failure`]: why a command of the client failed, and the exit code that tells a script.
 
-use crate::client::refusal::Refusal;
+use crate::client::refusal::ServerRefusal;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -28,7 +28,7 @@ pub enum Failure {
     /// A key is missing, or a setting in the environment or the file is malformed.
     NotConfigured(String),
     /// The server said no.
-    Refused(Refusal),
+    Refused(ServerRefusal),
     /// There is no answer, or one that is not Keyward's.
     NoAnswer(String),
     /// This machine failed, as when a file can't be written.
@@ -41,7 +41,7 @@ impl Failure {
     /// Adds `hint` if there is no such thing, or nobody could be asked whether there is.
     pub fn hinting_if_unknown(self, hint: String) -> Self {
         match self {
-            Self::Refused(Refusal { status: 404, .. }) | Self::NotConfigured(_) => {
+            Self::Refused(ServerRefusal { status: 404, .. }) | Self::NotConfigured(_) => {
                 Self::Explained(Box::new(self), hint)
             }
             Self::Explained(failure, earlier) => match failure.hinting_if_unknown(hint) {

@@ -2,7 +2,7 @@
 
 use crate::base::ids::WorkspaceId;
 use crate::client::failure::Failure;
-use crate::client::values::{ApiKey, BaseUrl};
+use crate::client::values::{BaseUrl, ClientKey};
 use std::io::Read;
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use std::str::FromStr;
 #[derive(Clone, Debug, Default)]
 pub struct Layer {
     /// The key.
-    pub key: Option<ApiKey>,
+    pub key: Option<ClientKey>,
     /// The workspace.
     pub workspace: Option<WorkspaceId>,
     /// The URL.

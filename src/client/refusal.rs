@@ -1,4 +1,4 @@
-//! [`Refusal`]: an error that the server answered, in whichever of the four styles ([`crate::base::error::style`]) it writes.
+//! [`ServerRefusal`]: an error that the server answered, in whichever of the four styles ([`crate::base::error::style`]) it writes.
 
 use crate::base::error::FieldError;
 use crate::client::plain_text::plain;
@@ -9,7 +9,7 @@ use std::fmt;
 
 /// What the server said.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct ServerRefusal {
     /// The status.
     pub status: u16,
     /// The stable reason, in the styles that tell it.
@@ -21,7 +21,7 @@ pub struct Refusal {
     pub retry_after: Option<u32>,
 }
 
-impl Refusal {
+impl ServerRefusal {
     /// Of an answer that is no success. A body in no known style, such as a proxy's page, is not shown.
     pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -45,7 +45,7 @@ impl Refusal {
 }
 
 /// `403 insufficient_permission: Your role does not allow this. (request req_…)`, and a line for each field to blame.
-impl fmt::Display for Refusal {
+impl fmt::Display for ServerRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.status)?;
         if let Some(code) = &self.code {
@@ -73,7 +73,7 @@ mod tests {
         let body = settings.body(error, "req_1", "2026-02-28T12:00:00Z".parse().unwrap()).to_string();
         let headers = [("x-request-id".parse().unwrap(), "req_1".parse().unwrap())].into_iter().collect();
         let status = StatusCode::from_u16(error.code.status().as_u16()).unwrap();
-        Refusal::read(status, &headers, body.as_bytes()).to_string()
+        ServerRefusal::read(status, &headers, body.as_bytes()).to_string()
     }
 
     #[test]
@@ -93,10 +93,10 @@ mod tests {
 
     #[test]
     fn what_is_not_keywards_error_is_not_shown() {
-        let refusal = Refusal::read(StatusCode::BAD_GATEWAY, &HeaderMap::new(), b"<h1>\x1b[2J nginx</h1>");
+        let refusal = ServerRefusal::read(StatusCode::BAD_GATEWAY, &HeaderMap::new(), b"<h1>\x1b[2J nginx</h1>");
         assert_eq!(refusal.to_string(), "502: Bad Gateway");
         let body = br#"{"error":{"code":"a\u001b[2J","message":"b\nc"}}"#;
-        let refusal = Refusal::read(StatusCode::FORBIDDEN, &HeaderMap::new(), body);
+        let refusal = ServerRefusal::read(StatusCode::FORBIDDEN, &HeaderMap::new(), body);
         assert_eq!(refusal.to_string(), r"403 a\u{1b}[2J: b\nc");
     }
 }

@@ -7,7 +7,7 @@ use super::layer::Layer;
 use crate::base::ids::WorkspaceId;
 use crate::client::failure::Failure;
 use crate::client::file;
-use crate::client::values::{ApiKey, BaseUrl};
+use crate::client::values::{BaseUrl, ClientKey};
 use clap::Args;
 
 /// As whom, where, and how to show it.
@@ -34,7 +34,7 @@ pub struct ConnectionArgs {
 #[derive(Debug)]
 pub struct Settings {
     /// The key to send.
-    pub key: ApiKey,
+    pub key: ClientKey,
     /// The workspace to name with it.
     pub workspace: Option<WorkspaceId>,
     /// Where to send it.

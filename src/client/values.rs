@@ -7,14 +7,14 @@ use std::str::FromStr;
 
 const KEY_LENGTH: std::ops::RangeInclusive<usize> = 8..=512;
 /// A body shorter than this would be half shown by its ends.
-const SHORTEST_SHOWN: usize = 16;
+const MIN_SHOWN_LENGTH: usize = 16;
 const SHOWN: usize = 3;
 
 /// An API key, of any prefix: only the server knows which it has. Its `Debug` shows nothing.
 #[derive(Clone, Debug)]
-pub struct ApiKey(SecretString);
+pub struct ClientKey(SecretString);
 
-impl ApiKey {
+impl ClientKey {
     /// The text, for the request and for the file.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -24,14 +24,14 @@ impl ApiKey {
     pub fn preview(&self) -> String {
         let text = self.expose();
         let (prefix, body) = text.split_at(text.rfind('_').map_or(0, |place| place + 1));
-        if body.len() < SHORTEST_SHOWN || prefix.len() > SHORTEST_SHOWN {
+        if body.len() < MIN_SHOWN_LENGTH || prefix.len() > MIN_SHOWN_LENGTH {
             return "(not shown)".to_owned();
         }
         format!("{prefix}{}...{}", &body[..SHOWN], &body[body.len() - SHOWN..])
     }
 }
 
-impl FromStr for ApiKey {
+impl FromStr for ClientKey {
     type Err = String;
 
     /// The error does not repeat the text.
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_preview_shows_the_prefix_and_three_characters_at_each_end() {
-        let preview = |text: &str| text.parse::<ApiKey>().unwrap().preview();
+        let preview = |text: &str| text.parse::<ClientKey>().unwrap().preview();
         assert_eq!(preview("sk_live_abcdefghijklmnopqrstuvwxyz"), "sk_live_abc...xyz");
         assert_eq!(preview("abcdefghijklmnopqrstuvwxyz"), "abc...xyz");
         for text in ["sk_live_abcdef", "abcdefgh", "abcdefghijklmnopqrstuvwxyz_abcdefghijklmnopqrst"] {
@@ -122,10 +122,10 @@ mod tests {
     #[test]
     fn a_malformed_key_is_refused_without_being_repeated() {
         for text in ["", "short", "sk_live_with space", "sk_live_\nline", "sk_live_ümlaut", &"a".repeat(513)] {
-            let error = text.parse::<ApiKey>().map(|_| ()).unwrap_err();
+            let error = text.parse::<ClientKey>().map(|_| ()).unwrap_err();
             assert!(error.contains("visible ASCII") && (text.is_empty() || !error.contains(text)), "{text}: {error}");
         }
-        assert!(!format!("{:?}", "sk_live_secret".parse::<ApiKey>()).contains("secret"));
+        assert!(!format!("{:?}", "sk_live_secret".parse::<ClientKey>()).contains("secret"));
     }
 
     #[test]

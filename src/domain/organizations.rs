@@ -9,7 +9,7 @@ use crate::base::sql::{Columns, Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
 use crate::domain::audit::{Action, Entry, Target};
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::subscriptions::Subscription;
 use crate::domain::tenancy::{Organization, User};
 use diesel::prelude::*;
@@ -22,7 +22,7 @@ impl Organization {
     /// `invalid_id_token` when the owner was deleted meanwhile, or those of the database.
     pub fn create(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         config: &Config,
         id: OrganizationId,
         name: String,
@@ -43,7 +43,7 @@ impl Organization {
             .execute(conn)?;
         let subscription = Subscription::start_trial(conn, config, id, now)?;
         let made = json!({ "name": organization.name, "owner": owner, "subscription": subscription.facts() });
-        touched.note(organization.entry(Action::OrganizationCreated).after(made));
+        access_change.audit_only(organization.entry(Action::OrganizationCreated).after(made));
         Ok(organization)
     }
 
@@ -53,7 +53,7 @@ impl Organization {
     /// `not_found` when it was deleted meanwhile.
     pub fn rename(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &OrganizationAccess<can::OrganizationManage>,
         name: String,
     ) -> Result<Self, ApiError> {
@@ -64,7 +64,7 @@ impl Organization {
             .returning(Self::columns())
             .get_result(conn)?;
         let names = (json!({ "name": before.name }), json!({ "name": renamed.name }));
-        touched.note(renamed.entry(Action::OrganizationRenamed).changed(names.0, names.1));
+        access_change.audit_only(renamed.entry(Action::OrganizationRenamed).changed(names.0, names.1));
         Ok(renamed)
     }
 
@@ -78,7 +78,7 @@ impl Organization {
     /// Those of the database.
     pub fn delete(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &OrganizationAccess<can::OrganizationDelete>,
     ) -> Result<(), ApiError> {
         let row = organizations::table.find(access.organization_id()).select(Self::as_select());
@@ -91,7 +91,7 @@ impl Organization {
         let keys: i64 = own_keys.count().get_result(conn)?;
         diesel::delete(organizations::table.find(organization.id)).execute(conn)?;
         let gone = json!({ "name": organization.name, "members": members, "workspaces": spaces, "apiKeys": keys });
-        touched.record(organization.entry(Action::OrganizationDeleted).before(gone));
+        access_change.revoking(organization.entry(Action::OrganizationDeleted).before(gone));
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use crate::base::sql::{Columns, Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::access::{OrganizationAccess, WorkspaceAccess};
 use crate::domain::audit::{Action, Entry, Target};
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::tenancy::{Organization, Workspace};
 use diesel::prelude::*;
 use serde_json::json;
@@ -21,20 +21,20 @@ impl Workspace {
     /// `not_found` when the organization was deleted meanwhile.
     pub fn create(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &OrganizationAccess<can::OrganizationManage>,
         id: WorkspaceId,
         name: String,
         now: Timestamp,
     ) -> Result<Self, ApiError> {
         Organization::lock(conn, access.organization_id())?;
-        Self::insert(conn, touched, Self { id, organization_id: access.organization_id(), name, created_at: now })
+        Self::insert(conn, access_change, Self { id, organization_id: access.organization_id(), name, created_at: now })
     }
 
     /// Writes the row: for [`Workspace::create`], and for the demo's tenant, which no request makes.
-    pub(crate) fn insert(conn: &mut Conn, touched: &mut Touched, row: Self) -> Result<Self, ApiError> {
+    pub(crate) fn insert(conn: &mut Conn, access_change: &mut AccessChange, row: Self) -> Result<Self, ApiError> {
         diesel::insert_into(workspaces::table).values(&row).execute(conn)?;
-        touched.note(row.entry(Action::WorkspaceCreated).after(json!({ "name": row.name })));
+        access_change.audit_only(row.entry(Action::WorkspaceCreated).after(json!({ "name": row.name })));
         Ok(row)
     }
 
@@ -87,7 +87,7 @@ impl Workspace {
     /// `not_found` when it was deleted meanwhile.
     pub fn rename(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &WorkspaceAccess<can::WorkspaceManage>,
         name: String,
     ) -> Result<Self, ApiError> {
@@ -97,7 +97,7 @@ impl Workspace {
             .returning(Self::columns())
             .get_result(conn)?;
         let names = (json!({ "name": before.name }), json!({ "name": renamed.name }));
-        touched.note(renamed.entry(Action::WorkspaceRenamed).changed(names.0, names.1));
+        access_change.audit_only(renamed.entry(Action::WorkspaceRenamed).changed(names.0, names.1));
         Ok(renamed)
     }
 
@@ -115,7 +115,7 @@ impl Workspace {
     /// `not_found` when it was deleted meanwhile.
     pub fn delete(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &WorkspaceAccess<can::WorkspaceManage>,
     ) -> Result<(), ApiError> {
         let workspace = Self::locked(conn, access.workspace_id())?;
@@ -124,7 +124,7 @@ impl Workspace {
         let (members, keys): (i64, i64) = (own_members.count().get_result(conn)?, own_keys.count().get_result(conn)?);
         diesel::delete(workspaces::table.find(workspace.id)).execute(conn)?;
         let gone = json!({ "name": workspace.name, "members": members, "apiKeys": keys });
-        touched.record(workspace.entry(Action::WorkspaceDeleted).before(gone));
+        access_change.revoking(workspace.entry(Action::WorkspaceDeleted).before(gone));
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ const MAX_FRESH: Duration = Duration::from_secs(24 * 3600);
 /// How long a set that is no longer fresh serves while no newer one can be had.
 const MAX_STALE: Duration = Duration::from_secs(3600);
 /// How often issuers are asked.
-pub(crate) const ISSUERS: Pace = Pace {
+pub(crate) const ISSUERS: RefreshPolicy = RefreshPolicy {
     least_fresh: Duration::from_secs(60),
     after_success: Duration::from_secs(30),
     after_failure: Duration::from_secs(5),
@@ -30,7 +30,7 @@ pub(crate) const ISSUERS: Pace = Pace {
 
 /// How often keys are fetched at most.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct RefreshPolicy {
     /// The least time that a set is fresh, and the time for one that does not say.
     pub(crate) least_fresh: Duration,
     /// The least time between a fetch that worked and the next.
@@ -40,7 +40,7 @@ pub(crate) struct Pace {
 }
 
 /// Reads an answer: the keys by their ids, or why there are none.
-pub(crate) type Reader<K> = Box<dyn Fn(&[u8]) -> Result<HashMap<String, K>, String> + Send + Sync>;
+pub(crate) type ParseKeys<K> = Box<dyn Fn(&[u8]) -> Result<HashMap<String, K>, String> + Send + Sync>;
 
 /// Where an issuer's keys are.
 #[derive(Debug)]
@@ -57,33 +57,33 @@ pub(crate) enum Source {
 /// The keys of one source.
 pub(crate) struct RemoteKeys<K> {
     source: Source,
-    reader: Reader<K>,
-    pace: Pace,
+    reader: ParseKeys<K>,
+    refresh_policy: RefreshPolicy,
     /// How long a fetch may take, from the connection to the last byte.
     time_limit: Duration,
     secure: OnceLock<reqwest::Client>,
     loopback: OnceLock<reqwest::Client>,
-    kept: RwLock<Arc<Kept<K>>>,
+    kept: RwLock<Arc<Snapshot<K>>>,
     /// Held by the one request that fetches.
     fetching: tokio::sync::Mutex<()>,
 }
 
 /// What the last fetches left.
 #[derive(Clone)]
-struct Kept<K> {
+struct Snapshot<K> {
     keys: HashMap<String, K>,
     fresh_until: Option<Timestamp>,
     next_attempt: Option<Timestamp>,
     last_attempt_failed: bool,
 }
 
-impl<K> Default for Kept<K> {
+impl<K> Default for Snapshot<K> {
     fn default() -> Self {
         Self { keys: HashMap::new(), fresh_until: None, next_attempt: None, last_attempt_failed: false }
     }
 }
 
-impl<K: Clone> Kept<K> {
+impl<K: Clone> Snapshot<K> {
     fn is_fresh(&self, now: Timestamp) -> bool {
         self.fresh_until.is_some_and(|end| now < end)
     }
@@ -102,7 +102,7 @@ impl<K: Clone> Kept<K> {
     }
 
     /// The answer without another fetch. A key that is not in the set is unknown only if the set is up to date.
-    fn settle(&self, id: &str, now: Timestamp) -> Result<K, ApiError> {
+    fn answer_from_snapshot(&self, id: &str, now: Timestamp) -> Result<K, ApiError> {
         match self.keys.get(id) {
             Some(key) if self.may_serve(now) => Ok(key.clone()),
             None if self.is_fresh(now) && !self.last_attempt_failed => Err(Code::InvalidIdToken.into()),
@@ -113,11 +113,16 @@ impl<K: Clone> Kept<K> {
 
 impl<K: Clone> RemoteKeys<K> {
     /// The keys of that source. Fetches nothing yet.
-    pub(crate) fn of(source: Source, reader: Reader<K>, time_limit: Duration, pace: Pace) -> Self {
+    pub(crate) fn of(
+        source: Source,
+        reader: ParseKeys<K>,
+        time_limit: Duration,
+        refresh_policy: RefreshPolicy,
+    ) -> Self {
         Self {
             source,
             reader,
-            pace,
+            refresh_policy,
             time_limit,
             secure: OnceLock::new(),
             loopback: OnceLock::new(),
@@ -139,7 +144,7 @@ impl<K: Clone> RemoteKeys<K> {
         let _alone = match self.fetching.try_lock() {
             Ok(guard) => guard,
             // Somebody fetches; a stale key serves meanwhile, so that an endpoint that hangs delays one request only.
-            Err(_) if kept.keys.contains_key(id) && kept.may_serve(now) => return kept.settle(id, now),
+            Err(_) if kept.keys.contains_key(id) && kept.may_serve(now) => return kept.answer_from_snapshot(id, now),
             Err(_) => self.fetching.lock().await,
         };
         // The one who had the lock before may have brought the key.
@@ -149,31 +154,31 @@ impl<K: Clone> RemoteKeys<K> {
             return Ok(key);
         }
         if !kept.may_attempt(now) {
-            return kept.settle(id, now);
+            return kept.answer_from_snapshot(id, now);
         }
         let fetched = tokio::time::timeout(self.time_limit, self.fetch()).await;
         let updated = match fetched.unwrap_or_else(|_| Err("no whole answer in time".to_owned())) {
-            Ok((keys, fresh)) => Kept {
+            Ok((keys, fresh)) => Snapshot {
                 keys,
                 fresh_until: Some(now.plus(fresh)),
-                next_attempt: Some(now.plus(self.pace.after_success)),
+                next_attempt: Some(now.plus(self.refresh_policy.after_success)),
                 last_attempt_failed: false,
             },
             Err(error) => {
                 tracing::warn!(source = ?self.source, error, "published keys can't be fetched");
-                Kept {
-                    next_attempt: Some(now.plus(self.pace.after_failure)),
+                Snapshot {
+                    next_attempt: Some(now.plus(self.refresh_policy.after_failure)),
                     last_attempt_failed: true,
-                    ..Kept::clone(&kept)
+                    ..Snapshot::clone(&kept)
                 }
             }
         };
-        let answer = updated.settle(id, now);
+        let answer = updated.answer_from_snapshot(id, now);
         *self.kept.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(updated);
         answer
     }
 
-    fn kept(&self) -> Arc<Kept<K>> {
+    fn kept(&self) -> Arc<Snapshot<K>> {
         Arc::clone(&self.kept.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -212,7 +217,7 @@ impl<K: Clone> RemoteKeys<K> {
         if response.status() != reqwest::StatusCode::OK {
             return Err(format!("the answer is {}", response.status()));
         }
-        let fresh = freshness(response.headers(), self.pace.least_fresh);
+        let fresh = freshness(response.headers(), self.refresh_policy.least_fresh);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(explain)? {
             if body.len() + chunk.len() > SIZE_LIMIT {
@@ -290,19 +295,20 @@ mod tests {
     fn an_unknown_key_is_the_callers_fault_only_while_the_set_is_up_to_date() {
         let now = Clock::system().now();
         let keys = HashMap::from([("known".to_owned(), ())]);
-        let kept = |failed| Kept {
+        let kept = |failed| Snapshot {
             keys: keys.clone(),
             fresh_until: Some(now),
             next_attempt: None,
             last_attempt_failed: failed,
         };
-        let outcome = |kept: &Kept<()>, id, at| kept.settle(id, at).map(|_| ()).map_err(|error| error.code);
+        let outcome =
+            |kept: &Snapshot<()>, id, at| kept.answer_from_snapshot(id, at).map(|_| ()).map_err(|error| error.code);
         let (before, after, late) = (now.minus(Duration::from_secs(1)), now.plus(MAX_STALE / 2), now.plus(MAX_STALE));
         assert_eq!(outcome(&kept(false), "unknown", before), Err(Code::InvalidIdToken));
         assert_eq!(outcome(&kept(true), "unknown", before), Err(Code::Unavailable));
         assert_eq!(outcome(&kept(true), "unknown", after), Err(Code::Unavailable));
         assert_eq!(outcome(&kept(true), "known", after), Ok(()));
         assert_eq!(outcome(&kept(true), "known", late), Err(Code::Unavailable));
-        assert_eq!(outcome(&Kept::<()>::default(), "known", now), Err(Code::Unavailable));
+        assert_eq!(outcome(&Snapshot::<()>::default(), "known", now), Err(Code::Unavailable));
     }
 }

@@ -1,4 +1,4 @@
-//! [`Buckets`]: counts of what one may do so often, which refill evenly (GCRA), in bounded memory of this node.
+//! [`Throttle`]: counts of what one may do so often, which refill evenly (GCRA), in bounded memory of this node.
 
 use crate::base::time::Timestamp;
 use std::collections::HashMap;
@@ -7,10 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The most buckets: some megabytes.
-pub(crate) const MOST_BUCKETS: usize = 100_000;
+pub(crate) const MAX_ENTRIES: usize = 100_000;
 
 /// The buckets of one kind of thing that is counted.
-pub(crate) struct Buckets {
+pub(crate) struct Throttle {
     /// In milliseconds.
     window: i64,
     /// What is counted is kept as a hash under a random key: nobody can aim at a collision.
@@ -20,9 +20,9 @@ pub(crate) struct Buckets {
 }
 
 /// What was counted, and what it cost in each bucket.
-pub(crate) struct Charge(Vec<(u64, i64)>);
+pub(crate) struct Permit(Vec<(u64, i64)>);
 
-impl Buckets {
+impl Throttle {
     /// With nothing used. A full bucket is empty after `window`.
     pub(crate) fn new(window: Duration) -> Self {
         let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
@@ -38,7 +38,7 @@ impl Buckets {
     ///
     /// # Errors
     /// How long it takes until the same would be counted.
-    pub(crate) fn charge(&self, wanted: &[(impl Hash, u32)], now: Timestamp) -> Result<Charge, Duration> {
+    pub(crate) fn charge(&self, wanted: &[(impl Hash, u32)], now: Timestamp) -> Result<Permit, Duration> {
         let now = now.millis();
         let mut ends = lock(&self.ends);
         let mut charges = Vec::with_capacity(wanted.len());
@@ -54,15 +54,15 @@ impl Buckets {
         if wait > 0 {
             return Err(Duration::from_millis(wait.unsigned_abs()));
         }
-        make_room(&mut ends, now);
+        evict(&mut ends, now);
         for (key, _, end) in &charges {
             ends.insert(*key, *end);
         }
-        Ok(Charge(charges.into_iter().map(|(key, cost, _)| (key, cost)).collect()))
+        Ok(Permit(charges.into_iter().map(|(key, cost, _)| (key, cost)).collect()))
     }
 
     /// It does not count after all.
-    pub(crate) fn give_back(&self, charge: Charge) {
+    pub(crate) fn give_back(&self, charge: Permit) {
         let mut ends = lock(&self.ends);
         for (key, cost) in charge.0 {
             if let Some(end) = ends.get_mut(&key) {
@@ -85,12 +85,12 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Drops what is over; if that is not enough, the half that would be over first. An attacker who brings ever new
 /// addresses displaces buckets with one attempt in them, not those that are nearly full.
-pub(crate) fn make_room(ends: &mut HashMap<u64, i64>, now: i64) {
-    if ends.len() < MOST_BUCKETS {
+pub(crate) fn evict(ends: &mut HashMap<u64, i64>, now: i64) {
+    if ends.len() < MAX_ENTRIES {
         return;
     }
     ends.retain(|_, end| *end > now);
-    if ends.len() >= MOST_BUCKETS / 2 {
+    if ends.len() >= MAX_ENTRIES / 2 {
         let mut sorted: Vec<i64> = ends.values().copied().collect();
         let middle = sorted.len() / 2;
         let (_, median, _) = sorted.select_nth_unstable(middle);

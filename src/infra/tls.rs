@@ -73,10 +73,15 @@ impl Certificate {
     /// Registers how reloads went.
     pub fn register_metrics(self: &Arc<Self>, metrics: &Metrics) {
         let certificate = Arc::clone(self);
-        metrics.watch(Kind::Counter, "certificate_reloads", "Reloads of the certificate, by SIGHUP", move |readings| {
-            readings.set(&[("outcome", "done")], certificate.reloaded.load(Relaxed));
-            readings.set(&[("outcome", "failed")], certificate.failed.load(Relaxed));
-        });
+        metrics.register(
+            Kind::Counter,
+            "certificate_reloads",
+            "Reloads of the certificate, by SIGHUP",
+            move |readings| {
+                readings.set(&[("outcome", "done")], certificate.reloaded.load(Relaxed));
+                readings.set(&[("outcome", "failed")], certificate.failed.load(Relaxed));
+            },
+        );
     }
 }
 

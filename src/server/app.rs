@@ -40,7 +40,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
         tracing::info!(?applied, "migrated the database");
     }
     let db = Db::new(&config.database);
-    warn_without_a_wall(&config, &db).await?;
+    warn_without_row_level_security(&config, &db).await?;
     let collections = routes::compile_collections(&config)?;
     let document = routes::document(&config, &collections);
     let table = RouteTable::new(&document, &swagger::PATHS);
@@ -75,12 +75,12 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
 }
 
 /// Rows of tenants are kept apart by the queries alone, if PostgreSQL lets the role past row-level security.
-async fn warn_without_a_wall(config: &Config, db: &Db) -> Result<(), String> {
-    let is_walled = match config.database.url {
+async fn warn_without_row_level_security(config: &Config, db: &Db) -> Result<(), String> {
+    let row_level_security_is_active = match config.database.url {
         DatabaseUrl::Sqlite(_) => return Ok(()),
-        DatabaseUrl::Postgres(_) => db.across_tenants().read(db::scope::is_walled).await,
+        DatabaseUrl::Postgres(_) => db.for_all_tenants().read(db::scope::row_level_security_is_active).await,
     };
-    if !is_walled.map_err(|error| format!("can't read what the database's role may do: {error}"))? {
+    if !row_level_security_is_active.map_err(|error| format!("can't read what the database's role may do: {error}"))? {
         tracing::warn!(
             "the database's role is a superuser or has BYPASSRLS: row-level security does not apply to it. \
              docs/operations/postgresql.md says how to make a role without"
@@ -90,7 +90,7 @@ async fn warn_without_a_wall(config: &Config, db: &Db) -> Result<(), String> {
 }
 
 async fn prepare_collections(state: web::Data<State>) -> Result<(), String> {
-    let work = move || state.db.across_tenants().write_blocking(|conn| collections::prepare(conn, &state.collections));
+    let work = move || state.db.for_all_tenants().write_blocking(|conn| collections::prepare(conn, &state.collections));
     web::block(work)
         .await
         .map_err(|error| error.to_string())?

@@ -1,4 +1,4 @@
-//! [`Shortcuts`]: the usual answers to programs and services whose credentials are in memory, without the way through the
+//! [`FastPaths`]: the usual answers to programs and services whose credentials are in memory, without the way through the
 //! application.
 //!
 //! A middleware, a scope, an extractor each cost little, and together as much as all that Keyward does for a good key. So the
@@ -16,7 +16,7 @@ use crate::base::config::RateLimitStore;
 use crate::base::error::ApiError;
 use crate::base::time::Moment;
 use crate::domain::api_keys::KeyCaller;
-use crate::domain::service_tokens::KnownToken;
+use crate::domain::service_tokens::CachedServiceToken;
 use crate::domain::subscriptions::subscription_gate;
 use crate::infra::http::{RouteId, client_address};
 use crate::infra::rate_limit::ONE;
@@ -38,7 +38,7 @@ use std::task::Poll;
 
 /// The usual answer of a route.
 #[derive(Clone, Copy, Debug)]
-pub enum Shortcut {
+pub enum FastPath {
     /// Of a `GET` to a program that was let through: made of its key alone. It is asked before the request is charged, and has
     /// no effect.
     Program(fn(&KeyCaller) -> Result<HttpResponse, ApiError>),
@@ -47,31 +47,31 @@ pub enum Shortcut {
 }
 
 /// The routes that have a shortcut.
-pub(super) struct Shortcuts(Box<[(RouteId, Shortcut)]>);
+pub(super) struct FastPaths(Box<[(RouteId, FastPath)]>);
 
 /// A request, as it came.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Came {
+pub(super) struct RequestStart {
     /// When.
     pub(super) at: Moment,
     /// For what.
     pub(super) route: RouteId,
 }
 
-impl Shortcuts {
+impl FastPaths {
     /// Of these paths. None at all where something further in, the log or a collector of traces wants to see each request.
-    pub(super) fn new(state: &State, shortcuts: &[(String, Shortcut)]) -> Self {
+    pub(super) fn new(state: &State, shortcuts: &[(String, FastPath)]) -> Self {
         let config = &state.config;
         let is_seen = is_detailed(&config.log) || traces::are_on() || !config.server.cors_origins.is_empty();
         // What has to be asked elsewhere is not known at once.
         let is_asked = config.cluster.cached_keys == 0 || config.rate_limit.store != RateLimitStore::Memory;
         let shortcuts = if is_seen || is_asked { &[] } else { shortcuts };
-        let of_route = |(path, shortcut): &(String, Shortcut)| Some((state.routes.of_plain_path(path)?, *shortcut));
+        let of_route = |(path, shortcut): &(String, FastPath)| Some((state.routes.of_plain_path(path)?, *shortcut));
         Self(shortcuts.iter().filter_map(of_route).collect())
     }
 
     /// The shortcut of a route.
-    pub(super) fn of(&self, route: RouteId) -> Option<Shortcut> {
+    pub(super) fn of(&self, route: RouteId) -> Option<FastPath> {
         self.0.iter().find(|(known, _)| *known == route).map(|(_, shortcut)| *shortcut)
     }
 }
@@ -82,14 +82,14 @@ impl Shortcuts {
 pub(super) fn answer_program(
     state: &State,
     req: &ServiceRequest,
-    came: &Came,
+    came: &RequestStart,
     answer: fn(&KeyCaller) -> Result<HttpResponse, ApiError>,
 ) -> Option<HttpResponse> {
     let (Some(Credential::ApiKey(key)), headers) = (usual_credential(state, req, Method::GET), req.headers()) else {
         return None;
     };
     let from = client_address(req.request(), &state.config.server.trusted_proxies);
-    let caller = state.api_keys.recall(key, from, &came.at)?;
+    let caller = state.api_keys.lookup_cached(key, from, &came.at)?;
     subscription_gate(&state.config, caller.subscription).ok()?;
     let named = headers.get(X_WORKSPACE_ID);
     if named.is_some_and(|named| named.as_bytes() != caller.workspace_id.characters()) {
@@ -97,26 +97,30 @@ pub(super) fn answer_program(
     }
     let mut response = answer(&caller).ok()?;
     let allowance = state.rate_limits.charge_at_once(caller.rate_limit_subject(), ONE, came.at.monotonic)?;
-    state.api_keys.let_through(&caller, &came.at);
+    state.api_keys.record_admitted(&caller, &came.at);
     allowance.write_headers(response.headers_mut());
     finish(state, &mut response, &Method::GET, came, CredentialKind::ApiKey);
     Some(response)
 }
 
 /// A service whose token is good, and may ask with a body of JSON; `None` if its request has to go the long way.
-pub(super) fn known_service(state: &State, req: &ServiceRequest, came: &Came) -> Option<Arc<KnownToken>> {
+pub(super) fn known_service(
+    state: &State,
+    req: &ServiceRequest,
+    came: &RequestStart,
+) -> Option<Arc<CachedServiceToken>> {
     let Some(Credential::ServiceToken(token)) = usual_credential(state, req, Method::POST) else { return None };
     let is_json = req.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"application/json");
-    is_json.then(|| state.service_tokens.recall(token, &came.at)).flatten()
+    is_json.then(|| state.service_tokens.lookup_cached(token, &came.at)).flatten()
 }
 
 /// The answer to such a service, if its body is there already, or `None` if its request has to go the long way, with its body
 /// as it came.
 pub(super) async fn answer_service(
     state: &State,
-    service: &Arc<KnownToken>,
+    service: &Arc<CachedServiceToken>,
     req: &mut ServiceRequest,
-    came: &Came,
+    came: &RequestStart,
     answer: fn(&State, &[u8], Option<IpAddr>) -> Option<HttpResponse>,
 ) -> Option<HttpResponse> {
     let body = whole_body(req, state.config.server.body_limit).await?;
@@ -125,7 +129,7 @@ pub(super) async fn answer_service(
         req.set_payload(Payload::from(body));
         return None;
     };
-    state.service_tokens.let_through(service, &came.at);
+    state.service_tokens.record_admitted(service, &came.at);
     finish(state, &mut response, &Method::POST, came, CredentialKind::ServiceToken);
     Some(response)
 }
@@ -178,7 +182,7 @@ fn restored(
 }
 
 /// What is told of every request that is answered here.
-fn finish(state: &State, response: &mut HttpResponse, method: &Method, came: &Came, kind: CredentialKind) {
+fn finish(state: &State, response: &mut HttpResponse, method: &Method, came: &RequestStart, kind: CredentialKind) {
     response.headers_mut().append(X_REQUEST_ID, RequestId::random().header_value());
     state.metrics.verifications.count(Verification { kind, refusal: None });
     state.metrics.requests.observe(came.route, method, response.status().as_u16(), came.at.elapsed());

@@ -1,10 +1,10 @@
 //! [`listen`]: the address, the workers, and connections that end when their clients are too slow.
 //!
-//! It does what `actix_web::HttpServer` does, of whose connections nobody else gets hold: here each one is a [`Patient`].
+//! It does what `actix_web::HttpServer` does, of whose connections nobody else gets hold: here each one is a [`StallTimeout`].
 
 use crate::base::config;
-use crate::infra::process::open_files;
-use crate::server::slow_client_timeout::Patient;
+use crate::infra::process::fd_limit;
+use crate::server::slow_client_timeout::StallTimeout;
 use actix_http::{HttpService, Protocol, Request, Response, error::DispatchError};
 use actix_server::Server;
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
@@ -52,7 +52,7 @@ where
         0 => available_parallelism().map_or(1, usize::from),
         workers => workers,
     };
-    let connections = open_files::room_for_connections(settings.max_connections);
+    let connections = fd_limit::room_for_connections(settings.max_connections);
     let builder = Server::build()
         .workers(workers)
         .max_concurrent_connections((connections / workers).max(1))
@@ -63,7 +63,7 @@ where
     let stopping = builder.graceful_shutdown_signal();
     let (header_timeout, keep_alive) = (settings.header_timeout, settings.keep_alive);
     // The longest that a client may leave a connection without an answer that has begun.
-    let patience = keep_alive + header_timeout + settings.request_timeout;
+    let limit = keep_alive + header_timeout + settings.request_timeout;
     let http = move || {
         let stopping = stopping.clone();
         let application = factory().into_factory().map_err(|error| error.into().error_response());
@@ -83,7 +83,7 @@ where
         None => builder.listen("api", listener, move || {
             let connected = fn_service(move |stream: TcpStream| async move {
                 let peer = stream.peer_addr().ok();
-                Ok::<_, DispatchError>((Patient::new(Either::Left(stream), patience), Protocol::Http1, peer))
+                Ok::<_, DispatchError>((StallTimeout::new(Either::Left(stream), limit), Protocol::Http1, peer))
             });
             connected.and_then(http())
         }),
@@ -92,7 +92,7 @@ where
             builder.listen("api", listener, move || {
                 let connected = move |stream: TlsStream<TcpStream>| async move {
                     let peer = stream.get_ref().0.peer_addr().ok();
-                    Ok((Patient::new(Either::Right(stream), patience), Protocol::Http1, peer))
+                    Ok((StallTimeout::new(Either::Right(stream), limit), Protocol::Http1, peer))
                 };
                 Acceptor::new(tls.clone())
                     .map_init_err(|_| ())

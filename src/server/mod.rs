@@ -14,6 +14,6 @@ mod stack;
 pub mod swagger;
 
 pub use app::{Application, build};
-pub use fast_path::Shortcut;
+pub use fast_path::FastPath;
 pub use listener::listen;
 pub use stack::stack;

@@ -10,9 +10,9 @@ use crate::base::time::Moment;
 use crate::infra::http::{RouteId, client_address};
 use crate::infra::request::RequestContext;
 use crate::infra::request::{RequestId, id as request_id};
-use crate::server::Shortcut;
-use crate::server::fast_path::{Came, Shortcuts, answer_program, answer_service, known_service};
-use crate::server::observe::Arrival;
+use crate::server::FastPath;
+use crate::server::fast_path::{FastPaths, RequestStart, answer_program, answer_service, known_service};
+use crate::server::observe::RequestRecord;
 use crate::server::{error_responses as errors, limits};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
@@ -26,11 +26,11 @@ use std::task::{Context, Poll};
 /// The middleware, for `App::wrap`.
 pub(super) struct Pipeline {
     state: web::Data<State>,
-    shortcuts: Rc<Shortcuts>,
+    shortcuts: Rc<FastPaths>,
 }
 
 impl Pipeline {
-    pub(super) fn new(state: &web::Data<State>, shortcuts: Shortcuts) -> Self {
+    pub(super) fn new(state: &web::Data<State>, shortcuts: FastPaths) -> Self {
         Self { state: state.clone(), shortcuts: Rc::new(shortcuts) }
     }
 }
@@ -57,7 +57,7 @@ pub(super) struct Piped<S>(Rc<Shared<S>>);
 
 struct Shared<S> {
     state: web::Data<State>,
-    shortcuts: Rc<Shortcuts>,
+    shortcuts: Rc<FastPaths>,
     service: S,
 }
 
@@ -77,14 +77,14 @@ where
     fn call(&self, req: ServiceRequest) -> Self::Future {
         let (shared, Shared { state, shortcuts, .. }) = (self.0.clone(), &*self.0);
         let (at, route) = (state.clock.look(), state.routes.of_plain_path(req.path()));
-        let shortcut = route.and_then(|route| Some((shortcuts.of(route)?, Came { at, route })));
+        let shortcut = route.and_then(|route| Some((shortcuts.of(route)?, RequestStart { at, route })));
         match shortcut {
-            Some((Shortcut::Program(answer), came))
+            Some((FastPath::Program(answer), came))
                 if let Some(response) = answer_program(state, &req, &came, answer) =>
             {
                 Either::Left(ready(Ok(req.into_response(response))))
             }
-            Some((Shortcut::Service(answer), came)) if let Some(service) = known_service(state, &req, &came) => {
+            Some((FastPath::Service(answer), came)) if let Some(service) = known_service(state, &req, &came) => {
                 Either::Right(Box::pin(async move {
                     let mut req = req;
                     match answer_service(&shared.state, &service, &mut req, &came, answer).await {
@@ -115,7 +115,7 @@ where
     let id = req.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random);
     let from = client_address(req.request(), &settings.trusted_proxies);
     let context = RequestContext::new(id, from, &req);
-    let arrival = Arrival::new(&req, at, route);
+    let arrival = RequestRecord::new(&req, at, route);
     // After a panic or a time-out no CORS middleware sees the answer.
     let origin = match settings.cors_origins.is_empty() {
         true => None,

@@ -9,7 +9,7 @@ use crate::api::{
 use crate::base::config::Config;
 use crate::domain::collections::Collections;
 use crate::infra::http::unmatched;
-use crate::server::Shortcut;
+use crate::server::FastPath;
 use crate::server::openapi::{self, Documented};
 use actix_web::body::BoxBody;
 use actix_web::dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
@@ -117,11 +117,11 @@ pub fn document(config: &Config, collections: &Collections) -> OpenApi {
 }
 
 /// The usual answers of the routes that are asked all the time.
-pub fn shortcuts(base_path: &str) -> [(String, Shortcut); 3] {
+pub fn shortcuts(base_path: &str) -> [(String, FastPath); 3] {
     [
-        (format!("{base_path}/whoami"), Shortcut::Program(whoami::tell_program)),
-        (format!("{base_path}/keys/verify"), Shortcut::Service(gateway::vouch)),
-        (format!("{base_path}/forward-auth"), Shortcut::Program(gateway::let_pass)),
+        (format!("{base_path}/whoami"), FastPath::Program(whoami::whoami_response)),
+        (format!("{base_path}/keys/verify"), FastPath::Service(gateway::verify_cached)),
+        (format!("{base_path}/forward-auth"), FastPath::Program(gateway::forward_auth_response)),
     ]
 }
 

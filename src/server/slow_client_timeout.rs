@@ -1,4 +1,4 @@
-//! [`Patient`]: a connection that ends when nothing can be written to it for too long.
+//! [`StallTimeout`]: a connection that ends when nothing can be written to it for too long.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,9 +15,9 @@ use tokio::time::{Instant, Sleep, sleep};
 /// writes in time shows that a client is worth waiting for: each request is answered within `server.request_timeout`.
 ///
 /// Cost: one timer for each connection. A request sets a flag, and reads another one.
-pub(super) struct Patient<IO> {
+pub(super) struct StallTimeout<IO> {
     io: IO,
-    patience: Duration,
+    limit: Duration,
     timer: Pin<Box<Sleep>>,
     /// Whether the timer knows whom to wake: the one task in which the connection lives.
     is_watched: bool,
@@ -25,9 +25,9 @@ pub(super) struct Patient<IO> {
     has_written: bool,
 }
 
-impl<IO> Patient<IO> {
-    pub(super) fn new(io: IO, patience: Duration) -> Self {
-        Self { io, patience, timer: Box::pin(sleep(patience)), is_watched: false, has_written: false }
+impl<IO> StallTimeout<IO> {
+    pub(super) fn new(io: IO, limit: Duration) -> Self {
+        Self { io, limit, timer: Box::pin(sleep(limit)), is_watched: false, has_written: false }
     }
 
     /// Whether it has waited for too long. Asked while there is nothing to do but wait.
@@ -39,7 +39,7 @@ impl<IO> Patient<IO> {
             if !std::mem::take(&mut self.has_written) {
                 return true;
             }
-            self.timer.as_mut().reset(Instant::now() + self.patience);
+            self.timer.as_mut().reset(Instant::now() + self.limit);
         }
         self.is_watched = true;
         false
@@ -53,7 +53,7 @@ impl<IO> Patient<IO> {
     }
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Patient<IO> {
+impl<IO: AsyncRead + Unpin> AsyncRead for StallTimeout<IO> {
     /// Looks like the client's own end of the connection when it has taken too long.
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
@@ -65,7 +65,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Patient<IO> {
     }
 }
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Patient<IO> {
+impl<IO: AsyncWrite + Unpin> AsyncWrite for StallTimeout<IO> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.io).poll_write(cx, buf);

@@ -1,8 +1,8 @@
 //! [`stack`]: the middleware around the whole application, in order.
 
 use crate::api::State;
-use crate::server::Shortcut;
-use crate::server::fast_path::Shortcuts;
+use crate::server::FastPath;
+use crate::server::fast_path::FastPaths;
 use crate::server::limits;
 use crate::server::observe::RequestSpan;
 use crate::server::pipeline::Pipeline;
@@ -23,7 +23,7 @@ use tracing_actix_web::TracingLogger;
 pub fn stack<T>(
     app: App<T>,
     state: &web::Data<State>,
-    shortcuts: &[(String, Shortcut)],
+    shortcuts: &[(String, FastPath)],
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -46,7 +46,7 @@ where
     })
     // Without an origin to allow there is nothing to say, and saying it takes four headers of each answer.
     .wrap(Condition::new(!settings.cors_origins.is_empty(), cors(&settings.cors_origins)))
-    .wrap(Pipeline::new(state, Shortcuts::new(state, shortcuts)))
+    .wrap(Pipeline::new(state, FastPaths::new(state, shortcuts)))
     .wrap(Condition::new(RequestSpan::is_wanted(), TracingLogger::<RequestSpan>::new()))
 }
 

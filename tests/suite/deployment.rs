@@ -212,11 +212,11 @@ async fn the_image_runs_as_nobody_and_asks_for_its_own_health() {
     }
     assert!(last_stage.contains("CMD [\"/usr/bin/keyward\", \"healthcheck\"]"));
     // What the build copies is there, and is let through.
-    let let_through = text("Dockerfile.dockerignore");
+    let record_admitted = text("Dockerfile.dockerignore");
     for line in file.lines().filter_map(|line| line.strip_prefix("COPY ")).filter(|line| !line.starts_with("--")) {
         for source in line.split(' ').rev().skip(1) {
             assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(source).exists(), "there is no {source}");
-            assert!(let_through.lines().any(|there| there == format!("!{source}")), "{source} is ignored");
+            assert!(record_admitted.lines().any(|there| there == format!("!{source}")), "{source} is ignored");
         }
     }
     // What the code embeds is copied, and how it is compiled.

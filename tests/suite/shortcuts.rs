@@ -1,4 +1,4 @@
-//! Shortcuts: the usual answers, given before the way through the application. They are what the long way answers, and leave
+//! FastPaths: the usual answers, given before the way through the application. They are what the long way answers, and leave
 //! behind what it leaves behind.
 
 use crate::support::http::{Answer, Api, Request};

@@ -7,7 +7,7 @@ use crate::base::ids::UserId;
 use crate::base::policy::can;
 use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
-use crate::domain::api_keys::{KeyFilter, KeyStart};
+use crate::domain::api_keys::{KeyFilter, KeyPrefix};
 use crate::infra::http::Body;
 use actix_web::{post, web};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub struct RevokeKeys {
     created_by: Option<UserId>,
     /// They were not used since then; if never, they were not made since then.
     unused_since: Option<Timestamp>,
-    prefix: Option<KeyStart>,
+    prefix: Option<KeyPrefix>,
     /// Only say which they are.
     #[serde(default)]
     #[schema(default = false)]
@@ -61,8 +61,9 @@ pub async fn revoke_api_keys(
         web::block(move || shared.api_keys.last_used.flush(&shared.db)).await.map_err(ApiError::internal)?;
     }
     let workspace = access.workspace_id();
-    let selected =
-        state.of(&access).change_access(move |conn, touched| filter.revoke(conn, touched, workspace, dry_run, now));
+    let selected = state
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| filter.revoke(conn, access_change, workspace, dry_run, now));
     let selected = selected.await?;
     let data = selected.keys.into_iter().map(|row| ApiKeyView::new(&state, row)).collect();
     Ok(web::Json(RevokedKeys { data, dry_run, has_more: selected.has_more }))

@@ -2,7 +2,7 @@
 
 use super::wire::{ApiKeyView, ApiKeyWithPlaintext, ChangeKey, CreateKey, RollKey, TransferKey, ensure_future};
 use crate::api::State;
-use crate::api::{Idempotency, Outcome};
+use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::KeyId;
 use crate::base::input::validation::Name;
@@ -15,7 +15,7 @@ use crate::domain::api_keys::NewKey;
 use crate::domain::api_keys::manage::lifecycle;
 use crate::domain::api_keys::manage::lifecycle::KeyAccess;
 use crate::domain::api_keys::unused::KeyListQuery;
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::infra::http::{Body, ListScope, Page, path_parameter, query};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 
@@ -37,7 +37,7 @@ pub async fn list_api_keys(
     let scope = ListScope("api-keys", &workspace.text());
     let position = page.position(scope)?;
     let shared = state.clone();
-    let rows = state.of(&access).read(move |conn| match unused_since {
+    let rows = state.scoped_to(&access).read(move |conn| match unused_since {
         None => ApiKey::page_of(conn, &access, position, None),
         Some(since) => {
             let used = shared.api_keys.last_used.used_since(since);
@@ -76,8 +76,8 @@ pub async fn create_api_key(
     let claim = idempotency.claim(&bytes);
     let shared = state.clone();
     let outcome = state
-        .of(&access)
-        .change_access(move |conn, touched| {
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| {
             claim.run(conn, KeyId::new(), now, |conn, id, replayed| {
                 if replayed {
                     return Ok((ApiKey::visible(conn, &access, id)?, None));
@@ -92,12 +92,13 @@ pub async fn create_api_key(
                     expires_at: input.expires_at,
                     allowed_ips: input.allowed_ips.unwrap_or_default(),
                 };
-                let plaintext = lifecycle::issue(conn, touched, &shared.config, &shared.api_keys.format, new, now)?;
+                let plaintext =
+                    lifecycle::issue(conn, access_change, &shared.config, &shared.api_keys.format, new, now)?;
                 Ok((ApiKey::visible(conn, &access, id)?, Some(plaintext)))
             })
         })
         .await?;
-    Ok(Outcome::map(outcome, |(row, plaintext)| {
+    Ok(ReplayOutcome::map(outcome, |(row, plaintext)| {
         ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), plaintext.as_ref())
     })
     .respond())
@@ -108,7 +109,7 @@ pub async fn create_api_key(
 #[get("/workspaces/{workspaceId}/api-keys/{keyId}")]
 pub async fn read_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
     let id = path_parameter(&req, "keyId")?;
-    let row = state.of(&access).read(move |conn| ApiKey::visible(conn, &access, id)).await?;
+    let row = state.scoped_to(&access).read(move |conn| ApiKey::visible(conn, &access, id)).await?;
     Ok(web::Json(ApiKeyView::new(&state, row)))
 }
 
@@ -124,8 +125,8 @@ pub async fn change_api_key(
 ) -> Answer {
     let input = body.read().await?;
     let change = input.checked(state.clock.now())?;
-    change_key(state, access, &req, move |conn, touched, access, id, now| {
-        ApiKey::change(conn, touched, access, id, change, now)
+    change_key(state, access, &req, move |conn, access_change, access, id, now| {
+        ApiKey::change(conn, access_change, access, id, change, now)
     })
     .await
 }
@@ -141,7 +142,10 @@ pub async fn delete_api_key(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = path_parameter(&req, "keyId")?;
-    state.of(&access).change_access(move |conn, touched| ApiKey::delete(conn, touched, &access, id)).await?;
+    state
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| ApiKey::delete(conn, access_change, &access, id))
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -165,19 +169,19 @@ pub async fn roll_api_key(
     let now = state.clock.now();
     let shared = state.clone();
     let outcome = state
-        .of(&access)
-        .change_access(move |conn, touched| {
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| {
             claim.run(conn, id, now, |conn, id, replayed| {
                 let plaintext = if replayed {
                     None
                 } else {
-                    Some(ApiKey::roll(conn, touched, &access, &shared.api_keys.format, id, overlap, now)?)
+                    Some(ApiKey::roll(conn, access_change, &access, &shared.api_keys.format, id, overlap, now)?)
                 };
                 Ok((ApiKey::visible(conn, &access, id)?, plaintext))
             })
         })
         .await?;
-    Ok(Outcome::map(outcome, |(row, plaintext)| {
+    Ok(ReplayOutcome::map(outcome, |(row, plaintext)| {
         ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), plaintext.as_ref())
     })
     .respond_ok())
@@ -199,8 +203,8 @@ pub async fn disable_api_key(state: web::Data<State>, access: KeyAccess, req: Ht
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/enable")]
 pub async fn enable_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
     let shared = state.clone();
-    change_key(state, access, &req, move |conn, touched, access, id, now| {
-        ApiKey::enable(conn, touched, access, &shared.config, id, now)
+    change_key(state, access, &req, move |conn, access_change, access, id, now| {
+        ApiKey::enable(conn, access_change, access, &shared.config, id, now)
     })
     .await
 }
@@ -226,10 +230,10 @@ pub async fn transfer_api_key(
     req: HttpRequest,
     body: Body<TransferKey>,
 ) -> Answer {
-    let heir = body.read().await?.user_id;
+    let new_creator = body.read().await?.user_id;
     let shared = state.clone();
-    change_key(state, access, &req, move |conn, touched, access, id, _| {
-        ApiKey::transfer(conn, touched, access, &shared.config, id, heir)
+    change_key(state, access, &req, move |conn, access_change, access, id, _| {
+        ApiKey::transfer(conn, access_change, access, &shared.config, id, new_creator)
     })
     .await
 }
@@ -239,16 +243,16 @@ async fn change_key<P: Send + 'static>(
     state: web::Data<State>,
     access: WorkspaceAccess<P>,
     req: &HttpRequest,
-    change: impl FnOnce(&mut Conn, &mut Touched, &WorkspaceAccess<P>, KeyId, Timestamp) -> Result<(), ApiError>
+    change: impl FnOnce(&mut Conn, &mut AccessChange, &WorkspaceAccess<P>, KeyId, Timestamp) -> Result<(), ApiError>
     + Send
     + 'static,
 ) -> Answer {
     let id = path_parameter(req, "keyId")?;
     let now = state.clock.now();
     let row = state
-        .of(&access)
-        .change_access(move |conn, touched| {
-            change(conn, touched, &access, id, now)?;
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| {
+            change(conn, access_change, &access, id, now)?;
             ApiKey::visible(conn, &access, id)
         })
         .await?;

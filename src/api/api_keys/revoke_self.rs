@@ -20,18 +20,18 @@ use futures_util::future::LocalBoxFuture;
 
 /// Somebody who holds a key, whatever the key may do.
 #[derive(Clone, Copy, Debug)]
-pub struct KeyHolder {
+pub struct PresentedKeyOwner {
     key_id: KeyId,
     organization_id: OrganizationId,
 }
 
-impl Guard for KeyHolder {
+impl Guard for PresentedKeyOwner {
     fn organization_id(&self) -> OrganizationId {
         self.organization_id
     }
 }
 
-impl KeyHolder {
+impl PresentedKeyOwner {
     async fn of_request(req: HttpRequest) -> Result<Self, ApiError> {
         let state = state_of(&req)?;
         let credential = credential_of(req.headers(), &state.api_keys)?;
@@ -46,13 +46,13 @@ impl KeyHolder {
             Err(Refused { key: Some(known), .. }) => known,
             Err(Refused { error, key: None }) => return Err(error),
         };
-        RequestContext::caller_is(CallerId::ApiKey(known.key_id));
-        RequestContext::let_into(known.organization_id);
+        RequestContext::set_caller(CallerId::ApiKey(known.key_id));
+        RequestContext::set_organization(known.organization_id);
         Ok(Self { key_id: known.key_id, organization_id: known.organization_id })
     }
 }
 
-impl FromRequest for KeyHolder {
+impl FromRequest for PresentedKeyOwner {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
@@ -68,10 +68,12 @@ impl FromRequest for KeyHolder {
 #[utoipa::path(tag = "Programs", security(("apiKey" = []), ("apiKeyHeader" = [])),
     responses((status = 204, description = "No node honours it any more.")))]
 #[post("")]
-pub async fn revoke_held_key(state: web::Data<State>, holder: KeyHolder) -> Result<HttpResponse, ApiError> {
+pub async fn revoke_held_key(state: web::Data<State>, holder: PresentedKeyOwner) -> Result<HttpResponse, ApiError> {
     let (id, now) = (holder.key_id, state.clock.now());
-    let revoked =
-        state.of(&holder).change_access(move |conn, touched| ApiKey::revoke_held(conn, touched, id, now)).await;
+    let revoked = state
+        .scoped_to(&holder)
+        .change_access(move |conn, access_change| ApiKey::revoke_held(conn, access_change, id, now))
+        .await;
     revoked.map_err(|error| match error.code {
         // Deleted meanwhile: nobody's.
         Code::NotFound => Code::InvalidApiKey.into(),

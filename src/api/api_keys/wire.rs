@@ -11,7 +11,7 @@ use crate::domain::api_keys::AllowedIps;
 use crate::domain::api_keys::KeyStatus;
 use crate::domain::api_keys::PlaintextKey;
 use crate::domain::api_keys::manage::lifecycle::KeyChange;
-use crate::domain::api_keys::model::KeyWithStanding;
+use crate::domain::api_keys::model::KeyWithCreator;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -49,11 +49,11 @@ pub struct ApiKeyView {
 
 impl ApiKeyView {
     /// The key as it stands now.
-    pub fn new(state: &State, (key, standing): KeyWithStanding) -> Self {
+    pub fn new(state: &State, (key, creator): KeyWithCreator) -> Self {
         let now = state.clock.now();
         Self {
-            role: key.inherited_role(standing),
-            status: key.status(standing, now),
+            role: key.inherited_role(creator),
+            status: key.status(creator, now),
             last_used_at: state.api_keys.last_used.latest(key.id, key.last_used_at),
             overlap_ends_at: key.overlap_ends_at.filter(|end| *end > now),
             id: key.id,

@@ -31,7 +31,7 @@ pub async fn list_audit_events(
     let organization = access.organization_id();
     let scope = ListScope("audit-events", &organization.text());
     let position = page.position(scope)?;
-    let rows = state.of(&access).read(move |conn| AuditEvent::page_of(conn, &access, &filter, position)).await?;
+    let rows = state.scoped_to(&access).read(move |conn| AuditEvent::page_of(conn, &access, &filter, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |event| event.sequence, Into::into)))
 }
 
@@ -49,7 +49,7 @@ pub async fn export_audit_events(
 ) -> Result<HttpResponse, ApiError> {
     let filter = query::<AuditExportQuery>(&req)?.into_filter();
     let organization = access.organization_id();
-    let db = state.of(&access);
+    let db = state.scoped_to(&access);
     let export = db.clone().read(move |conn| Export::start(conn, organization, filter)).await?;
     // A batch is read when the one before it has been sent: a slow client holds no connection to the database.
     let lines = stream::try_unfold((db, export), async |(db, export)| {

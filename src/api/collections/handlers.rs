@@ -3,7 +3,7 @@
 use super::extractor::document_id;
 use super::wire::{DocumentView, etag, expected, is_known};
 use crate::api::State;
-use crate::api::{Idempotency, Outcome};
+use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::DocumentId;
 use crate::base::sql::JsonObject;
@@ -32,7 +32,7 @@ pub async fn list(
     let scope = ListScope("documents", &owner);
     let position = page.position(scope)?;
     let listing = selection.at(position.clone())?;
-    let rows = state.of(&access).read(move |conn| Document::page_of(conn, &access, listing)).await?;
+    let rows = state.scoped_to(&access).read(move |conn| Document::page_of(conn, &access, listing)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |row| order.place_of(row), Into::into)))
 }
 
@@ -47,7 +47,7 @@ pub async fn create(
     let document = accept(access.collection(), document)?;
     let (claim, now) = (idempotency.claim(&bytes), state.clock.now());
     let outcome = state
-        .of(&access)
+        .scoped_to(&access)
         .write(move |conn| {
             claim.run(conn, DocumentId::new(), now, |conn, id, is_replay| match is_replay {
                 true => Document::find(conn, &access, id),
@@ -55,7 +55,7 @@ pub async fn create(
             })
         })
         .await?;
-    let (Outcome::Done(row) | Outcome::Replayed(row)) = &outcome;
+    let (ReplayOutcome::Done(row) | ReplayOutcome::Replayed(row)) = &outcome;
     let tag = etag(row.version)?;
     let mut response = outcome.map(DocumentView::from).respond();
     response.headers_mut().insert(header::ETAG, tag);
@@ -69,7 +69,7 @@ pub async fn read(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = document_id(&req)?;
-    let row = state.of(&access).read(move |conn| Document::find(conn, &access, id)).await?;
+    let row = state.scoped_to(&access).read(move |conn| Document::find(conn, &access, id)).await?;
     if is_known(&req, row.version)? {
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag(row.version)?)).finish());
     }
@@ -87,8 +87,9 @@ pub async fn replace(
     let (document, _) = body::read(sent, access.collection()).await?;
     let document = accept(access.collection(), document)?;
     let now = state.clock.now();
-    let written =
-        state.of(&access).write(move |conn| Document::hold(conn, &access, id, &expected)?.rewrite(conn, document, now));
+    let written = state
+        .scoped_to(&access)
+        .write(move |conn| Document::hold(conn, &access, id, &expected)?.rewrite(conn, document, now));
     show(written.await?)
 }
 
@@ -102,7 +103,7 @@ pub async fn change(
     let (id, expected) = (document_id(&req)?, expected(&req)?);
     let (patch, _) = body::read(sent, access.collection()).await?;
     let now = state.clock.now();
-    let written = state.of(&access).write(move |conn| {
+    let written = state.scoped_to(&access).write(move |conn| {
         let row = Document::hold(conn, &access, id, &expected)?;
         let patched = accept(access.collection(), patched(row.body.clone(), patch))?;
         row.rewrite(conn, patched, now)
@@ -117,7 +118,7 @@ pub async fn delete(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (id, expected) = (document_id(&req)?, expected(&req)?);
-    state.of(&access).write(move |conn| Document::hold(conn, &access, id, &expected)?.delete(conn)).await?;
+    state.scoped_to(&access).write(move |conn| Document::hold(conn, &access, id, &expected)?.delete(conn)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -44,10 +44,10 @@ pub fn etag(version: i64) -> Result<HeaderValue, ApiError> {
 /// # Errors
 /// `bad_request` for what is no list of tags.
 pub fn expected(req: &HttpRequest) -> Result<Expected, ApiError> {
-    Ok(match Condition::of(req, &header::IF_MATCH)? {
-        Condition::Absent | Condition::Anything => Expected::Any,
+    Ok(match Precondition::of(req, &header::IF_MATCH)? {
+        Precondition::Absent | Precondition::Anything => Expected::Any,
         // A weak tag promises less than a write needs, so it fits no version (RFC 9110, 13.1.1).
-        Condition::OneOf(tags) => Expected::OneOf(
+        Precondition::OneOf(tags) => Expected::OneOf(
             tags.into_iter().filter(|tag| !tag.is_weak).filter_map(|tag| tag.text.parse().ok()).collect(),
         ),
     })
@@ -59,15 +59,15 @@ pub fn expected(req: &HttpRequest) -> Result<Expected, ApiError> {
 /// `bad_request` for what is no list of tags.
 pub fn is_known(req: &HttpRequest, version: i64) -> Result<bool, ApiError> {
     let version = version.to_string();
-    Ok(match Condition::of(req, &header::IF_NONE_MATCH)? {
-        Condition::Absent => false,
-        Condition::Anything => true,
-        Condition::OneOf(tags) => tags.iter().any(|tag| tag.text == version),
+    Ok(match Precondition::of(req, &header::IF_NONE_MATCH)? {
+        Precondition::Absent => false,
+        Precondition::Anything => true,
+        Precondition::OneOf(tags) => tags.iter().any(|tag| tag.text == version),
     })
 }
 
 /// What a header asks of a document's version.
-enum Condition {
+enum Precondition {
     Absent,
     /// `*`
     Anything,
@@ -79,7 +79,7 @@ struct Tag {
     text: String,
 }
 
-impl Condition {
+impl Precondition {
     fn of(req: &HttpRequest, name: &HeaderName) -> Result<Self, ApiError> {
         let malformed =
             || ApiError::bad_request(format!("{name} must be a list of tags as ETag has them, such as \"3\", or *."));

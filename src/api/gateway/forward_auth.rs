@@ -51,14 +51,14 @@ pub async fn forward_auth(program: Program, req: HttpRequest) -> Result<HttpResp
     if let Some(permission) = permission {
         key.ensure_may(permission)?;
     }
-    let_pass(key)
+    forward_auth_response(key)
 }
 
 /// What [`forward_auth`] answers where nothing but a good key is wanted.
 ///
 /// # Errors
 /// None: every id is a header's value.
-pub fn let_pass(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
+pub fn forward_auth_response(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
     let id = |text: &[u8]| HeaderValue::from_bytes(text).map_err(ApiError::internal);
     let mut response = HttpResponse::new(StatusCode::OK);
     let headers = response.headers_mut();

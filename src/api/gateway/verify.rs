@@ -1,13 +1,13 @@
 //! `POST /keys/verify`: a service's question, about the key of its client.
 
-use super::wire::{Verdict, VerifiedKey, VerifyKey};
+use super::wire::{KeyVerdict, VerifiedKey, VerifyKey};
 use crate::api::Service;
 use crate::api::State;
 use crate::base::error::ApiError;
 use crate::base::input::validation::Object;
 use crate::base::json::json;
 use crate::domain::api_keys::KeyCaller;
-use crate::domain::api_keys::{BroughtBy, KnownKey, PresentedKey, Refused};
+use crate::domain::api_keys::{BroughtBy, CachedKey, PresentedKey, Refused};
 use crate::domain::subscriptions::subscription_gate;
 use crate::infra::http::Body;
 use crate::infra::request::RequestContext;
@@ -35,39 +35,39 @@ pub async fn verify_key(
     body: Body<VerifyKey>,
 ) -> Result<HttpResponse, ApiError> {
     // Asked for each request at the gateway: as little to log as a GET.
-    RequestContext::changes_nothing();
+    RequestContext::mark_read_only();
     let question = body.read().await?;
     answer(&state, &question, RequestContext::client_address()).await.map(|answer| json(&answer))
 }
 
 /// The answer of [`verify_key`] about a key that is in memory and may pass; `None` about any other, without an effect.
-pub fn vouch(state: &State, question: &[u8], from: Option<IpAddr>) -> Option<HttpResponse> {
+pub fn verify_cached(state: &State, question: &[u8], from: Option<IpAddr>) -> Option<HttpResponse> {
     let Object(question) = serde_json::from_slice::<Object<VerifyKey>>(question).ok()?;
     let at = state.clock.look();
-    let caller = state.api_keys.recall(PresentedKey::new(question.key.expose_secret()), from, &at)?;
+    let caller = state.api_keys.lookup_cached(PresentedKey::new(question.key.expose_secret()), from, &at)?;
     subscription_gate(&state.config, caller.subscription).ok()?;
     if question.workspace_id.is_some_and(|id| id != caller.workspace_id) {
         return None;
     }
     question.permission.map_or(Ok(()), |permission| caller.ensure_may(permission)).ok()?;
     let allowance = state.rate_limits.charge_at_once(caller.rate_limit_subject(), question.cost.0, at.monotonic)?;
-    state.api_keys.let_through(&caller, &at);
+    state.api_keys.record_admitted(&caller, &at);
     count(state, None);
-    Some(json(&VerifiedKey::new(Verdict::Valid, Some(&caller), Some(&allowance))))
+    Some(json(&VerifiedKey::new(KeyVerdict::Valid, Some(&caller), Some(&allowance))))
 }
 
 async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<VerifiedKey, ApiError> {
     let presented = PresentedKey::new(question.key.expose_secret());
     let verified = state.api_keys.verify(presented, from, BroughtBy::Service).await;
     let mut counted = verified.as_ref().ok().map(|caller| state.api_keys.begin(caller));
-    let answer = judge(state, question, verified).await;
+    let answer = evaluate(state, question, verified).await;
     if let (Some(counted), Ok(answer)) = (&mut counted, &answer) {
         counted.ends(answer.outcome());
     }
     answer
 }
 
-async fn judge(
+async fn evaluate(
     state: &State,
     question: &VerifyKey,
     verified: Result<KeyCaller, Refused>,
@@ -78,8 +78,8 @@ async fn judge(
     });
     count(state, verified.as_ref().err());
     // Of a key elsewhere nothing is told, not even that it is revoked.
-    let is_elsewhere = |key: &KnownKey| question.workspace_id.is_some_and(|id| id != key.workspace_id);
-    let not_found = || VerifiedKey::new(Verdict::NotFound, None, None);
+    let is_elsewhere = |key: &CachedKey| question.workspace_id.is_some_and(|id| id != key.workspace_id);
+    let not_found = || VerifiedKey::new(KeyVerdict::NotFound, None, None);
     let caller = match verified {
         Ok(caller) if is_elsewhere(&caller) => return Ok(not_found()),
         Ok(caller) => caller,
@@ -92,13 +92,13 @@ async fn judge(
         return refusal(error, Some(&caller));
     }
     let allowance = state.rate_limits.check(caller.rate_limit_subject(), question.cost.0).await?;
-    let verdict = if allowance.refusal().is_some() { Verdict::RateLimited } else { Verdict::Valid };
+    let verdict = if allowance.refusal().is_some() { KeyVerdict::RateLimited } else { KeyVerdict::Valid };
     Ok(VerifiedKey::new(verdict, Some(&caller), Some(&allowance)))
 }
 
 /// The answer that says so, if the error is about the key; else the error itself.
-fn refusal(error: ApiError, key: Option<&KnownKey>) -> Result<VerifiedKey, ApiError> {
-    match Verdict::of(error.code) {
+fn refusal(error: ApiError, key: Option<&CachedKey>) -> Result<VerifiedKey, ApiError> {
+    match KeyVerdict::of(error.code) {
         Some(verdict) => Ok(VerifiedKey::new(verdict, key, None)),
         None => Err(error),
     }
@@ -107,7 +107,7 @@ fn refusal(error: ApiError, key: Option<&KnownKey>) -> Result<VerifiedKey, ApiEr
 /// The key is counted among the credentials that were verified, besides the service's own.
 fn count(state: &State, refused: Option<&Refused>) {
     let refusal = refused.map(|refused| refused.error.code);
-    if refusal.is_none_or(|code| Verdict::of(code).is_some()) {
+    if refusal.is_none_or(|code| KeyVerdict::of(code).is_some()) {
         state.metrics.verifications.count(Verification { kind: CredentialKind::ApiKey, refusal });
     }
 }

@@ -6,8 +6,8 @@ use crate::base::json::{WriteJson, write_json, write_plain};
 use crate::base::policy::Scope;
 use crate::base::policy::{KeyPermissions, Permission, WorkspaceRole};
 use crate::base::time::Timestamp;
-use crate::domain::api_keys::KnownKey;
-use crate::domain::usage::Outcome;
+use crate::domain::api_keys::CachedKey;
+use crate::domain::usage::RequestOutcome;
 use crate::infra::rate_limit::{Allowance, ONE};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -55,7 +55,7 @@ impl<'de> Deserialize<'de> for Cost {
 /// address, the subscription, the permission, the rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Verdict {
+pub enum KeyVerdict {
     /// The request may pass.
     Valid,
     /// Nobody has this key, or nobody in that workspace.
@@ -78,7 +78,7 @@ pub enum Verdict {
     RateLimited,
 }
 
-impl Verdict {
+impl KeyVerdict {
     /// As the wire spells it.
     fn as_str(self) -> &'static str {
         match self {
@@ -112,7 +112,7 @@ impl Verdict {
     }
 }
 
-impl WriteJson for Verdict {
+impl WriteJson for KeyVerdict {
     fn write_json(&self, out: &mut Vec<u8>) {
         write_plain(out, self.as_str().as_bytes());
     }
@@ -147,7 +147,7 @@ pub struct VerifiedKey {
     /// Whether `code` is `VALID`.
     valid: bool,
     #[schema(inline)]
-    code: Verdict,
+    code: KeyVerdict,
     #[schema(required)]
     key_id: Option<KeyId>,
     #[schema(required)]
@@ -186,20 +186,20 @@ write_json!(RateLimitView { "limit": limit, "remaining": remaining, "resetSecond
 
 impl VerifiedKey {
     /// As what it counts for the key, if it is about one.
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self) -> RequestOutcome {
         match self.code {
-            Verdict::Valid => Outcome::Admitted,
-            Verdict::RateLimited => Outcome::Limited,
-            _ => Outcome::Refused,
+            KeyVerdict::Valid => RequestOutcome::Admitted,
+            KeyVerdict::RateLimited => RequestOutcome::Limited,
+            _ => RequestOutcome::Refused,
         }
     }
 
     /// The verdict on a key, or on a text that is none.
-    pub(super) fn new(code: Verdict, key: Option<&KnownKey>, allowance: Option<&Allowance>) -> Self {
-        let role = key.and_then(KnownKey::role);
+    pub(super) fn new(code: KeyVerdict, key: Option<&CachedKey>, allowance: Option<&Allowance>) -> Self {
+        let role = key.and_then(CachedKey::role);
         let scope = key.map(|key| key.scope);
         Self {
-            valid: code == Verdict::Valid,
+            valid: code == KeyVerdict::Valid,
             code,
             key_id: key.map(|key| key.key_id),
             workspace_id: key.map(|key| key.workspace_id),
@@ -207,7 +207,7 @@ impl VerifiedKey {
             role,
             scope,
             permissions: role.zip(scope).map(|(role, scope)| KeyPermissions { role, scope }),
-            expires_at: key.and_then(KnownKey::ends_at),
+            expires_at: key.and_then(CachedKey::ends_at),
             rate_limit: allowance.map(RateLimitView::from),
         }
     }
@@ -221,16 +221,16 @@ mod tests {
     #[test]
     fn a_verdict_is_written_as_serde_would_write_it() {
         let verdicts = [
-            Verdict::Valid,
-            Verdict::NotFound,
-            Verdict::Revoked,
-            Verdict::Disabled,
-            Verdict::Expired,
-            Verdict::Orphaned,
-            Verdict::InsufficientPermission,
-            Verdict::SubscriptionInactive,
-            Verdict::IpNotAllowed,
-            Verdict::RateLimited,
+            KeyVerdict::Valid,
+            KeyVerdict::NotFound,
+            KeyVerdict::Revoked,
+            KeyVerdict::Disabled,
+            KeyVerdict::Expired,
+            KeyVerdict::Orphaned,
+            KeyVerdict::InsufficientPermission,
+            KeyVerdict::SubscriptionInactive,
+            KeyVerdict::IpNotAllowed,
+            KeyVerdict::RateLimited,
         ];
         for code in verdicts {
             let mut verdict = VerifiedKey::new(code, None, None);

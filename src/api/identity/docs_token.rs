@@ -3,7 +3,7 @@
 
 use super::firebase::{address_of, no_store, read};
 use crate::api::State;
-use crate::domain::identity::provider::{FirebaseError, Refusal};
+use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
 use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, post, web};
@@ -93,16 +93,20 @@ pub(super) async fn docs_token(
             expires_in: ID_TOKEN_SECONDS,
             refresh_token: session.refresh_token.expose_secret().to_owned(),
         })),
-        Err(Refusal::Api(error)) => Err(error.into()),
-        Err(Refusal::Firebase(FirebaseError::TooManyAttemptsTryLater)) => {
+        Err(FirebaseRefusal::Api(error)) => Err(error.into()),
+        Err(FirebaseRefusal::Firebase(FirebaseError::TooManyAttemptsTryLater)) => {
             let body = OAuthError {
                 error: "temporarily_unavailable",
                 error_description: "Too many attempts. Try again later.",
             };
             Ok(HttpResponse::TooManyRequests().insert_header((RETRY_AFTER, RETRY_SECONDS)).json(body))
         }
-        Err(Refusal::Firebase(FirebaseError::UserDisabled)) => Ok(refusal("invalid_grant", "The account is disabled.")),
-        Err(Refusal::Firebase(_)) => Ok(refusal("invalid_grant", "The e-mail address or the password is wrong.")),
+        Err(FirebaseRefusal::Firebase(FirebaseError::UserDisabled)) => {
+            Ok(refusal("invalid_grant", "The account is disabled."))
+        }
+        Err(FirebaseRefusal::Firebase(_)) => {
+            Ok(refusal("invalid_grant", "The e-mail address or the password is wrong."))
+        }
     }
 }
 

@@ -9,18 +9,22 @@ use crate::api::State;
 use crate::base::error::Code;
 use crate::base::time::Clock;
 use crate::domain::identity::provider::OobCode;
-use crate::domain::identity::provider::{FirebaseError, FirebaseErrorBody, Refusal};
+use crate::domain::identity::provider::{FirebaseError, FirebaseErrorBody, FirebaseRefusal};
 use crate::domain::identity::tokens::Claims;
-use crate::domain::identity::{IdentityService, Verified};
+use crate::domain::identity::{IdentityService, VerifiedToken};
 use actix_web::{Error, HttpRequest, HttpResponse, post, web};
 use secrecy::{ExposeSecret, SecretString};
 
 impl IdentityService {
     /// The claims of an ID token of the built-in provider.
-    pub(super) async fn own_claims(&self, clock: &Clock, token: Option<SecretString>) -> Result<Claims, Refusal> {
+    pub(super) async fn own_claims(
+        &self,
+        clock: &Clock,
+        token: Option<SecretString>,
+    ) -> Result<Claims, FirebaseRefusal> {
         let token = token.filter(|token| !token.expose_secret().is_empty()).ok_or(FirebaseError::MissingIdToken)?;
         match self.authenticate(clock, &token).await {
-            Ok(Verified::BuiltIn(claims)) => Ok(claims),
+            Ok(VerifiedToken::BuiltIn(claims)) => Ok(claims),
             Err(error) if error.code == Code::Unavailable => Err(error.into()),
             // Another issuer's token says nothing of an account here.
             _ => Err(FirebaseError::InvalidIdToken.into()),

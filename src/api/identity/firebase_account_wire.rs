@@ -5,7 +5,7 @@ use crate::base::input::validation::{is_unprintable, present};
 use crate::domain::identity::Account;
 use crate::domain::identity::provider::Change;
 use crate::domain::identity::provider::FirebaseError;
-use crate::domain::identity::provider::Session;
+use crate::domain::identity::provider::SignIn;
 use crate::domain::identity::provider::{Known, Purpose};
 use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
 use secrecy::{ExposeSecret, SecretString};
@@ -138,8 +138,8 @@ impl From<Account> for UpdateResponse {
     }
 }
 
-impl From<Session> for UpdateResponse {
-    fn from(session: Session) -> Self {
+impl From<SignIn> for UpdateResponse {
+    fn from(session: SignIn) -> Self {
         Self {
             id_token: Some(session.id_token.expose_secret().to_owned()),
             refresh_token: Some(session.refresh_token.expose_secret().to_owned()),

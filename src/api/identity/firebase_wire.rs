@@ -3,7 +3,7 @@
 use crate::base::time::Timestamp;
 use crate::domain::identity::Account;
 use crate::domain::identity::provider::FirebaseError;
-use crate::domain::identity::provider::Session;
+use crate::domain::identity::provider::SignIn;
 use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
 use actix_web::{HttpMessage, HttpRequest};
 use secrecy::{ExposeSecret, SecretString};
@@ -100,8 +100,8 @@ pub(super) struct SignInResponse {
     display_name: Option<String>,
 }
 
-impl From<Session> for SignUpResponse {
-    fn from(session: Session) -> Self {
+impl From<SignIn> for SignUpResponse {
+    fn from(session: SignIn) -> Self {
         Self {
             kind: "identitytoolkit#SignupNewUserResponse",
             local_id: session.account.id,
@@ -113,8 +113,8 @@ impl From<Session> for SignUpResponse {
     }
 }
 
-impl From<Session> for SignInResponse {
-    fn from(mut session: Session) -> Self {
+impl From<SignIn> for SignInResponse {
+    fn from(mut session: SignIn) -> Self {
         let display_name = session.account.display_name.take();
         let kind = "identitytoolkit#VerifyPasswordResponse";
         Self { tokens: SignUpResponse { kind, ..session.into() }, registered: true, display_name }
@@ -144,7 +144,7 @@ pub(super) struct RefreshResponse {
 
 impl RefreshResponse {
     /// The answer to a refresh in a project.
-    pub(super) fn new(session: Session, project_id: String) -> Self {
+    pub(super) fn new(session: SignIn, project_id: String) -> Self {
         let id_token = session.id_token.expose_secret().to_owned();
         Self {
             access_token: id_token.clone(),

@@ -22,7 +22,7 @@ pub async fn list_organization_members(
     let organization = access.organization_id();
     let scope = ListScope("organization-members", &organization.text());
     let position = page.position(scope)?;
-    let rows = state.of(&access).read(move |conn| OrganizationMember::page_of(conn, &access, position)).await?;
+    let rows = state.scoped_to(&access).read(move |conn| OrganizationMember::page_of(conn, &access, position)).await?;
     Ok(web::Json(Page::new(rows, &position, scope, |member| member.id, Into::into)))
 }
 
@@ -41,8 +41,10 @@ pub async fn change_organization_member(
     let user = path_parameter(&req, "userId")?;
     let role = body.read().await?.role;
     let member = state
-        .of(&access)
-        .change_access(move |conn, touched| OrganizationMember::change_role(conn, touched, &access, user, role))
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| {
+            OrganizationMember::change_role(conn, access_change, &access, user, role)
+        })
         .await?;
     Ok(web::Json(member.into()))
 }
@@ -59,13 +61,13 @@ pub async fn remove_organization_member(
     req: HttpRequest,
 ) -> Result<web::Json<RemovedKeys>, ApiError> {
     let user = path_parameter(&req, "userId")?;
-    let heir = query::<RemovalQuery>(&req)?.transfer_keys_to;
+    let new_creator = query::<RemovalQuery>(&req)?.transfer_keys_to;
     let now = state.clock.now();
     let shared = state.clone();
     let keys = state
-        .of(&access)
-        .change_access(move |conn, touched| {
-            OrganizationMember::remove(conn, touched, &shared.config, &access, user, heir, now)
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| {
+            OrganizationMember::remove(conn, access_change, &shared.config, &access, user, new_creator, now)
         })
         .await?;
     Ok(web::Json(keys))

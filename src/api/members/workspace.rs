@@ -25,7 +25,7 @@ pub async fn list_workspace_members(
     access: WorkspaceAccess<can::MembersRead>,
     page: PageQuery,
 ) -> Result<HttpResponse, ApiError> {
-    list(state.of(&access), access.organization_id(), access.workspace_id(), page).await
+    list(state.scoped_to(&access), access.organization_id(), access.workspace_id(), page).await
 }
 
 /// List the members, as a program
@@ -40,7 +40,7 @@ pub async fn list_members(
     access: ProgramAccess<can::MembersRead>,
     page: PageQuery,
 ) -> Result<HttpResponse, ApiError> {
-    list(state.of(&access), access.organization_id(), access.key().workspace_id, page).await
+    list(state.scoped_to(&access), access.organization_id(), access.key().workspace_id, page).await
 }
 
 async fn list(
@@ -70,8 +70,8 @@ pub async fn put_workspace_member(
     let role = body.read().await?.role;
     let now = state.clock.now();
     let member = state
-        .of(&access)
-        .change_access(move |conn, touched| WorkspaceMember::put(conn, touched, &access, user, role, now))
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| WorkspaceMember::put(conn, access_change, &access, user, role, now))
         .await?;
     Ok(web::Json(member.into()))
 }
@@ -88,13 +88,13 @@ pub async fn remove_workspace_member(
     req: HttpRequest,
 ) -> Result<web::Json<RemovedKeys>, ApiError> {
     let user = path_parameter(&req, "userId")?;
-    let heir = query::<RemovalQuery>(&req)?.transfer_keys_to;
+    let new_creator = query::<RemovalQuery>(&req)?.transfer_keys_to;
     let now = state.clock.now();
     let shared = state.clone();
     let keys = state
-        .of(&access)
-        .change_access(move |conn, touched| {
-            WorkspaceMember::remove(conn, touched, &shared.config, &access, user, heir, now)
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| {
+            WorkspaceMember::remove(conn, access_change, &shared.config, &access, user, new_creator, now)
         })
         .await?;
     Ok(web::Json(keys))

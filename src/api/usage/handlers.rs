@@ -32,7 +32,7 @@ pub async fn read_api_key_usage(
 ) -> Result<web::Json<UsageSeries>, ApiError> {
     let id: KeyId = path_parameter(&req, "keyId")?;
     let question: UsageQuery = query(&req)?;
-    let (shared, db) = (state.clone(), state.of(&access));
+    let (shared, db) = (state.clone(), state.scoped_to(&access));
     let series = db.read(move |conn| {
         ApiKey::visible(conn, &access, id)?;
         let period = question.period(shared.clock.now())?;
@@ -56,7 +56,7 @@ pub async fn read_workspace_usage(
 ) -> Result<web::Json<UsageSeries>, ApiError> {
     let question: UsageQuery = query(&req)?;
     let period = question.period(state.clock.now())?;
-    let (shared, db) = (state.clone(), state.of(&access));
+    let (shared, db) = (state.clone(), state.scoped_to(&access));
     let series = db.read(move |conn| {
         let whose = Whose::visible(conn, &access)?;
         series(&shared, conn, &access, &whose, &period)

@@ -38,7 +38,7 @@ pub struct StripeSettings {
 /// What Stripe's signing secrets start with.
 const SECRET_PREFIX: &str = "whsec_";
 /// A shorter secret can be guessed.
-const SHORTEST_SECRET: usize = 24;
+const MIN_SECRET_LENGTH: usize = 24;
 
 impl Billing {
     /// Until when programs pass although a payment is due since then.
@@ -56,11 +56,11 @@ impl Billing {
         if stripe.webhook_secrets.is_empty() {
             return Err("billing.stripe.webhook_secrets: must name at least one".into());
         }
-        let is_secret = |text: &str| text.starts_with(SECRET_PREFIX) && text.len() >= SHORTEST_SECRET;
+        let is_secret = |text: &str| text.starts_with(SECRET_PREFIX) && text.len() >= MIN_SECRET_LENGTH;
         if !stripe.webhook_secrets.iter().all(|secret| is_secret(secret.expose_secret())) {
             return Err(format!(
                 "billing.stripe.webhook_secrets: each must start with {SECRET_PREFIX} and have at least \
-                 {SHORTEST_SECRET} characters"
+                 {MIN_SECRET_LENGTH} characters"
             ));
         }
         for (price, plan) in &stripe.prices {

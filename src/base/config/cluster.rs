@@ -7,7 +7,7 @@ use std::time::Duration;
 /// `[cluster]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Cluster {
+pub struct ClusterSettings {
     /// How long a node may answer from its cache without a word from the database, and so the longest that a call which
     /// takes access away waits for a node that is silent.
     #[serde(with = "duration")]
@@ -32,7 +32,7 @@ pub struct ClusterFaults {
     pub slow_fill: Duration,
 }
 
-impl Cluster {
+impl ClusterSettings {
     pub(super) fn check(&self, server: &Server) -> Result<(), String> {
         let least = Duration::from_millis(100);
         if self.lease < least || self.lease * 2 > server.request_timeout {

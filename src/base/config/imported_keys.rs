@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The longest that a key may be: a header has to hold it.
 const LONGEST: usize = 512;
-const LONGEST_PREFIX: usize = 32;
+const MAX_KEY_PREFIX_LENGTH: usize = 32;
 
 /// `[[keys.imported]]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,11 +32,11 @@ fn default_max_length() -> usize {
 impl ImportedKeys {
     pub(super) fn check(&self) -> Result<(), String> {
         let prefix = &self.prefix;
-        let is_plain = prefix.len() <= LONGEST_PREFIX && prefix.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_plain = prefix.len() <= MAX_KEY_PREFIX_LENGTH && prefix.bytes().all(|byte| byte.is_ascii_graphic());
         // Service tokens and ID tokens are told by these.
         if !is_plain || prefix.starts_with(SERVICE_TOKEN_PREFIX) || prefix.starts_with("ey") || prefix.contains(',') {
             return Err(format!(
-                "keys.imported: the prefix {prefix:?} must be at most {LONGEST_PREFIX} visible ASCII characters without \
+                "keys.imported: the prefix {prefix:?} must be at most {MAX_KEY_PREFIX_LENGTH} visible ASCII characters without \
                  a comma, and not start with svc_ or ey"
             ));
         }

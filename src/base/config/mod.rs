@@ -29,7 +29,7 @@ mod usage;
 
 pub use audit::AuditSettings;
 pub use billing::{Billing, StripeSettings};
-pub use cluster::{Cluster, ClusterFaults};
+pub use cluster::{ClusterFaults, ClusterSettings};
 pub use collections::CollectionSettings;
 pub use database::Database;
 pub(crate) use identity::is_32_bytes_in_hex;
@@ -46,7 +46,7 @@ pub use plans::Plan;
 pub use presets::{PRESETS, Preset};
 pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
 pub use server::Server;
-pub use subscription::Subscription;
+pub use subscription::SubscriptionSettings;
 pub use tls::Tls;
 pub use traces::TracesSettings;
 pub use usage::UsageSettings;
@@ -71,7 +71,7 @@ pub struct Config {
     /// Where the data is.
     pub database: Database,
     /// This process among those on the same database.
-    pub cluster: Cluster,
+    pub cluster: ClusterSettings,
     /// What API keys look like, and who may make them.
     pub keys: Keys,
     /// Who may tell of keys that leaked.
@@ -88,7 +88,7 @@ pub struct Config {
     /// Mails to people.
     pub mail: MailSettings,
     /// The subscription gate.
-    pub subscription: Subscription,
+    pub subscription: SubscriptionSettings,
     /// Who says what is paid.
     pub billing: Billing,
     /// The plans, by name; `free` is a new organization's.

@@ -32,8 +32,8 @@ impl Plan {
     /// How many keys at their limit a workspace has room for, where the plan does not say.
     const KEYS_IN_A_WORKSPACE: u32 = 5;
     /// A million a second.
-    const HIGHEST_RATE: u32 = 60_000_000;
-    const LARGEST_BURST: u32 = 10_000_000;
+    const MAX_RATE: u32 = 60_000_000;
+    const MAX_BURST: u32 = 10_000_000;
 
     /// The requests a minute and the burst of all keys of a workspace together.
     pub fn workspace_limit(&self) -> (u32, u32) {
@@ -46,10 +46,9 @@ impl Plan {
 
     pub(super) fn check(&self) -> Result<(), String> {
         let (workspace_rate, workspace_burst) = self.workspace_limit();
-        for (name, value, most) in [
-            ("requests_per_minute", self.requests_per_minute, Self::HIGHEST_RATE),
-            ("burst", self.burst, Self::LARGEST_BURST),
-        ] {
+        for (name, value, most) in
+            [("requests_per_minute", self.requests_per_minute, Self::MAX_RATE), ("burst", self.burst, Self::MAX_BURST)]
+        {
             if !(1..=most).contains(&value) {
                 return Err(format!("{name}: {value} must be 1 to {most}"));
             }

@@ -24,10 +24,10 @@ pub struct RateLimitSettings {
 
 impl RateLimitSettings {
     /// The longest that a request may be made to wait for a count.
-    const LONGEST_TIMEOUT: Duration = Duration::from_secs(5);
+    const MAX_TIMEOUT: Duration = Duration::from_secs(5);
 
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.timeout.is_zero() || self.timeout > Self::LONGEST_TIMEOUT {
+        if self.timeout.is_zero() || self.timeout > Self::MAX_TIMEOUT {
             return Err(format!("rate_limit.timeout: {:?} must be above 0 and at most 5s", self.timeout));
         }
         if self.unknown_keys_per_minute == 0 {

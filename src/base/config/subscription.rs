@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// `[subscription]`
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Subscription {
+pub struct SubscriptionSettings {
     /// Whether programs of organizations without an active subscription are refused.
     pub enforce: bool,
     /// How long a new organization's trial lasts, in days.

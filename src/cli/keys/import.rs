@@ -3,9 +3,9 @@
 use crate::base::config::Config;
 use crate::base::time::Clock;
 use crate::domain::api_keys::KeyFormat;
-use crate::domain::api_keys::import::fields::Fault;
+use crate::domain::api_keys::import::fields::LineFault;
 use crate::domain::api_keys::import::file::FileFormat;
-use crate::domain::api_keys::import::{Checked, ImportSettings, check};
+use crate::domain::api_keys::import::{CheckedImport, ImportSettings, check};
 use crate::domain::changes::ScopedStore;
 use crate::infra::cluster::Cluster;
 use crate::infra::db::ScopedDb;
@@ -64,7 +64,7 @@ pub fn run(config: &Config, db: &ScopedDb, args: &ImportArgs) -> Result<(), Stri
     };
     let lines = format.read(reader).map_err(|error| format!("{name}: {error}"))?;
     let mut shown = 0;
-    let report = |line: u64, fault: &Fault| {
+    let report = |line: u64, fault: &LineFault| {
         shown += 1;
         if shown <= SHOWN {
             eprintln!("line {line}: {fault}");
@@ -99,7 +99,7 @@ pub fn run(config: &Config, db: &ScopedDb, args: &ImportArgs) -> Result<(), Stri
     Ok(())
 }
 
-fn import(config: &Config, db: &ScopedDb, clock: &Clock, checked: Checked) -> Result<u64, String> {
+fn import(config: &Config, db: &ScopedDb, clock: &Clock, checked: CheckedImport) -> Result<u64, String> {
     let mut done = 0;
     let imported =
         checked.import(&ScopedStore::new(db.clone(), Cluster::new(config, clock)), clock.now(), |count| done = count);

@@ -4,7 +4,7 @@ use crate::base::config::Config;
 use crate::base::ids::WorkspaceId;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
-use crate::domain::api_keys::{KeyFilter, KeyFormat, KeyStart, Selected, creator_in};
+use crate::domain::api_keys::{KeyFilter, KeyFormat, KeyPrefix, Selected, creator_in};
 use crate::domain::changes::ScopedStore;
 use crate::domain::tenancy::Workspace;
 use crate::infra::cluster::Cluster;
@@ -24,7 +24,7 @@ pub struct RevokeArgs {
     unused_since: Option<Timestamp>,
     /// Keys that start like this, as far as their preview shows it: sk_live_ or sk_live_4f9.
     #[arg(long)]
-    prefix: Option<KeyStart>,
+    prefix: Option<KeyPrefix>,
     /// Only print which ones they are.
     #[arg(long)]
     dry_run: bool,
@@ -55,7 +55,9 @@ pub fn run(config: &Config, db: &ScopedDb, args: &RevokeArgs) -> Result<(), Stri
     loop {
         let now = clock.now();
         let Selected { keys, has_more } = store
-            .change_access_blocking(|conn, touched| filter.revoke(conn, touched, workspace, args.dry_run, now))
+            .change_access_blocking(|conn, access_change| {
+                filter.revoke(conn, access_change, workspace, args.dry_run, now)
+            })
             .map_err(text)?;
         count += keys.len();
         for (key, _) in keys {

@@ -1,9 +1,9 @@
 //! [`KeyCaller`]: the program that makes a request.
 
-use super::KnownKey;
+use super::CachedKey;
 use crate::base::error::{ApiError, Code};
 use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole};
-use crate::domain::subscriptions::Standing;
+use crate::domain::subscriptions::EffectiveSubscription;
 use crate::domain::usage::Hour;
 use crate::infra::rate_limit::Subject;
 use std::ops::Deref;
@@ -12,13 +12,13 @@ use std::sync::Arc;
 /// A program: its key (by `Deref`), and what the key may do at this moment. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct KeyCaller {
-    key: Arc<KnownKey>,
+    key: Arc<CachedKey>,
     /// The creator's role in the organization, now.
     pub organization_role: OrganizationRole,
     /// The creator's role in the workspace, now.
     pub role: WorkspaceRole,
     /// The organization's subscription, now.
-    pub subscription: Standing,
+    pub subscription: EffectiveSubscription,
     /// When it was found good.
     pub hour: Hour,
 }
@@ -26,22 +26,22 @@ pub struct KeyCaller {
 impl KeyCaller {
     /// Of a key that was found good.
     pub fn new(
-        key: Arc<KnownKey>,
+        key: Arc<CachedKey>,
         organization_role: OrganizationRole,
         role: WorkspaceRole,
-        subscription: Standing,
+        subscription: EffectiveSubscription,
         hour: Hour,
     ) -> Self {
         Self { key, organization_role, role, subscription, hour }
     }
 
     /// The key alone, as the cache shares it.
-    pub fn shared(&self) -> &Arc<KnownKey> {
+    pub fn shared(&self) -> &Arc<CachedKey> {
         &self.key
     }
 
     /// The key alone.
-    pub fn into_key(self) -> Arc<KnownKey> {
+    pub fn into_key(self) -> Arc<CachedKey> {
         self.key
     }
 
@@ -66,9 +66,9 @@ impl KeyCaller {
 }
 
 impl Deref for KeyCaller {
-    type Target = KnownKey;
+    type Target = CachedKey;
 
-    fn deref(&self) -> &KnownKey {
+    fn deref(&self) -> &CachedKey {
         &self.key
     }
 }

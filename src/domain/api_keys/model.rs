@@ -1,7 +1,7 @@
 //! Rows of `api_keys`, and the queries that find them. Every one takes a guard.
 
+use super::creator_roles::CreatorRoles;
 use super::format::allowed_ips::AllowedIps;
-use super::standing::Standing;
 use super::unused::is_unused_since;
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
@@ -52,15 +52,15 @@ pub struct ApiKey {
     pub created_at: Timestamp,
 }
 
-/// A key with its creator's standing.
-pub type KeyWithStanding = (ApiKey, Standing);
+/// A key with its creator's roles.
+pub type KeyWithCreator = (ApiKey, CreatorRoles);
 
-/// As the joins of `standings!` select a creator's standing.
-pub(super) type StandingColumns = (Option<OrganizationRole>, Option<WorkspaceRole>, Option<Timestamp>);
+/// As the joins of `standings!` select a creator's roles.
+pub(super) type CreatorRoleColumns = (Option<OrganizationRole>, Option<WorkspaceRole>, Option<Timestamp>);
 
-/// The standing of a row's creator.
-pub(super) fn standing_of((organization_role, workspace_role, disabled_at): StandingColumns) -> Standing {
-    Standing { organization_role, workspace_role, is_disabled: disabled_at.is_some() }
+/// The roles of a row's creator.
+pub(super) fn creator_roles_of((organization_role, workspace_role, disabled_at): CreatorRoleColumns) -> CreatorRoles {
+    CreatorRoles { organization_role, workspace_role, is_disabled: disabled_at.is_some() }
 }
 
 /// `api_keys` with the creator's user, membership and role in the workspace: three joins by primary or unique key.
@@ -82,13 +82,13 @@ macro_rules! with_creator {
 }
 pub(super) use with_creator;
 
-/// The columns of [`StandingColumns`].
-macro_rules! standing_columns {
+/// The columns of [`CreatorRoleColumns`].
+macro_rules! creator_role_columns {
     () => {
         (organization_members::role.nullable(), workspace_members::role.nullable(), users::disabled_at)
     };
 }
-pub(super) use standing_columns;
+pub(super) use creator_role_columns;
 
 impl ApiKey {
     /// A page of the keys that the caller sees, newest first: all of the workspace's for who manages keys, else its own.
@@ -101,10 +101,10 @@ impl ApiKey {
         access: &WorkspaceAccess<P>,
         page: Position<KeyId>,
         unused_since: Option<Timestamp>,
-    ) -> Result<Vec<KeyWithStanding>, ApiError> {
+    ) -> Result<Vec<KeyWithCreator>, ApiError> {
         let mut query = with_creator!(api_keys::table)
             .filter(api_keys::workspace_id.eq(access.workspace_id()))
-            .select((Self::as_select(), standing_columns!()))
+            .select((Self::as_select(), creator_role_columns!()))
             .order(api_keys::id.desc())
             .limit(page.limit())
             .into_boxed();
@@ -117,24 +117,24 @@ impl ApiKey {
         if let Some(after) = page.after {
             query = query.filter(api_keys::id.lt(after));
         }
-        let rows: Vec<(Self, StandingColumns)> = query.load(conn)?;
-        Ok(rows.into_iter().map(|(key, standing)| (key, standing_of(standing))).collect())
+        let rows: Vec<(Self, CreatorRoleColumns)> = query.load(conn)?;
+        Ok(rows.into_iter().map(|(key, creator)| (key, creator_roles_of(creator))).collect())
     }
 
     /// One key that the caller sees.
     ///
     /// # Errors
     /// `not_found` when it is not there, is another's, or is in another workspace: all alike.
-    pub fn visible<P>(conn: &mut Conn, access: &WorkspaceAccess<P>, id: KeyId) -> Result<KeyWithStanding, ApiError> {
+    pub fn visible<P>(conn: &mut Conn, access: &WorkspaceAccess<P>, id: KeyId) -> Result<KeyWithCreator, ApiError> {
         let mut query = with_creator!(api_keys::table)
             .filter(api_keys::id.eq(id).and(api_keys::workspace_id.eq(access.workspace_id())))
-            .select((Self::as_select(), standing_columns!()))
+            .select((Self::as_select(), creator_role_columns!()))
             .into_boxed();
         if !access.may(Permission::KeysManage) {
             query = query.filter(api_keys::creator_id.eq(access.user_id()));
         }
-        let (key, standing): (Self, StandingColumns) = query.first(conn)?;
-        Ok((key, standing_of(standing)))
+        let (key, creator): (Self, CreatorRoleColumns) = query.first(conn)?;
+        Ok((key, creator_roles_of(creator)))
     }
 
     /// The same, to be changed: held until the transaction ends, so that two changes of one key happen one after another.
@@ -145,7 +145,7 @@ impl ApiKey {
         conn: &mut Conn,
         access: &WorkspaceAccess<P>,
         id: KeyId,
-    ) -> Result<KeyWithStanding, ApiError> {
+    ) -> Result<KeyWithCreator, ApiError> {
         let held = api_keys::table
             .filter(api_keys::id.eq(id).and(api_keys::workspace_id.eq(access.workspace_id())))
             .select(api_keys::id);

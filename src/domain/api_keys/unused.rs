@@ -1,7 +1,7 @@
 //! `?unusedForDays=`: the keys that nobody used for so long.
 
 use super::manage::lifecycle::KeyAccess;
-use super::model::{ApiKey, KeyWithStanding};
+use super::model::{ApiKey, KeyWithCreator};
 use crate::base::error::ApiError;
 use crate::base::ids::KeyId;
 use crate::base::paging::Position;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 use std::collections::HashSet;
 use std::time::Duration;
 
-const MOST_DAYS: u16 = 3_650;
+const MAX_DAYS: u16 = 3_650;
 
 /// Which keys to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -45,8 +45,8 @@ fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Er
     let text = String::deserialize(deserializer)?;
     // Rust's own parse would also take "+5".
     let number = Some(&text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let days = number.and_then(|text| text.parse().ok()).filter(|days| (1..=MOST_DAYS).contains(days));
-    let wrong = || serde::de::Error::custom(format!("unusedForDays must be a number from 1 to {MOST_DAYS}"));
+    let days = number.and_then(|text| text.parse().ok()).filter(|days| (1..=MAX_DAYS).contains(days));
+    let wrong = || serde::de::Error::custom(format!("unusedForDays must be a number from 1 to {MAX_DAYS}"));
     days.map(Some).ok_or_else(wrong)
 }
 
@@ -69,7 +69,7 @@ impl ApiKey {
         page: Position<KeyId>,
         since: Timestamp,
         used: &HashSet<KeyId>,
-    ) -> Result<Vec<KeyWithStanding>, ApiError> {
+    ) -> Result<Vec<KeyWithCreator>, ApiError> {
         let (mut found, mut next) = (Vec::new(), page);
         loop {
             let rows = Self::page_of(conn, access, next, Some(since))?;

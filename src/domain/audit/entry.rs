@@ -142,7 +142,7 @@ pub(super) struct NamedActor {
 }
 
 /// The most characters of the operator's name.
-const LONGEST_NAME: usize = 100;
+const MAX_NAME_LENGTH: usize = 100;
 
 impl From<CallerId> for Actor {
     /// The caller of a request.
@@ -187,7 +187,7 @@ impl Actor {
 /// What the operating system calls whoever runs the command. It proves nothing, and helps to tell colleagues apart.
 fn operators_name() -> Option<String> {
     let name = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).ok()?;
-    Some(printable(&name, LONGEST_NAME)).filter(|name| !name.is_empty())
+    Some(printable(&name, MAX_NAME_LENGTH)).filter(|name| !name.is_empty())
 }
 
 /// A text from outside, bounded and without what a terminal would act on.

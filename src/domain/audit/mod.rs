@@ -2,7 +2,7 @@
 //! change's own transaction.
 //!
 //! # How an event comes to be
-//! Whatever changes access runs in `State::change_access` and has its `Touched`. That is the only way to tell the other
+//! Whatever changes access runs in `State::change_access` and has its `AccessChange`. That is the only way to tell the other
 //! nodes of a change, and telling them takes an [`Entry`]: what is not recorded does not take effect elsewhere, and a
 //! function that records nothing has a parameter that it does not use, which the lint refuses. What takes nobody's
 //! access away, such as a new key, is noted there, too. At the end of the transaction, [`Trail`] adds who acted and
@@ -36,5 +36,5 @@ pub use export::Export;
 pub use model::{AuditEvent, Filter};
 pub use retention::keep_retention;
 pub use trail::Trail;
-pub use verification::{Fault, Verified, organizations, verify};
+pub use verification::{TrailFault, VerifiedTrail, organizations, verify};
 pub use view::AuditEventView;

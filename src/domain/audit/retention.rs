@@ -26,11 +26,11 @@ pub async fn keep_retention(db: Db, clock: Clock, retention_days: u16) {
 /// Takes away all events from before that moment.
 async fn prune(db: &Db, before: Timestamp) -> Result<(), ApiError> {
     let old = events::table.filter(events::occurred_at.lt(before)).select(events::organization_id).distinct();
-    let organizations: Vec<OrganizationId> = db.across_tenants().read(move |conn| Ok(old.load(conn)?)).await?;
+    let organizations: Vec<OrganizationId> = db.for_all_tenants().read(move |conn| Ok(old.load(conn)?)).await?;
     for organization in organizations {
         let mut taken = 0;
         loop {
-            match db.across_tenants().write(move |conn| prune_some(conn, organization, before)).await? {
+            match db.for_all_tenants().write(move |conn| prune_some(conn, organization, before)).await? {
                 0 => break,
                 some => taken += some,
             }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The most characters of a client's name for itself.
-const LONGEST_USER_AGENT: usize = 256;
+const MAX_USER_AGENT_LENGTH: usize = 256;
 
 /// What a transaction has to tell, and on whose behalf it runs.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl Trail {
             state_before: text(&entry.before),
             state_after: text(&entry.after),
             address: request.and_then(RequestOrigin::address).map(|address| address.to_string()),
-            user_agent: user_agent.map(|name| printable(name, LONGEST_USER_AGENT)).filter(|name| !name.is_empty()),
+            user_agent: user_agent.map(|name| printable(name, MAX_USER_AGENT_LENGTH)).filter(|name| !name.is_empty()),
             request_id: request.map(|request| request.id.to_string()),
             occurred_at: now,
             hash: Vec::new(),

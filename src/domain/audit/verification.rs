@@ -7,7 +7,7 @@ use crate::base::error::Code;
 use crate::base::ids::OrganizationId;
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{audit_events, audit_heads};
-use crate::infra::db::Session;
+use crate::infra::db::DatabaseSession;
 use data_encoding::HEXLOWER;
 use diesel::prelude::*;
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ const BATCH: i64 = 1_000;
 
 /// A whole chain.
 #[derive(Debug)]
-pub struct Verified {
+pub struct VerifiedTrail {
     /// How many events it has.
     pub events: i64,
     /// The place of the last one.
@@ -29,7 +29,7 @@ pub struct Verified {
 
 /// The first thing that is wrong with a chain.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum TrailFault {
     /// The event is not what was recorded, or does not follow the one before it.
     Changed(String, i64),
     /// The event at this place can't be read: one of its columns holds what never was written there.
@@ -44,7 +44,7 @@ pub enum Fault {
     NoHead,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for TrailFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed(id, sequence) => {
@@ -77,12 +77,15 @@ pub fn organizations(conn: &mut Conn) -> Result<BTreeSet<OrganizationId>, ApiErr
 ///
 /// # Errors
 /// Those of the database.
-pub fn verify(session: &mut Session<'_>, organization: OrganizationId) -> Result<Result<Verified, Fault>, ApiError> {
+pub fn verify(
+    session: &mut DatabaseSession<'_>,
+    organization: OrganizationId,
+) -> Result<Result<VerifiedTrail, TrailFault>, ApiError> {
     session.snapshot(|conn| walk(conn, organization))
 }
 
-fn walk(conn: &mut Conn, organization: OrganizationId) -> Result<Result<Verified, Fault>, ApiError> {
-    let Some(head) = Head::of(conn, organization)? else { return Ok(Err(Fault::NoHead)) };
+fn walk(conn: &mut Conn, organization: OrganizationId) -> Result<Result<VerifiedTrail, TrailFault>, ApiError> {
+    let Some(head) = Head::of(conn, organization)? else { return Ok(Err(TrailFault::NoHead)) };
     let (mut sequence, mut hash) = (head.pruned_sequence, head.pruned_hash);
     let mut last = None;
     loop {
@@ -95,32 +98,32 @@ fn walk(conn: &mut Conn, organization: OrganizationId) -> Result<Result<Verified
         }
         for event in events {
             if event.sequence != sequence + 1 {
-                return Ok(Err(Fault::Missing(sequence + 1)));
+                return Ok(Err(TrailFault::Missing(sequence + 1)));
             }
             if chain::hash(&hash, &event) != event.hash {
-                return Ok(Err(Fault::Changed(event.id, event.sequence)));
+                return Ok(Err(TrailFault::Changed(event.id, event.sequence)));
             }
             (sequence, hash, last) = (event.sequence, event.hash, Some(event.id));
         }
     }
     if sequence < head.sequence {
-        return Ok(Err(Fault::Cut(head.sequence)));
+        return Ok(Err(TrailFault::Cut(head.sequence)));
     }
     match last {
-        Some(id) if (sequence, &hash) != (head.sequence, &head.hash) => Ok(Err(Fault::OtherHead(id, sequence))),
-        _ => Ok(Ok(Verified { events: sequence - head.pruned_sequence, sequence, hash: HEXLOWER.encode(&hash) })),
+        Some(id) if (sequence, &hash) != (head.sequence, &head.hash) => Ok(Err(TrailFault::OtherHead(id, sequence))),
+        _ => Ok(Ok(VerifiedTrail { events: sequence - head.pruned_sequence, sequence, hash: HEXLOWER.encode(&hash) })),
     }
 }
 
 /// Which event behind this place can't be read: found one by one.
-fn unreadable(conn: &mut Conn, organization: OrganizationId, mut sequence: i64) -> Result<Fault, ApiError> {
+fn unreadable(conn: &mut Conn, organization: OrganizationId, mut sequence: i64) -> Result<TrailFault, ApiError> {
     loop {
         match AuditEvent::batch_of(conn, organization, &Filter::default(), sequence, 1) {
             Ok(events) => match events.last() {
                 Some(event) => sequence = event.sequence,
                 None => return Err(ApiError::internal("a batch of events can't be read, and each of them can")),
             },
-            Err(error) if error.code == Code::Internal => return Ok(Fault::Unreadable(sequence + 1)),
+            Err(error) if error.code == Code::Internal => return Ok(TrailFault::Unreadable(sequence + 1)),
             Err(error) => return Err(error),
         }
     }

@@ -65,7 +65,7 @@ pub enum News {
         news: InvoiceNews,
     },
     /// A Checkout session: a customer is an organization, and so is what it subscribed to.
-    Session {
+    CheckoutSession {
         /// The customer.
         customer: String,
         /// What was subscribed to, if anything.
@@ -78,7 +78,7 @@ pub enum News {
 }
 
 #[derive(Deserialize)]
-struct Subscription {
+struct StripeSubscription {
     #[serde(deserialize_with = "id")]
     id: String,
     #[serde(deserialize_with = "id")]
@@ -134,7 +134,7 @@ struct SubscriptionDetails {
 }
 
 #[derive(Deserialize)]
-struct Session {
+struct CheckoutSession {
     customer: Option<String>,
     subscription: Option<String>,
     client_reference_id: Option<String>,
@@ -168,7 +168,7 @@ impl StripeEvent {
     }
 
     fn subscription(&self) -> Result<News, ApiError> {
-        let object: Subscription = self.object()?;
+        let object: StripeSubscription = self.object()?;
         let before = self.data.previous_attributes.as_ref();
         let replaced = |name: &str| before.and_then(|before| before.get(name));
         // Deleted is over, whatever the status says.
@@ -203,12 +203,12 @@ impl StripeEvent {
     }
 
     fn session(&self) -> Result<Option<News>, ApiError> {
-        let object: Session = self.object()?;
+        let object: CheckoutSession = self.object()?;
         let organization = object.client_reference_id.and_then(|id| id.parse().ok());
         let (Some(customer), Some(organization)) = (object.customer, organization) else { return Ok(None) };
         let customer = checked("customer", customer)?;
         let subscription = object.subscription.map(|id| checked("subscription", id)).transpose()?;
-        Ok(Some(News::Session { customer, subscription, organization, completed: self.created }))
+        Ok(Some(News::CheckoutSession { customer, subscription, organization, completed: self.created }))
     }
 
     fn object<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
@@ -225,10 +225,10 @@ struct Priced {
 }
 
 /// The longest id that Stripe makes; its documentation says 255.
-const LONGEST_ID: usize = 255;
+const MAX_ID_LENGTH: usize = 255;
 
 fn is_id(text: &str) -> bool {
-    (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MAX_ID_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

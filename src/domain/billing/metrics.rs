@@ -10,7 +10,7 @@ use std::time::Duration;
 
 text_enum! {
     /// What became of an event.
-    Outcome {
+    WebhookOutcome {
         /// An organization has another status, plan or end.
         Applied = "applied",
         /// Taken in; it changed no organization.
@@ -35,11 +35,17 @@ pub struct Webhooks {
     pruned_at: AtomicI64,
 }
 
-const ALL: [Outcome; 5] = [Outcome::Applied, Outcome::Unchanged, Outcome::Untied, Outcome::Duplicate, Outcome::Ignored];
+const ALL: [WebhookOutcome; 5] = [
+    WebhookOutcome::Applied,
+    WebhookOutcome::Unchanged,
+    WebhookOutcome::Untied,
+    WebhookOutcome::Duplicate,
+    WebhookOutcome::Ignored,
+];
 
 impl Webhooks {
     /// Counts an event.
-    pub fn count(&self, outcome: Outcome) {
+    pub fn count(&self, outcome: WebhookOutcome) {
         if let Some(place) = ALL.iter().position(|one| *one == outcome) {
             self.taken[place].fetch_add(1, Relaxed);
         }
@@ -60,7 +66,7 @@ impl Webhooks {
     /// Registers the counts.
     pub fn register_metrics(&self, metrics: &Metrics) {
         let (taken, refused) = (Arc::clone(&self.taken), Arc::clone(&self.refused));
-        metrics.watch(Kind::Counter, "billing_webhooks", "Events of the payment provider", move |readings| {
+        metrics.register(Kind::Counter, "billing_webhooks", "Events of the payment provider", move |readings| {
             for (outcome, count) in ALL.iter().zip(taken.iter()) {
                 readings.set(&[("outcome", outcome.as_str())], count.load(Relaxed));
             }

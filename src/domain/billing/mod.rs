@@ -30,4 +30,4 @@ pub(crate) mod signature;
 
 pub use events::API_VERSION;
 pub use history::{History, InvoiceNews, Snapshot, StripeStatus};
-pub use metrics::{Outcome, Webhooks};
+pub use metrics::{WebhookOutcome, Webhooks};

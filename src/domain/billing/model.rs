@@ -3,7 +3,7 @@
 use super::events::News;
 use super::history::History;
 use super::mapping::{Paid, paid};
-use super::metrics::Outcome;
+use super::metrics::WebhookOutcome;
 use crate::base::config::Config;
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
@@ -11,7 +11,7 @@ use crate::base::sql::schema::{organizations, stripe_customers, stripe_events, s
 use crate::base::sql::{Conn, ForUpdate, each};
 use crate::base::time::Timestamp;
 use crate::domain::audit::{Action, Actor, Entry, Target};
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::subscriptions::Subscription;
 use diesel::prelude::*;
 use serde_json::json;
@@ -39,7 +39,7 @@ struct Customer {
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = stripe_subscriptions, treat_none_as_null = true)]
-struct Row {
+struct StripeSubscriptionRow {
     id: String,
     customer_id: String,
     session_organization_id: Option<OrganizationId>,
@@ -56,28 +56,28 @@ struct Row {
 /// Those of the database.
 pub fn take_in(
     conn: &mut Conn,
-    touched: &mut Touched,
+    access_change: &mut AccessChange,
     config: &Config,
     event: &str,
     news: News,
     now: Timestamp,
-) -> Result<Outcome, ApiError> {
-    touched.act_as(Actor::Billing(event.to_owned()));
+) -> Result<WebhookOutcome, ApiError> {
+    access_change.act_as(Actor::Billing(event.to_owned()));
     let customer_id = news.customer().to_owned();
     let is_new = remember(conn, event, now)?;
     let mut customer = Customer::lock(conn, &customer_id)?;
-    let before = Row::of_customer(conn, &customer_id)?;
+    let before = StripeSubscriptionRow::of_customer(conn, &customer_id)?;
     if !is_new {
-        wait_for_the_first(conn, touched, event, &before, now)?;
-        return Ok(Outcome::Duplicate);
+        wait_for_the_first(conn, access_change, event, &before, now)?;
+        return Ok(WebhookOutcome::Duplicate);
     }
     let mut after = before.clone();
     news.enter(event, &mut customer, &mut after)?;
     for row in &mut after {
-        row.settle_organization(&customer)?;
+        row.assign_organization(&customer)?;
     }
     // Those that something changes for; held in the order of their ids.
-    let changed: Vec<&Row> = after.iter().filter(|row| !before.contains(row)).collect();
+    let changed: Vec<&StripeSubscriptionRow> = after.iter().filter(|row| !before.contains(row)).collect();
     let old = before.iter().filter(|row| changed.iter().any(|changed| changed.id == row.id));
     let concerned: BTreeSet<OrganizationId> =
         old.chain(changed.iter().copied()).filter_map(|row| row.organization_id).collect();
@@ -93,7 +93,7 @@ pub fn take_in(
     }
     let is_tied = customer.organization_id.is_some() || after.iter().any(|row| row.organization_id.is_some());
     let is_known = if changed.is_empty() { is_tied } else { !paid_before.is_empty() };
-    let mut outcome = if is_known { Outcome::Unchanged } else { Outcome::Untied };
+    let mut outcome = if is_known { WebhookOutcome::Unchanged } else { WebhookOutcome::Untied };
     for (organization, before) in paid_before {
         let after = paid_by(conn, config, organization)?;
         // What is the same for Stripe changes nothing here: the operator may have set something else since.
@@ -104,8 +104,8 @@ pub fn take_in(
         if after.has_unknown_price {
             tracing::warn!(%organization, event, "a Stripe price is not in billing.stripe.prices: the plan is free");
         }
-        Subscription::change(conn, touched, organization, &after.change(now))?;
-        outcome = Outcome::Applied;
+        Subscription::change(conn, access_change, organization, &after.change(now))?;
+        outcome = WebhookOutcome::Applied;
     }
     Ok(outcome)
 }
@@ -141,9 +141,9 @@ fn remember(conn: &mut Conn, event: &str, now: Timestamp) -> Result<bool, ApiErr
 /// The first delivery may have taken access away and not have answered yet: then this one answers no sooner.
 fn wait_for_the_first(
     conn: &mut Conn,
-    touched: &mut Touched,
+    access_change: &mut AccessChange,
     event: &str,
-    rows: &[Row],
+    rows: &[StripeSubscriptionRow],
     now: Timestamp,
 ) -> Result<(), ApiError> {
     let received: Timestamp = stripe_events::table.find(event).select(stripe_events::received_at).first(conn)?;
@@ -151,7 +151,7 @@ fn wait_for_the_first(
         for organization in rows.iter().filter_map(|row| row.organization_id) {
             let target = Target::organization(organization, None);
             let entry = Entry::new(Action::SubscriptionChanged, organization, target);
-            touched.record(entry.changed(json!({}), json!({})));
+            access_change.revoking(entry.changed(json!({}), json!({})));
         }
     }
     Ok(())
@@ -181,22 +181,28 @@ fn parse(history: &str) -> Result<History, ApiError> {
 impl News {
     fn customer(&self) -> &str {
         match self {
-            Self::Subscription { customer, .. } | Self::Invoice { customer, .. } | Self::Session { customer, .. } => {
-                customer
-            }
+            Self::Subscription { customer, .. }
+            | Self::Invoice { customer, .. }
+            | Self::CheckoutSession { customer, .. } => customer,
         }
     }
 
     /// Adds it to what is known of the customer and its subscriptions.
-    fn enter(self, event: &str, customer: &mut Customer, rows: &mut Vec<Row>) -> Result<(), ApiError> {
+    fn enter(
+        self,
+        event: &str,
+        customer: &mut Customer,
+        rows: &mut Vec<StripeSubscriptionRow>,
+    ) -> Result<(), ApiError> {
         match self {
             Self::Subscription { id, snapshot, .. } => {
-                Row::find_or_add(rows, &customer.id, &id).revise(|history| history.learn(snapshot))
+                StripeSubscriptionRow::find_or_add(rows, &customer.id, &id).revise(|history| history.learn(snapshot))
             }
             Self::Invoice { subscription, news, .. } => {
-                Row::find_or_add(rows, &customer.id, &subscription).revise(|history| history.hear(news))
+                StripeSubscriptionRow::find_or_add(rows, &customer.id, &subscription)
+                    .revise(|history| history.hear(news))
             }
-            Self::Session { subscription, organization, completed, .. } => {
+            Self::CheckoutSession { subscription, organization, completed, .. } => {
                 if customer.organization_id.is_none()
                     || (completed, event) > (customer.tied_at, customer.tied_by.as_str())
                 {
@@ -204,7 +210,7 @@ impl News {
                     (customer.tied_at, customer.tied_by) = (completed, event.to_owned());
                 }
                 if let Some(id) = subscription {
-                    let row = Row::find_or_add(rows, &customer.id, &id);
+                    let row = StripeSubscriptionRow::find_or_add(rows, &customer.id, &id);
                     // A subscription has one session; if not, the choice does not depend on the order.
                     let known = row.session_organization_id.unwrap_or(organization);
                     row.session_organization_id = Some(known.min(organization));
@@ -232,7 +238,7 @@ impl Customer {
     }
 }
 
-impl Row {
+impl StripeSubscriptionRow {
     fn of_customer(conn: &mut Conn, customer: &str) -> Result<Vec<Self>, ApiError> {
         let rows = stripe_subscriptions::table.filter(stripe_subscriptions::customer_id.eq(customer));
         Ok(rows.order(stripe_subscriptions::id).select(Self::as_select()).load(conn)?)
@@ -260,7 +266,7 @@ impl Row {
     }
 
     /// Whose it is, by what is known now.
-    fn settle_organization(&mut self, customer: &Customer) -> Result<(), ApiError> {
+    fn assign_organization(&mut self, customer: &Customer) -> Result<(), ApiError> {
         let history = parse(&self.history)?;
         let named = history.present().and_then(|present| present.snapshot.organization);
         self.organization_id = named.or(self.session_organization_id).or(customer.organization_id);

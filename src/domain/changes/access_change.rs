@@ -1,4 +1,4 @@
-//! [`Touched`]: what a transaction that changes access tells the other nodes and the audit trail.
+//! [`AccessChange`]: what a transaction that changes access tells the other nodes and the audit trail.
 
 use crate::base::error::ApiError;
 use crate::base::sql::Conn;
@@ -11,25 +11,25 @@ use crate::infra::cluster::Groups;
 ///
 /// The nodes can't be told without an [`Entry`], so a change of access always has its audit event.
 #[derive(Debug)]
-pub struct Touched {
+pub struct AccessChange {
     groups: Groups,
     trail: Trail,
 }
 
-impl Touched {
+impl AccessChange {
     pub(super) fn here() -> Self {
         Self { groups: Groups::default(), trail: Trail::here() }
     }
 
     /// Call this when access is taken away. The organization's cache entries are invalidated on all nodes. An entry
     /// without a difference is not written, but the call still waits for an earlier one that may be in flight.
-    pub fn record(&mut self, entry: Entry) {
+    pub fn revoking(&mut self, entry: Entry) {
         self.groups.insert_organization(entry.organization());
         self.trail.add(entry);
     }
 
     /// Call this when no access is taken away, such as for a new key. No cache entry is invalidated.
-    pub fn note(&mut self, entry: Entry) {
+    pub fn audit_only(&mut self, entry: Entry) {
         self.trail.add(entry);
     }
 

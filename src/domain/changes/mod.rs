@@ -3,5 +3,5 @@
 mod access_change;
 mod store;
 
-pub use access_change::Touched;
+pub use access_change::AccessChange;
 pub use store::{ScopedStore, Store};

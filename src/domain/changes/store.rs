@@ -1,6 +1,6 @@
 //! [`Store`]: the database as the domain uses it, scoped to one organization by a guard.
 
-use super::Touched;
+use super::AccessChange;
 use crate::base::error::ApiError;
 use crate::base::sql::Conn;
 use crate::base::time::Clock;
@@ -30,20 +30,20 @@ impl Store {
 
     /// The database as the organization sees it that a guard let the request into.
     #[must_use]
-    pub fn of(&self, guard: &impl Guard) -> ScopedStore {
+    pub fn scoped_to(&self, guard: &impl Guard) -> ScopedStore {
         let organization = guard.organization_id();
         debug_assert!(
             RequestContext::current_id().is_none() || RequestContext::organization() == Some(organization),
             "a guard must tell the request's context which organization it lets it into"
         );
-        ScopedStore { db: self.db.of(organization), cluster: Arc::clone(&self.cluster) }
+        ScopedStore { db: self.db.for_organization(organization), cluster: Arc::clone(&self.cluster) }
     }
 
     /// The database without the second wall between tenants: for requests that no guard let into one organization, such
     /// as a sign-in or a person's list of organizations, and for work in the background.
     #[must_use]
-    pub fn across_tenants(&self) -> ScopedStore {
-        ScopedStore { db: self.db.across_tenants(), cluster: Arc::clone(&self.cluster) }
+    pub fn for_all_tenants(&self) -> ScopedStore {
+        ScopedStore { db: self.db.for_all_tenants(), cluster: Arc::clone(&self.cluster) }
     }
 }
 
@@ -91,7 +91,7 @@ impl ScopedStore {
     /// As [`Cluster::change`].
     pub async fn change_access<T, F>(self, body: F) -> Result<T, ApiError>
     where
-        F: FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError> + Send + 'static,
+        F: FnOnce(&mut Conn, &mut AccessChange) -> Result<T, ApiError> + Send + 'static,
         T: Send + 'static,
     {
         let clock = self.cluster.clock().clone();
@@ -104,7 +104,7 @@ impl ScopedStore {
     /// As [`Cluster::change`].
     pub fn change_access_blocking<T>(
         &self,
-        body: impl FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError>,
+        body: impl FnOnce(&mut Conn, &mut AccessChange) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         self.cluster.change_blocking(&self.db, |conn| audited(conn, self.cluster.clock(), body))
     }
@@ -114,9 +114,9 @@ impl ScopedStore {
 fn audited<T>(
     conn: &mut Conn,
     clock: &Clock,
-    body: impl FnOnce(&mut Conn, &mut Touched) -> Result<T, ApiError>,
+    body: impl FnOnce(&mut Conn, &mut AccessChange) -> Result<T, ApiError>,
 ) -> Result<(T, Groups), ApiError> {
-    let mut touched = Touched::here();
-    let value = body(conn, &mut touched)?;
-    Ok((value, touched.finish(conn, clock.now())?))
+    let mut access_change = AccessChange::here();
+    let value = body(conn, &mut access_change)?;
+    Ok((value, access_change.finish(conn, clock.now())?))
 }

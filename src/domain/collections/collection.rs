@@ -42,7 +42,7 @@ pub struct Collection {
 pub struct Collections(Vec<Arc<Collection>>);
 
 /// The most documents of a workspace that can be asked for: they are counted, one by one, at each creation.
-const HIGHEST_LIMIT: u32 = 100_000;
+const MAX_DOCUMENTS_LIMIT: u32 = 100_000;
 
 impl Collections {
     /// Compiles the schemas, and checks what configuration says.
@@ -122,8 +122,8 @@ impl Collection {
         if !(2..=body_limit).contains(&max_bytes) {
             return Err(format!("max_bytes: {max_bytes} must be 2 to server.body_limit, {body_limit}"));
         }
-        if settings.max_documents.is_some_and(|most| !(1..=HIGHEST_LIMIT).contains(&most)) {
-            return Err(format!("max_documents: must be 1 to {HIGHEST_LIMIT}; leave it out for any number"));
+        if settings.max_documents.is_some_and(|most| !(1..=MAX_DOCUMENTS_LIMIT).contains(&most)) {
+            return Err(format!("max_documents: must be 1 to {MAX_DOCUMENTS_LIMIT}; leave it out for any number"));
         }
         let (read, write) = (settings.read_permission, settings.write_permission);
         for (key, permission) in [("read_permission", read), ("write_permission", write)] {

@@ -18,7 +18,7 @@ pub struct Listing {
     /// The order.
     pub order: Order,
     /// Which page of it.
-    pub position: Position<Place>,
+    pub position: Position<ListPosition>,
 }
 
 /// The order of a list. Documents that are alike in it stand by age.
@@ -40,7 +40,7 @@ pub enum Order {
 
 /// Where a document stands in a list: what a cursor is made from.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct ListPosition {
     /// In the order of a field.
     pub key: Option<FieldValue>,
     /// Among those that are alike.
@@ -99,7 +99,7 @@ impl Selection {
     ///
     /// # Errors
     /// `bad_request` for a cursor that somebody made up.
-    pub fn at(self, position: Position<Place>) -> Result<Listing, ApiError> {
+    pub fn at(self, position: Position<ListPosition>) -> Result<Listing, ApiError> {
         if position.after.as_ref().is_some_and(|place| !self.order.has(place)) {
             return Err(ApiError::bad_request("The cursor is not one of this list. Start again without a cursor."));
         }
@@ -114,7 +114,7 @@ impl Selection {
 
 impl Order {
     /// Whether a document can stand there.
-    fn has(&self, place: &Place) -> bool {
+    fn has(&self, place: &ListPosition) -> bool {
         match (self, &place.key) {
             (Self::Created { .. }, None) => true,
             (Self::Field { field, .. }, Some(FieldValue::Text(_))) => field.kind == Kind::Text,
@@ -124,12 +124,12 @@ impl Order {
     }
 
     /// Where a document stands in it.
-    pub fn place_of(&self, document: &Document) -> Place {
+    pub fn place_of(&self, document: &Document) -> ListPosition {
         let key = match self {
             Self::Created { .. } => None,
             Self::Field { field, .. } => Some(field.key_of(&document.body.0)),
         };
-        Place { key, id: document.id }
+        ListPosition { key, id: document.id }
     }
 }
 
@@ -151,7 +151,7 @@ fn order_of(collection: &Collection, sort: &str) -> Result<Order, ApiError> {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ListPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.key {
             None => write!(f, "{}", self.id),
@@ -162,7 +162,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl FromStr for Place {
+impl FromStr for ListPosition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -195,9 +195,9 @@ mod tests {
             Some(FieldValue::Number(-0.5)),
             Some(FieldValue::Number(f64::NEG_INFINITY)),
         ] {
-            let place: Place = Place { key: key.clone(), id }.to_string().parse().unwrap();
+            let place: ListPosition = ListPosition { key: key.clone(), id }.to_string().parse().unwrap();
             assert_eq!((place.key, place.id), (key, id));
         }
-        assert!(format!("{id} n{:x}", f64::NAN.to_bits()).parse::<Place>().is_err());
+        assert!(format!("{id} n{:x}", f64::NAN.to_bits()).parse::<ListPosition>().is_err());
     }
 }

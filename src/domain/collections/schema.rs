@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// What Keyward adds to each document; a schema can't declare fields of these names.
 pub const RESERVED: [&str; 4] = ["id", "createdAt", "updatedAt", "createdBy"];
 /// The most faults that an answer names.
-const MOST_FAULTS: usize = 20;
+const MAX_FAULTS: usize = 20;
 
 /// A compiled JSON Schema, [draft 2020-12](https://json-schema.org/draft/2020-12/schema).
 #[derive(Debug)]
@@ -92,12 +92,12 @@ impl DocumentSchema {
         let value = Value::Object(document);
         find_null_characters(&value, within, &mut faults);
         for error in self.validator.iter_errors(&value) {
-            if faults.len() >= MOST_FAULTS {
+            if faults.len() >= MAX_FAULTS {
                 break;
             }
             faults.extend(named(&error, within));
         }
-        faults.truncate(MOST_FAULTS);
+        faults.truncate(MAX_FAULTS);
         match (faults.is_empty(), value) {
             (true, Value::Object(document)) => Ok(Accepted(JsonObject(document))),
             _ => Err(ApiError::invalid_fields(faults)),

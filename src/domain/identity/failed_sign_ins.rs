@@ -93,7 +93,7 @@ impl FailedSignInWriter {
 
 async fn record(store: &Store, failed: FailedSignIn) {
     let FailedSignIn { email, request, at } = failed;
-    let written = store.across_tenants().write(move |conn| {
+    let written = store.for_all_tenants().write(move |conn| {
         let mut trail = Trail::here();
         trail.act_as(Actor::Anonymous);
         trail.on_behalf_of(request);

@@ -28,7 +28,7 @@ use crate::infra::mail::Mailer;
 use crate::infra::telemetry::Metrics;
 use crate::infra::telemetry::metrics::Kind;
 use jsonwebtoken::Algorithm;
-use provider::{BuiltIn, Refusal};
+use provider::{BuiltIn, FirebaseRefusal};
 use secrecy::{ExposeSecret, SecretString};
 use tokens::{Claims, Expected, Issuer, token};
 
@@ -69,7 +69,7 @@ impl IdentityService {
     pub fn register_metrics(&self, metrics: &Metrics) {
         let Some(load) = self.builtin.as_ref().map(|builtin| builtin.passwords.load()) else { return };
         let help = "Runs of Argon2 that go on, and that wait for one to end";
-        metrics.watch(Kind::Gauge, "password_hashes", help, move |readings| {
+        metrics.register(Kind::Gauge, "password_hashes", help, move |readings| {
             let (running, waiting) = load();
             readings.set(&[("state", "running")], running as u64);
             readings.set(&[("state", "waiting")], waiting as u64);
@@ -85,15 +85,15 @@ impl IdentityService {
         let verified = self.authenticate(&self.clock, token).await?;
         let now = self.clock.now();
         self.store
-            .across_tenants()
+            .for_all_tenants()
             .read(move |conn| {
                 let profile = match verified {
                     // The row is the truth: what the token says of the account may be an hour old.
-                    Verified::BuiltIn(claims) => Account::find(conn, &claims.sub)?
+                    VerifiedToken::BuiltIn(claims) => Account::find(conn, &claims.sub)?
                         .filter(|account| account.disabled_at.is_none() && account.honours(claims.auth_time))
                         .ok_or(Code::InvalidIdToken)?
                         .profile(),
-                    Verified::Other { issuer, claims } => claims.into_profile(issuer),
+                    VerifiedToken::Other { issuer, claims } => claims.into_profile(issuer),
                 };
                 let user = User::of_profile(conn, &profile, now)?;
                 if user.disabled_at.is_some() { Err(Code::InvalidIdToken.into()) } else { Ok(user) }
@@ -107,7 +107,7 @@ impl IdentityService {
     /// Those of the database.
     pub async fn has_account(&self, email: &str) -> Result<bool, ApiError> {
         let email = email.to_lowercase();
-        self.store.across_tenants().read(move |conn| Ok(Account::credentials(conn, &email)?.is_some())).await
+        self.store.for_all_tenants().read(move |conn| Ok(Account::credentials(conn, &email)?.is_some())).await
     }
 
     /// Makes an account of the built-in provider, as the operator, and tells who its person is among the users.
@@ -122,8 +122,8 @@ impl IdentityService {
     ) -> Result<Profile, ApiError> {
         let account = self.builtin()?.create_account(email, password.clone(), email_verified).await;
         account.map(|account| account.profile()).map_err(|refusal| match refusal {
-            Refusal::Firebase(error) => ApiError::with_message(Code::ValidationFailed, error.to_string()),
-            Refusal::Api(error) => error,
+            FirebaseRefusal::Firebase(error) => ApiError::with_message(Code::ValidationFailed, error.to_string()),
+            FirebaseRefusal::Api(error) => error,
         })
     }
 
@@ -133,7 +133,7 @@ impl IdentityService {
     }
 
     /// Verifies a token, up to what only a row can say.
-    pub(crate) async fn authenticate(&self, clock: &Clock, token: &SecretString) -> Result<Verified, ApiError> {
+    pub(crate) async fn authenticate(&self, clock: &Clock, token: &SecretString) -> Result<VerifiedToken, ApiError> {
         let token = token.expose_secret();
         let named = token::issuer_of(token)?;
         if let Some(builtin) = self.builtin.as_ref().filter(|builtin| builtin.issuer == named) {
@@ -146,16 +146,16 @@ impl IdentityService {
                 subject_limit: token::FIREBASE_SUBJECT_LIMIT,
             };
             claims.check(&expected, clock.now())?;
-            return Ok(Verified::BuiltIn(claims));
+            return Ok(VerifiedToken::BuiltIn(claims));
         }
         let issuer = self.issuers.iter().find(|issuer| issuer.name == named).ok_or(Code::InvalidIdToken)?;
         let claims = issuer.verify(token, clock).await?;
-        Ok(Verified::Other { issuer: issuer.name.clone(), claims })
+        Ok(VerifiedToken::Other { issuer: issuer.name.clone(), claims })
     }
 }
 
 /// A token whose signature and claims are good.
-pub(crate) enum Verified {
+pub(crate) enum VerifiedToken {
     /// Its account must still be looked at.
     BuiltIn(Claims),
     /// Its issuer is the only one to ask.

@@ -9,7 +9,7 @@ use crate::base::sql::schema::{invitations, organizations};
 use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::audit::Action;
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::identity::Account;
 use crate::domain::members::{OrganizationMember, WorkspaceMember};
 use crate::domain::tenancy::Organization;
@@ -37,7 +37,7 @@ impl Invitation {
     /// address is another; `conflict` for a member.
     pub fn accept(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         token: &InvitationToken,
         user: &User,
         now: Timestamp,
@@ -59,7 +59,7 @@ impl Invitation {
                 "Verify your e-mail address first, or follow the link that was mailed to it, then accept the invitation.",
             ));
         }
-        invitation.admit(conn, touched, token, user.id, now)
+        invitation.admit(conn, access_change, token, user.id, now)
     }
 
     /// [`Invitation::accept`] for the mailed token alone, by a user of the built-in provider.
@@ -68,13 +68,13 @@ impl Invitation {
     /// As [`Invitation::accept`]; `not_found` for the admin's token, too.
     pub fn accept_mailed(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         token: &InvitationToken,
         user: &User,
         now: Timestamp,
     ) -> Result<(), ApiError> {
         Self::find_mailed(conn, token, now)?.ok_or_else(ApiError::not_found)?;
-        Self::accept(conn, touched, token, user, now).map(|_| ())
+        Self::accept(conn, access_change, token, user, now).map(|_| ())
     }
 
     /// The invitation of a mailed token, and the name of the organization. Changes nothing.
@@ -102,7 +102,7 @@ impl Invitation {
     fn admit(
         self,
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         token: &InvitationToken,
         user: UserId,
         now: Timestamp,
@@ -116,15 +116,15 @@ impl Invitation {
             .filter(invitations::id.eq(self.id).and(accepted_by!(&hash, now)))
             .select(Self::as_select());
         let invitation: Self = ForUpdate(pending).get_result(conn)?;
-        if !OrganizationMember::add(conn, touched, organization_id, user, invitation.role, now)? {
+        if !OrganizationMember::add(conn, access_change, organization_id, user, invitation.role, now)? {
             return Err(ApiError::with_message(Code::Conflict, "You are a member of this organization already."));
         }
         let grants = grants_of(conn, std::slice::from_ref(&invitation))?;
         let grants: Vec<_> = grants.into_iter().map(|(_, grant)| grant).collect();
         let entry = invitation.entry(Action::InvitationAccepted);
-        touched.note(entry.before(invitation.facts(&grants)).after(json!({ "userId": user })));
+        access_change.audit_only(entry.before(invitation.facts(&grants)).after(json!({ "userId": user })));
         for grant in grants {
-            WorkspaceMember::set(conn, touched, organization_id, grant.id, user, grant.role, now)?;
+            WorkspaceMember::set(conn, access_change, organization_id, grant.id, user, grant.role, now)?;
         }
         diesel::delete(invitations::table.find(invitation.id)).execute(conn)?;
         Organization::with_role_of(conn, organization_id, user)?.ok_or_else(ApiError::not_found)

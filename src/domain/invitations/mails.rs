@@ -11,19 +11,19 @@ use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
 use crate::domain::tenancy::User;
 use crate::infra::mail::Mailer;
-use crate::infra::throttle::Buckets;
+use crate::infra::throttle::Throttle;
 
 /// Where the links lead, and what was sent lately.
 pub struct InvitationMails {
     /// None: there is no page to link to, so nothing is mailed.
     url: Option<String>,
     limits: InvitationLimitSettings,
-    sent: Buckets,
+    sent: Throttle,
     mailer: Mailer,
 }
 
 #[derive(Hash)]
-enum Bucket<'a> {
+enum MailLimit<'a> {
     InviterAndAddress(UserId, &'a str),
     Address(&'a str),
     Inviter(UserId),
@@ -36,7 +36,7 @@ impl InvitationMails {
         Self {
             url: config.mail.invitation_url(&config.server, &config.identity),
             limits,
-            sent: Buckets::new(limits.window),
+            sent: Throttle::new(limits.window),
             mailer: mailer.clone(),
         }
     }
@@ -52,9 +52,9 @@ impl InvitationMails {
     /// `rate_limited`: enough was sent to the address, by this inviter or by all, or by this inviter to all.
     pub fn count(&self, inviter: UserId, email: &str, now: Timestamp) -> Result<(), ApiError> {
         let wanted = [
-            (Bucket::InviterAndAddress(inviter, email), self.limits.per_inviter_and_address),
-            (Bucket::Address(email), self.limits.per_address),
-            (Bucket::Inviter(inviter), self.limits.per_inviter),
+            (MailLimit::InviterAndAddress(inviter, email), self.limits.per_inviter_and_address),
+            (MailLimit::Address(email), self.limits.per_address),
+            (MailLimit::Inviter(inviter), self.limits.per_inviter),
         ];
         let message = "Too many invitations were mailed lately, to this address or by you. Try again later.";
         self.sent.charge(&wanted, now).map(|_| ()).map_err(|wait| ApiError::rate_limited(message, wait))
@@ -70,7 +70,7 @@ impl InvitationMails {
     ) -> bool {
         let Some(url) = &self.url else { return false };
         let organization = &access.organization().name;
-        let text = letter(organization, access.user(), invitation, &format!("{url}?token={}", token.expose()));
+        let text = email_body(organization, access.user(), invitation, &format!("{url}?token={}", token.expose()));
         let sent = self.mailer.send(&invitation.email, &format!("Invitation to join {organization}"), text.into());
         if let Err(error) = &sent {
             let cause = std::error::Error::source(error).map(ToString::to_string);
@@ -81,7 +81,7 @@ impl InvitationMails {
 }
 
 /// The same for everybody: it does not tell whether the address has an account.
-fn letter(organization: &str, inviter: &User, invitation: &Invitation, link: &str) -> String {
+fn email_body(organization: &str, inviter: &User, invitation: &Invitation, link: &str) -> String {
     let (email, inviter) = (&invitation.email, name_of(inviter));
     let until = invitation.expires_at.to_string();
     let until = until.get(..16).unwrap_or(&until).replace('T', " ");

@@ -4,8 +4,8 @@
 //! must have verified the invited address. The other is mailed to that address ([`mails`]) and known to nobody else, so
 //! it verifies the address itself: the built-in provider signs people up by it (`identity::joining`).
 
+pub mod accept_mailed;
 mod acceptance;
-pub mod joining;
 mod mails;
 pub(crate) mod model;
 mod token;

@@ -10,7 +10,7 @@ use crate::base::sql::{Columns, Conn};
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
 use crate::domain::audit::{Action, Entry, Target};
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::members::ensure_may_touch;
 use crate::domain::tenancy::Organization;
 use diesel::prelude::*;
@@ -88,7 +88,7 @@ impl Invitation {
     /// `validation_failed` for a workspace that is not the organization's.
     pub fn create(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &OrganizationAccess<can::OrganizationManage>,
         new: NewInvitation,
         is_mailed: bool,
@@ -102,7 +102,7 @@ impl Invitation {
         let same = invitations::organization_id.eq(organization_id).and(invitations::email.eq(&email));
         let older: Vec<Self> = invitations::table.filter(same).select(Self::as_select()).load(conn)?;
         for row in older {
-            row.end(conn, touched)?;
+            row.end(conn, access_change)?;
         }
         let tokens =
             NewTokens { admins: InvitationToken::generate(), mailed: is_mailed.then(InvitationToken::generate) };
@@ -127,7 +127,7 @@ impl Invitation {
                 ))
                 .execute(conn)?;
         }
-        touched.note(row.entry(Action::InvitationCreated).after(row.facts(&grants)));
+        access_change.audit_only(row.entry(Action::InvitationCreated).after(row.facts(&grants)));
         Ok(((row, grants), tokens))
     }
 
@@ -142,14 +142,14 @@ impl Invitation {
     }
 
     /// Ends it before anybody accepted.
-    fn end(&self, conn: &mut Conn, touched: &mut Touched) -> Result<(), ApiError> {
+    fn end(&self, conn: &mut Conn, access_change: &mut AccessChange) -> Result<(), ApiError> {
         let grants: Vec<WorkspaceGrant> =
             grants_of(conn, std::slice::from_ref(self))?.into_iter().map(|(_, grant)| grant).collect();
         // Of two at once, or with somebody who accepts, one finds it.
         if diesel::delete(invitations::table.find(self.id)).execute(conn)? == 0 {
             return Err(ApiError::not_found());
         }
-        touched.note(self.entry(Action::InvitationWithdrawn).before(self.facts(&grants)));
+        access_change.audit_only(self.entry(Action::InvitationWithdrawn).before(self.facts(&grants)));
         Ok(())
     }
 
@@ -161,7 +161,7 @@ impl Invitation {
     /// owner is invited.
     pub fn renew(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &OrganizationAccess<can::OrganizationManage>,
         id: InvitationId,
         now: Timestamp,
@@ -178,7 +178,7 @@ impl Invitation {
             .returning(Self::columns())
             .get_result(conn)?;
         let after = json!({ "expiresAt": row.expires_at });
-        touched.note(row.entry(Action::InvitationResent).before(before).after(after));
+        access_change.audit_only(row.entry(Action::InvitationResent).before(before).after(after));
         Ok(((row, grants), token))
     }
 
@@ -250,11 +250,11 @@ impl Invitation {
     /// `not_found`
     pub fn withdraw(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &OrganizationAccess<can::OrganizationManage>,
         id: InvitationId,
     ) -> Result<(), ApiError> {
-        Self::of(conn, access, id)?.0.end(conn, touched)
+        Self::of(conn, access, id)?.0.end(conn, access_change)
     }
 }
 

@@ -5,7 +5,7 @@
 //! is revoked at once ([`model`]): it is public, whoever reads about it first. Its creator is told by mail ([`letter`]). The
 //! answer says of each text whether it is a key, by the text's SHA-256.
 
-pub(crate) mod letter;
+pub(crate) mod email;
 pub(crate) mod model;
 pub(crate) mod signature;
 

@@ -6,7 +6,7 @@ use crate::base::sql::Conn;
 use crate::base::sql::schema::{api_key_secrets, users, workspaces};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::ApiKey;
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use diesel::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,7 +15,7 @@ pub(crate) const BATCH: usize = 500;
 
 /// Where a text was found: what its event and its mail say.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct LeakLocation {
     /// The page, if it is known.
     pub(crate) url: Option<String>,
     /// What kind of place.
@@ -29,12 +29,12 @@ pub(crate) struct Leak {
     pub(crate) workspace: String,
     /// The creator's address, if it is one that the creator reads.
     pub(crate) email: Option<String>,
-    pub(crate) place: Place,
+    pub(crate) place: LeakLocation,
 }
 
 /// What became of a batch.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct LeakOutcome {
     /// The hashes that are a key's value, or were until a roll's overlap ended.
     pub(crate) known: HashSet<[u8; 32]>,
     pub(crate) revoked: Vec<Leak>,
@@ -44,10 +44,10 @@ pub(crate) struct Outcome {
 /// alone: what leaked opens nothing.
 pub(crate) fn revoke(
     conn: &mut Conn,
-    touched: &mut Touched,
-    texts: &HashMap<[u8; 32], Place>,
+    access_change: &mut AccessChange,
+    texts: &HashMap<[u8; 32], LeakLocation>,
     now: Timestamp,
-) -> Result<Outcome, ApiError> {
+) -> Result<LeakOutcome, ApiError> {
     let hashes: Vec<&[u8]> = texts.keys().map(|hash| &hash[..]).collect();
     let found: Vec<(Vec<u8>, Option<Timestamp>, KeyId)> = api_key_secrets::table
         .filter(api_key_secrets::hash.eq_any(hashes))
@@ -55,7 +55,7 @@ pub(crate) fn revoke(
         .load(conn)?;
     let mut known = HashSet::new();
     // In the order of their ids, as everybody locks them.
-    let mut places: BTreeMap<KeyId, Place> = BTreeMap::new();
+    let mut places: BTreeMap<KeyId, LeakLocation> = BTreeMap::new();
     for (hash, ends, key) in found {
         let Ok(hash) = <[u8; 32]>::try_from(hash) else { continue };
         known.insert(hash);
@@ -66,7 +66,8 @@ pub(crate) fn revoke(
     let mut revoked = Vec::new();
     for (id, place) in places {
         // Deleted meanwhile: there is nothing left to stop.
-        let Some(key) = ApiKey::revoke_leaked(conn, touched, id, place.url.as_deref(), place.source.as_deref(), now)?
+        let Some(key) =
+            ApiKey::revoke_leaked(conn, access_change, id, place.url.as_deref(), place.source.as_deref(), now)?
         else {
             continue;
         };
@@ -75,5 +76,5 @@ pub(crate) fn revoke(
             users::table.find(key.creator_id).select((users::email, users::email_verified)).first(conn)?;
         revoked.push(Leak { key, workspace, email: email.filter(|_| is_verified), place });
     }
-    Ok(Outcome { known, revoked })
+    Ok(LeakOutcome { known, revoked })
 }

@@ -4,7 +4,7 @@
 use crate::base::config::GithubScanning;
 use crate::base::error::{ApiError, Code};
 use crate::base::time::Clock;
-use crate::infra::remote_keys::{Pace, RemoteKeys, Source};
+use crate::infra::remote_keys::{RefreshPolicy, RemoteKeys, Source};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,17 +21,17 @@ pub(crate) const SIGNATURE: &str = "github-public-key-signature";
 
 /// GitHub allows a caller without a token 60 requests an hour, all its pages together: ids that somebody makes up must not
 /// use those up.
-const PACE: Pace = Pace {
+const PACE: RefreshPolicy = RefreshPolicy {
     least_fresh: Duration::from_secs(3_600),
     after_success: Duration::from_secs(600),
     after_failure: Duration::from_secs(60),
 };
 
 /// A public key: the DER of its SubjectPublicKeyInfo.
-type PublicKey = Vec<u8>;
+type GithubPublicKey = Vec<u8>;
 
 /// GitHub's public keys, fetched and kept.
-pub struct GithubKeys(RemoteKeys<PublicKey>);
+pub struct GithubKeys(RemoteKeys<GithubPublicKey>);
 
 impl GithubKeys {
     /// Fetches nothing yet.
@@ -63,9 +63,9 @@ impl GithubKeys {
 }
 
 /// The keys of GitHub's answer. One that can't be read is passed over; an answer without any is refused.
-fn published(json: &[u8]) -> Result<HashMap<String, PublicKey>, String> {
+fn published(json: &[u8]) -> Result<HashMap<String, GithubPublicKey>, String> {
     #[derive(Deserialize)]
-    struct Published {
+    struct PublishedKeys {
         public_keys: Vec<Key>,
     }
     #[derive(Deserialize)]
@@ -73,10 +73,10 @@ fn published(json: &[u8]) -> Result<HashMap<String, PublicKey>, String> {
         key_identifier: String,
         key: String,
     }
-    let answer: Published =
+    let answer: PublishedKeys =
         serde_json::from_slice(json).map_err(|error| format!("not a list of public keys: {error}"))?;
     let of_pem = |pem: &str| SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes()).ok().map(|der| der.to_vec());
-    let keys: HashMap<String, PublicKey> =
+    let keys: HashMap<String, GithubPublicKey> =
         answer.public_keys.into_iter().filter_map(|key| Some((key.key_identifier, of_pem(&key.key)?))).collect();
     if keys.is_empty() { Err("the list has no public key".to_owned()) } else { Ok(keys) }
 }

@@ -11,7 +11,7 @@ use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
 use crate::domain::api_keys::{ApiKey, Removed, RemovedKeys};
 use crate::domain::audit::{Action, Entry, Target};
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::tenancy::Organization;
 use diesel::prelude::*;
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ impl OrganizationMember {
     /// Those of the database.
     pub fn add(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         organization: OrganizationId,
         user: UserId,
         role: OrganizationRole,
@@ -98,7 +98,7 @@ impl OrganizationMember {
         })?;
         if added == 1 {
             let member = Self::of(conn, organization, user)?;
-            touched.record(member.entry(Action::OrganizationMemberAdded, organization).after(member.facts()));
+            access_change.revoking(member.entry(Action::OrganizationMemberAdded, organization).after(member.facts()));
         }
         Ok(added == 1)
     }
@@ -117,7 +117,7 @@ impl OrganizationMember {
     /// `not_found`, `insufficient_permission`, `last_owner`
     pub fn change_role(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &OrganizationAccess<can::OrganizationManage>,
         user: UserId,
         role: OrganizationRole,
@@ -131,25 +131,25 @@ impl OrganizationMember {
         diesel::update(members::table.find(member.id)).set(members::role.eq(role)).execute(conn)?;
         let changed = Self { role, ..member.clone() };
         let entry = changed.entry(Action::OrganizationMemberRoleChanged, access.organization_id());
-        touched.record(entry.changed(member.facts(), changed.facts()));
+        access_change.revoking(entry.changed(member.facts(), changed.facts()));
         Ok(changed)
     }
 
     /// Removes a member, its roles in workspaces, and settles its API keys. A member may remove itself.
     ///
     /// # Errors
-    /// `not_found`, `insufficient_permission`, `last_owner`; `validation_failed` for an heir who may not have the keys.
+    /// `not_found`, `insufficient_permission`, `last_owner`; `validation_failed` for an new_creator who may not have the keys.
     pub fn remove(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         config: &Config,
         access: &OrganizationAccess<can::OrganizationRead>,
         user: UserId,
-        heir: Option<UserId>,
+        new_creator: Option<UserId>,
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
         Organization::lock(conn, access.organization_id())?;
-        let leaves = user == access.user().id && heir.is_none();
+        let leaves = user == access.user().id && new_creator.is_none();
         if !leaves && !Permission::OrganizationManage.held_in_organization(access.role()) {
             return Err(Code::InsufficientPermission.into());
         }
@@ -160,9 +160,10 @@ impl OrganizationMember {
             true => Action::OrganizationMemberLeft,
             false => Action::OrganizationMemberRemoved,
         };
-        touched.record(member.entry(action, access.organization_id()).before(member.facts()));
-        let removed = Removed { organization_id: access.organization_id(), workspace_id: None, user_id: user, heir };
-        let keys = ApiKey::settle(conn, touched, config, removed, now)?;
+        access_change.revoking(member.entry(action, access.organization_id()).before(member.facts()));
+        let removed =
+            Removed { organization_id: access.organization_id(), workspace_id: None, user_id: user, new_creator };
+        let keys = ApiKey::orphan_or_transfer(conn, access_change, config, removed, now)?;
         diesel::delete(members::table.find(member.id)).execute(conn)?;
         Ok(keys)
     }
@@ -187,7 +188,7 @@ impl OrganizationMember {
     /// `last_owner` when an organization would have none, or those of the database.
     pub(crate) fn remove_everywhere(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         config: &Config,
         user: UserId,
         now: Timestamp,
@@ -203,9 +204,9 @@ impl OrganizationMember {
             let member = Self::of(conn, organization_id, user)?;
             ensure_other_owner(conn, organization_id, &member)?;
             let entry = member.entry(Action::OrganizationMemberLeft, organization_id);
-            touched.record(entry.before(member.facts()));
-            let removed = Removed { organization_id, workspace_id: None, user_id: user, heir: None };
-            ApiKey::settle(conn, touched, config, removed, now)?;
+            access_change.revoking(entry.before(member.facts()));
+            let removed = Removed { organization_id, workspace_id: None, user_id: user, new_creator: None };
+            ApiKey::orphan_or_transfer(conn, access_change, config, removed, now)?;
             diesel::delete(members::table.find(member.id)).execute(conn)?;
         }
         Ok(())
@@ -213,8 +214,8 @@ impl OrganizationMember {
 }
 
 /// Whoever touches an owner, or makes one, must be an owner.
-pub(crate) fn ensure_may_touch(own: OrganizationRole, touched: OrganizationRole) -> Result<(), ApiError> {
-    if touched == OrganizationRole::Owner && !Permission::OwnersManage.held_in_organization(own) {
+pub(crate) fn ensure_may_touch(own: OrganizationRole, access_change: OrganizationRole) -> Result<(), ApiError> {
+    if access_change == OrganizationRole::Owner && !Permission::OwnersManage.held_in_organization(own) {
         return Err(Code::InsufficientPermission.into());
     }
     Ok(())

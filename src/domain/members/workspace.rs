@@ -12,7 +12,7 @@ use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
 use crate::domain::api_keys::{ApiKey, Removed, RemovedKeys};
 use crate::domain::audit::{Action, Entry, Target};
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::tenancy::Organization;
 use diesel::prelude::*;
 use serde_json::json;
@@ -45,7 +45,7 @@ impl WorkspaceMember {
         workspace: WorkspaceId,
         page: Position<MembershipId>,
     ) -> Result<Vec<Self>, ApiError> {
-        type Row = (OrganizationMember, Option<WorkspaceRole>, Option<Timestamp>);
+        type WorkspaceMemberRow = (OrganizationMember, Option<WorkspaceRole>, Option<Timestamp>);
         let mut query = organization_members::table
             .inner_join(users::table)
             .left_join(
@@ -78,7 +78,7 @@ impl WorkspaceMember {
         if let Some(after) = page.after {
             query = query.filter(organization_members::id.lt(after));
         }
-        let rows: Vec<Row> = query.load(conn)?;
+        let rows: Vec<WorkspaceMemberRow> = query.load(conn)?;
         Ok(rows.into_iter().filter_map(|(member, role, since)| Self::of(member, role, since)).collect())
     }
 
@@ -94,7 +94,7 @@ impl WorkspaceMember {
     /// `not_found` when the user is no member of the organization.
     pub fn put(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &WorkspaceAccess<can::MembersManage>,
         user: UserId,
         role: WorkspaceRole,
@@ -103,7 +103,7 @@ impl WorkspaceMember {
         let organization = access.workspace().organization_id;
         Organization::lock(conn, organization)?;
         let member = OrganizationMember::of(conn, organization, user)?;
-        Self::set(conn, touched, organization, access.workspace_id(), user, role, now)?;
+        Self::set(conn, access_change, organization, access.workspace_id(), user, role, now)?;
         let since = members::table.find((access.workspace_id(), user)).select(members::created_at).first(conn)?;
         Self::of(member, Some(role), Some(since)).ok_or_else(ApiError::not_found)
     }
@@ -115,7 +115,7 @@ impl WorkspaceMember {
     /// Those of the database.
     pub fn set(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         organization: OrganizationId,
         workspace: WorkspaceId,
         user: UserId,
@@ -139,7 +139,7 @@ impl WorkspaceMember {
                 .execute(native)
         })?;
         let mut entry = |action| entry(conn, action, organization, workspace, user);
-        touched.record(match earlier {
+        access_change.revoking(match earlier {
             None => entry(Action::WorkspaceMemberAdded)?.after(json!({ "role": role })),
             Some(earlier) => {
                 entry(Action::WorkspaceMemberRoleChanged)?.changed(json!({ "role": earlier }), json!({ "role": role }))
@@ -157,14 +157,14 @@ impl WorkspaceMember {
     /// admin, and so do its keys.
     ///
     /// # Errors
-    /// `not_found` when the user has no role of its own here; `validation_failed` for an heir who may not have the keys.
+    /// `not_found` when the user has no role of its own here; `validation_failed` for an new_creator who may not have the keys.
     pub fn remove(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         config: &Config,
         access: &WorkspaceAccess<can::MembersManage>,
         user: UserId,
-        heir: Option<UserId>,
+        new_creator: Option<UserId>,
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
         let organization_id = access.workspace().organization_id;
@@ -173,12 +173,13 @@ impl WorkspaceMember {
         let role = Self::own_role(conn, access.workspace_id(), user)?.ok_or_else(ApiError::not_found)?;
         diesel::delete(members::table.find((access.workspace_id(), user))).execute(conn)?;
         let entry = entry(conn, Action::WorkspaceMemberRemoved, organization_id, access.workspace_id(), user)?;
-        touched.record(entry.before(json!({ "role": role })));
-        if heir.is_none() && effective_role(member.role, None).is_some() {
+        access_change.revoking(entry.before(json!({ "role": role })));
+        if new_creator.is_none() && effective_role(member.role, None).is_some() {
             return Ok(RemovedKeys::default());
         }
-        let removed = Removed { organization_id, workspace_id: Some(access.workspace_id()), user_id: user, heir };
-        ApiKey::settle(conn, touched, config, removed, now)
+        let removed =
+            Removed { organization_id, workspace_id: Some(access.workspace_id()), user_id: user, new_creator };
+        ApiKey::orphan_or_transfer(conn, access_change, config, removed, now)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::base::ids::ServiceTokenId;
 use crate::base::time::Clock;
 use crate::base::time::Moment;
 use crate::domain::api_keys::{KeyFormat, LastUse, LastUsed, PresentedKey, Used};
-use crate::infra::cluster::{Cache, Cluster, Found, SERVICE_TOKENS};
+use crate::infra::cluster::{Cache, CacheLookup, Cluster, SERVICE_TOKENS};
 use crate::infra::db::Db;
 use std::sync::Arc;
 
@@ -31,21 +31,21 @@ pub struct ServiceCaller {
 pub struct ServiceTokens {
     format: KeyFormat,
     /// Uses not yet written.
-    pub last_used: LastUsed<KnownToken>,
-    cache: Cache<KnownToken>,
+    pub last_used: LastUsed<CachedServiceToken>,
+    cache: Cache<CachedServiceToken>,
     db: Db,
     clock: Clock,
 }
 
 /// What a request needs to know of a token.
 #[derive(Debug)]
-pub struct KnownToken {
+pub struct CachedServiceToken {
     id: ServiceTokenId,
     is_revoked: bool,
     last_use: LastUse,
 }
 
-impl Used for KnownToken {
+impl Used for CachedServiceToken {
     type Id = ServiceTokenId;
 
     fn id(&self) -> ServiceTokenId {
@@ -74,16 +74,16 @@ impl ServiceTokens {
         }
     }
 
-    /// The token, if it is in memory and good. Nothing is noted before [`ServiceTokens::let_through`].
-    pub fn recall(&self, token: PresentedKey<'_>, at: &Moment) -> Option<Arc<KnownToken>> {
+    /// The token, if it is in memory and good. Nothing is noted before [`ServiceTokens::record_admitted`].
+    pub fn lookup_cached(&self, token: PresentedKey<'_>, at: &Moment) -> Option<Arc<CachedServiceToken>> {
         if !self.format.recognizes(token) {
             return None;
         }
         self.cache.peek(&token.hash(), at.monotonic).filter(|known| !known.is_revoked)
     }
 
-    /// Notes a request with a token from [`ServiceTokens::recall`] that was let through.
-    pub fn let_through(&self, token: &Arc<KnownToken>, at: &Moment) {
+    /// Notes a request with a token from [`ServiceTokens::lookup_cached`] that was let through.
+    pub fn record_admitted(&self, token: &Arc<CachedServiceToken>, at: &Moment) {
         self.cache.count_hit();
         self.last_used.note(token, at.now);
     }
@@ -99,13 +99,14 @@ impl ServiceTokens {
         }
         let digest = token.hash();
         let known = match self.cache.get(&digest) {
-            Found::Fresh(known) => known,
-            Found::Unknown { before, .. } => {
+            CacheLookup::Fresh(known) => known,
+            CacheLookup::Unknown { before, .. } => {
                 // In a box, so that the future of a token in the cache is small to move.
                 let found =
-                    Box::pin(self.db.across_tenants().read(move |conn| ServiceToken::of_hash(conn, &digest))).await?;
+                    Box::pin(self.db.for_all_tenants().read(move |conn| ServiceToken::of_hash(conn, &digest))).await?;
                 let ServiceToken { id, revoked_at, .. } = found.ok_or_else(unknown)?;
-                let known = Arc::new(KnownToken { id, is_revoked: revoked_at.is_some(), last_use: LastUse::default() });
+                let known =
+                    Arc::new(CachedServiceToken { id, is_revoked: revoked_at.is_some(), last_use: LastUse::default() });
                 self.cache.enter(digest, SERVICE_TOKENS, before, known.clone());
                 known
             }

@@ -7,7 +7,7 @@ use crate::base::sql::Conn;
 use crate::base::sql::schema::service_tokens;
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::PlaintextKey;
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use diesel::prelude::*;
 
 /// A service token's record, without its hash.
@@ -72,8 +72,13 @@ impl ServiceToken {
     ///
     /// # Errors
     /// `not_found`
-    pub fn revoke(conn: &mut Conn, touched: &mut Touched, id: ServiceTokenId, now: Timestamp) -> Result<(), ApiError> {
-        touched.service_tokens();
+    pub fn revoke(
+        conn: &mut Conn,
+        access_change: &mut AccessChange,
+        id: ServiceTokenId,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        access_change.service_tokens();
         let known: Option<Timestamp> = service_tokens::table.find(id).select(service_tokens::revoked_at).first(conn)?;
         if known.is_none() {
             diesel::update(service_tokens::table.find(id)).set(service_tokens::revoked_at.eq(now)).execute(conn)?;

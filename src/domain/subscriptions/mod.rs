@@ -5,5 +5,5 @@ pub(crate) mod model;
 mod plan_name;
 
 pub use gate::subscription_gate;
-pub use model::{Standing, Subscription, SubscriptionChange, Term};
+pub use model::{EffectiveSubscription, Subscription, SubscriptionChange, Term};
 pub use plan_name::PlanName;

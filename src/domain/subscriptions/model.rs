@@ -8,7 +8,7 @@ use crate::base::sql::schema::{organizations, subscriptions};
 use crate::base::sql::{Columns, Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::audit::{Action, Entry, Target};
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub struct Term {
 
 /// How a subscription stands at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct EffectiveSubscription {
     /// The status that counts then.
     pub status: SubscriptionStatus,
     /// Whether programs may call the API.
@@ -39,15 +39,20 @@ impl Term {
     /// How it stands at `now`: a trial or a period that ended is expired from that moment, and so is a period of grace.
     /// A few comparisons; this runs for each request.
     #[must_use]
-    pub fn at(&self, now: Timestamp) -> Standing {
+    pub fn at(&self, now: Timestamp) -> EffectiveSubscription {
         let has_grace = self.grace_ends_at.is_some_and(|end| now < end);
         let end = match self.status {
             SubscriptionStatus::Trialing => self.trial_ends_at,
             SubscriptionStatus::Active => self.current_period_end,
-            status => return Standing { status, admits: status == SubscriptionStatus::PastDue && has_grace },
+            status => {
+                return EffectiveSubscription { status, admits: status == SubscriptionStatus::PastDue && has_grace };
+            }
         };
         let is_over = end.is_some_and(|end| end <= now) && !has_grace;
-        Standing { status: if is_over { SubscriptionStatus::Expired } else { self.status }, admits: !is_over }
+        EffectiveSubscription {
+            status: if is_over { SubscriptionStatus::Expired } else { self.status },
+            admits: !is_over,
+        }
     }
 }
 
@@ -117,13 +122,13 @@ impl Subscription {
         Ok(subscriptions::table.find(id).select(Self::as_select()).first(conn)?)
     }
 
-    /// Changes it: the operator's lever, and billing's, which says so by [`Touched::act_as`].
+    /// Changes it: the operator's lever, and billing's, which says so by [`AccessChange::act_as`].
     ///
     /// # Errors
     /// `not_found`, or those of the database.
     pub fn change(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         id: OrganizationId,
         change: &SubscriptionChange,
     ) -> Result<Self, ApiError> {
@@ -133,7 +138,7 @@ impl Subscription {
             diesel::update(subscriptions::table.find(id)).set(change).returning(Self::columns()).get_result(conn)?;
         let name: String = organizations::table.find(id).select(organizations::name).first(conn)?;
         let entry = Entry::new(Action::SubscriptionChanged, id, Target::organization(id, name));
-        touched.record(entry.changed(before.facts(), after.facts()));
+        access_change.revoking(entry.changed(before.facts(), after.facts()));
         Ok(after)
     }
 

@@ -1,8 +1,8 @@
 //! Counting, off the database: [`KeyUsage`] in the record of a key, and [`Usage`], which knows the records that counted.
 
 use super::model;
-use super::model::Row;
-use super::tally::{Hour, Outcome, Tally};
+use super::model::UsageRow;
+use super::tally::{Hour, RequestOutcome, Tally};
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
 use crate::infra::db::Db;
@@ -34,17 +34,21 @@ pub struct KeyUsage {
 }
 
 impl KeyUsage {
-    fn of(&self, outcome: Outcome) -> &AtomicU32 {
+    fn of(&self, outcome: RequestOutcome) -> &AtomicU32 {
         match outcome {
-            Outcome::Admitted => &self.admitted,
-            Outcome::Limited => &self.limited,
-            Outcome::Refused => &self.refused,
+            RequestOutcome::Admitted => &self.admitted,
+            RequestOutcome::Limited => &self.limited,
+            RequestOutcome::Refused => &self.refused,
         }
     }
 
     fn take(&self) -> Tally {
         let take = |outcome| u64::from(self.of(outcome).swap(0, Relaxed));
-        Tally { admitted: take(Outcome::Admitted), limited: take(Outcome::Limited), refused: take(Outcome::Refused) }
+        Tally {
+            admitted: take(RequestOutcome::Admitted),
+            limited: take(RequestOutcome::Limited),
+            refused: take(RequestOutcome::Refused),
+        }
     }
 }
 
@@ -110,7 +114,7 @@ impl<R> Default for Usage<R> {
 impl<R: Counted> Usage<R> {
     /// Counts a request. Cost: one relaxed load and one relaxed addition; a lock for the first one of a key and an outcome
     /// after each flush, and for the first one of an hour.
-    pub fn count(&self, record: &Arc<R>, hour: Hour, outcome: Outcome) {
+    pub fn count(&self, record: &Arc<R>, hour: Hour, outcome: RequestOutcome) {
         let usage = record.usage();
         if usage.hour.load(Relaxed) != hour.0 {
             self.turn(record, hour, outcome);
@@ -133,7 +137,7 @@ impl<R: Counted> Usage<R> {
     /// The record counts another hour from now on: the next one, but for a request that was on its way when that came,
     /// and after a clock was set back.
     #[cold]
-    fn turn(&self, record: &Arc<R>, hour: Hour, outcome: Outcome) {
+    fn turn(&self, record: &Arc<R>, hour: Hour, outcome: RequestOutcome) {
         let (key, mut waiting) = (record.key(), self.lock());
         let waiting = waiting_of(&mut waiting, key);
         waiting.take_from(record);
@@ -167,7 +171,7 @@ impl<R: Counted> Usage<R> {
             self.failed.store(0, Relaxed);
             return;
         }
-        let outcome = db.across_tenants().session_blocking(|session| {
+        let outcome = db.for_all_tenants().session_blocking(|session| {
             for some in workspaces.chunks(AT_A_TIME) {
                 for batch in self.take(some).chunks(BATCH) {
                     let _nobody_reads = self.writing.write().unwrap_or_else(PoisonError::into_inner);
@@ -189,7 +193,7 @@ impl<R: Counted> Usage<R> {
     pub fn register_metrics(&self, metrics: &Metrics) {
         let failed = self.failed.clone();
         let help = "Rows of usage that the last attempt could not write; they are kept for the next one";
-        metrics.watch(Kind::Gauge, "usage_unwritten", help, move |readings| {
+        metrics.register(Kind::Gauge, "usage_unwritten", help, move |readings| {
             readings.set(&[], failed.load(Relaxed));
         });
     }
@@ -206,7 +210,7 @@ impl<R: Counted> Usage<R> {
 
     /// Takes the counts out of the records of some workspaces, and lists what is to write of them. In the order of keys and
     /// hours, as all nodes write a batch, so that no two wait for each other.
-    fn take(&self, some: &[WorkspaceId]) -> Vec<Row> {
+    fn take(&self, some: &[WorkspaceId]) -> Vec<UsageRow> {
         let (mut rows, mut all) = (Vec::new(), self.lock());
         for id in some {
             let Some(waiting) = all.get_mut(id) else { continue };
@@ -216,7 +220,7 @@ impl<R: Counted> Usage<R> {
                 continue;
             }
             let organization_id = waiting.organization_id;
-            rows.extend(waiting.tallies.iter().map(|((key, hour), tally)| Row {
+            rows.extend(waiting.tallies.iter().map(|((key, hour), tally)| UsageRow {
                 key: CountedKey { id: *key, workspace_id: *id, organization_id },
                 hour: *hour,
                 tally: *tally,
@@ -227,9 +231,9 @@ impl<R: Counted> Usage<R> {
     }
 
     /// What was written is not waiting any more; what was counted since still is.
-    fn forget(&self, rows: &[Row]) {
+    fn forget(&self, rows: &[UsageRow]) {
         let mut all = self.lock();
-        for Row { key, hour, tally } in rows {
+        for UsageRow { key, hour, tally } in rows {
             let Some(waiting) = all.get_mut(&key.workspace_id) else { continue };
             if let Some(left) = waiting.tallies.get_mut(&(key.id, *hour)) {
                 *left -= *tally;
@@ -271,12 +275,12 @@ pub struct CountedRequest<'u, R: Counted> {
     usage: &'u Usage<R>,
     record: Arc<R>,
     hour: Hour,
-    outcome: Option<Outcome>,
+    outcome: Option<RequestOutcome>,
 }
 
 impl<R: Counted> CountedRequest<'_, R> {
     /// What became of it, as far as is known now. Without any it does not count.
-    pub fn ends(&mut self, outcome: Outcome) {
+    pub fn ends(&mut self, outcome: RequestOutcome) {
         self.outcome = Some(outcome);
     }
 }

@@ -37,4 +37,4 @@ mod tally;
 
 pub use counts::{Counted, CountedKey, CountedRequest, KeyUsage, Usage};
 pub use retention::keep_retention;
-pub use tally::{Hour, Outcome, Tally};
+pub use tally::{Hour, RequestOutcome, Tally};

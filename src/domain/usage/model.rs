@@ -19,14 +19,14 @@ const PRUNED_AT_ONCE: i32 = 1_000;
 
 /// What a key counted in an hour.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
+pub(super) struct UsageRow {
     pub(super) key: CountedKey,
     pub(super) hour: Hour,
     pub(super) tally: Tally,
 }
 
 /// Adds to what is there, in one statement: other nodes add to the same rows.
-pub(super) fn add(conn: &mut Conn, rows: &[Row]) -> Result<(), ApiError> {
+pub(super) fn add(conn: &mut Conn, rows: &[UsageRow]) -> Result<(), ApiError> {
     let values = rows_of_parameters(conn, rows.len(), COLUMNS);
     let text = format!(
         "INSERT INTO api_key_usage (api_key_id, hour, organization_id, workspace_id, admitted, limited, refused) \
@@ -38,7 +38,7 @@ pub(super) fn add(conn: &mut Conn, rows: &[Row]) -> Result<(), ApiError> {
     let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     each!(conn, |native| {
         let mut query = diesel::sql_query(text).into_boxed();
-        for Row { key, hour, tally } in rows {
+        for UsageRow { key, hour, tally } in rows {
             query = query
                 .bind::<Text, _>(key.id)
                 .bind::<Integer, _>(hour.number())

@@ -10,7 +10,7 @@ use std::time::Duration;
 const HOUR: Duration = Duration::from_secs(3600);
 
 text_enum! {
-    /// How long a bucket is. Buckets begin with the hours and days of UTC.
+    /// How long a bucket is. Throttle begin with the hours and days of UTC.
     Interval {
         /// An hour.
         Hour = "hour",

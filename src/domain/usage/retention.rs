@@ -18,7 +18,7 @@ pub async fn keep_retention(db: Db, clock: Clock, kept: Duration) {
 async fn prune(db: &Db, before: Timestamp) -> Result<(), ApiError> {
     let (before, mut taken) = (Hour::of(before), 0);
     loop {
-        match db.across_tenants().write(move |conn| model::prune(conn, before)).await? {
+        match db.for_all_tenants().write(move |conn| model::prune(conn, before)).await? {
             0 => break,
             some => taken += some,
         }

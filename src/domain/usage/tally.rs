@@ -7,7 +7,7 @@ const MILLISECONDS: i64 = 3_600_000;
 
 /// What became of a request, as far as its key is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// The key was let through.
     Admitted,
     /// Too many requests.
@@ -34,11 +34,11 @@ impl Tally {
     }
 
     /// One more.
-    pub(super) fn count(&mut self, outcome: Outcome) {
+    pub(super) fn count(&mut self, outcome: RequestOutcome) {
         match outcome {
-            Outcome::Admitted => self.admitted += 1,
-            Outcome::Limited => self.limited += 1,
-            Outcome::Refused => self.refused += 1,
+            RequestOutcome::Admitted => self.admitted += 1,
+            RequestOutcome::Limited => self.limited += 1,
+            RequestOutcome::Refused => self.refused += 1,
         }
     }
 }

@@ -19,7 +19,7 @@ pub const SERVICE_TOKENS: &str = "service_tokens";
 /// Stands for every group, where their names would not fit.
 const EVERYTHING: &str = "everything";
 /// PostgreSQL takes 8,000 bytes.
-const LONGEST_PAYLOAD: usize = 7_500;
+const MAX_PAYLOAD_LENGTH: usize = 7_500;
 /// How many changes SQLite's log keeps. Who has missed more forgets everything.
 pub(super) const LOG_LENGTH: i64 = 10_000;
 
@@ -55,7 +55,7 @@ impl Groups {
     /// Announces them to the other processes, if the transaction commits.
     pub(super) fn announce(&self, conn: &mut Conn, change: ChangeId, from: Option<NodeId>) -> Result<(), ApiError> {
         let mut groups = self.0.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-        if groups.len() > LONGEST_PAYLOAD {
+        if groups.len() > MAX_PAYLOAD_LENGTH {
             EVERYTHING.clone_into(&mut groups);
         }
         match conn {

@@ -22,11 +22,11 @@ pub struct Cache<V> {
     figures: Arc<CacheFigures>,
 }
 
-type Entries<V> = Bounded<Digest, Entry<V>, UnitWeighter, BuildHasherDefault<DigestHasher>>;
+type Entries<V> = Bounded<Digest, CacheEntry<V>, UnitWeighter, BuildHasherDefault<DigestHasher>>;
 
 /// Places that are reserved at once. The system gives memory for those that are used; a list that grew would be up to twice as
 /// long as what is in it, and be copied under its lock.
-const MOST_RESERVED: usize = 1_000_000;
+const MAX_RESERVED: usize = 1_000_000;
 
 /// What a cache did so far.
 #[derive(Debug, Default)]
@@ -37,13 +37,13 @@ struct CacheFigures {
     misses: AtomicU64,
 }
 
-struct Entry<V> {
+struct CacheEntry<V> {
     value: Arc<V>,
     read: Generation,
     slot: Slot,
 }
 
-impl<V> Clone for Entry<V> {
+impl<V> Clone for CacheEntry<V> {
     fn clone(&self) -> Self {
         Self { value: self.value.clone(), read: self.read, slot: self.slot }
     }
@@ -51,7 +51,7 @@ impl<V> Clone for Entry<V> {
 
 /// What a cache knows.
 #[derive(Debug)]
-pub enum Found<V> {
+pub enum CacheLookup<V> {
     /// The value, as of now.
     Fresh(Arc<V>),
     /// Ask the database, and then [`Cache::enter`] with this generation.
@@ -74,22 +74,22 @@ impl<V> Cache<V> {
                 BuildHasherDefault::default(),
                 DefaultLifecycle::default(),
             );
-            entries.reserve(capacity.min(MOST_RESERVED));
+            entries.reserve(capacity.min(MAX_RESERVED));
             Arc::new(entries)
         };
         Self { entries: (capacity > 0).then(bounded), cluster: cluster.clone(), figures: Arc::default() }
     }
 
     /// Looks a value up, and counts the lookup.
-    pub fn get(&self, digest: &[u8; 32]) -> Found<V> {
+    pub fn get(&self, digest: &[u8; 32]) -> CacheLookup<V> {
         match self.find(digest, || self.cluster.clock.monotonic()) {
             Ok(value) => {
                 self.count_hit();
-                Found::Fresh(value)
+                CacheLookup::Fresh(value)
             }
             Err(was_known) => {
                 self.figures.misses.fetch_add(1, Ordering::Relaxed);
-                Found::Unknown { before: self.cluster.generations.now(), was_known }
+                CacheLookup::Unknown { before: self.cluster.generations.now(), was_known }
             }
         }
     }
@@ -112,7 +112,9 @@ impl<V> Cache<V> {
         let may_use = cluster.lease.holds(now);
         let entry = self.entries.as_ref().and_then(|entries| entries.get(&Digest(*digest)));
         match entry {
-            Some(Entry { value, read, slot }) if may_use && cluster.generations.is_current(slot, read) => Ok(value),
+            Some(CacheEntry { value, read, slot }) if may_use && cluster.generations.is_current(slot, read) => {
+                Ok(value)
+            }
             entry => Err(entry.is_some()),
         }
     }
@@ -124,7 +126,7 @@ impl<V> Cache<V> {
             false => before,
         };
         if let Some(entries) = &self.entries {
-            entries.insert(Digest(digest), Entry { value, read, slot: Slot::of(group) });
+            entries.insert(Digest(digest), CacheEntry { value, read, slot: Slot::of(group) });
         }
     }
 
@@ -150,12 +152,12 @@ impl<V: Send + Sync + 'static> Cache<V> {
     /// Registers what this cache does, as `NAME_lookups` and `NAME_entries`.
     pub fn register_metrics(&self, metrics: &Metrics, [lookups, entries]: [&'static str; 2]) {
         let figures = self.figures.clone();
-        metrics.watch(Kind::Counter, lookups, "Lookups in the cache", move |readings| {
+        metrics.register(Kind::Counter, lookups, "Lookups in the cache", move |readings| {
             readings.set(&[("outcome", "hit")], figures.hits.load(Ordering::Relaxed));
             readings.set(&[("outcome", "miss")], figures.misses.load(Ordering::Relaxed));
         });
         let kept = self.entries.clone();
-        metrics.watch(Kind::Gauge, entries, "Values in the cache", move |readings| {
+        metrics.register(Kind::Gauge, entries, "Values in the cache", move |readings| {
             readings.set(&[], kept.as_ref().map_or(0, |kept| kept.len() as u64));
         });
     }

@@ -2,11 +2,11 @@
 
 use super::acknowledgements::Waiter;
 use super::announcements::Groups;
-use super::{Cluster, Standing, nodes};
+use super::{Cluster, NodeState, nodes};
 use crate::base::error::ApiError;
 use crate::base::ids::{ChangeId, NodeId};
 use crate::base::sql::Conn;
-use crate::infra::db::{ScopedDb, Session};
+use crate::infra::db::{DatabaseSession, ScopedDb};
 use crate::infra::telemetry::traces;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl Cluster {
         let cluster = self.clone();
         let (value, pending) = db.session(move |session| cluster.commit(session, body)).await?;
         if let Some(pending) = pending {
-            self.settle(pending).instrument(traces::wait("other nodes")).await;
+            self.wait_for_nodes(pending).instrument(traces::wait("other nodes")).await;
         }
         Ok(value)
     }
@@ -63,12 +63,12 @@ impl Cluster {
 
     fn commit<T>(
         &self,
-        session: &mut Session<'_>,
+        session: &mut DatabaseSession<'_>,
         body: impl FnOnce(&mut Conn) -> Result<(T, Groups), ApiError>,
     ) -> Result<(T, Option<Pending>), ApiError> {
         let (change, mut invalidated) = (ChangeId::new(), Groups::default());
         let waiter = self.acknowledgements.expect(change);
-        let from = (*self.standing() != Standing::Outside).then_some(self.node);
+        let from = (*self.standing() != NodeState::Outside).then_some(self.node);
         let outcome = session.write(|conn| {
             let (value, groups) = body(conn)?;
             invalidated = groups;
@@ -96,7 +96,7 @@ impl Cluster {
         Ok((value, Some(Pending { waiter, committed, others })))
     }
 
-    async fn settle(&self, pending: Pending) {
+    async fn wait_for_nodes(&self, pending: Pending) {
         let Pending { waiter, committed, others } = pending;
         if self.settings.faults.no_wait {
             return;
@@ -105,8 +105,8 @@ impl Cluster {
         let standing = *self.standing();
         match (others, standing) {
             // Without a session there are no acknowledgements.
-            (Some(others), Standing::Outside) if others.is_empty() => {}
-            (Some(others), Standing::Listening(since)) if since + self.settings.lease <= committed => {
+            (Some(others), NodeState::Outside) if others.is_empty() => {}
+            (Some(others), NodeState::Listening(since)) if since + self.settings.lease <= committed => {
                 // Out of time is as good as heard: by then every lease from before the change is over.
                 _ = tokio::time::timeout(rest, waiter.heard_by(&others)).await;
             }

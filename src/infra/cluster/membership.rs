@@ -3,7 +3,7 @@
 use super::feed::{Feed, Unavailable};
 use super::nodes;
 use super::nodes::Observations;
-use super::{Cluster, Standing};
+use super::{Cluster, NodeState};
 use crate::base::ids::NodeId;
 use crate::base::sql::DatabaseUrl;
 use diesel::QueryResult;
@@ -34,7 +34,7 @@ impl Membership {
     /// # Errors
     /// A text for the operator: there can be no more threads.
     pub fn start(cluster: &Arc<Cluster>, url: &DatabaseUrl) -> Result<Self, String> {
-        cluster.stand(Standing::Joining);
+        cluster.stand(NodeState::Joining);
         let (tried, first_try) = mpsc::channel();
         let listener = Listener {
             cluster: cluster.clone(),
@@ -54,7 +54,7 @@ impl Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.cluster.stand(Standing::Leaving);
+        self.cluster.stand(NodeState::Leaving);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the cluster's thread panicked");
         }
@@ -88,14 +88,14 @@ impl Listener {
                          and each request reads the database. Set database.listen_url to PostgreSQL's own address; and \
                          database.prepared_statements to false, unless the pooler follows prepared statements."
                     );
-                    return self.cluster.stand(Standing::Outside);
+                    return self.cluster.stand(NodeState::Outside);
                 }
                 Err(Unavailable::Failed(error)) => {
                     if !away {
                         tracing::warn!(error, "lost touch with the cluster: requests read the database");
                     }
                     away = true;
-                    self.unless_leaving(Standing::Joining);
+                    self.unless_leaving(NodeState::Joining);
                     self.pause(PAUSE);
                 }
             }
@@ -114,7 +114,7 @@ impl Listener {
         };
         self.was_listening = true;
         _ = self.tried.send(());
-        self.unless_leaving(Standing::Listening(settled));
+        self.unless_leaving(NodeState::Listening(settled));
         let quarter = self.cluster.settings.lease / 4;
         let mut next = Duration::ZERO;
         while !self.is_leaving() {
@@ -173,12 +173,12 @@ impl Listener {
     }
 
     fn is_leaving(&self) -> bool {
-        *self.cluster.standing() == Standing::Leaving
+        *self.cluster.standing() == NodeState::Leaving
     }
 
-    fn unless_leaving(&self, standing: Standing) {
+    fn unless_leaving(&self, standing: NodeState) {
         let mut now = self.cluster.standing();
-        if *now != Standing::Leaving {
+        if *now != NodeState::Leaving {
             *now = standing;
         }
     }
@@ -186,7 +186,7 @@ impl Listener {
     /// Waits, but not when this node is to leave or a call begins to wait for others.
     fn pause(&self, time: Duration) {
         let standing = self.cluster.standing();
-        if *standing != Standing::Leaving {
+        if *standing != NodeState::Leaving {
             drop(self.cluster.alarm.wait_timeout(standing, time).unwrap_or_else(PoisonError::into_inner));
         }
     }

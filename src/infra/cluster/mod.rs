@@ -43,7 +43,7 @@ mod membership;
 mod nodes;
 
 pub use announcements::{Groups, SERVICE_TOKENS, UNKNOWN_KEYS};
-pub use cache::{Cache, Found};
+pub use cache::{Cache, CacheLookup};
 pub use generations::{Generation, Generations, Slot};
 pub use lease::Lease;
 pub use membership::Membership;
@@ -63,12 +63,12 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Cluster {
     node: NodeId,
-    settings: config::Cluster,
+    settings: config::ClusterSettings,
     clock: Clock,
     generations: Generations,
     lease: Lease,
     acknowledgements: Arc<Acknowledgements>,
-    standing: Mutex<Standing>,
+    standing: Mutex<NodeState>,
     /// Ends the listener's pause early.
     alarm: Condvar,
     known_nodes: AtomicUsize,
@@ -76,7 +76,7 @@ pub struct Cluster {
 
 /// Whether others count on this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum NodeState {
     /// It uses no cache, and hears nothing.
     Outside,
     /// It will use one, or has lost touch.
@@ -97,7 +97,7 @@ impl Cluster {
             generations: Generations::default(),
             lease: Lease::default(),
             acknowledgements: Arc::default(),
-            standing: Mutex::new(Standing::Outside),
+            standing: Mutex::new(NodeState::Outside),
             alarm: Condvar::new(),
             known_nodes: AtomicUsize::new(0),
         })
@@ -127,23 +127,23 @@ impl Cluster {
     pub fn register_metrics(self: &Arc<Self>, metrics: &Metrics) {
         let cluster = self.clone();
         let help = "Milliseconds since the last completed round trip to the database was sent; absent before the first";
-        metrics.watch(Kind::Gauge, "cluster_lease_age_milliseconds", help, move |readings| {
+        metrics.register(Kind::Gauge, "cluster_lease_age_milliseconds", help, move |readings| {
             if let Some(age) = cluster.lease_age() {
                 readings.set(&[], u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
             }
         });
         let cluster = self.clone();
-        metrics.watch(Kind::Gauge, "cluster_nodes", "Nodes on the database, this one included", move |readings| {
+        metrics.register(Kind::Gauge, "cluster_nodes", "Nodes on the database, this one included", move |readings| {
             readings.set(&[], cluster.nodes() as u64);
         });
     }
 
-    fn standing(&self) -> MutexGuard<'_, Standing> {
+    fn standing(&self) -> MutexGuard<'_, NodeState> {
         // A plain value: nothing can be left halfway.
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stand(&self, standing: Standing) {
+    fn stand(&self, standing: NodeState) {
         *self.standing() = standing;
         self.alarm.notify_all();
     }

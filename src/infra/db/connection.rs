@@ -1,7 +1,7 @@
 //! [`Manager`]: opens connections for the r2d2 pool.
 
 use super::pooler;
-use super::scope::{Scope, Session};
+use super::scope::{DatabaseSession, Scope};
 use crate::base::ids::NodeId;
 use crate::base::sql::{Conn, DatabaseUrl};
 use crate::base::time::Clock;
@@ -25,7 +25,7 @@ pub struct Manager {
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// A connection in the pool, until when it need not be asked whether it still works, and what its session was told.
-pub struct Checked {
+pub struct PooledConn {
     conn: Conn,
     trusted_until: Duration,
     /// Whose rows the session sees; `None` when that is not known.
@@ -34,7 +34,7 @@ pub struct Checked {
     keeps_settings: bool,
 }
 
-impl Checked {
+impl PooledConn {
     /// Something went wrong on it, so it is asked and told before its next use.
     pub(super) fn distrust(&mut self) {
         self.trusted_until = Duration::ZERO;
@@ -43,7 +43,7 @@ impl Checked {
 
     /// The connection, for one use by that scope. Cost on PostgreSQL: nothing for the scope of the use before it, a round trip
     /// for another one.
-    pub(super) fn session(&mut self, scope: Scope) -> QueryResult<Session<'_>> {
+    pub(super) fn session(&mut self, scope: Scope) -> QueryResult<DatabaseSession<'_>> {
         let mut in_each_transaction = None;
         if let Conn::Postgres(postgres) = &mut self.conn {
             if !self.keeps_settings {
@@ -54,7 +54,7 @@ impl Checked {
                 self.scope = Some(scope);
             }
         }
-        Ok(Session { conn: &mut self.conn, in_each_transaction })
+        Ok(DatabaseSession { conn: &mut self.conn, in_each_transaction })
     }
 }
 
@@ -131,18 +131,18 @@ impl Manager {
 }
 
 impl diesel::r2d2::ManageConnection for Manager {
-    type Connection = Checked;
+    type Connection = PooledConn;
     type Error = diesel::r2d2::Error;
 
-    fn connect(&self) -> Result<Checked, Self::Error> {
+    fn connect(&self) -> Result<PooledConn, Self::Error> {
         let trusted_until = self.clock.monotonic() + TRUSTED_FOR;
         let (conn, keeps_settings) = self.open_for_pool()?;
-        Ok(Checked { conn, trusted_until, scope: None, keeps_settings })
+        Ok(PooledConn { conn, trusted_until, scope: None, keeps_settings })
     }
 
     /// Asked at each check-out. A busy connection answers without a statement: if it has broken since, the one request
     /// that finds out gets a 503.
-    fn is_valid(&self, checked: &mut Checked) -> Result<(), Self::Error> {
+    fn is_valid(&self, checked: &mut PooledConn) -> Result<(), Self::Error> {
         let now = self.clock.monotonic();
         if now >= checked.trusted_until {
             diesel::r2d2::R2D2Connection::ping(&mut checked.conn).map_err(diesel::r2d2::Error::QueryError)?;
@@ -151,7 +151,7 @@ impl diesel::r2d2::ManageConnection for Manager {
         Ok(())
     }
 
-    fn has_broken(&self, checked: &mut Checked) -> bool {
+    fn has_broken(&self, checked: &mut PooledConn) -> bool {
         diesel::r2d2::R2D2Connection::is_broken(&mut checked.conn)
     }
 }

@@ -76,9 +76,9 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
     let migrated = conn.write(|conn| {
         wait_for_the_lock(conn)?;
         standing(conn, url)?;
-        Ok::<_, Failure>(run_pending(conn)?)
+        Ok::<_, MigrationFailure>(run_pending(conn)?)
     });
-    migrated.map_err(|Failure(error)| format!("migrating {url} failed, nothing has changed: {error}"))
+    migrated.map_err(|MigrationFailure(error)| format!("migrating {url} failed, nothing has changed: {error}"))
 }
 
 /// Finds the schema that this binary knows, and writes nothing.
@@ -112,9 +112,9 @@ fn open(url: &DatabaseUrl) -> Result<Conn, String> {
 }
 
 /// Why the transaction was given up.
-struct Failure(String);
+struct MigrationFailure(String);
 
-impl<E: ToString> From<E> for Failure {
+impl<E: ToString> From<E> for MigrationFailure {
     fn from(error: E) -> Self {
         Self(error.to_string())
     }
@@ -196,7 +196,7 @@ fn applied(conn: &mut Conn) -> QueryResult<Vec<String>> {
 }
 
 /// Holds the lock until the end of the transaction. On SQLite the transaction itself is the lock.
-fn wait_for_the_lock(conn: &mut Conn) -> Result<(), Failure> {
+fn wait_for_the_lock(conn: &mut Conn) -> Result<(), MigrationFailure> {
     let Conn::Postgres(postgres) = conn else { return Ok(()) };
     postgres
         .batch_execute(&format!("SET LOCAL lock_timeout = '{PATIENCE_MINUTES}min'; SET LOCAL statement_timeout = 0"))?;
@@ -204,7 +204,7 @@ fn wait_for_the_lock(conn: &mut Conn) -> Result<(), Failure> {
     locked.map_err(|error| format!("another process is migrating for {PATIENCE_MINUTES} minutes: {error}"))?;
     // A migration that waits for a table makes all requests on that table wait behind it.
     // What moves rows moves those of all tenants.
-    let all_tenants = Scope::AcrossTenants.for_transaction();
+    let all_tenants = Scope::AllTenants.for_transaction();
     postgres.batch_execute(&format!("SET LOCAL lock_timeout = '5s'; {all_tenants}"))?;
     Ok(())
 }

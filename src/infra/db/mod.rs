@@ -15,7 +15,7 @@ pub mod scope;
 pub use backup::back_up;
 pub use connection::Manager;
 pub use migrations::{migrate, prepare};
-pub use scope::{Scope, Session};
+pub use scope::{DatabaseSession, Scope};
 
 use crate::base::config;
 use crate::base::error::ApiError;
@@ -68,17 +68,17 @@ impl Db {
     }
 
     /// The rows of one organization, of which the caller knows by a guard or as the operator. Handlers have
-    /// [`State::of`](crate::api::State::of).
+    /// [`Store::scoped_to`](crate::api::Store::scoped_to).
     #[must_use]
-    pub fn of(&self, organization: OrganizationId) -> ScopedDb {
+    pub fn for_organization(&self, organization: OrganizationId) -> ScopedDb {
         ScopedDb { db: self.clone(), scope: Scope::Organization(organization) }
     }
 
     /// The rows of all tenants, and those that belong to none. Without the second wall, so for nothing that one
     /// organization is enough for.
     #[must_use]
-    pub fn across_tenants(&self) -> ScopedDb {
-        ScopedDb { db: self.clone(), scope: Scope::AcrossTenants }
+    pub fn for_all_tenants(&self) -> ScopedDb {
+        ScopedDb { db: self.clone(), scope: Scope::AllTenants }
     }
 
     /// A free connection. Blocks, for `database.pool_timeout` at most.
@@ -95,23 +95,28 @@ impl Db {
     /// Registers what the pool is doing.
     pub fn register_metrics(&self, metrics: &Metrics) {
         let db = self.clone();
-        metrics.watch(Kind::Gauge, "database_connections", "Connections to the database", move |readings| {
+        metrics.register(Kind::Gauge, "database_connections", "Connections to the database", move |readings| {
             let state = db.pool.state();
             readings.set(&[("state", "idle")], state.idle_connections.into());
             readings.set(&[("state", "used")], state.connections.saturating_sub(state.idle_connections).into());
         });
         let limit = self.pool.max_size().into();
-        metrics.watch(Kind::Gauge, "database_connections_limit", "The most connections", move |readings| {
+        metrics.register(Kind::Gauge, "database_connections_limit", "The most connections", move |readings| {
             readings.set(&[], limit);
         });
         let waits = Arc::clone(&self.waits);
-        metrics.watch(Kind::Gauge, "database_waiting", "Who waits for a connection", move |readings| {
+        metrics.register(Kind::Gauge, "database_waiting", "Who waits for a connection", move |readings| {
             readings.set(&[], waits.now.load(Relaxed));
         });
         let waits = Arc::clone(&self.waits);
-        metrics.watch(Kind::Counter, "database_timeouts", "Waits for a connection that found none", move |readings| {
-            readings.set(&[], waits.in_vain.load(Relaxed));
-        });
+        metrics.register(
+            Kind::Counter,
+            "database_timeouts",
+            "Waits for a connection that found none",
+            move |readings| {
+                readings.set(&[], waits.in_vain.load(Relaxed));
+            },
+        );
     }
 }
 
@@ -159,7 +164,7 @@ impl ScopedDb {
     /// As [`ScopedDb::read`].
     pub async fn session<T, F>(self, body: F) -> Result<T, ApiError>
     where
-        F: FnOnce(&mut Session<'_>) -> Result<T, ApiError> + Send + 'static,
+        F: FnOnce(&mut DatabaseSession<'_>) -> Result<T, ApiError> + Send + 'static,
         T: Send + 'static,
     {
         self.ensure_is_the_requests()?;
@@ -189,7 +194,7 @@ impl ScopedDb {
     /// As [`ScopedDb::read`].
     pub fn session_blocking<T>(
         &self,
-        body: impl FnOnce(&mut Session<'_>) -> Result<T, ApiError>,
+        body: impl FnOnce(&mut DatabaseSession<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         let mut connection = self.db.connection()?;
         let outcome = match connection.session(self.scope) {

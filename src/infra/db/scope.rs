@@ -7,7 +7,7 @@
 //!
 //! # How a session knows
 //! [`Db`](super::Db) alone has no queries: whoever wants some says whose rows they are about, by `of` an organization or
-//! `across_tenants`. A pooled connection remembers what its session was last told, so the same organization again costs
+//! `for_all_tenants`. A pooled connection remembers what its session was last told, so the same organization again costs
 //! nothing, and another one a round trip. It is told outside of transactions: a rollback would take it back. A
 //! connection on which something failed is told again.
 //!
@@ -17,7 +17,7 @@
 //!
 //! # Why a handler can't forget it
 //! A guard tells the request's context which organization it let the request into. From then on, a use for any other
-//! scope is refused (500, and logged), in production and in each test of the suite. [`State::of`](crate::api::State::of)
+//! scope is refused (500, and logged), in production and in each test of the suite. [`Store::scoped_to`](crate::api::Store::scoped_to)
 //! takes a guard, never a bare id.
 
 use crate::base::error::ApiError;
@@ -33,7 +33,7 @@ pub enum Scope {
     /// Those of one organization.
     Organization(OrganizationId),
     /// Everybody's: credentials that are looked up, people's own organizations, the operator, work in the background.
-    AcrossTenants,
+    AllTenants,
 }
 
 impl Scope {
@@ -53,19 +53,19 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Organization(id) => id.fmt(f),
-            Self::AcrossTenants => f.write_str("*"),
+            Self::AllTenants => f.write_str("*"),
         }
     }
 }
 
 /// A connection that sees the rows of one scope, for one use.
-pub struct Session<'c> {
+pub struct DatabaseSession<'c> {
     pub(super) conn: &'c mut Conn,
     /// What each transaction must set, where the session itself can't be told.
     pub(super) in_each_transaction: Option<Scope>,
 }
 
-impl Session<'_> {
+impl DatabaseSession<'_> {
     /// Runs queries.
     ///
     /// # Errors
@@ -114,7 +114,7 @@ struct Wall {
 ///
 /// # Errors
 /// Those of the database.
-pub fn is_walled(conn: &mut Conn) -> Result<bool, ApiError> {
+pub fn row_level_security_is_active(conn: &mut Conn) -> Result<bool, ApiError> {
     let Conn::Postgres(postgres) = conn else { return Ok(false) };
     let wall: Wall = diesel::sql_query("SELECT row_security_active('organizations') AS stands").get_result(postgres)?;
     Ok(wall.stands)
@@ -139,13 +139,13 @@ mod tests {
         let asked = async |db: ScopedDb| db.read(|_| Ok(())).await.map_err(|error| error.code);
         let req = TestRequest::default().to_srv_request();
         let request = RequestContext::new(RequestId::random(), None, &req).scope(async {
-            assert_eq!(asked(db.across_tenants()).await, Ok(()), "nobody has let it in yet");
-            RequestContext::let_into(own);
-            assert_eq!(asked(db.of(own)).await, Ok(()));
-            assert_eq!(asked(db.of(OrganizationId::new())).await, Err(Code::Internal));
-            assert_eq!(asked(db.across_tenants()).await, Err(Code::Internal));
+            assert_eq!(asked(db.for_all_tenants()).await, Ok(()), "nobody has let it in yet");
+            RequestContext::set_organization(own);
+            assert_eq!(asked(db.for_organization(own)).await, Ok(()));
+            assert_eq!(asked(db.for_organization(OrganizationId::new())).await, Err(Code::Internal));
+            assert_eq!(asked(db.for_all_tenants()).await, Err(Code::Internal));
         });
         request.await;
-        assert_eq!(asked(db.across_tenants()).await, Ok(()), "the next request begins anew");
+        assert_eq!(asked(db.for_all_tenants()).await, Ok(()), "the next request begins anew");
     }
 }

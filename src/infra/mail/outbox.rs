@@ -1,6 +1,6 @@
 //! [`Outbox`]: empties the queue, some mails at a time, and tries again where that may help.
 
-use super::transport::{Failure, Transport};
+use super::transport::{DeliveryFailure, Transport};
 use super::{Composition, Mail};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,11 +71,11 @@ async fn attempt(mail: &Mail, transport: &Transport) {
     loop {
         match (transport.deliver(mail).await, pauses.next()) {
             (Ok(()), _) => return tracing::info!(subject = mail.subject, "mail delivered"),
-            (Err(Failure { passing: true, cause }), Some(pause)) => {
+            (Err(DeliveryFailure { passing: true, cause }), Some(pause)) => {
                 tracing::warn!(cause, subject = mail.subject, "mail not delivered; trying again");
                 tokio::time::sleep(*pause).await;
             }
-            (Err(Failure { cause, .. }), _) => {
+            (Err(DeliveryFailure { cause, .. }), _) => {
                 return tracing::error!(cause, subject = mail.subject, "mail not delivered; given up");
             }
         }

@@ -23,7 +23,7 @@ pub(super) enum Transport {
 
 /// Why a mail did not go out.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct DeliveryFailure {
     /// Whether another attempt may work.
     pub(super) passing: bool,
     /// For the operator; never has the mail in it.
@@ -42,12 +42,12 @@ impl Transport {
         Ok(Some(Self::Smtp { server, from }))
     }
 
-    pub(super) async fn deliver(&self, mail: &Mail) -> Result<(), Failure> {
+    pub(super) async fn deliver(&self, mail: &Mail) -> Result<(), DeliveryFailure> {
         let Self::Smtp { server, from } = self else {
             tracing::info!(target: "keyward::mail", to = mail.to, "{}", mail.text.expose_secret());
             return Ok(());
         };
-        let permanent = |cause: String| Failure { passing: false, cause };
+        let permanent = |cause: String| DeliveryFailure { passing: false, cause };
         let to = mail.to.parse().map_err(|_| permanent("the recipient's address can't be written in a mail".into()))?;
         let message = Message::builder()
             .from(from.clone())
@@ -58,8 +58,8 @@ impl Transport {
             .map_err(|error| permanent(error.to_string()))?;
         match tokio::time::timeout(ATTEMPT_LIMIT, server.send(message)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Failure { passing: !error.is_permanent(), cause: describe(&error) }),
-            Err(_) => Err(Failure { passing: true, cause: "the server took too long".into() }),
+            Ok(Err(error)) => Err(DeliveryFailure { passing: !error.is_permanent(), cause: describe(&error) }),
+            Err(_) => Err(DeliveryFailure { passing: true, cause: "the server took too long".into() }),
         }
     }
 }

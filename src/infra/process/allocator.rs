@@ -20,7 +20,7 @@ pub const NAME: &str = if cfg!(feature = "mimalloc") {
 
 /// Takes memory in small pages only. For a server, first of all: what is huge by then stays so. It does nothing but on Linux.
 ///
-/// Of pages of 2 MiB a whole one is resident once a byte of it is touched. mimalloc asks for them, and so took half as much
+/// Of pages of 2 MiB a whole one is resident once a byte of it is access_change. mimalloc asks for them, and so took half as much
 /// again; jemalloc does not, but the system may give them unasked (benches/NOTES.md).
 ///
 /// # Errors

@@ -1,4 +1,4 @@
 //! This process: its allocator, and how many files it may open.
 
 pub mod allocator;
-pub mod open_files;
+pub mod fd_limit;

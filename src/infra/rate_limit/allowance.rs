@@ -1,7 +1,7 @@
 //! [`Allowance`]: how a check ended, and how a response tells it.
 
-use super::Outcome;
-use super::bucket::{Quota, Standing};
+use super::StoreDecision;
+use super::bucket::{LimitStatus, Quota};
 use crate::base::error::ApiError;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use arrayvec::ArrayString;
@@ -24,15 +24,15 @@ pub(super) struct PlanLimits {
 #[derive(Clone, Debug)]
 pub struct Allowance {
     /// Where the key stands.
-    pub key: Standing,
+    pub key: LimitStatus,
     /// Where its workspace stands.
-    pub workspace: Standing,
-    refusal: Option<Refusal>,
+    pub workspace: LimitStatus,
+    refusal: Option<LimitRefusal>,
     policy: HeaderValue,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Refusal {
+struct LimitRefusal {
     message: &'static str,
     wait: Duration,
 }
@@ -47,15 +47,18 @@ impl PlanLimits {
     }
 
     /// What a caller is told of an outcome.
-    pub(super) fn allowance(&self, outcome: Outcome, cost: f64) -> Allowance {
-        let Outcome { admitted, key_used, workspace_used } = outcome;
+    pub(super) fn allowance(&self, outcome: StoreDecision, cost: f64) -> Allowance {
+        let StoreDecision { admitted, key_used, workspace_used } = outcome;
         let refusal = (!admitted).then(|| {
             let message = if self.key.fits(key_used, cost) {
                 "The workspace's rate limit is reached. Try again later."
             } else {
                 "The API key's rate limit is reached. Try again later."
             };
-            Refusal { message, wait: wait(&self.key, key_used, cost).max(wait(&self.workspace, workspace_used, cost)) }
+            LimitRefusal {
+                message,
+                wait: wait(&self.key, key_used, cost).max(wait(&self.workspace, workspace_used, cost)),
+            }
         });
         Allowance {
             key: self.key.standing(key_used),
@@ -82,12 +85,12 @@ impl Allowance {
     /// The error is `rate_limited` with `Retry-After`: whole seconds, rounded up, so that who waits for them is not
     /// refused by what it used before.
     pub fn refusal(&self) -> Option<ApiError> {
-        let Refusal { message, wait } = self.refusal?;
+        let LimitRefusal { message, wait } = self.refusal?;
         Some(ApiError::rate_limited(message, wait))
     }
 
     /// Of the two limits the one that leaves less: what decides about the next request.
-    pub fn tighter(&self) -> &Standing {
+    pub fn tighter(&self) -> &LimitStatus {
         if self.workspace.remaining < self.key.remaining { &self.workspace } else { &self.key }
     }
 

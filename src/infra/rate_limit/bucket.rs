@@ -48,18 +48,18 @@ impl Quota {
     }
 
     /// What a caller is told.
-    pub(super) fn standing(&self, used: f64) -> Standing {
+    pub(super) fn standing(&self, used: f64) -> LimitStatus {
         let free = f64::from(self.burst) - used;
         // Cut off, and zero for less than nothing.
         let remaining = (free + SLACK) as u32;
         let next = if used > SLACK { f64::from(remaining) + 1.0 - free } else { 0.0 };
-        Standing { limit: self.burst, remaining, next_in: self.time_for(next) }
+        LimitStatus { limit: self.burst, remaining, next_in: self.time_for(next) }
     }
 }
 
 /// Where a caller stands with one limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct LimitStatus {
     /// The most requests that can come at once.
     pub limit: u32,
     /// How many can come at once now.
@@ -103,12 +103,12 @@ mod tests {
     fn a_standing_says_what_is_left_and_when_there_is_more() {
         let quota = Quota::new(60, 10);
         let seconds = Duration::from_secs;
-        let full = Standing { limit: 10, remaining: 10, next_in: seconds(0) };
+        let full = LimitStatus { limit: 10, remaining: 10, next_in: seconds(0) };
         assert_eq!(quota.standing(0.0), full);
-        let expected = Standing { limit: 10, remaining: 7, next_in: seconds(1) };
+        let expected = LimitStatus { limit: 10, remaining: 7, next_in: seconds(1) };
         assert_eq!(quota.standing(3.0), expected);
         let half = Duration::from_millis(500);
-        let expected = Standing { limit: 10, remaining: 0, next_in: half };
+        let expected = LimitStatus { limit: 10, remaining: 0, next_in: half };
         assert_eq!(quota.standing(9.5), expected);
     }
 }

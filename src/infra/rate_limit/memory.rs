@@ -5,7 +5,7 @@
 //!
 //! Cost: 64 shards, one uncontended lock, three hashes of an id; no allocation but for a bucket that is new.
 
-use super::Outcome;
+use super::StoreDecision;
 use super::bucket::{Bucket, Quota};
 use crate::base::ids::{KeyId, WorkspaceId};
 use foldhash::fast::RandomState;
@@ -41,7 +41,7 @@ impl MemoryStore {
         (workspace, workspace_quota): (&WorkspaceId, &Quota),
         cost: f64,
         now: u64,
-    ) -> Outcome {
+    ) -> StoreDecision {
         let place = self.hasher.hash_one(workspace) as usize % SHARDS;
         let mut shard = lock(&self.shards[place]);
         let Shard { keys, workspaces } = &mut *shard;
@@ -55,7 +55,7 @@ impl MemoryStore {
             key.set(key_used, now);
             workspace.set(workspace_used, now);
         }
-        Outcome { admitted, key_used, workspace_used }
+        StoreDecision { admitted, key_used, workspace_used }
     }
 
     /// Forgets the buckets that rested for so long that they are empty: a missing one counts as empty. One shard is

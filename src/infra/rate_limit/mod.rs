@@ -32,7 +32,7 @@ mod memory;
 mod shared;
 
 pub use allowance::{Allowance, RATELIMIT, RATELIMIT_POLICY};
-pub use bucket::Standing;
+pub use bucket::LimitStatus;
 
 use crate::base::config::{Config, RateLimitStore, WhenUnavailable};
 use crate::base::error::ApiError;
@@ -85,7 +85,7 @@ pub enum StoreState {
 
 /// How a store decided, in requests. What is used includes this one if it was admitted.
 #[derive(Clone, Copy, Debug)]
-struct Outcome {
+struct StoreDecision {
     admitted: bool,
     key_used: f64,
     workspace_used: f64,
@@ -197,12 +197,12 @@ impl RateLimits {
     pub fn register_metrics(&self, metrics: &Metrics) {
         let fallbacks = self.fallbacks.clone();
         let help = "Requests that were decided without the Redis that is configured";
-        metrics.watch(Kind::Counter, "rate_limit_fallbacks", help, move |readings| {
+        metrics.register(Kind::Counter, "rate_limit_fallbacks", help, move |readings| {
             readings.set(&[], fallbacks.load(Ordering::Relaxed));
         });
         let Some(shared) = self.shared.clone() else { return };
         let help = "1 while the Redis that is configured counts, else 0; absent without one";
-        metrics.watch(Kind::Gauge, "rate_limit_store_connected", help, move |readings| {
+        metrics.register(Kind::Gauge, "rate_limit_store_connected", help, move |readings| {
             readings.set(&[], shared.is_connected().into());
         });
     }

@@ -7,7 +7,7 @@
 //!
 //! A request that gave up may have been charged. It then counts twice, in Redis and in this node's memory.
 
-use super::Outcome;
+use super::StoreDecision;
 use super::allowance::PlanLimits;
 use crate::base::ids::{KeyId, WorkspaceId};
 use redis::aio::MultiplexedConnection;
@@ -76,7 +76,7 @@ impl SharedStore {
         workspace: &WorkspaceId,
         limits: &PlanLimits,
         cost: f64,
-    ) -> Option<Outcome> {
+    ) -> Option<StoreDecision> {
         let mut link = self.link.read().unwrap_or_else(PoisonError::into_inner).clone()?;
         let invocation = self.invocation(&key.text(), &workspace.text(), limits, cost);
         match timeout(self.timeout, run(&invocation, &mut link.connection)).await {
@@ -133,7 +133,7 @@ impl SharedStore {
     }
 
     /// Takes the connection away from all requests, unless it is a newer one already.
-    fn lose(&self, number: u64, reason: &str) -> Option<Outcome> {
+    fn lose(&self, number: u64, reason: &str) -> Option<StoreDecision> {
         let mut link = self.link.write().unwrap_or_else(PoisonError::into_inner);
         if link.as_ref().is_some_and(|link| link.number == number) {
             *link = None;
@@ -165,7 +165,10 @@ impl SharedStore {
     }
 }
 
-async fn run(invocation: &ScriptInvocation<'_>, connection: &mut MultiplexedConnection) -> redis::RedisResult<Outcome> {
+async fn run(
+    invocation: &ScriptInvocation<'_>,
+    connection: &mut MultiplexedConnection,
+) -> redis::RedisResult<StoreDecision> {
     let (key_used, workspace_used, admitted): (f64, f64, u8) = invocation.invoke_async(connection).await?;
-    Ok(Outcome { admitted: admitted == 1, key_used, workspace_used })
+    Ok(StoreDecision { admitted: admitted == 1, key_used, workspace_used })
 }

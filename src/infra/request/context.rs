@@ -32,7 +32,7 @@ pub struct RequestContext {
 #[derive(Clone, Debug, Default)]
 struct Client {
     address: Option<IpAddr>,
-    /// Kept of requests that may change something only.
+    /// Snapshot of requests that may change something only.
     user_agent: Option<HeaderValue>,
 }
 
@@ -110,13 +110,13 @@ impl RequestContext {
     }
 
     /// Tells who the caller is, by the id that logs know it by, for the line at the request's end.
-    pub fn caller_is(caller: CallerId) {
+    pub fn set_caller(caller: CallerId) {
         // Without a context there is no line to write it on.
         _ = CURRENT.try_with(|context| context.caller.set(Some(caller)));
     }
 
     /// Notes that the caller may go on to the handler.
-    pub(crate) fn admit() {
+    pub(crate) fn set_authenticated() {
         // Without a context nothing is counted.
         _ = CURRENT.try_with(|context| context.is_admitted.set(true));
     }
@@ -127,7 +127,7 @@ impl RequestContext {
     }
 
     /// Tells that the request was let into an organization: from now on it asks the database for nothing else's rows.
-    pub fn let_into(organization: OrganizationId) {
+    pub fn set_organization(organization: OrganizationId) {
         // Without a context there is no request.
         _ = CURRENT.try_with(|context| context.organization.set(Some(organization)));
     }
@@ -138,7 +138,7 @@ impl RequestContext {
     }
 
     /// Tells that the request changes nothing, though its method may: its line is that of a read.
-    pub fn changes_nothing() {
+    pub fn mark_read_only() {
         _ = CURRENT.try_with(|context| context.changes_nothing.set(true));
     }
 
@@ -188,7 +188,7 @@ mod tests {
         let caller = CallerId::ApiKey(KeyId::new());
         let context = RequestContext::beside(RequestOrigin { id, ..RequestOrigin::of_nobody() });
         let carried = CURRENT.sync_scope(context.clone(), || {
-            RequestContext::caller_is(caller);
+            RequestContext::set_caller(caller);
             InRequest::capture(Span::none())
         });
         assert_eq!(context.caller(), Some(caller));

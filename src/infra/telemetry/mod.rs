@@ -1,6 +1,6 @@
 //! Logs and metrics: one structured line for each request that is worth one, a count for each, and never a secret.
 //!
-//! A request's way: [`RequestContext`] travels with its task; [`Arrival`] keeps what it brought, and when it ends counts it
+//! A request's way: [`RequestContext`] travels with its task; [`RequestRecord`] keeps what it brought, and when it ends counts it
 //! and writes its line. `logs` puts the request's id on every line that its code logs; [`RequestSpan`] is the span
 //! around it, where one is wanted; [`traces`] are the spans that leave for a collector, through [`TraceExport`].
 

@@ -39,12 +39,12 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 /// The running export.
 pub struct TraceExport {
     provider: SdkTracerProvider,
-    tally: Arc<Tally>,
+    tally: Arc<LostSpans>,
 }
 
 /// What became of spans.
 #[derive(Debug)]
-struct Tally {
+struct LostSpans {
     clock: Clock,
     waiting: AtomicUsize,
     lost: AtomicU64,
@@ -71,7 +71,7 @@ impl TraceExport {
             .with_timeout(TIMEOUT)
             .build()
             .map_err(|error| explain(&error))?;
-        let tally = Arc::new(Tally::new(Clock::system()));
+        let tally = Arc::new(LostSpans::new(Clock::system()));
         let batches = BatchConfigBuilder::default()
             .with_max_queue_size(WAITING_SPANS)
             .with_max_export_batch_size(BATCH)
@@ -129,7 +129,7 @@ fn client(url: &str) -> reqwest::Result<reqwest::blocking::Client> {
     }
 }
 
-impl Tally {
+impl LostSpans {
     fn new(clock: Clock) -> Self {
         Self { clock, waiting: AtomicUsize::default(), lost: AtomicU64::default(), told: Mutex::default() }
     }
@@ -155,7 +155,7 @@ impl Tally {
 #[derive(Debug)]
 struct Bounded {
     queue: BatchSpanProcessor,
-    tally: Arc<Tally>,
+    tally: Arc<LostSpans>,
 }
 
 impl SpanProcessor for Bounded {
@@ -189,7 +189,7 @@ impl SpanProcessor for Bounded {
 #[derive(Debug)]
 struct Counted {
     exporter: OtlpExporter,
-    tally: Arc<Tally>,
+    tally: Arc<LostSpans>,
 }
 
 impl SpanExporter for Counted {

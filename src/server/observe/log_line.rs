@@ -5,13 +5,13 @@
 
 use crate::base::error::{ApiError, Code};
 use crate::infra::request::RequestContext;
-use crate::server::observe::Arrival;
+use crate::server::observe::RequestRecord;
 use std::error::Error as _;
 
 /// What the line tells.
 pub(super) struct Line<'a> {
     pub(super) context: &'a RequestContext,
-    pub(super) arrival: &'a Arrival,
+    pub(super) record: &'a RequestRecord,
     pub(super) route: &'a str,
     pub(super) status: u16,
     pub(super) error: Option<&'a ApiError>,
@@ -22,11 +22,11 @@ macro_rules! event {
     ($level:ident, $line:ident, { $($own:tt)* }, $message:literal) => {
         tracing::event!(
             tracing::Level::$level,
-            method = $line.arrival.method.as_str(),
+            method = $line.record.method.as_str(),
             route = $line.route,
             client_address = $line.context.address().map(tracing::field::display),
             caller = $line.context.caller().map(tracing::field::display),
-            inbound_request_id = $line.arrival.inbound_request_id(),
+            inbound_request_id = $line.record.inbound_request_id(),
             status = $line.status,
             $($own)*
             $message

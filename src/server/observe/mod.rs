@@ -1,11 +1,11 @@
 //! What is logged, traced and counted of each request.
 
-mod arrival;
 mod log_line;
 mod metrics_listener;
+mod request_record;
 mod span;
 mod traces;
 
-pub(crate) use arrival::Arrival;
 pub use metrics_listener::MetricsServer;
+pub(crate) use request_record::RequestRecord;
 pub use span::RequestSpan;

@@ -39,6 +39,6 @@ impl RootSpanBuilder for RequestSpan {
         }
     }
 
-    /// Nothing: what is told of a request's end is told inside the span, by `super::arrival`.
+    /// Nothing: what is told of a request's end is told inside the span, by `super::request_record`.
     fn on_request_end<B: MessageBody>(_: Span, _: &Result<ServiceResponse<B>, Error>) {}
 }

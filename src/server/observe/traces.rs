@@ -42,7 +42,7 @@ pub(super) fn end(line: &Line<'_>) {
     if !span.is_recording() {
         return;
     }
-    let method = known_method(line.arrival.method.as_str()).unwrap_or("HTTP");
+    let method = known_method(line.record.method.as_str()).unwrap_or("HTTP");
     if line.route.starts_with('/') {
         span.update_name(format!("{method} {}", line.route));
         span.set_attribute(KeyValue::new("http.route", line.route.to_owned()));

@@ -109,9 +109,9 @@ async fn removal_from_a_workspace_orphans_only_the_keys_there(db: Backend) {
 async fn removal_can_hand_the_keys_over_in_the_same_call(db: Backend) {
     let server = Server::start(db).await;
     let tenant = Tenant::new(&server).await;
-    let (user, heir) = (tenant.add_to_workspace("admin").await, tenant.add_to_workspace("viewer").await);
+    let (user, new_creator) = (tenant.add_to_workspace("admin").await, tenant.add_to_workspace("viewer").await);
     let key = tenant.create_key(&user, json!({})).await;
-    let member = tenant.organization_path(&format!("/members/{}?transferKeysTo={}", user.user_id, heir.user_id));
+    let member = tenant.organization_path(&format!("/members/{}?transferKeysTo={}", user.user_id, new_creator.user_id));
     let removed = server.delete(&member).bearer(&tenant.owner.id_token).send().await.expect(200);
     assert_eq!(removed.body, json!({"orphanedKeys": [], "transferredKeys": [key.id]}));
     assert_eq!(role_of(&server, &key).await, "viewer");
@@ -125,14 +125,15 @@ async fn keys_are_not_handed_to_someone_who_may_not_have_them(db: Backend) {
     let stranger = Tenant::new(&server).await.owner;
     let key = tenant.create_key(&user, json!({})).await;
     let before = dump(&server.database);
-    for heir in [&viewer, &outside, &stranger, &user] {
-        let path = tenant.organization_path(&format!("/members/{}?transferKeysTo={}", user.user_id, heir.user_id));
+    for new_creator in [&viewer, &outside, &stranger, &user] {
+        let path =
+            tenant.organization_path(&format!("/members/{}?transferKeysTo={}", user.user_id, new_creator.user_id));
         let refused = server.delete(&path).bearer(&tenant.owner.id_token).send().await;
         refused.expect_error(422, "validation_failed");
     }
-    for heir in [&viewer, &outside, &stranger] {
+    for new_creator in [&viewer, &outside, &stranger] {
         let transfer = server.post(&tenant.key_path(&key, "/transfer")).bearer(&tenant.owner.id_token);
-        transfer.json(json!({"userId": heir.user_id})).send().await.expect_error(422, "validation_failed");
+        transfer.json(json!({"userId": new_creator.user_id})).send().await.expect_error(422, "validation_failed");
     }
     assert_unchanged(&before, &server.database);
     assert_eq!(role_of(&server, &key).await, "editor");

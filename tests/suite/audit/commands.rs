@@ -81,9 +81,9 @@ async fn what_billing_changes_is_told_as_billings(db: Backend) {
     let (config, clock) = (server.config.clone(), server.clock.clone());
     let id = tenant.organization_id.parse().expect("an organization's id");
     let change = move || {
-        let store = ScopedStore::new(Db::new(&config.database).across_tenants(), Cluster::new(&config, &clock));
-        store.change_access_blocking(|conn, touched| {
-            touched.act_as(Actor::Billing("evt_of_the_provider".to_owned()));
+        let store = ScopedStore::new(Db::new(&config.database).for_all_tenants(), Cluster::new(&config, &clock));
+        store.change_access_blocking(|conn, access_change| {
+            access_change.act_as(Actor::Billing("evt_of_the_provider".to_owned()));
             let change = SubscriptionChange {
                 status: Some(SubscriptionStatus::PastDue),
                 plan: None,
@@ -92,7 +92,7 @@ async fn what_billing_changes_is_told_as_billings(db: Backend) {
                 grace_ends_at: None,
                 updated_at: clock.now(),
             };
-            Subscription::change(conn, touched, id, &change)
+            Subscription::change(conn, access_change, id, &change)
         })
     };
     tokio::task::spawn_blocking(change).await.expect("no panic").expect("changed");

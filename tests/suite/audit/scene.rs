@@ -110,8 +110,8 @@ impl Scene<'_> {
             }
             "revoke" => ("api_key.revoked", request, Some(json!({ "revoked": true }))),
             "transfer" => {
-                let heir = json!({ "userId": owner.user_id });
-                ("api_key.transferred", request.json(heir), Some(json!({ "createdBy": owner.user_id })))
+                let new_creator = json!({ "userId": owner.user_id });
+                ("api_key.transferred", request.json(new_creator), Some(json!({ "createdBy": owner.user_id })))
             }
             _ if method == "DELETE" => ("api_key.deleted", request, None),
             _ => {

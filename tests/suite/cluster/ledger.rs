@@ -106,7 +106,7 @@ impl Probe {
     }
 
     /// Adds up.
-    pub fn judge(&self, verdict: &mut Verdict) {
+    pub fn evaluate(&self, verdict: &mut Verdict) {
         let story = self.story.lock().expect("no panic");
         verdict.requests += story.requests.len();
         for request in &story.requests {

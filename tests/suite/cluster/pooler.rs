@@ -216,7 +216,7 @@ async fn a_pooler_that_nobody_mentioned_is_noticed() {
             for _ in 0..10 {
                 for db in &pools {
                     let organization = OrganizationId::new();
-                    let seen = seen(&db.of(organization)).expect("a connection");
+                    let seen = seen(&db.for_organization(organization)).expect("a connection");
                     assert_eq!(
                         seen,
                         (organization.to_string(), is_pooled),

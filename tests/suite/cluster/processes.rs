@@ -74,7 +74,7 @@ async fn nobody_slips_through_when_the_operator_takes_access_away(db: Backend) {
     }
     load.stop();
     let mut verdict = Verdict::default();
-    probe.judge(&mut verdict);
+    probe.evaluate(&mut verdict);
     assert!(verdict.admitted.is_empty() && verdict.refused.is_empty(), "{:?} {:?}", verdict.admitted, verdict.refused);
     assert!(verdict.taken_away == 6 && verdict.grants_seen >= 6 && verdict.requests > 100);
 

@@ -107,7 +107,7 @@ impl Stage {
         let watch = async {
             while until_caught && !is_over() {
                 tokio::time::sleep(Duration::from_millis(200)).await;
-                caught.set(!judge(&board).admitted.is_empty());
+                caught.set(!evaluate(&board).admitted.is_empty());
             }
         };
         tokio::join!(join_all(drivers.iter_mut().map(|driver| driver.run(is_over, pause))), trouble, watch);
@@ -115,12 +115,12 @@ impl Stage {
         tokio::time::sleep(Duration::from_millis(500)).await;
         load.stop();
         let changes = drivers.into_iter().flat_map(|driver| driver.changes).collect();
-        Report { verdict: judge(&board), changes, faults: faults.done }
+        Report { verdict: evaluate(&board), changes, faults: faults.done }
     }
 }
 
-fn judge(board: &Board) -> Verdict {
+fn evaluate(board: &Board) -> Verdict {
     let mut verdict = Verdict::default();
-    board.all().iter().for_each(|probe| probe.judge(&mut verdict));
+    board.all().iter().for_each(|probe| probe.evaluate(&mut verdict));
     verdict
 }

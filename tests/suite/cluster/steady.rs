@@ -41,7 +41,7 @@ const OWN: [&str; 12] = [
 /// Tells a session whose rows it may show: each time that somebody else's are asked for.
 const SCOPE: &str = "SET keyward.organization";
 /// How often a statement of [`OWN`] may run while a thousand requests are answered.
-const MOST_OWN: i64 = 300;
+const MAX_OWN: i64 = 300;
 
 async fn a_cached_key_costs_no_statement_and_a_tenants_list_one() {
     let start = || Postgres::private(&["shared_preload_libraries=pg_stat_statements"]);
@@ -70,7 +70,7 @@ async fn a_cached_key_costs_no_statement_and_a_tenants_list_one() {
     }
     let statements = ask_for(&server, "/v1/whoami", 1000).await;
     assert!(others(&statements).is_empty(), "{:#?}", others(&statements));
-    assert!(statements.iter().all(|statement| statement.calls <= MOST_OWN), "{statements:#?}");
+    assert!(statements.iter().all(|statement| statement.calls <= MAX_OWN), "{statements:#?}");
 
     // The list of the same tenant, again and again: the background's work may take the connection in between.
     let statements = ask_for(&server, "/v1/members", 500).await;

@@ -83,7 +83,7 @@ fn start(settings: Settings) -> (Child, BufReader<ChildStdout>) {
 /// Runs such a process instead of the tests, if the environment says so. Tells for each line how many connections are open.
 pub fn run_if_asked() -> Option<ExitCode> {
     let settings: Settings = serde_json::from_str(&std::env::var(VARIABLE).ok()?).expect("settings");
-    keyward::infra::process::open_files::raise().expect("more files");
+    keyward::infra::process::fd_limit::raise().expect("more files");
     let mut streams: Vec<TcpStream> =
         (0..settings.connections).map(|place| connect(settings, place).expect("a connection")).collect();
     for _ in std::io::stdin().lines() {

@@ -63,7 +63,7 @@ async fn a_postgresql_that_restarts_under_load_loses_nothing() {
     }
     assert!(server.terminate().success());
     let mut verdict = Verdict::default();
-    probe.judge(&mut verdict);
+    probe.evaluate(&mut verdict);
     assert!(verdict.refused.is_empty(), "{:?}", verdict.refused.first());
     let mut tally = tally_of(&writers);
     tally.assert_nothing_wrong();

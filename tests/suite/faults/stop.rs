@@ -76,7 +76,7 @@ async fn a_stop_under_load_answers_what_it_has_taken_and_takes_no_more(db: Backe
     assert!(stopped < HELD_BACK + Duration::from_secs(10), "it took {stopped:?} to stop");
 
     let mut verdict = Verdict::default();
-    probe.judge(&mut verdict);
+    probe.evaluate(&mut verdict);
     assert!(verdict.refused.is_empty() && verdict.requests > 20, "{:?}", verdict.refused.first());
     let tally = tally_of(&writers);
     tally.assert_nothing_wrong();

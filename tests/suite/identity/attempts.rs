@@ -43,7 +43,7 @@ async fn sign_in_from(server: &Api, address: &str, email: &str, password: &str) 
     request.json(json!({ "email": email, "password": password, "returnSecureToken": true })).send().await
 }
 
-/// Guesses wrongly; `true`: it was taken as a guess.
+/// UnknownKeys wrongly; `true`: it was taken as a guess.
 async fn guess(server: &Api, address: &str, email: &str) -> bool {
     let answer = sign_in_from(server, address, email, "not-the-password").await;
     let refused = answer.text.contains("TOO_MANY_ATTEMPTS_TRY_LATER");

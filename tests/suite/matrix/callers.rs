@@ -154,7 +154,7 @@ pub enum Who {
     WorkspaceAdmin,
     /// Who made the key, as long as it is in the workspace, and who manages everyone's. In the table only: it stands
     /// for the next two.
-    KeyHolder,
+    PresentedKeyOwner,
     /// The key is the caller's own.
     OwnKey,
     /// The key is somebody else's.

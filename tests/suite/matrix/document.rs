@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 tests![the_table_and_the_document_name_the_same_routes, the_document_declares_every_path_parameter];
 
 /// Fewer would mean that the document is not read as it should be.
-const LEAST_OPERATIONS: usize = 48;
+const MIN_OPERATIONS: usize = 48;
 
 /// What the server says it can do.
 pub struct Document {
@@ -49,7 +49,7 @@ impl Document {
                 operations.push(Operation::read(path, method, operation));
             }
         }
-        assert!(operations.len() >= LEAST_OPERATIONS, "the document has only {} operations", operations.len());
+        assert!(operations.len() >= MIN_OPERATIONS, "the document has only {} operations", operations.len());
         Self { root, operations }
     }
 

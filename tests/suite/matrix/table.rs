@@ -68,7 +68,7 @@ impl Row {
 
     /// What the row stands for.
     pub fn cases(&self) -> Vec<Who> {
-        if self.who == KeyHolder { vec![OwnKey, SomeonesKey] } else { vec![self.who] }
+        if self.who == PresentedKeyOwner { vec![OwnKey, SomeonesKey] } else { vec![self.who] }
     }
 }
 
@@ -197,20 +197,20 @@ pub const ROWS: &[Row] = &[
     row("POST /v1/workspaces/{workspaceId}/api-keys/revoke", WorkspaceAdmin, 200).json(|t| json!({
         "createdBy": t["heirsId"], "unusedSince": "2020-01-01T00:00:00.000Z", "prefix": "sk_", "dryRun": false,
     })),
-    row("GET /v1/workspaces/{workspaceId}/api-keys/{keyId}", KeyHolder, 200).on(Target::Key),
-    row("PATCH /v1/workspaces/{workspaceId}/api-keys/{keyId}", KeyHolder, 200).on(Target::Key).json(|_| json!({
+    row("GET /v1/workspaces/{workspaceId}/api-keys/{keyId}", PresentedKeyOwner, 200).on(Target::Key),
+    row("PATCH /v1/workspaces/{workspaceId}/api-keys/{keyId}", PresentedKeyOwner, 200).on(Target::Key).json(|_| json!({
         "name": "CD", "expiresAt": "2099-01-01T00:00:00.000Z", "allowedIps": ["203.0.113.0/24"],
     })),
-    row("DELETE /v1/workspaces/{workspaceId}/api-keys/{keyId}", KeyHolder, 204).on(Target::Key),
-    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/roll", KeyHolder, 200)
+    row("DELETE /v1/workspaces/{workspaceId}/api-keys/{keyId}", PresentedKeyOwner, 204).on(Target::Key),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/roll", PresentedKeyOwner, 200)
         .on(Target::Key).json(|_| json!({ "overlapSeconds": 60 })),
-    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/disable", KeyHolder, 200).on(Target::Key),
-    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/enable", KeyHolder, 200).on(Target::Key),
-    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/revoke", KeyHolder, 200).on(Target::Key),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/disable", PresentedKeyOwner, 200).on(Target::Key),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/enable", PresentedKeyOwner, 200).on(Target::Key),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/revoke", PresentedKeyOwner, 200).on(Target::Key),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/transfer", WorkspaceAdmin, 200)
         .on(Target::Key).json(|t| json!({ "userId": t["heirsId"] })),
 
-    row("GET /v1/workspaces/{workspaceId}/api-keys/{keyId}/usage", KeyHolder, 200).on(Target::Key),
+    row("GET /v1/workspaces/{workspaceId}/api-keys/{keyId}/usage", PresentedKeyOwner, 200).on(Target::Key),
     row("GET /v1/workspaces/{workspaceId}/usage", WorkspaceViewer, 200),
 
     row("GET /v1/articles", Program, 200),

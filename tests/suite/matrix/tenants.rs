@@ -89,7 +89,7 @@ async fn an_id_in_a_body_or_a_query_does_not_tell_another_tenants_thing_from_not
     let world = World::new(&server).await;
     let mut failures = Failures::default();
     let own = world.standing(Target::Member);
-    // The one who goes must have a key: an heir of nothing is not looked at.
+    // The one who goes must have a key: an new_creator of nothing is not looked at.
     let leaver = world.acme.add_to_workspace("editor").await;
     world.acme.create_key(&leaver, json!({})).await;
     let own = own.with("userId", &leaver.user_id);

@@ -71,11 +71,15 @@ async fn with_another_organization_set_there_is_nothing_to_see_and_nothing_to_wr
     let tables = walled(postgres(&mut database.connect()));
     for table in &tables {
         let theirs = one.owns(table);
-        assert!(count(&db.of(own), table, &theirs) >= 1, "{table}: its own rows are hidden");
-        assert_eq!(count(&db.of(own), table, &format!("NOT ({theirs})")), 0, "{table}: others' rows are shown");
-        assert_eq!(count(&db.of(wrong), table, &theirs), 0, "{table}: shown to another organization");
+        assert!(count(&db.for_organization(own), table, &theirs) >= 1, "{table}: its own rows are hidden");
+        assert_eq!(
+            count(&db.for_organization(own), table, &format!("NOT ({theirs})")),
+            0,
+            "{table}: others' rows are shown"
+        );
+        assert_eq!(count(&db.for_organization(wrong), table, &theirs), 0, "{table}: shown to another organization");
         let all = format!("{theirs} OR {}", other.owns(table));
-        assert!(count(&db.across_tenants(), table, &all) >= 2, "{table}: the operator sees both");
+        assert!(count(&db.for_all_tenants(), table, &all) >= 2, "{table}: the operator sees both");
 
         let mut session = Manager::new(database.url()).open().expect("a connection");
         write(&mut session, &format!("SET keyward.organization = '{wrong}'")).expect("a setting");
@@ -135,7 +139,7 @@ async fn with_another_organization_set_the_tenants_queries_find_nothing() {
     let user: UserId = me.text_at("/user/id").parse().expect("an id");
     let db = Db::new(&server.config.database);
     for (organization, finds) in [(own, true), (wrong, false)] {
-        let db = db.of(organization);
+        let db = db.for_organization(organization);
         let found = db.read_blocking(|conn| {
             let page = Position { size: 20, after: None };
             Ok([

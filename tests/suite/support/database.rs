@@ -212,7 +212,7 @@ fn sqlite_file_in(directory: &Path) -> PathBuf {
 fn open(url: &DatabaseUrl) -> Conn {
     let mut conn = Manager::new(url.clone()).open().unwrap_or_else(|error| panic!("{url}: {error}"));
     if matches!(conn, Conn::Postgres(_)) {
-        conn.batch_execute(&Scope::AcrossTenants.for_session()).expect("a setting");
+        conn.batch_execute(&Scope::AllTenants.for_session()).expect("a setting");
     }
     conn
 }

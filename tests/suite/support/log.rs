@@ -15,8 +15,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// A run of all tests that saw less than this did not look.
-const LEAST_SECRETS: usize = 50;
-const LEAST_LINES: usize = 1000;
+const MIN_SECRETS: usize = 50;
+const MIN_LINES: usize = 1000;
 
 struct Log {
     path: PathBuf,
@@ -74,7 +74,7 @@ pub fn search(whole_run: bool) -> Result<(), Failed> {
         let places: Vec<String> = leaks.into_iter().collect();
         return Err(format!("secrets are in the log, in events with\n  {}", places.join("\n  ")).into());
     }
-    if whole_run && (secrets.len() < LEAST_SECRETS || lines < LEAST_LINES) {
+    if whole_run && (secrets.len() < MIN_SECRETS || lines < MIN_LINES) {
         return Err(format!("only {} secrets and {lines} lines: too few to prove anything", secrets.len()).into());
     }
     Ok(())

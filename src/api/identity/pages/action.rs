@@ -5,7 +5,7 @@
 
 use super::html::{escape, page};
 use crate::api::State;
-use crate::domain::identity::provider::{FirebaseError, Refusal};
+use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
 use crate::domain::identity::provider::{OobCode, Purpose};
 use actix_web::http::StatusCode;
 use actix_web::{Error, HttpResponse, get, post, web};
@@ -51,8 +51,8 @@ pub async fn action_page(state: web::Data<State>, link: web::Query<Link>) -> Res
     let known = state.identity.builtin()?.look_at_code(OobCode::from_client(code.clone())).await;
     match known {
         Ok(known) => Ok(form(known.purpose, &known.account.email, &code, None)),
-        Err(Refusal::Firebase(refusal)) => Ok(refused(refusal)),
-        Err(Refusal::Api(error)) => Err(error.into()),
+        Err(FirebaseRefusal::Firebase(refusal)) => Ok(refused(refusal)),
+        Err(FirebaseRefusal::Api(error)) => Err(error.into()),
     }
 }
 
@@ -89,7 +89,7 @@ pub async fn act(state: web::Data<State>, payload: web::Payload) -> Result<HttpR
     };
     match done {
         Ok(page) => Ok(page),
-        Err(Refusal::Firebase(refusal)) => match refusal.about_password() {
+        Err(FirebaseRefusal::Firebase(refusal)) => match refusal.about_password() {
             // The code is still good: the person may choose another password.
             Some(reason) => match builtin.look_at_code(OobCode::from_client(code.clone())).await {
                 Ok(known) => Ok(form(known.purpose, &known.account.email, &code, Some(&reason))),
@@ -97,7 +97,7 @@ pub async fn act(state: web::Data<State>, payload: web::Payload) -> Result<HttpR
             },
             None => Ok(refused(refusal)),
         },
-        Err(Refusal::Api(error)) => Err(error.into()),
+        Err(FirebaseRefusal::Api(error)) => Err(error.into()),
     }
 }
 

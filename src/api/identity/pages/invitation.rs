@@ -7,9 +7,9 @@ use super::html::{escape, page};
 use crate::api::State;
 use crate::base::error::{ApiError, Code};
 use crate::base::input::validation;
-use crate::domain::identity::provider::{FirebaseError, Refusal};
+use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
 use crate::domain::invitations::InvitationToken;
-use crate::domain::invitations::joining::Invited;
+use crate::domain::invitations::accept_mailed::Invited;
 use actix_web::http::StatusCode;
 use actix_web::{Error, HttpRequest, HttpResponse, get, post, web};
 use secrecy::{ExposeSecret, SecretString};
@@ -83,11 +83,11 @@ pub async fn join(state: web::Data<State>, req: HttpRequest, payload: web::Paylo
     let address = crate::api::identity::firebase::address_of(&state, &req);
     match builtin.join(address, InvitationToken::from(token.clone()), password, name).await {
         Ok(()) => Ok(done(&invited)),
-        Err(Refusal::Firebase(refusal)) => match fault_of(refusal) {
+        Err(FirebaseRefusal::Firebase(refusal)) => match fault_of(refusal) {
             Some(fault) => Ok(form(&state, token, Some(&fault)).await?),
             None => Ok(refused(refusal)),
         },
-        Err(Refusal::Api(error)) => match error.code {
+        Err(FirebaseRefusal::Api(error)) => match error.code {
             Code::NotFound => Ok(invalid()),
             Code::Conflict => Ok(failed("You are a member of this organization already. Sign in there.")),
             Code::InvalidIdToken => Ok(refused(FirebaseError::UserDisabled)),

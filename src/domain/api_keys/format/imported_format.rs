@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 /// How many characters a preview shows at each end of what follows the prefix.
 const PREVIEW: usize = 3;
 /// What is shorter shows nothing but its prefix.
-const SHORTEST_SHOWN: usize = 16;
+const MIN_SHOWN_LENGTH: usize = 16;
 
 /// A prefix, which may be empty, and how much may follow it.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl ImportedFormat {
     pub(super) fn preview(&self, text: &str) -> Option<String> {
         let body = self.body(text)?;
         let prefix = &self.prefix;
-        Some(match body.len() >= SHORTEST_SHOWN {
+        Some(match body.len() >= MIN_SHOWN_LENGTH {
             true => format!("{prefix}{}...{}", &body[..PREVIEW], &body[body.len() - PREVIEW..]),
             false => format!("{prefix}..."),
         })

@@ -85,14 +85,14 @@ pub struct KeyFormat {
 }
 
 /// The longest checksum, in characters.
-const LONGEST_CHECKSUM: usize = 8;
+const MAX_CHECKSUM_LENGTH: usize = 8;
 
 impl KeyFormat {
     /// The format that the configuration asks for.
     pub fn new(keys: &Keys) -> Self {
         let (alphabet, checksum_length) = match keys.body {
             KeyBody::Base62 => (BASE62, 6),
-            KeyBody::Hex => (HEX, LONGEST_CHECKSUM),
+            KeyBody::Hex => (HEX, MAX_CHECKSUM_LENGTH),
         };
         let own = Self::of(&keys.prefix, alphabet, keys.length, checksum_length);
         Self { imported: keys.imported.iter().map(ImportedFormat::new).collect(), ..own }
@@ -174,10 +174,10 @@ impl KeyFormat {
     }
 
     /// The checksum's characters, as many as there are at the end.
-    fn checksum(&self, random: &[u8]) -> [u8; LONGEST_CHECKSUM] {
+    fn checksum(&self, random: &[u8]) -> [u8; MAX_CHECKSUM_LENGTH] {
         let base = self.alphabet.len() as u32;
         let mut rest = crc32fast::hash(random);
-        let mut digits = [self.alphabet[0]; LONGEST_CHECKSUM];
+        let mut digits = [self.alphabet[0]; MAX_CHECKSUM_LENGTH];
         for digit in digits.iter_mut().rev() {
             *digit = self.alphabet[(rest % base) as usize];
             rest /= base;
@@ -186,8 +186,8 @@ impl KeyFormat {
     }
 
     /// The characters that this format writes of a checksum: six of base 62 hold 32 bits.
-    fn in_alphabet<'c>(&self, checksum: &'c [u8; LONGEST_CHECKSUM]) -> &'c [u8] {
-        &checksum[LONGEST_CHECKSUM - self.checksum_length..]
+    fn in_alphabet<'c>(&self, checksum: &'c [u8; MAX_CHECKSUM_LENGTH]) -> &'c [u8] {
+        &checksum[MAX_CHECKSUM_LENGTH - self.checksum_length..]
     }
 }
 

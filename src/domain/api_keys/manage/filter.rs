@@ -7,18 +7,18 @@ use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::KeyFormat;
-use crate::domain::api_keys::model::KeyWithStanding;
+use crate::domain::api_keys::model::KeyWithCreator;
 use crate::domain::api_keys::unused::is_unused_since;
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
 use serde::{Deserialize, Deserializer};
 use std::str::FromStr;
 
 /// The most keys that one transaction revokes: each is an audit event, and the organization's trail is held meanwhile.
-pub const MOST_AT_ONCE: usize = 500;
+pub const MAX_BATCH: usize = 500;
 /// The most characters of a start: a key's is shorter.
-const LONGEST_START: usize = 64;
+const MAX_PREFIX_LENGTH: usize = 64;
 
 diesel::define_sql_function! {
     /// The characters of a text from a place, counted from 1. LIKE would take `_` for any character, and on SQLite
@@ -28,37 +28,37 @@ diesel::define_sql_function! {
 
 /// What keys start with, as far as a preview shows it: `sk_live_` or `sk_live_4f9`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyStart(String);
+pub struct KeyPrefix(String);
 
-impl FromStr for KeyStart {
+impl FromStr for KeyPrefix {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if !(1..=LONGEST_START).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(format!("must be 1 to {LONGEST_START} visible ASCII characters"));
+        if !(1..=MAX_PREFIX_LENGTH).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!("must be 1 to {MAX_PREFIX_LENGTH} visible ASCII characters"));
         }
         Ok(Self(text.to_owned()))
     }
 }
 
-impl<'de> Deserialize<'de> for KeyStart {
+impl<'de> Deserialize<'de> for KeyPrefix {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
-impl utoipa::PartialSchema for KeyStart {
+impl utoipa::PartialSchema for KeyPrefix {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
         utoipa::openapi::schema::ObjectBuilder::new()
             .schema_type(utoipa::openapi::schema::Type::String)
             .min_length(Some(1))
-            .max_length(Some(LONGEST_START))
+            .max_length(Some(MAX_PREFIX_LENGTH))
             .description(Some("What keys start with, as far as `preview` shows it: before its dots."))
             .examples(["sk_live_4f9"])
             .into()
     }
 }
-impl utoipa::ToSchema for KeyStart {}
+impl utoipa::ToSchema for KeyPrefix {}
 
 /// Keys that are neither revoked nor expired, and that all of these say something of.
 #[derive(Clone, Debug, Default)]
@@ -68,15 +68,15 @@ pub struct KeyFilter {
     /// Not used since then; a key that never was, not made since then.
     pub unused_since: Option<Timestamp>,
     /// That start like this.
-    pub prefix: Option<KeyStart>,
+    pub prefix: Option<KeyPrefix>,
 }
 
 /// What became of a filter.
 #[derive(Debug)]
 pub struct Selected {
     /// The keys, oldest first: as they stand now.
-    pub keys: Vec<KeyWithStanding>,
-    /// Whether there are more than [`MOST_AT_ONCE`].
+    pub keys: Vec<KeyWithCreator>,
+    /// Whether there are more than [`MAX_BATCH`].
     pub has_more: bool,
 }
 
@@ -94,7 +94,7 @@ impl KeyFilter {
         }
         // It would match nothing, and whoever pastes a whole key means to match it.
         let shown = format.shown_start();
-        if let Some(KeyStart(start)) = &self.prefix
+        if let Some(KeyPrefix(start)) = &self.prefix
             && format.has_own_prefix(start)
             && start.len() > shown
         {
@@ -104,14 +104,14 @@ impl KeyFilter {
         Ok(())
     }
 
-    /// Revokes the workspace's keys that match, at most [`MOST_AT_ONCE`] of them; or only says which those are.
+    /// Revokes the workspace's keys that match, at most [`MAX_BATCH`] of them; or only says which those are.
     ///
     /// # Errors
     /// Those of the database.
     pub fn revoke(
         &self,
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         workspace: WorkspaceId,
         dry_run: bool,
         now: Timestamp,
@@ -121,7 +121,7 @@ impl KeyFilter {
             .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(now)))
             .select(ApiKey::as_select())
             .order(api_keys::id)
-            .limit(MOST_AT_ONCE as i64 + 1)
+            .limit(MAX_BATCH as i64 + 1)
             .into_boxed();
         if let Some(creator) = self.created_by {
             query = query.filter(api_keys::creator_id.eq(creator));
@@ -129,16 +129,16 @@ impl KeyFilter {
         if let Some(since) = self.unused_since {
             query = query.filter(is_unused_since(since));
         }
-        if let Some(KeyStart(start)) = &self.prefix {
+        if let Some(KeyPrefix(start)) = &self.prefix {
             let length = start.len() as i32;
             query = query.filter(substr(api_keys::preview, 1, length).eq(start.clone()));
         }
         // In the order of their ids, so that two of these can't wait for each other.
         let mut keys: Vec<ApiKey> = if dry_run { query.load(conn)? } else { ForUpdate(query).load(conn)? };
-        let has_more = keys.len() > MOST_AT_ONCE;
-        keys.truncate(MOST_AT_ONCE);
+        let has_more = keys.len() > MAX_BATCH;
+        keys.truncate(MAX_BATCH);
         if !dry_run {
-            ApiKey::revoke_locked(conn, touched, &keys, now)?;
+            ApiKey::revoke_locked(conn, access_change, &keys, now)?;
         }
         let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
         Ok(Selected { keys: ApiKey::with_standing(conn, &ids)?, has_more })

@@ -1,5 +1,5 @@
 //! The changes in a key's life. Each takes the guard that allows it, and runs in a transaction that tells all nodes and
-//! the audit trail ([`Touched`]). Making a key tells no node: none can know it.
+//! the audit trail ([`AccessChange`]). Making a key tells no node: none can know it.
 
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
@@ -13,10 +13,10 @@ use crate::domain::access::WorkspaceAccess;
 use crate::domain::api_keys::AllowedIps;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::KeyStatus;
-use crate::domain::api_keys::model::KeyWithStanding;
+use crate::domain::api_keys::model::KeyWithCreator;
 use crate::domain::api_keys::{KeyFormat, PlaintextKey};
 use crate::domain::audit::Action;
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::subscriptions::Subscription;
 use crate::domain::tenancy::Workspace;
 use diesel::prelude::*;
@@ -53,7 +53,7 @@ pub struct NewKey {
 /// `max_active_keys_reached`, or those of the database.
 pub fn issue(
     conn: &mut Conn,
-    touched: &mut Touched,
+    access_change: &mut AccessChange,
     config: &Config,
     format: &KeyFormat,
     new: NewKey,
@@ -80,7 +80,7 @@ pub fn issue(
     };
     diesel::insert_into(api_keys::table).values(&row).execute(conn)?;
     add_secret(conn, new.id, &plaintext)?;
-    touched.note(row.entry(Action::ApiKeyCreated).after(row.facts()));
+    access_change.audit_only(row.entry(Action::ApiKeyCreated).after(row.facts()));
     Ok(plaintext)
 }
 
@@ -113,7 +113,7 @@ fn add_secret(conn: &mut Conn, id: KeyId, plaintext: &PlaintextKey) -> Result<()
 }
 
 /// Refuses to change a key that has stopped for good.
-fn ensure_alive(key: &KeyWithStanding, now: Timestamp) -> Result<(), ApiError> {
+fn ensure_alive(key: &KeyWithCreator, now: Timestamp) -> Result<(), ApiError> {
     let ended = match key.0.status(key.1, now) {
         KeyStatus::Revoked => "revoked",
         KeyStatus::Expired => "expired",
@@ -140,7 +140,7 @@ impl ApiKey {
     /// `not_found`, `conflict`
     pub fn change(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &KeyAccess,
         id: KeyId,
         change: KeyChange,
@@ -160,7 +160,7 @@ impl ApiKey {
             ))
             .returning(Self::columns())
             .get_result(conn)?;
-        touched.record(after.entry(Action::ApiKeyChanged).changed(before.facts(), after.facts()));
+        access_change.revoking(after.entry(Action::ApiKeyChanged).changed(before.facts(), after.facts()));
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl ApiKey {
     /// `not_found`, `conflict`
     pub fn roll(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &KeyAccess,
         format: &KeyFormat,
         id: KeyId,
@@ -204,7 +204,7 @@ impl ApiKey {
             .get_result(conn)?;
         let before = json!({ "preview": key.0.preview });
         let after = json!({ "preview": rolled.preview, "overlapEndsAt": overlap_ends_at });
-        touched.record(rolled.entry(Action::ApiKeyRolled).before(before).after(after));
+        access_change.revoking(rolled.entry(Action::ApiKeyRolled).before(before).after(after));
         Ok(plaintext)
     }
 
@@ -214,7 +214,7 @@ impl ApiKey {
     /// `not_found`, `conflict`
     pub fn disable(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &KeyAccess,
         id: KeyId,
         now: Timestamp,
@@ -224,7 +224,7 @@ impl ApiKey {
         let (before, _) = key;
         let after = Self { disabled_at: before.disabled_at.or(Some(now)), ..before.clone() };
         after.save_standing(conn)?;
-        touched.record(after.entry(Action::ApiKeyDisabled).changed(before.facts(), after.facts()));
+        access_change.revoking(after.entry(Action::ApiKeyDisabled).changed(before.facts(), after.facts()));
         Ok(())
     }
 
@@ -234,7 +234,7 @@ impl ApiKey {
     /// `not_found`, `conflict`, `max_active_keys_reached`
     pub fn enable(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &KeyAccess,
         config: &Config,
         id: KeyId,
@@ -250,7 +250,7 @@ impl ApiKey {
         }
         let after = Self { disabled_at: None, ..before.clone() };
         after.save_standing(conn)?;
-        touched.record(after.entry(Action::ApiKeyEnabled).changed(before.facts(), after.facts()));
+        access_change.revoking(after.entry(Action::ApiKeyEnabled).changed(before.facts(), after.facts()));
         Ok(())
     }
 
@@ -260,7 +260,7 @@ impl ApiKey {
     /// `not_found`
     pub fn revoke(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &KeyAccess,
         id: KeyId,
         now: Timestamp,
@@ -268,7 +268,7 @@ impl ApiKey {
         let (before, _) = Self::lock_to_change(conn, access, id)?;
         let after = Self { revoked_at: before.revoked_at.or(Some(now)), ..before.clone() };
         after.save_standing(conn)?;
-        touched.record(after.entry(Action::ApiKeyRevoked).changed(before.facts(), after.facts()));
+        access_change.revoking(after.entry(Action::ApiKeyRevoked).changed(before.facts(), after.facts()));
         Ok(())
     }
 
@@ -276,10 +276,15 @@ impl ApiKey {
     ///
     /// # Errors
     /// `not_found`
-    pub fn delete(conn: &mut Conn, touched: &mut Touched, access: &KeyAccess, id: KeyId) -> Result<(), ApiError> {
+    pub fn delete(
+        conn: &mut Conn,
+        access_change: &mut AccessChange,
+        access: &KeyAccess,
+        id: KeyId,
+    ) -> Result<(), ApiError> {
         let (key, _) = Self::lock_to_change(conn, access, id)?;
         diesel::delete(api_keys::table.find(id)).execute(conn)?;
-        touched.record(key.entry(Action::ApiKeyDeleted).before(key.facts()));
+        access_change.revoking(key.entry(Action::ApiKeyDeleted).before(key.facts()));
         Ok(())
     }
 

@@ -5,6 +5,6 @@ pub(crate) mod lifecycle;
 mod revoke;
 mod transfer;
 
-pub use filter::{KeyFilter, KeyStart, MOST_AT_ONCE, Selected};
+pub use filter::{KeyFilter, KeyPrefix, MAX_BATCH, Selected};
 pub use lifecycle::{NewKey, issue};
 pub use transfer::{Removed, RemovedKeys};

@@ -7,9 +7,11 @@ use crate::base::sql::schema::{api_keys, organization_members, users, workspace_
 use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::ApiKey;
-use crate::domain::api_keys::model::{KeyWithStanding, StandingColumns, standing_columns, standing_of, with_creator};
+use crate::domain::api_keys::model::{
+    CreatorRoleColumns, KeyWithCreator, creator_role_columns, creator_roles_of, with_creator,
+};
 use crate::domain::audit::Action;
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use diesel::prelude::*;
 
 impl ApiKey {
@@ -18,9 +20,14 @@ impl ApiKey {
     ///
     /// # Errors
     /// `not_found` when it was deleted meanwhile.
-    pub fn revoke_held(conn: &mut Conn, touched: &mut Touched, id: KeyId, now: Timestamp) -> Result<(), ApiError> {
+    pub fn revoke_held(
+        conn: &mut Conn,
+        access_change: &mut AccessChange,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
         let key: Self = ForUpdate(api_keys::table.find(id).select(Self::as_select())).get_result(conn)?;
-        Self::revoke_locked(conn, touched, &[key], now)
+        Self::revoke_locked(conn, access_change, &[key], now)
     }
 
     /// Stops a key for good that anybody can read, and tells where. `None` when it was deleted or revoked before.
@@ -29,7 +36,7 @@ impl ApiKey {
     /// Those of the database.
     pub fn revoke_leaked(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         id: KeyId,
         url: Option<&str>,
         source: Option<&str>,
@@ -38,7 +45,7 @@ impl ApiKey {
         let row = ForUpdate(api_keys::table.find(id).select(Self::as_select()));
         let Some(before) = row.get_result::<Self>(conn).optional()? else { return Ok(None) };
         if before.revoked_at.is_some() {
-            Self::revoke_locked(conn, touched, &[before], now)?;
+            Self::revoke_locked(conn, access_change, &[before], now)?;
             return Ok(None);
         }
         let after = Self { revoked_at: Some(now), ..before.clone() };
@@ -49,14 +56,14 @@ impl ApiKey {
                 facts[name] = value.into();
             }
         }
-        touched.record(before.entry(Action::ApiKeyRevoked).changed(before.facts(), facts));
+        access_change.revoking(before.entry(Action::ApiKeyRevoked).changed(before.facts(), facts));
         Ok(Some(after))
     }
 
     /// Stops keys for good that the transaction holds. One event for each that was not revoked before.
     pub(super) fn revoke_locked(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         keys: &[Self],
         now: Timestamp,
     ) -> Result<(), ApiError> {
@@ -66,18 +73,18 @@ impl ApiKey {
             .execute(conn)?;
         for key in keys {
             let after = Self { revoked_at: key.revoked_at.or(Some(now)), ..key.clone() };
-            touched.record(key.entry(Action::ApiKeyRevoked).changed(key.facts(), after.facts()));
+            access_change.revoking(key.entry(Action::ApiKeyRevoked).changed(key.facts(), after.facts()));
         }
         Ok(())
     }
 
-    /// Keys with their creators' standing, oldest first.
-    pub(super) fn with_standing(conn: &mut Conn, ids: &[KeyId]) -> Result<Vec<KeyWithStanding>, ApiError> {
-        let rows: Vec<(Self, StandingColumns)> = with_creator!(api_keys::table)
+    /// Keys with their creators' creator, oldest first.
+    pub(super) fn with_standing(conn: &mut Conn, ids: &[KeyId]) -> Result<Vec<KeyWithCreator>, ApiError> {
+        let rows: Vec<(Self, CreatorRoleColumns)> = with_creator!(api_keys::table)
             .filter(api_keys::id.eq_any(ids))
-            .select((Self::as_select(), standing_columns!()))
+            .select((Self::as_select(), creator_role_columns!()))
             .order(api_keys::id)
             .load(conn)?;
-        Ok(rows.into_iter().map(|(key, standing)| (key, standing_of(standing))).collect())
+        Ok(rows.into_iter().map(|(key, creator)| (key, creator_roles_of(creator))).collect())
     }
 }

@@ -10,7 +10,7 @@ use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::audit::Action;
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::tenancy::Workspace;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub struct Removed {
     /// Who goes.
     pub user_id: UserId,
     /// Who takes the keys over.
-    pub heir: Option<UserId>,
+    pub new_creator: Option<UserId>,
 }
 
 impl ApiKey {
@@ -45,28 +45,28 @@ impl ApiKey {
     /// `not_found`, `conflict`, `validation_failed` when that user may not have keys here.
     pub fn transfer(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         access: &WorkspaceAccess<can::KeysManage>,
         config: &Config,
         id: KeyId,
-        heir: UserId,
+        new_creator: UserId,
     ) -> Result<(), ApiError> {
         let (key, _) = Self::lock_to_change(conn, access, id)?;
         if key.revoked_at.is_some() {
             return Err(ApiError::with_message(Code::Conflict, "The key is revoked. Create a new one."));
         }
-        ensure_heir(conn, config, access.workspace_id(), heir, "userId")?;
-        hand_over(conn, touched, vec![key], heir)
+        ensure_may_own_keys(conn, config, access.workspace_id(), new_creator, "userId")?;
+        hand_over(conn, access_change, vec![key], new_creator)
     }
 
-    /// Settles the keys of a removed member: the heir takes over those that are not revoked, or they are orphaned.
+    /// Settles the keys of a removed member: the new_creator takes over those that are not revoked, or they are orphaned.
     /// Runs before the membership is deleted, in the same transaction, which has recorded that for the organization.
     ///
     /// # Errors
-    /// `validation_failed` when the heir may not have keys in one of the workspaces.
-    pub fn settle(
+    /// `validation_failed` when the new_creator may not have keys in one of the workspaces.
+    pub fn orphan_or_transfer(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         config: &Config,
         removed: Removed,
         now: Timestamp,
@@ -82,39 +82,39 @@ impl ApiKey {
         }
         let keys: Vec<Self> = query.load(conn)?;
         let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
-        let Some(heir) = removed.heir else {
+        let Some(new_creator) = removed.new_creator else {
             diesel::update(api_keys::table.filter(api_keys::id.eq_any(&ids)))
                 .set(api_keys::orphaned_at.eq(now))
                 .execute(conn)?;
             for key in keys {
                 let after = Self { orphaned_at: Some(now), ..key.clone() };
-                touched.record(key.entry(Action::ApiKeyOrphaned).changed(key.facts(), after.facts()));
+                access_change.revoking(key.entry(Action::ApiKeyOrphaned).changed(key.facts(), after.facts()));
             }
             return Ok(RemovedKeys { orphaned_keys: ids, ..RemovedKeys::default() });
         };
-        if heir == removed.user_id {
+        if new_creator == removed.user_id {
             return Err(ApiError::invalid("transferKeysTo", "must be another member"));
         }
         let mut workspaces: Vec<WorkspaceId> = keys.iter().map(|key| key.workspace_id).collect();
         workspaces.sort_unstable();
         workspaces.dedup();
         for workspace in workspaces {
-            ensure_heir(conn, config, workspace, heir, "transferKeysTo")?;
+            ensure_may_own_keys(conn, config, workspace, new_creator, "transferKeysTo")?;
         }
-        hand_over(conn, touched, keys, heir)?;
+        hand_over(conn, access_change, keys, new_creator)?;
         Ok(RemovedKeys { transferred_keys: ids, ..RemovedKeys::default() })
     }
 }
 
 /// Whoever takes keys over must be allowed to create them there.
-fn ensure_heir(
+fn ensure_may_own_keys(
     conn: &mut Conn,
     config: &Config,
     workspace: WorkspaceId,
-    heir: UserId,
+    new_creator: UserId,
     field: &'static str,
 ) -> Result<(), ApiError> {
-    let found = Workspace::with_role_of(conn, workspace, heir)?;
+    let found = Workspace::with_role_of(conn, workspace, new_creator)?;
     let may = found.is_some_and(|(_, organization, role)| config.keys.min_creator_role.admits(organization, role));
     if may {
         return Ok(());
@@ -122,14 +122,19 @@ fn ensure_heir(
     Err(ApiError::invalid(field, format!("must be a member who may create API keys in the workspace {workspace}")))
 }
 
-fn hand_over(conn: &mut Conn, touched: &mut Touched, keys: Vec<ApiKey>, heir: UserId) -> Result<(), ApiError> {
+fn hand_over(
+    conn: &mut Conn,
+    access_change: &mut AccessChange,
+    keys: Vec<ApiKey>,
+    new_creator: UserId,
+) -> Result<(), ApiError> {
     let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
     diesel::update(api_keys::table.filter(api_keys::id.eq_any(ids)))
-        .set((api_keys::creator_id.eq(heir), api_keys::orphaned_at.eq(None::<Timestamp>)))
+        .set((api_keys::creator_id.eq(new_creator), api_keys::orphaned_at.eq(None::<Timestamp>)))
         .execute(conn)?;
     for key in keys {
-        let after = ApiKey { creator_id: heir, orphaned_at: None, ..key.clone() };
-        touched.record(key.entry(Action::ApiKeyTransferred).changed(key.facts(), after.facts()));
+        let after = ApiKey { creator_id: new_creator, orphaned_at: None, ..key.clone() };
+        access_change.revoking(key.entry(Action::ApiKeyTransferred).changed(key.facts(), after.facts()));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! [`KnownKey`]: what a request needs to know of a key, as the cache keeps it.
+//! [`CachedKey`]: what a request needs to know of a key, as the cache keeps it.
 
 use super::last_used::{LastUse, Used};
 use crate::base::error::ApiError;
@@ -11,10 +11,10 @@ use crate::base::sql::schema::{
 };
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::ApiKey;
-use crate::domain::api_keys::model::{StandingColumns, standing_columns, standing_of, with_creator};
-use crate::domain::api_keys::standing::status_of;
-use crate::domain::api_keys::{KeyStatus, Standing};
-use crate::domain::subscriptions::{PlanName, Standing as SubscriptionStanding, Subscription, Term};
+use crate::domain::api_keys::creator_roles::status_of;
+use crate::domain::api_keys::model::{CreatorRoleColumns, creator_role_columns, creator_roles_of, with_creator};
+use crate::domain::api_keys::{CreatorRoles, KeyStatus};
+use crate::domain::subscriptions::{EffectiveSubscription, PlanName, Subscription, Term};
 use crate::domain::usage::{Counted, CountedKey, KeyUsage};
 use diesel::prelude::*;
 use ipnet::IpNet;
@@ -23,9 +23,9 @@ use std::net::IpAddr;
 /// A key with its creator's roles and its organization's subscription: all that decides about a request but the clock
 /// and the caller's address. It is right until somebody's access in the organization changes.
 ///
-/// Kept small: a node holds a hundred thousand of them.
+/// Snapshot small: a node holds a hundred thousand of them.
 #[derive(Debug)]
-pub struct KnownKey {
+pub struct CachedKey {
     /// The key's record.
     pub key_id: KeyId,
     /// The workspace it belongs to.
@@ -56,7 +56,7 @@ pub struct KnownKey {
     usage: KeyUsage,
 }
 
-impl Used for KnownKey {
+impl Used for CachedKey {
     type Id = KeyId;
 
     fn id(&self) -> KeyId {
@@ -68,7 +68,7 @@ impl Used for KnownKey {
     }
 }
 
-impl Counted for KnownKey {
+impl Counted for CachedKey {
     fn key(&self) -> CountedKey {
         CountedKey { id: self.key_id, workspace_id: self.workspace_id, organization_id: self.organization_id }
     }
@@ -78,28 +78,33 @@ impl Counted for KnownKey {
     }
 }
 
-impl KnownKey {
+impl CachedKey {
     /// The key of a hash. One SELECT, with joins by primary or unique key.
     ///
     /// # Errors
     /// Those of the database.
     pub(super) fn find(conn: &mut Conn, hash: &[u8]) -> Result<Option<Self>, ApiError> {
-        type Row = (ApiKey, StandingColumns, Subscription, Option<Timestamp>);
+        type CachedKeyRow = (ApiKey, CreatorRoleColumns, Subscription, Option<Timestamp>);
         let from = api_key_secrets::table
             .inner_join(api_keys::table)
             .inner_join(subscriptions::table.on(subscriptions::organization_id.eq(api_keys::organization_id)));
-        let row: Option<Row> = with_creator!(from)
+        let row: Option<CachedKeyRow> = with_creator!(from)
             .filter(api_key_secrets::hash.eq(hash))
-            .select((ApiKey::as_select(), standing_columns!(), Subscription::as_select(), api_key_secrets::valid_until))
+            .select((
+                ApiKey::as_select(),
+                creator_role_columns!(),
+                Subscription::as_select(),
+                api_key_secrets::valid_until,
+            ))
             .first(conn)
             .optional()?;
-        Ok(row.map(|(key, standing, subscription, ends)| Self::new(key, standing_of(standing), subscription, ends)))
+        Ok(row.map(|(key, creator, subscription, ends)| Self::new(key, creator_roles_of(creator), subscription, ends)))
     }
 
-    fn new(key: ApiKey, standing: Standing, subscription: Subscription, value_ends_at: Option<Timestamp>) -> Self {
-        let role = key.inherited_role(standing);
+    fn new(key: ApiKey, creator: CreatorRoles, subscription: Subscription, value_ends_at: Option<Timestamp>) -> Self {
+        let role = key.inherited_role(creator);
         Self {
-            roles: standing.organization_role.zip(role),
+            roles: creator.organization_role.zip(role),
             key_id: key.id,
             workspace_id: key.workspace_id,
             organization_id: key.organization_id,
@@ -139,7 +144,7 @@ impl KnownKey {
     }
 
     /// The organization's subscription at `now`.
-    pub(super) fn subscription_at(&self, now: Timestamp) -> SubscriptionStanding {
+    pub(super) fn subscription_at(&self, now: Timestamp) -> EffectiveSubscription {
         self.subscription.at(now)
     }
 
@@ -157,6 +162,6 @@ mod tests {
     #[test]
     fn a_record_stays_small() {
         // With its counts of references 192, which is an allocator's size.
-        assert_eq!(size_of::<KnownKey>(), 176);
+        assert_eq!(size_of::<CachedKey>(), 176);
     }
 }

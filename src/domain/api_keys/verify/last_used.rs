@@ -125,7 +125,7 @@ impl<R: Used> LastUsed<R> {
         if batch.is_empty() {
             return;
         }
-        if let Err(error) = db.across_tenants().write_blocking(|conn| write(conn, self.table, &batch)) {
+        if let Err(error) = db.for_all_tenants().write_blocking(|conn| write(conn, self.table, &batch)) {
             tracing::warn!(%error, rows = batch.len(), "last uses are not written yet");
             return;
         }
@@ -133,7 +133,7 @@ impl<R: Used> LastUsed<R> {
         let mut noted = self.lock();
         for (id, written) in batch {
             if let Entry::Occupied(mut uses) = noted.entry(id)
-                && !uses.get_mut().retain(|record| !record.last_use().is_settled(written))
+                && !uses.get_mut().retain(|record| !record.last_use().is_flushed(written))
             {
                 uses.remove();
             }
@@ -166,7 +166,7 @@ fn latest_of<R: Used>(uses: &Uses<R>) -> Option<Timestamp> {
 
 impl LastUse {
     /// Empties it, if `written` covers it. From then on a use is noted anew.
-    fn is_settled(&self, written: Timestamp) -> bool {
+    fn is_flushed(&self, written: Timestamp) -> bool {
         let last = self.0.load(Ordering::Acquire);
         last <= written.millis() && self.0.compare_exchange(last, NOTHING, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }

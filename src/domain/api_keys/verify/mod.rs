@@ -8,25 +8,25 @@ mod cached_key;
 mod last_used;
 mod unknown_keys;
 
-pub use cached_key::KnownKey;
+pub use cached_key::CachedKey;
 pub use last_used::{FLUSH_INTERVAL, LastUse, LastUsed, Used};
 
+use super::creator_roles::KeyStatus;
 use super::format::headers::KeyHeaders;
 use super::format::{KeyFormat, PresentedKey};
-use super::standing::KeyStatus;
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 use crate::base::time::Clock;
 use crate::base::time::Moment;
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::KeyCaller;
-use crate::domain::usage::{CountedRequest, Hour, Outcome, Usage};
-use crate::infra::cluster::{Cache, Cluster, Found, Generation};
+use crate::domain::usage::{CountedRequest, Hour, RequestOutcome, Usage};
+use crate::infra::cluster::{Cache, CacheLookup, Cluster, Generation};
 use crate::infra::db::Db;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use unknown_keys::Guesses;
+use unknown_keys::UnknownKeys;
 
 /// Who brings a key to be verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct Refused {
     /// What to answer whoever uses it.
     pub error: ApiError,
     /// The key, if the refusal is about one that exists.
-    pub key: Option<Arc<KnownKey>>,
+    pub key: Option<Arc<CachedKey>>,
 }
 
 impl<E: Into<ApiError>> From<E> for Refused {
@@ -61,12 +61,12 @@ pub struct ApiKeys {
     /// Where requests carry them.
     pub headers: KeyHeaders,
     /// Uses not yet written.
-    pub last_used: LastUsed<KnownKey>,
+    pub last_used: LastUsed<CachedKey>,
     /// Requests not yet written.
-    pub usage: Usage<KnownKey>,
+    pub usage: Usage<CachedKey>,
     /// The keys in memory.
-    pub cache: Cache<KnownKey>,
-    guesses: Guesses,
+    pub cache: Cache<CachedKey>,
+    guesses: UnknownKeys,
     db: Db,
     clock: Clock,
     /// Delays each fill of the cache: a fault that tests inject.
@@ -82,7 +82,7 @@ impl ApiKeys {
             last_used: LastUsed::of_table("api_keys"),
             usage: Usage::default(),
             cache: Cache::new(cluster, config.cluster.cached_keys),
-            guesses: Guesses::new(config, cluster),
+            guesses: UnknownKeys::new(config, cluster),
             db: db.clone(),
             clock: cluster.clock().clone(),
             slow_fill: config.cluster.faults.slow_fill,
@@ -106,12 +106,12 @@ impl ApiKeys {
         }
         let digest = key.hash();
         let known = match self.cache.get(&digest) {
-            Found::Fresh(known) => known,
-            Found::Unknown { before, was_known } => {
+            CacheLookup::Fresh(known) => known,
+            CacheLookup::Unknown { before, was_known } => {
                 if !was_known {
-                    self.guesses.ensure_unknown(&digest)?;
+                    self.guesses.check_not_cached(&digest)?;
                     if brought_by == BroughtBy::ItsUser {
-                        self.guesses.ensure_few(from, self.clock.now())?;
+                        self.guesses.check_limit(from, self.clock.now())?;
                     }
                 }
                 // In a box, so that the future of a key in the cache is small to move.
@@ -119,9 +119,9 @@ impl ApiKeys {
             }
         };
         let now = self.clock.now();
-        let caller = admit(known, from, now).inspect_err(|refused| {
+        let caller = authorize(known, from, now).inspect_err(|refused| {
             if let Some(key) = &refused.key {
-                self.usage.count(key, Hour::of(now), Outcome::Refused);
+                self.usage.count(key, Hour::of(now), RequestOutcome::Refused);
             }
         })?;
         self.last_used.note(caller.shared(), now);
@@ -129,25 +129,25 @@ impl ApiKeys {
     }
 
     /// Who is behind a key that is in memory and good. `None` for any other: [`ApiKeys::verify`] has more to say of it.
-    /// Nothing is noted before [`ApiKeys::let_through`].
-    pub fn recall(&self, key: PresentedKey<'_>, from: Option<IpAddr>, at: &Moment) -> Option<KeyCaller> {
+    /// Nothing is noted before [`ApiKeys::record_admitted`].
+    pub fn lookup_cached(&self, key: PresentedKey<'_>, from: Option<IpAddr>, at: &Moment) -> Option<KeyCaller> {
         if !self.format.recognizes(key) {
             return None;
         }
         let known = self.cache.peek(&key.hash(), at.monotonic)?;
-        admit(known, from, at.now).ok()
+        authorize(known, from, at.now).ok()
     }
 
-    /// Notes a request of a caller from [`ApiKeys::recall`] that was let through.
-    pub fn let_through(&self, caller: &KeyCaller, at: &Moment) {
+    /// Notes a request of a caller from [`ApiKeys::lookup_cached`] that was let through.
+    pub fn record_admitted(&self, caller: &KeyCaller, at: &Moment) {
         self.cache.count_hit();
         self.last_used.note(caller.shared(), at.now);
-        self.usage.count(caller.shared(), caller.hour, Outcome::Admitted);
+        self.usage.count(caller.shared(), caller.hour, RequestOutcome::Admitted);
     }
 
     /// A request of a key that was found good: counted when that is dropped, as what it ended. Whoever has a caller from
     /// [`ApiKeys::verify`] begins one; a refusal was counted there.
-    pub fn begin(&self, caller: &KeyCaller) -> CountedRequest<'_, KnownKey> {
+    pub fn begin(&self, caller: &KeyCaller) -> CountedRequest<'_, CachedKey> {
         self.usage.begin(caller.shared().clone(), caller.hour)
     }
 
@@ -158,8 +158,8 @@ impl ApiKeys {
         before: Generation,
         from: Option<IpAddr>,
         brought_by: BroughtBy,
-    ) -> Result<Arc<KnownKey>, ApiError> {
-        let found = self.db.across_tenants().read(move |conn| KnownKey::find(conn, &digest)).await?;
+    ) -> Result<Arc<CachedKey>, ApiError> {
+        let found = self.db.for_all_tenants().read(move |conn| CachedKey::find(conn, &digest)).await?;
         let Some(known) = found.map(Arc::new) else {
             self.cache.forget(&digest);
             self.guesses.remember(digest, before);
@@ -177,7 +177,7 @@ impl ApiKeys {
 }
 
 /// Expiry, overlap and period ends are compared with the clock here, whenever the row was read.
-fn admit(known: Arc<KnownKey>, from: Option<IpAddr>, now: Timestamp) -> Result<KeyCaller, Refused> {
+fn authorize(known: Arc<CachedKey>, from: Option<IpAddr>, now: Timestamp) -> Result<KeyCaller, Refused> {
     let refusal = match known.status_at(now) {
         Some(KeyStatus::Active) => None,
         // What was its value once is nobody's now.

@@ -1,4 +1,4 @@
-//! [`Guesses`]: keys that nobody has, so that a flood of them does not reach the database.
+//! [`UnknownKeys`]: keys that nobody has, so that a flood of them does not reach the database.
 //!
 //! Only well-formed keys count, since a wrong checksum costs nothing. A key that was looked up in vain is remembered: a
 //! program that goes on with a deleted key costs one statement. Ever new ones are limited per client address, while keys that
@@ -8,8 +8,8 @@ use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 use crate::base::network::network;
 use crate::base::time::Timestamp;
-use crate::infra::cluster::{Cache, Cluster, Found, Generation, UNKNOWN_KEYS};
-use crate::infra::throttle::Buckets;
+use crate::infra::cluster::{Cache, CacheLookup, Cluster, Generation, UNKNOWN_KEYS};
+use crate::infra::throttle::Throttle;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,26 +19,26 @@ const REMEMBERED: usize = 10_000;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Keys that nobody has, and who brought how many of them.
-pub(super) struct Guesses {
+pub(super) struct UnknownKeys {
     nobodys: Cache<()>,
     nothing: Arc<()>,
-    brought: Buckets,
+    brought: Throttle,
     most_a_minute: u32,
 }
 
-impl std::fmt::Debug for Guesses {
+impl std::fmt::Debug for UnknownKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Guesses").field("nobodys", &self.nobodys).finish_non_exhaustive()
+        f.debug_struct("UnknownKeys").field("nobodys", &self.nobodys).finish_non_exhaustive()
     }
 }
 
-impl Guesses {
+impl UnknownKeys {
     /// With nothing counted.
     pub(super) fn new(config: &Config, cluster: &Arc<Cluster>) -> Self {
         Self {
             nobodys: Cache::new(cluster, REMEMBERED.min(config.cluster.cached_keys)),
             nothing: Arc::new(()),
-            brought: Buckets::new(MINUTE),
+            brought: Throttle::new(MINUTE),
             most_a_minute: config.rate_limit.unknown_keys_per_minute,
         }
     }
@@ -47,10 +47,10 @@ impl Guesses {
     ///
     /// # Errors
     /// `invalid_api_key` for one that is known to be nobody's.
-    pub(super) fn ensure_unknown(&self, digest: &[u8; 32]) -> Result<(), ApiError> {
+    pub(super) fn check_not_cached(&self, digest: &[u8; 32]) -> Result<(), ApiError> {
         match self.nobodys.get(digest) {
-            Found::Fresh(_) => Err(Code::InvalidApiKey.into()),
-            Found::Unknown { .. } => Ok(()),
+            CacheLookup::Fresh(_) => Err(Code::InvalidApiKey.into()),
+            CacheLookup::Unknown { .. } => Ok(()),
         }
     }
 
@@ -58,7 +58,7 @@ impl Guesses {
     ///
     /// # Errors
     /// `rate_limited` when too many that are nobody's came from there.
-    pub(super) fn ensure_few(&self, from: Option<IpAddr>, now: Timestamp) -> Result<(), ApiError> {
+    pub(super) fn check_limit(&self, from: Option<IpAddr>, now: Timestamp) -> Result<(), ApiError> {
         match self.charge(from, now) {
             // Only a look: it counts when it fails.
             Ok(charge) => self.brought.give_back(charge),
@@ -81,7 +81,7 @@ impl Guesses {
         _ = self.charge(from, now);
     }
 
-    fn charge(&self, from: Option<IpAddr>, now: Timestamp) -> Result<crate::infra::throttle::Charge, Duration> {
+    fn charge(&self, from: Option<IpAddr>, now: Timestamp) -> Result<crate::infra::throttle::Permit, Duration> {
         self.brought.charge(&[(from.map(network), self.most_a_minute)], now)
     }
 }

@@ -8,7 +8,7 @@ use crate::base::sql::schema::{accounts, orphaned_refresh_tokens, refresh_tokens
 use crate::base::sql::{Columns, Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::audit::{Action, Actor};
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::identity::BUILTIN_ISSUER;
 use crate::domain::members::OrganizationMember;
 use diesel::prelude::*;
@@ -50,7 +50,7 @@ impl Account {
     pub(crate) fn set_password(
         &self,
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         hash: &SecretString,
         proves_email: bool,
         now: Timestamp,
@@ -69,9 +69,9 @@ impl Account {
             .get_result::<Self>(conn)?;
         changed.tell_user(conn)?;
         if let Some(user) = self.user(conn)? {
-            touched.act_as(Actor::User(user));
+            access_change.act_as(Actor::User(user));
             for entry in OrganizationMember::entries_everywhere(conn, Action::UserPasswordChanged, user)? {
-                touched.note(entry);
+                access_change.audit_only(entry);
             }
         }
         Ok(changed)
@@ -134,7 +134,7 @@ impl Account {
     pub(crate) fn erase(
         &self,
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         config: &Config,
         now: Timestamp,
     ) -> Result<(), ApiError> {
@@ -151,8 +151,8 @@ impl Account {
             .get_result(conn)
             .optional()?;
         if let Some(user) = user {
-            touched.act_as(Actor::User(user));
-            OrganizationMember::remove_everywhere(conn, touched, config, user, now)?;
+            access_change.act_as(Actor::User(user));
+            OrganizationMember::remove_everywhere(conn, access_change, config, user, now)?;
         }
         let stale = orphaned_refresh_tokens::deleted_at.lt(now.minus(ORPHANS_KEPT));
         diesel::delete(orphaned_refresh_tokens::table.filter(stale)).execute(conn)?;

@@ -6,7 +6,7 @@ use crate::base::sql::schema::{accounts, orphaned_refresh_tokens, refresh_tokens
 use crate::base::sql::{Columns, Conn, ForUpdate, each};
 use crate::base::time::Timestamp;
 use crate::domain::audit::Action;
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::identity::BUILTIN_ISSUER;
 use crate::domain::members::OrganizationMember;
 use crate::domain::tenancy::Profile;
@@ -156,7 +156,7 @@ impl Account {
     /// `not_found` for an unknown address, or those of the database.
     pub fn set_disabled(
         conn: &mut Conn,
-        touched: &mut Touched,
+        access_change: &mut AccessChange,
         email: &str,
         disabled_at: Option<Timestamp>,
     ) -> Result<Self, ApiError> {
@@ -183,7 +183,7 @@ impl Account {
                 let was = json!({ "disabled": before.disabled_at.is_some() });
                 let is = json!({ "disabled": disabled_at.is_some() });
                 for entry in OrganizationMember::entries_everywhere(conn, action, user)? {
-                    touched.record(entry.changed(was.clone(), is.clone()));
+                    access_change.revoking(entry.changed(was.clone(), is.clone()));
                 }
             }
             let after = diesel::update(accounts::table.find(&before.id))

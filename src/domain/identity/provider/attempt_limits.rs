@@ -17,7 +17,7 @@
 use crate::base::config::AttemptLimitSettings;
 use crate::base::network::network;
 use crate::base::time::Timestamp;
-use crate::infra::throttle::{Buckets, Charge, lock, make_room};
+use crate::infra::throttle::{Permit, Throttle, evict, lock};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -29,13 +29,13 @@ const KNOWN_FOR: Duration = Duration::from_secs(30 * 86_400);
 /// The limits and what is used of them.
 pub(crate) struct AttemptLimits {
     settings: AttemptLimitSettings,
-    buckets: Buckets,
+    buckets: Throttle,
     /// Until when, in milliseconds, an address is the account's owner's.
     known: Mutex<HashMap<u64, i64>>,
 }
 
 #[derive(Hash)]
-enum Bucket<'a> {
+enum AttemptLimit<'a> {
     AccountAndAddress(&'a str, Option<IpAddr>),
     Account(&'a str),
     Address(Option<IpAddr>),
@@ -44,28 +44,28 @@ enum Bucket<'a> {
 
 /// A sign-in that is going on, counted as failed until it has succeeded.
 pub(crate) struct Attempt {
-    charged: Charge,
+    charged: Permit,
     known: u64,
 }
 
 impl AttemptLimits {
     /// With nothing used.
     pub(crate) fn new(settings: AttemptLimitSettings) -> Self {
-        Self { settings, buckets: Buckets::new(settings.window), known: Mutex::default() }
+        Self { settings, buckets: Throttle::new(settings.window), known: Mutex::default() }
     }
 
     /// Counts a sign-in to the account of that e-mail address, in lower case. `None`: there were too many.
     pub(crate) fn sign_in(&self, email: &str, address: Option<IpAddr>, now: Timestamp) -> Option<Attempt> {
         let address = address.map(network);
         let settings = &self.settings;
-        let known = self.buckets.key_of(Bucket::AccountAndAddress(email, address));
+        let known = self.buckets.key_of(AttemptLimit::AccountAndAddress(email, address));
         let is_known = lock(&self.known).get(&known).is_some_and(|end| now.millis() < *end);
         let mut wanted = vec![
-            (Bucket::AccountAndAddress(email, address), settings.failures_per_account_and_address),
-            (Bucket::Address(address), settings.failures_per_address),
+            (AttemptLimit::AccountAndAddress(email, address), settings.failures_per_account_and_address),
+            (AttemptLimit::Address(address), settings.failures_per_address),
         ];
         if !is_known {
-            wanted.push((Bucket::Account(email), settings.failures_per_account));
+            wanted.push((AttemptLimit::Account(email), settings.failures_per_account));
         }
         let charged = self.buckets.charge(&wanted, now).ok()?;
         Some(Attempt { charged, known })
@@ -79,7 +79,7 @@ impl AttemptLimits {
     /// The person signed in: the attempt does not count, and the address is the person's.
     pub(crate) fn succeed(&self, attempt: Attempt, now: Timestamp) {
         let mut known = lock(&self.known);
-        make_room(&mut known, now.millis());
+        evict(&mut known, now.millis());
         known.insert(attempt.known, now.plus(KNOWN_FOR).millis());
         drop(known);
         self.give_back(attempt);
@@ -87,7 +87,7 @@ impl AttemptLimits {
 
     /// Counts a sign-up. `false`: there were too many.
     pub(crate) fn sign_up(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
-        let bucket = Bucket::SignUps(address.map(network));
+        let bucket = AttemptLimit::SignUps(address.map(network));
         self.buckets.charge(&[(bucket, self.settings.sign_ups_per_address)], now).is_ok()
     }
 }
@@ -95,7 +95,7 @@ impl AttemptLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infra::throttle::MOST_BUCKETS;
+    use crate::infra::throttle::MAX_ENTRIES;
 
     fn limits() -> AttemptLimits {
         AttemptLimits::new(AttemptLimitSettings {
@@ -184,7 +184,7 @@ mod tests {
             );
             limits.sign_up(Some(IpAddr::from(n.to_be_bytes())), at(0));
         }
-        assert!(limits.buckets.len() <= MOST_BUCKETS + 3);
+        assert!(limits.buckets.len() <= MAX_ENTRIES + 3);
         assert!(!victim(), "still refused");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::accounts::{Account, RefreshToken};
 use super::attempt_limits::{Attempt, AttemptLimits};
-use super::firebase_error::{FirebaseError, Refusal};
+use super::firebase_error::{FirebaseError, FirebaseRefusal};
 use super::password::Passwords;
 use crate::base::config::Config;
 use crate::base::error::ApiError;
@@ -44,7 +44,7 @@ pub(crate) struct BuiltIn {
 }
 
 /// A person who signed in, and the tokens.
-pub(crate) struct Session {
+pub(crate) struct SignIn {
     /// The person's account.
     pub(crate) account: Account,
     /// Good for an hour.
@@ -141,10 +141,11 @@ impl BuiltIn {
         email: &str,
         password: SecretString,
         email_verified: bool,
-    ) -> Result<Account, Refusal> {
+    ) -> Result<Account, FirebaseRefusal> {
         let (mut account, hash) = self.prepare(&self.clock, email, password).await?;
         account.email_verified = email_verified;
-        let stored = self.store.across_tenants().write(move |conn| Ok(account.insert(conn, &hash)?.then_some(account)));
+        let stored =
+            self.store.for_all_tenants().write(move |conn| Ok(account.insert(conn, &hash)?.then_some(account)));
         Ok(stored.await?.ok_or(FirebaseError::EmailExists)?)
     }
 
@@ -154,7 +155,7 @@ impl BuiltIn {
         address: Option<IpAddr>,
         email: &str,
         password: SecretString,
-    ) -> Result<Session, Refusal> {
+    ) -> Result<SignIn, FirebaseRefusal> {
         self.keys.keep_fresh().await;
         self.passwords.check_strength(email, &password)?;
         // Counted whether or not the address is taken: each answer tells whether it is.
@@ -164,7 +165,7 @@ impl BuiltIn {
         let (account, hash) = self.prepare(&self.clock, email, password).await?;
         let now = account.created_at;
         let token = RefreshToken::generate();
-        let stored = self.store.across_tenants().write(move |conn| {
+        let stored = self.store.for_all_tenants().write(move |conn| {
             if !account.insert(conn, &hash)? {
                 return Ok(None);
             }
@@ -181,7 +182,7 @@ impl BuiltIn {
         clock: &Clock,
         email: &str,
         password: SecretString,
-    ) -> Result<(Account, SecretString), Refusal> {
+    ) -> Result<(Account, SecretString), FirebaseRefusal> {
         let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
         self.passwords.check_strength(email.as_str(), &password)?;
         let hash = self.passwords.hash(password).await?;
@@ -194,23 +195,23 @@ impl BuiltIn {
         address: Option<IpAddr>,
         email: &str,
         password: SecretString,
-    ) -> Result<Session, Refusal> {
+    ) -> Result<SignIn, FirebaseRefusal> {
         self.keys.keep_fresh().await;
         let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
         let attempt = self.limits.sign_in(email.as_str(), address, self.clock.now());
         let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
         let outcome = self.check_and_open(email.clone(), password).await;
-        self.settle(email.as_str(), attempt, &outcome);
+        self.record_attempt(email.as_str(), attempt, &outcome);
         outcome
     }
 
     /// Counts what became of an attempt, and tells the audit trail of a wrong guess.
-    pub(crate) fn settle<T>(&self, email: &str, attempt: Attempt, outcome: &Result<T, Refusal>) {
+    pub(crate) fn record_attempt<T>(&self, email: &str, attempt: Attempt, outcome: &Result<T, FirebaseRefusal>) {
         let now = self.clock.now();
         match outcome {
             Ok(_) => self.limits.succeed(attempt, now),
             // A wrong guess. Anything else, such as a full queue or a database that is down, was none.
-            Err(Refusal::Firebase(FirebaseError::InvalidLoginCredentials)) => {
+            Err(FirebaseRefusal::Firebase(FirebaseError::InvalidLoginCredentials)) => {
                 let (email, request) = (email.to_owned(), RequestContext::origin());
                 self.failed_sign_ins.tell(FailedSignIn { email, request, at: now });
             }
@@ -218,11 +219,11 @@ impl BuiltIn {
         }
     }
 
-    async fn check_and_open(&self, email: Email, password: SecretString) -> Result<Session, Refusal> {
+    async fn check_and_open(&self, email: Email, password: SecretString) -> Result<SignIn, FirebaseRefusal> {
         let checked = self.check_password(email.into_string(), password).await?;
         let now = self.clock.now();
         let token = RefreshToken::generate();
-        let signed_in = self.store.across_tenants().write(move |conn| {
+        let signed_in = self.store.for_all_tenants().write(move |conn| {
             let account = match checked.open(conn, now)? {
                 Ok(account) => account,
                 Err(refusal) => return Ok(Err(refusal)),
@@ -237,8 +238,12 @@ impl BuiltIn {
     }
 
     /// Checks the password of an address, which takes as long for an unknown one. Whoever calls this counts the attempt.
-    pub(crate) async fn check_password(&self, email: String, password: SecretString) -> Result<RightPassword, Refusal> {
-        let found = self.store.across_tenants().read(move |conn| Account::credentials(conn, &email)).await?;
+    pub(crate) async fn check_password(
+        &self,
+        email: String,
+        password: SecretString,
+    ) -> Result<RightPassword, FirebaseRefusal> {
+        let found = self.store.for_all_tenants().read(move |conn| Account::credentials(conn, &email)).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
         let verdict = self.passwords.verify(password, hash).await?;
         let (id, hash) = found.filter(|_| verdict.is_right).ok_or(FirebaseError::InvalidLoginCredentials)?;
@@ -246,11 +251,11 @@ impl BuiltIn {
     }
 
     /// A new ID token for a refresh token, of the same sign-in.
-    pub(crate) async fn refresh(&self, token: &SecretString) -> Result<Session, Refusal> {
+    pub(crate) async fn refresh(&self, token: &SecretString) -> Result<SignIn, FirebaseRefusal> {
         self.keys.keep_fresh().await;
         let token = RefreshToken::parse(token).ok_or(FirebaseError::InvalidRefreshToken)?;
         let now = self.clock.now();
-        let refreshed = self.store.across_tenants().write(move |conn| {
+        let refreshed = self.store.for_all_tenants().write(move |conn| {
             let Some((account, authenticated_at)) = token.owner(conn)? else {
                 // It has the form of one, so it was one, and was deleted: the SDK signs out.
                 let gone = token.is_orphaned(conn)?;
@@ -270,8 +275,8 @@ impl BuiltIn {
     }
 
     /// The account of a verified token's subject.
-    pub(crate) async fn look_up(&self, subject: String, auth_time: i64) -> Result<Account, Refusal> {
-        let found = self.store.across_tenants().read(move |conn| Account::find(conn, &subject)).await?;
+    pub(crate) async fn look_up(&self, subject: String, auth_time: i64) -> Result<Account, FirebaseRefusal> {
+        let found = self.store.for_all_tenants().read(move |conn| Account::find(conn, &subject)).await?;
         let account = found.ok_or(FirebaseError::UserNotFound)?;
         if account.disabled_at.is_some() {
             return Err(FirebaseError::UserDisabled.into());
@@ -289,7 +294,7 @@ impl BuiltIn {
         refresh_token: RefreshToken,
         authenticated_at: Timestamp,
         now: Timestamp,
-    ) -> Result<Session, ApiError> {
+    ) -> Result<SignIn, ApiError> {
         let id_token = self.keys.sign(&NewClaims {
             iss: &self.issuer,
             aud: &self.project_id,
@@ -307,6 +312,6 @@ impl BuiltIn {
                 sign_in_provider: "password",
             },
         })?;
-        Ok(Session { account, id_token, refresh_token: refresh_token.into_secret() })
+        Ok(SignIn { account, id_token, refresh_token: refresh_token.into_secret() })
     }
 }

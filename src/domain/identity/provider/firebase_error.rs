@@ -168,30 +168,30 @@ struct ErrorItem {
 
 /// A refusal in Firebase's words, or a failure that is not Firebase's: the database is down, say.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum FirebaseRefusal {
     /// 400.
     Firebase(FirebaseError),
     /// Whatever its code says.
     Api(ApiError),
 }
 
-impl From<FirebaseError> for Refusal {
+impl From<FirebaseError> for FirebaseRefusal {
     fn from(error: FirebaseError) -> Self {
         Self::Firebase(error)
     }
 }
 
-impl From<ApiError> for Refusal {
+impl From<ApiError> for FirebaseRefusal {
     fn from(error: ApiError) -> Self {
         Self::Api(error)
     }
 }
 
-impl From<Refusal> for actix_web::Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<FirebaseRefusal> for actix_web::Error {
+    fn from(refusal: FirebaseRefusal) -> Self {
         match refusal {
-            Refusal::Firebase(error) => error.into(),
-            Refusal::Api(error) => error.into(),
+            FirebaseRefusal::Firebase(error) => error.into(),
+            FirebaseRefusal::Api(error) => error.into(),
         }
     }
 }

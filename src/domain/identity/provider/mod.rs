@@ -12,6 +12,6 @@ mod self_service;
 
 pub(crate) use account_changes::Change;
 pub use accounts::Account;
-pub(crate) use built_in::{BuiltIn, Session};
-pub(crate) use firebase_error::{FirebaseError, FirebaseErrorBody, Refusal};
+pub(crate) use built_in::{BuiltIn, SignIn};
+pub(crate) use firebase_error::{FirebaseError, FirebaseErrorBody, FirebaseRefusal};
 pub(crate) use mailed_codes::{Known, OobCode, Purpose};

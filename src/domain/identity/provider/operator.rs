@@ -6,7 +6,7 @@ use crate::base::sql::schema::{accounts, refresh_tokens, users};
 use crate::base::sql::{Columns, Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::audit::Action;
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::identity::{Account, BUILTIN_ISSUER};
 use crate::domain::members::OrganizationMember;
 use diesel::prelude::*;
@@ -27,7 +27,12 @@ impl Account {
     ///
     /// # Errors
     /// `not_found` for an unknown address, or those of the database.
-    pub fn sign_out(conn: &mut Conn, touched: &mut Touched, email: &str, now: Timestamp) -> Result<Self, ApiError> {
+    pub fn sign_out(
+        conn: &mut Conn,
+        access_change: &mut AccessChange,
+        email: &str,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
         conn.write(|conn| {
             let row = accounts::table.filter(accounts::email.eq(email.to_lowercase())).select(Self::as_select());
             let before = ForUpdate(row).get_result::<Self>(conn)?;
@@ -36,7 +41,7 @@ impl Account {
             let valid_since = now.max(before.valid_since).plus(Duration::from_secs(1));
             if let Some(user) = before.user(conn)? {
                 for entry in OrganizationMember::entries_everywhere(conn, Action::UserSignedOut, user)? {
-                    touched.note(entry);
+                    access_change.audit_only(entry);
                 }
             }
             Ok(diesel::update(accounts::table.find(&before.id))
@@ -50,7 +55,7 @@ impl Account {
     ///
     /// # Errors
     /// As [`Account::verify_email`].
-    pub fn vouch_for_email(conn: &mut Conn, touched: &mut Touched, email: &str) -> Result<Self, ApiError> {
+    pub fn vouch_for_email(conn: &mut Conn, access_change: &mut AccessChange, email: &str) -> Result<Self, ApiError> {
         let row = accounts::table.filter(accounts::email.eq(email.to_lowercase())).select(Self::as_select());
         let before = ForUpdate(row).get_result::<Self>(conn)?;
         let after = Self::verify_email(conn, email)?;
@@ -58,7 +63,7 @@ impl Account {
             let was = json!({ "emailVerified": before.email_verified });
             let is = json!({ "emailVerified": after.email_verified });
             for entry in OrganizationMember::entries_everywhere(conn, Action::UserEmailVerified, user)? {
-                touched.note(entry.changed(was.clone(), is.clone()));
+                access_change.audit_only(entry.changed(was.clone(), is.clone()));
             }
         }
         Ok(after)

@@ -1,7 +1,7 @@
 //! Passwords: Argon2id, off the reactor, and no more of it at once than the machine can bear.
 
 use super::firebase_error::FirebaseError;
-use super::firebase_error::Refusal;
+use super::firebase_error::FirebaseRefusal;
 use crate::base::config::Identity;
 use crate::base::error::ApiError;
 use crate::infra::telemetry::traces;
@@ -23,7 +23,7 @@ const LENGTH_LIMIT: usize = 4096;
 static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
 /// Whether a password was checked to be the account's.
-pub(crate) struct Verdict {
+pub(crate) struct PasswordCheck {
     /// It is.
     pub(crate) is_right: bool,
     /// Then its hash under the parameters of today, if the stored one has others.
@@ -99,7 +99,7 @@ impl Passwords {
     }
 
     /// The hash of a new password, as a PHC string.
-    pub(crate) async fn hash(&self, password: SecretString) -> Result<SecretString, Refusal> {
+    pub(crate) async fn hash(&self, password: SecretString) -> Result<SecretString, FirebaseRefusal> {
         self.run(move |argon2| hash(&argon2, &password)).instrument(traces::wait("argon2")).await
     }
 
@@ -108,7 +108,7 @@ impl Passwords {
         &self,
         password: SecretString,
         stored: Option<SecretString>,
-    ) -> Result<Verdict, Refusal> {
+    ) -> Result<PasswordCheck, FirebaseRefusal> {
         let is_known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.dummy.clone());
         self.run(move |argon2| {
@@ -121,13 +121,13 @@ impl Passwords {
             let is_current = is_made_by(&argon2, &parsed);
             // Only after the right password: the work tells nobody more than the answer does.
             let rehashed = if is_right && !is_current { Some(hash(&argon2, &password)?) } else { None };
-            Ok(Verdict { is_right, rehashed })
+            Ok(PasswordCheck { is_right, rehashed })
         })
         .instrument(traces::wait("argon2"))
         .await
     }
 
-    async fn run<T, F>(&self, work: F) -> Result<T, Refusal>
+    async fn run<T, F>(&self, work: F) -> Result<T, FirebaseRefusal>
     where
         F: FnOnce(Argon2<'static>) -> Result<T, Error> + Send + 'static,
         T: Send + 'static,
@@ -244,7 +244,7 @@ mod tests {
         };
         let (first, second, third) = futures_util::future::join3(verify("secret"), verify("Secret"), refused).await;
         assert!(first.ok().unwrap().is_right && !second.ok().unwrap().is_right);
-        assert!(matches!(third, Err(Refusal::Firebase(FirebaseError::TooManyAttemptsTryLater))));
+        assert!(matches!(third, Err(FirebaseRefusal::Firebase(FirebaseError::TooManyAttemptsTryLater))));
         assert!(!passwords.verify("secret".into(), None).await.ok().unwrap().is_right);
         assert!(verify("secret").await.ok().unwrap().is_right, "permits come back");
     }

@@ -2,8 +2,8 @@
 
 use super::account_changes::Change;
 use super::accounts::{Account, RefreshToken};
-use super::built_in::{BuiltIn, Session};
-use super::firebase_error::{FirebaseError, Refusal};
+use super::built_in::{BuiltIn, SignIn};
+use super::firebase_error::{FirebaseError, FirebaseRefusal};
 use super::mailed_codes::{Known, OobCode, Purpose};
 use crate::base::error::{ApiError, Code};
 use crate::base::input::validation::Email;
@@ -20,10 +20,10 @@ const LAST_OWNER: &str =
     "You are the last owner of an organization. Delete it or make somebody else an owner, then try again.";
 
 /// What a transaction answers: a refusal in Firebase's words commits nothing, since it comes before any change.
-type Answer<T> = Result<Result<T, FirebaseError>, ApiError>;
+type TransactionAnswer<T> = Result<Result<T, FirebaseError>, ApiError>;
 
 /// The account of a token's claims, locked, if the token still counts at this moment.
-fn lock_own(conn: &mut Conn, claims: &Claims) -> Answer<Account> {
+fn lock_own(conn: &mut Conn, claims: &Claims) -> TransactionAnswer<Account> {
     let Some(account) = Account::lock_by_id(conn, &claims.sub)? else { return Ok(Err(FirebaseError::UserNotFound)) };
     Ok(check_own(&account, claims).map(|()| account))
 }
@@ -43,7 +43,7 @@ fn check_recent(claims: &Claims, now: Timestamp) -> Result<(), FirebaseError> {
 }
 
 /// What is known of a code, if it is good now.
-fn check_code(conn: &mut Conn, code: &OobCode, now: Timestamp) -> Answer<Known> {
+fn check_code(conn: &mut Conn, code: &OobCode, now: Timestamp) -> TransactionAnswer<Known> {
     let Some(known) = code.find(conn)? else { return Ok(Err(FirebaseError::InvalidOobCode)) };
     if known.expires_at <= now {
         return Ok(Err(FirebaseError::ExpiredOobCode));
@@ -55,7 +55,7 @@ fn check_code(conn: &mut Conn, code: &OobCode, now: Timestamp) -> Answer<Known> 
 }
 
 /// Uses a code of this purpose up, under the lock of its account.
-fn use_code(conn: &mut Conn, code: &OobCode, purpose: Purpose, now: Timestamp) -> Answer<Account> {
+fn use_code(conn: &mut Conn, code: &OobCode, purpose: Purpose, now: Timestamp) -> TransactionAnswer<Account> {
     let known = match check_code(conn, code, now)? {
         Ok(known) if known.purpose == purpose => known,
         Ok(_) => return Ok(Err(FirebaseError::InvalidOobCode)),
@@ -78,7 +78,7 @@ impl BuiltIn {
         claims: Claims,
         password: SecretString,
         (name, photo): (Change, Change),
-    ) -> Result<Session, Refusal> {
+    ) -> Result<SignIn, FirebaseRefusal> {
         // Before the work of hashing; the transaction looks again.
         let known = self.look_up(claims.sub.clone(), claims.auth_time).await?;
         let now = self.clock.now();
@@ -87,10 +87,10 @@ impl BuiltIn {
         self.keys.keep_fresh().await;
         let hash = self.passwords.hash(password).await?;
         let token = RefreshToken::generate();
-        let changed = self.store.across_tenants().change_access(move |conn, touched| {
+        let changed = self.store.for_all_tenants().change_access(move |conn, access_change| {
             let account = match lock_own(conn, &claims)? {
                 Ok(account) => {
-                    account.set_password(conn, touched, &hash, false, now)?.set_profile(conn, name, photo)?
+                    account.set_password(conn, access_change, &hash, false, now)?.set_profile(conn, name, photo)?
                 }
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -109,8 +109,8 @@ impl BuiltIn {
         &self,
         claims: Claims,
         (name, photo): (Change, Change),
-    ) -> Result<Account, Refusal> {
-        let changed = self.store.across_tenants().write(move |conn| match lock_own(conn, &claims)? {
+    ) -> Result<Account, FirebaseRefusal> {
+        let changed = self.store.for_all_tenants().write(move |conn| match lock_own(conn, &claims)? {
             Ok(account) => Ok(Ok(account.set_profile(conn, name, photo)?)),
             Err(refusal) => Ok(Err(refusal)),
         });
@@ -118,15 +118,15 @@ impl BuiltIn {
     }
 
     /// Deletes the account of a recent sign-in.
-    pub(crate) async fn delete(&self, claims: Claims) -> Result<(), Refusal> {
+    pub(crate) async fn delete(&self, claims: Claims) -> Result<(), FirebaseRefusal> {
         let (config, now) = (self.config.clone(), self.clock.now());
-        let deleted = self.store.across_tenants().change_access(move |conn, touched| {
+        let deleted = self.store.for_all_tenants().change_access(move |conn, access_change| {
             let account =
                 match lock_own(conn, &claims)?.and_then(|account| check_recent(&claims, now).map(|()| account)) {
                     Ok(account) => account,
                     Err(refusal) => return Ok(Err(refusal)),
                 };
-            account.erase(conn, touched, &config, now)?;
+            account.erase(conn, access_change, &config, now)?;
             Ok(Ok(()))
         });
         match deleted.await {
@@ -139,7 +139,11 @@ impl BuiltIn {
     /// Mails a link that sets a new password, if the address has an account.
     ///
     /// Whether it has is found out after the answer, so neither the answer nor its time tells.
-    pub(crate) fn request_password_reset(&self, address: Option<IpAddr>, email: &str) -> Result<Email, Refusal> {
+    pub(crate) fn request_password_reset(
+        &self,
+        address: Option<IpAddr>,
+        email: &str,
+    ) -> Result<Email, FirebaseRefusal> {
         let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
         self.count_mail(address, email.as_str())?;
         let find = {
@@ -158,7 +162,7 @@ impl BuiltIn {
         &self,
         address: Option<IpAddr>,
         claims: Claims,
-    ) -> Result<Account, Refusal> {
+    ) -> Result<Account, FirebaseRefusal> {
         let account = self.look_up(claims.sub, claims.auth_time).await?;
         self.count_mail(address, &account.email)?;
         let id = account.id.clone();
@@ -177,14 +181,14 @@ impl BuiltIn {
     }
 
     /// Makes a code for the account that `find` locks, and mails it, both off the request's path.
-    fn mail_code<F>(&self, purpose: Purpose, find: F) -> Result<(), Refusal>
+    fn mail_code<F>(&self, purpose: Purpose, find: F) -> Result<(), FirebaseRefusal>
     where
         F: FnOnce(&mut Conn) -> Result<Option<Account>, ApiError> + Send + 'static,
     {
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let action_url = self.action_url.clone();
         let compose: Composition = Box::pin(async move {
-            let stored = store.across_tenants().write(move |conn| {
+            let stored = store.for_all_tenants().write(move |conn| {
                 let Some(account) = find(conn)?.filter(|account| account.disabled_at.is_none()) else {
                     return Ok(None);
                 };
@@ -193,19 +197,23 @@ impl BuiltIn {
                 Ok(Some((account.email, code)))
             });
             let (email, code) = stored.await?.unzip();
-            Ok(email.zip(code).map(|(email, code)| letter(purpose, email, &action_url, &code)))
+            Ok(email.zip(code).map(|(email, code)| email_body(purpose, email, &action_url, &code)))
         });
         Ok(self.mailer.compose_later(compose)?)
     }
 
     /// Whose code it is, and what it is good for.
-    pub(crate) async fn look_at_code(&self, code: OobCode) -> Result<Known, Refusal> {
+    pub(crate) async fn look_at_code(&self, code: OobCode) -> Result<Known, FirebaseRefusal> {
         let now = self.clock.now();
-        Ok(self.store.across_tenants().read(move |conn| check_code(conn, &code, now)).await??)
+        Ok(self.store.for_all_tenants().read(move |conn| check_code(conn, &code, now)).await??)
     }
 
     /// Sets a new password by a code, and ends every sign-in. The code proves the address, so it counts as verified.
-    pub(crate) async fn reset_password(&self, code: SecretString, password: SecretString) -> Result<Account, Refusal> {
+    pub(crate) async fn reset_password(
+        &self,
+        code: SecretString,
+        password: SecretString,
+    ) -> Result<Account, FirebaseRefusal> {
         // Before the work of hashing; the transaction looks again.
         let known = self.look_at_code(OobCode::from_client(code.clone())).await?;
         if known.purpose != Purpose::PasswordReset {
@@ -214,10 +222,10 @@ impl BuiltIn {
         self.passwords.check_strength(&known.account.email, &password)?;
         let hash = self.passwords.hash(password).await?;
         let now = self.clock.now();
-        let reset = self.store.across_tenants().change_access(move |conn, touched| {
+        let reset = self.store.for_all_tenants().change_access(move |conn, access_change| {
             let code = OobCode::from_client(code);
             match use_code(conn, &code, Purpose::PasswordReset, now)? {
-                Ok(account) => Ok(Ok(account.set_password(conn, touched, &hash, true, now)?)),
+                Ok(account) => Ok(Ok(account.set_password(conn, access_change, &hash, true, now)?)),
                 Err(refusal) => Ok(Err(refusal)),
             }
         });
@@ -225,10 +233,10 @@ impl BuiltIn {
     }
 
     /// Confirms an address by a code.
-    pub(crate) async fn confirm_email(&self, code: OobCode) -> Result<Account, Refusal> {
+    pub(crate) async fn confirm_email(&self, code: OobCode) -> Result<Account, FirebaseRefusal> {
         let now = self.clock.now();
         let confirmed =
-            self.store.across_tenants().write(move |conn| match use_code(conn, &code, Purpose::VerifyEmail, now)? {
+            self.store.for_all_tenants().write(move |conn| match use_code(conn, &code, Purpose::VerifyEmail, now)? {
                 Ok(account) => Ok(Ok(account.set_email_verified(conn)?)),
                 Err(refusal) => Ok(Err(refusal)),
             });
@@ -237,7 +245,7 @@ impl BuiltIn {
 }
 
 /// The mail with a code's link.
-fn letter(purpose: Purpose, to: String, action_url: &str, code: &OobCode) -> Mail {
+fn email_body(purpose: Purpose, to: String, action_url: &str, code: &OobCode) -> Mail {
     let link = format!("{action_url}?mode={}&oobCode={}", purpose.mode(), code.expose());
     let (subject, text) = match purpose {
         Purpose::PasswordReset => (

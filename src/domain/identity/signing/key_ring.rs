@@ -7,7 +7,7 @@
 //! A key that was replaced stays published, and verifies, for [`RETENTION`]. Then it is deleted.
 
 use super::master_secret::MasterSecret;
-use super::signing_keys::{Row, SigningKeys};
+use super::signing_keys::{SigningKeyRow, SigningKeys};
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 use crate::base::time::Clock;
@@ -126,9 +126,9 @@ impl KeyRing {
     }
 
     async fn read(&self, now: Timestamp) -> Result<(), ApiError> {
-        let mut rows = self.db.across_tenants().read(Row::all).await?;
-        if Row::take_retired(&mut rows, now).next().is_some() {
-            rows = self.db.across_tenants().write(move |conn| Row::delete_retired(conn, now)).await?;
+        let mut rows = self.db.for_all_tenants().read(SigningKeyRow::all).await?;
+        if SigningKeyRow::take_retired(&mut rows, now).next().is_some() {
+            rows = self.db.for_all_tenants().write(move |conn| SigningKeyRow::delete_retired(conn, now)).await?;
         }
         let keys = self.held().replaced_by(rows, &self.secret).map_err(ApiError::internal)?;
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
@@ -146,13 +146,13 @@ pub fn rotate_signing_key(config: &Config, db: &ScopedDb, clock: &Clock) -> Resu
     }
     let secret = MasterSecret::load_existing(&config.identity)?;
     let failed = |error: ApiError| format!("the signing keys can't be changed: {error}");
-    let rows = db.write_blocking(Row::all).map_err(failed)?;
+    let rows = db.write_blocking(SigningKeyRow::all).map_err(failed)?;
     // Else the nodes could not open what is made here.
     for row in rows {
         row.open(&secret)?;
     }
     let now = clock.now();
-    let new = Row::generate(&secret, now)?;
+    let new = SigningKeyRow::generate(&secret, now)?;
     let id = new.id().to_owned();
     db.write_blocking(|conn| new.insert_as_newest(conn, now)).map_err(failed)?;
     Ok(id)

@@ -31,7 +31,7 @@ use std::time::Duration;
 /// A row: the private key as PKCS#8, sealed under the master secret and bound to its id.
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = signing_keys)]
-pub(crate) struct Row {
+pub(crate) struct SigningKeyRow {
     id: String,
     sealed_private_key: Vec<u8>,
     created_at: Timestamp,
@@ -60,22 +60,25 @@ impl SigningKeys {
             Some(cause) => format!("the signing keys can't be read: {cause}"),
             None => format!("the signing keys can't be read: {error}"),
         };
-        let mut rows = db.across_tenants().read(Row::all).await.map_err(because)?;
+        let mut rows = db.for_all_tenants().read(SigningKeyRow::all).await.map_err(because)?;
         if rows.is_empty() {
             // Generated before the transaction, which holds a lock that other nodes wait for.
-            let first = Row::generate(secret, clock.now())?;
-            rows = db.across_tenants().write(move |conn| first.insert_if_none(conn)).await.map_err(because)?;
+            let first = SigningKeyRow::generate(secret, clock.now())?;
+            rows = db.for_all_tenants().write(move |conn| first.insert_if_none(conn)).await.map_err(because)?;
         }
         Self::of(rows, |row| row.open(secret).map(Arc::new))
     }
 
     /// The keys of these rows. Those that are here already are not opened again.
-    pub(crate) fn replaced_by(&self, rows: Vec<Row>, secret: &MasterSecret) -> Result<Self, String> {
+    pub(crate) fn replaced_by(&self, rows: Vec<SigningKeyRow>, secret: &MasterSecret) -> Result<Self, String> {
         let mine = |id: &str| self.older.iter().chain([&self.newest]).find(|key| key.id == id).map(Arc::clone);
         Self::of(rows, |row| mine(&row.id).map_or_else(|| row.open(secret).map(Arc::new), Ok))
     }
 
-    fn of(rows: Vec<Row>, open: impl Fn(Row) -> Result<Arc<SigningKey>, String>) -> Result<Self, String> {
+    fn of(
+        rows: Vec<SigningKeyRow>,
+        open: impl Fn(SigningKeyRow) -> Result<Arc<SigningKey>, String>,
+    ) -> Result<Self, String> {
         let mut older = rows.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let newest = older.pop().ok_or("the signing keys are gone")?;
         Ok(Self { newest, older })
@@ -133,7 +136,7 @@ impl SigningKey {
     }
 }
 
-impl Row {
+impl SigningKeyRow {
     /// All rows, oldest first.
     pub(crate) fn all(conn: &mut Conn) -> Result<Vec<Self>, ApiError> {
         let order = (signing_keys::created_at.asc(), signing_keys::id.asc());
@@ -238,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_stored_key_signs_and_its_published_half_verifies() {
-        let row = Row::generate(&secret("0a"), Clock::system().now()).unwrap();
+        let row = SigningKeyRow::generate(&secret("0a"), Clock::system().now()).unwrap();
         let now = row.created_at;
         let keys = SigningKeys { newest: Arc::new(row.clone().open(&secret("0a")).ok().unwrap()), older: Vec::new() };
         let claims = json!({"iss": "i", "aud": "app", "sub": "s", "iat": 1, "exp": 2, "auth_time": 1});
@@ -254,13 +257,17 @@ mod tests {
 
     #[test]
     fn a_key_retires_a_while_after_it_was_replaced_and_the_newest_never_does() {
-        let first = Row::generate(&secret("0a"), Clock::system().now()).unwrap();
+        let first = SigningKeyRow::generate(&secret("0a"), Clock::system().now()).unwrap();
         let replaced_at = first.created_at.plus(Duration::from_secs(86_400));
-        let second = Row { id: "second".into(), created_at: replaced_at, ..first.clone() };
-        let third = Row { id: "third".into(), created_at: replaced_at.plus(Duration::from_secs(60)), ..first.clone() };
+        let second = SigningKeyRow { id: "second".into(), created_at: replaced_at, ..first.clone() };
+        let third = SigningKeyRow {
+            id: "third".into(),
+            created_at: replaced_at.plus(Duration::from_secs(60)),
+            ..first.clone()
+        };
         let retired = |after: Duration| {
             let mut rows = vec![first.clone(), second.clone(), third.clone()];
-            let gone = Row::take_retired(&mut rows, replaced_at.plus(after)).count();
+            let gone = SigningKeyRow::take_retired(&mut rows, replaced_at.plus(after)).count();
             assert_eq!(gone + rows.len(), 3);
             gone
         };
@@ -274,7 +281,7 @@ mod tests {
 
     #[test]
     fn another_master_secret_is_named_as_the_cause() {
-        let row = Row::generate(&secret("0a"), Clock::system().now()).unwrap();
+        let row = SigningKeyRow::generate(&secret("0a"), Clock::system().now()).unwrap();
         let error = row.open(&secret("0b")).err().unwrap();
         assert!(error.contains("another master secret"), "{error}");
     }

@@ -114,10 +114,10 @@ impl PublishedKey {
 /// any is refused.
 pub(crate) fn verifiers(json: &[u8], allowed: &[Algorithm]) -> Result<HashMap<String, PublicKey>, String> {
     #[derive(Deserialize)]
-    struct Published {
+    struct PublishedJwk {
         keys: Vec<serde_json::Value>,
     }
-    let set: Published = serde_json::from_slice(json).map_err(|error| format!("not a JWK set: {error}"))?;
+    let set: PublishedJwk = serde_json::from_slice(json).map_err(|error| format!("not a JWK set: {error}"))?;
     let keys: HashMap<_, _> = set
         .keys
         .into_iter()

@@ -50,12 +50,12 @@ fn a_record_stays_small() {
 fn hours_and_outcomes_are_kept_apart() {
     let (usage, record) = (Usage::default(), record(key()));
     for (hour, outcome, times) in [
-        (1, Outcome::Admitted, 3),
-        (1, Outcome::Limited, 2),
-        (2, Outcome::Admitted, 5),
+        (1, RequestOutcome::Admitted, 3),
+        (1, RequestOutcome::Limited, 2),
+        (2, RequestOutcome::Admitted, 5),
         // A request that began before the hour turned, and a clock that was set back.
-        (1, Outcome::Refused, 1),
-        (2, Outcome::Limited, 1),
+        (1, RequestOutcome::Refused, 1),
+        (2, RequestOutcome::Limited, 1),
     ] {
         (0..times).for_each(|_| usage.count(&record, Hour(hour), outcome));
     }
@@ -71,7 +71,7 @@ fn a_record_that_nobody_has_any_more_keeps_its_counts() {
     let (usage, key) = (Usage::default(), key());
     for _ in 0..3 {
         let record = record(key);
-        (0..2).for_each(|_| usage.count(&record, Hour(7), Outcome::Admitted));
+        (0..2).for_each(|_| usage.count(&record, Hour(7), RequestOutcome::Admitted));
     }
     assert_eq!(written(&usage), [(Hour(7), Tally { admitted: 6, ..Tally::default() })]);
 }
@@ -82,8 +82,8 @@ fn a_request_counts_once_and_as_what_it_ended() {
     drop(usage.begin(record.clone(), Hour(1)));
     assert_eq!(written(&usage), []);
     let mut request = usage.begin(record, Hour(1));
-    request.ends(Outcome::Admitted);
-    request.ends(Outcome::Refused);
+    request.ends(RequestOutcome::Admitted);
+    request.ends(RequestOutcome::Refused);
     drop(request);
     assert_eq!(written(&usage), [(Hour(1), Tally { refused: 1, ..Tally::default() })]);
 }
@@ -91,9 +91,9 @@ fn a_request_counts_once_and_as_what_it_ended() {
 #[test]
 fn what_is_counted_while_a_batch_is_written_is_written_next() {
     let (usage, record) = (Usage::default(), record(key()));
-    usage.count(&record, Hour(1), Outcome::Admitted);
+    usage.count(&record, Hour(1), RequestOutcome::Admitted);
     let rows = usage.take(&usage.workspaces());
-    usage.count(&record, Hour(1), Outcome::Admitted);
+    usage.count(&record, Hour(1), RequestOutcome::Admitted);
     let unwritten = usage.beside_unwritten(record.key.workspace_id, |unwritten| unwritten.collect::<Vec<_>>());
     assert_eq!(unwritten, [(record.key.id, Hour(1), Tally { admitted: 2, ..Tally::default() })]);
     usage.forget(&rows);
@@ -116,9 +116,9 @@ fn parallel_counts_are_exact_while_hours_turn_and_batches_are_taken() {
                 scope.spawn(move || {
                     for count in 0..COUNTS {
                         let outcome = match (count + thread) % 3 {
-                            0 => Outcome::Admitted,
-                            1 => Outcome::Limited,
-                            _ => Outcome::Refused,
+                            0 => RequestOutcome::Admitted,
+                            1 => RequestOutcome::Limited,
+                            _ => RequestOutcome::Refused,
                         };
                         usage.count(&records[(count % 2) as usize], Hour(1 + count / 20_000), outcome);
                     }

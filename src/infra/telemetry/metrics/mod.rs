@@ -2,7 +2,7 @@
 //!
 //! Two ways in. What happens at each request is counted in fields of [`Metrics`], by atomics that were made at start-up
 //! ([`sharded`]): [`requests`] and [`verifications`]. Everything else is read when Prometheus asks, from the getters of the room
-//! that knows, through [`Metrics::watch`]: see `process` for how. A room registers once, where the application is put
+//! that knows, through [`Metrics::register`]: see `process` for how. A room registers once, where the application is put
 //! together, and its closure owns what it reads (an `Arc` of the room's own): never `web::Data<State>`, which owns
 //! the registry and would be kept alive by it.
 
@@ -54,12 +54,12 @@ impl Metrics {
     /// `read` names the labels, all of them known beforehand, and must not wait.
     ///
     /// ```ignore
-    /// metrics.watch(Kind::Counter, "cache_lookups", "Lookups in the cache", move |readings| {
+    /// metrics.register(Kind::Counter, "cache_lookups", "Lookups in the cache", move |readings| {
     ///     readings.set(&[("outcome", "hit")], cache.hits());
     ///     readings.set(&[("outcome", "miss")], cache.misses());
     /// });
     /// ```
-    pub fn watch(
+    pub fn register(
         &self,
         kind: Kind,
         name: &'static str,

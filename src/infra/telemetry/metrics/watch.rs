@@ -14,7 +14,7 @@ pub enum Kind {
     Gauge,
 }
 
-/// Where a closure of [`super::Metrics::watch`] puts what it read.
+/// Where a closure of [`super::Metrics::register`] puts what it read.
 pub struct Readings<'a, 'b> {
     kind: Kind,
     metric: &'a mut MetricEncoder<'b>,

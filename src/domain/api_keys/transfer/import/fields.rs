@@ -6,12 +6,12 @@ use std::fmt;
 
 /// What is wrong with a line, and what to do. It never repeats what stands in a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct LineFault {
     field: Option<&'static str>,
     message: String,
 }
 
-impl Fault {
+impl LineFault {
     /// Whether this field is to blame.
     pub(super) fn blames(&self, field: Field) -> bool {
         self.field == Some(field.name())
@@ -28,7 +28,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for LineFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.field {
             Some(field) => write!(f, "{field}: {}", self.message),
@@ -105,19 +105,19 @@ impl RawRow {
     ///
     /// # Errors
     /// A field that is not known, or no text where one must be.
-    pub fn of_object(object: serde_json::Map<String, Value>) -> Result<Self, Fault> {
+    pub fn of_object(object: serde_json::Map<String, Value>) -> Result<Self, LineFault> {
         let mut row = Self::default();
         for (name, value) in object {
-            let field = Field::of_name(&name).ok_or_else(|| Fault::of_row(unknown_fields()))?;
+            let field = Field::of_name(&name).ok_or_else(|| LineFault::of_row(unknown_fields()))?;
             match value {
                 Value::Null => {}
                 Value::String(text) => row.set(field, text),
                 Value::Array(items) if field == Field::AllowedIps => {
                     let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
-                    let texts = texts.ok_or_else(|| Fault::new(field.name(), "must be a list of texts"))?;
+                    let texts = texts.ok_or_else(|| LineFault::new(field.name(), "must be a list of texts"))?;
                     row.set(field, texts.join(" "));
                 }
-                _ => return Err(Fault::new(field.name(), "must be a text or null")),
+                _ => return Err(LineFault::new(field.name(), "must be a text or null")),
             }
         }
         Ok(row)

@@ -1,12 +1,12 @@
 //! Files of keys: JSON Lines and CSV.
 
 use super::fields::{Field, RawRow, unknown_fields};
-use crate::domain::api_keys::import::fields::Fault;
+use crate::domain::api_keys::import::fields::LineFault;
 use std::io::{self, BufRead};
 use std::path::Path;
 
 /// The longest line of JSON, in bytes.
-const LONGEST_LINE: usize = 65_536;
+const MAX_LINE_LENGTH: usize = 65_536;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -45,7 +45,7 @@ pub struct Line {
     /// Counted from 1, as editors do.
     pub number: u64,
     /// What it says.
-    pub row: Result<RawRow, Fault>,
+    pub row: Result<RawRow, LineFault>,
 }
 
 struct JsonLines<R> {
@@ -68,7 +68,7 @@ impl<R: BufRead> JsonLines<R> {
             has_any = true;
             let end = available.iter().position(|byte| *byte == b'\n');
             let part = &available[..end.unwrap_or(available.len())];
-            let room = (LONGEST_LINE + 1).saturating_sub(self.line.len());
+            let room = (MAX_LINE_LENGTH + 1).saturating_sub(self.line.len());
             self.line.extend_from_slice(&part[..part.len().min(room)]);
             let used = end.map_or(available.len(), |end| end + 1);
             self.reader.consume(used);
@@ -102,13 +102,13 @@ impl<R: BufRead> Iterator for JsonLines<R> {
     }
 }
 
-fn of_json(text: &[u8]) -> Result<RawRow, Fault> {
-    if text.len() > LONGEST_LINE {
-        return Err(Fault::of_row(format!("is longer than {LONGEST_LINE} bytes")));
+fn of_json(text: &[u8]) -> Result<RawRow, LineFault> {
+    if text.len() > MAX_LINE_LENGTH {
+        return Err(LineFault::of_row(format!("is longer than {MAX_LINE_LENGTH} bytes")));
     }
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text).map_err(|error| {
         // Only where: what it says of data repeats them.
-        Fault::of_row(format!("is not a JSON object (column {})", error.column()))
+        LineFault::of_row(format!("is not a JSON object (column {})", error.column()))
     })?;
     RawRow::of_object(object)
 }
@@ -147,7 +147,7 @@ impl<R: BufRead> Iterator for CsvLines<R> {
         let place = self.record.position().map_or_else(|| self.reader.position().line(), csv::Position::line);
         let row = match read {
             Ok(false) => return None,
-            Ok(true) if self.record.len() != self.columns.len() => Err(Fault::of_row(format!(
+            Ok(true) if self.record.len() != self.columns.len() => Err(LineFault::of_row(format!(
                 "has {} fields, and the first line names {}",
                 self.record.len(),
                 self.columns.len()
@@ -159,7 +159,7 @@ impl<R: BufRead> Iterator for CsvLines<R> {
             }
             Err(error) => match error.into_kind() {
                 csv::ErrorKind::Io(error) => return Some(Err(error)),
-                _ => Err(Fault::of_row("is not CSV in UTF-8")),
+                _ => Err(LineFault::of_row("is not CSV in UTF-8")),
             },
         };
         Some(Ok(Line { number: place, row }))

@@ -1,6 +1,6 @@
 //! What only the database knows of a row: where, whose, and whether it is there already.
 
-use super::NewKey;
+use super::ImportedKey;
 use super::fields::Field;
 use super::row::{ParsedRow, Person};
 use crate::base::error::ApiError;
@@ -11,7 +11,7 @@ use crate::base::sql::schema::{api_key_secrets, api_keys, imported_keys, organiz
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::import::ImportSettings;
-use crate::domain::api_keys::import::fields::Fault;
+use crate::domain::api_keys::import::fields::LineFault;
 use crate::domain::tenancy::Workspace;
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -20,9 +20,9 @@ use std::collections::{HashMap, HashSet};
 const REMEMBERED: usize = 10_000;
 
 /// What a row stands for.
-pub(super) enum Found {
+pub(super) enum ImportMatch {
     /// A key to add.
-    New(Box<NewKey>),
+    New(Box<ImportedKey>),
     /// A key that is there, with the same data.
     There,
     /// One that was imported once, and whose value was rolled away or deleted since.
@@ -30,7 +30,7 @@ pub(super) enum Found {
 }
 
 /// By the numbers of their lines.
-type Answers = Vec<(u64, Result<Found, Fault>)>;
+type Answers = Vec<(u64, Result<ImportMatch, LineFault>)>;
 
 /// Asks, and remembers the answers for the rows that follow.
 pub(super) struct Lookup {
@@ -66,17 +66,17 @@ impl Lookup {
         for ((number, row), hash) in rows.into_iter().zip(hashes) {
             let one = match there.get(&hash) {
                 // A value from before a roll: nobody can tell what the row was like then.
-                Some((Some(_), _)) => Ok(Found::There),
-                None if imported.contains(&hash) => Ok(Found::Gone),
+                Some((Some(_), _)) => Ok(ImportMatch::There),
+                None if imported.contains(&hash) => Ok(ImportMatch::Gone),
                 known => match self.place(conn, &row)? {
                     Err(fault) => Err(fault),
                     Ok((organization, creator)) => match known {
                         Some((None, key)) => unless_differs(&row, creator, key),
-                        _ if row.id.is_some_and(|id| taken.contains(&id)) => Err(Fault::new(
+                        _ if row.id.is_some_and(|id| taken.contains(&id)) => Err(LineFault::new(
                             Field::Id.name(),
                             "is that of another key here; leave it out, and the key gets a new one",
                         )),
-                        _ => Ok(Found::New(Box::new(new_key(row, organization, creator)))),
+                        _ => Ok(ImportMatch::New(Box::new(new_key(row, organization, creator)))),
                     },
                 },
             };
@@ -86,7 +86,11 @@ impl Lookup {
     }
 
     /// The row's organization and creator.
-    fn place(&mut self, conn: &mut Conn, row: &ParsedRow) -> Result<Result<(OrganizationId, UserId), Fault>, ApiError> {
+    fn place(
+        &mut self,
+        conn: &mut Conn,
+        row: &ParsedRow,
+    ) -> Result<Result<(OrganizationId, UserId), LineFault>, ApiError> {
         if self.workspaces.len() > REMEMBERED || self.creators.len() > REMEMBERED {
             self.workspaces.clear();
             self.creators.clear();
@@ -102,7 +106,7 @@ impl Lookup {
         };
         let Some(organization) = organization else {
             let message = "there is no such workspace here; make it first, or say which is meant by --map OLD=NEW";
-            return Ok(Err(Fault::new(Field::WorkspaceId.name(), message)));
+            return Ok(Err(LineFault::new(Field::WorkspaceId.name(), message)));
         };
         let mut reason = "is missing";
         for person in &row.creators {
@@ -124,7 +128,7 @@ impl Lookup {
                 Err(why) => reason = why,
             }
         }
-        Ok(Err(Fault::new(Field::CreatedBy.name(), reason)))
+        Ok(Err(LineFault::new(Field::CreatedBy.name(), reason)))
     }
 
     /// A person who may have keys in the workspace.
@@ -174,7 +178,7 @@ fn exists(conn: &mut Conn, person: &Person) -> Result<Result<UserId, &'static st
 }
 
 /// The key is there: with the same data, or it is a conflict. Nothing here changes a key.
-fn unless_differs(row: &ParsedRow, creator: UserId, key: &ApiKey) -> Result<Found, Fault> {
+fn unless_differs(row: &ParsedRow, creator: UserId, key: &ApiKey) -> Result<ImportMatch, LineFault> {
     let differing: Vec<&str> = [
         (Field::Id, row.id.is_some_and(|id| id != key.id)),
         (Field::WorkspaceId, row.workspace_id != key.workspace_id),
@@ -192,17 +196,17 @@ fn unless_differs(row: &ParsedRow, creator: UserId, key: &ApiKey) -> Result<Foun
     .filter_map(|(field, differs)| differs.then_some(field.name()))
     .collect();
     if differing.is_empty() {
-        return Ok(Found::There);
+        return Ok(ImportMatch::There);
     }
-    Err(Fault::of_row(format!(
+    Err(LineFault::of_row(format!(
         "the key is there already as {}, with another {}; an import changes nothing: change it there, or take the line out",
         key.id,
         differing.join(", ")
     )))
 }
 
-fn new_key(row: ParsedRow, organization_id: OrganizationId, creator_id: UserId) -> NewKey {
-    NewKey {
+fn new_key(row: ParsedRow, organization_id: OrganizationId, creator_id: UserId) -> ImportedKey {
+    ImportedKey {
         hash: row.hash,
         id: row.id.unwrap_or_else(KeyId::new),
         organization_id,

@@ -3,7 +3,7 @@
 //! # The way of a row
 //! [`mod@file`] reads lines, whichever format they are in, into [`fields::RawRow`]s; [`row`] checks what a row says by itself, and
 //! hashes a plaintext at once; [`lookup`] asks the database who and where is meant, and whether the key is there already;
-//! what is new waits in a file without a name ([`Checked`]), without any plaintext, until all of the input is known to be
+//! what is new waits in a file without a name ([`CheckedImport`]), without any plaintext, until all of the input is known to be
 //! good; [`mod@write`] then adds it, batch by batch.
 //!
 //! # All or nothing
@@ -32,9 +32,9 @@ use crate::base::time::Timestamp;
 use crate::domain::api_keys::{AllowedIps, KeyFormat};
 use crate::domain::changes::ScopedStore;
 use crate::infra::db::ScopedDb;
-use fields::Fault;
+use fields::LineFault;
 use file::Line;
-use lookup::{Found, Lookup};
+use lookup::{ImportMatch, Lookup};
 use row::ParsedRow;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -63,7 +63,7 @@ pub struct ImportSettings<'c> {
 
 /// A key to add: all that is kept of it.
 #[derive(Debug, Serialize, Deserialize)]
-struct NewKey {
+struct ImportedKey {
     hash: [u8; 32],
     id: KeyId,
     organization_id: OrganizationId,
@@ -98,7 +98,7 @@ pub struct Summary {
 
 /// Input that was looked at, and what is new in it.
 #[derive(Debug)]
-pub struct Checked {
+pub struct CheckedImport {
     spool: File,
     /// What is known of it.
     pub summary: Summary,
@@ -146,8 +146,8 @@ pub fn check(
     db: &ScopedDb,
     settings: &ImportSettings<'_>,
     lines: impl Iterator<Item = io::Result<Line>>,
-    mut report: impl FnMut(u64, &Fault),
-) -> Result<Checked, ImportError> {
+    mut report: impl FnMut(u64, &LineFault),
+) -> Result<CheckedImport, ImportError> {
     let mut summary = Summary::default();
     let mut spool = BufWriter::new(tempfile::tempfile()?);
     let mut seen = Seen::default();
@@ -173,13 +173,13 @@ pub fn check(
         let rows = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
         for (number, found) in db.read_blocking(|conn| lookup.find(conn, rows))? {
             match found {
-                Ok(Found::New(key)) => {
+                Ok(ImportMatch::New(key)) => {
                     summary.new += 1;
                     serde_json::to_writer(&mut spool, &*key).map_err(io::Error::from)?;
                     spool.write_all(b"\n")?;
                 }
-                Ok(Found::There) => summary.there += 1,
-                Ok(Found::Gone) => summary.gone += 1,
+                Ok(ImportMatch::There) => summary.there += 1,
+                Ok(ImportMatch::Gone) => summary.gone += 1,
                 Err(fault) => {
                     summary.wrong += 1;
                     report(number, &fault);
@@ -188,10 +188,10 @@ pub fn check(
         }
     }
     let spool = spool.into_inner().map_err(io::IntoInnerError::into_error)?;
-    Ok(Checked { spool, summary })
+    Ok(CheckedImport { spool, summary })
 }
 
-impl Checked {
+impl CheckedImport {
     /// Adds what is new. `progress` is told how many keys are in, after each transaction.
     ///
     /// # Errors
@@ -204,18 +204,19 @@ impl Checked {
     ) -> Result<u64, ImportError> {
         self.spool.rewind()?;
         let mut lines = BufReader::new(&self.spool).lines().peekable();
-        let (mut batch, mut count): (Vec<NewKey>, u64) = (Vec::with_capacity(BATCH), 0);
+        let (mut batch, mut count): (Vec<ImportedKey>, u64) = (Vec::with_capacity(BATCH), 0);
         while let Some(line) = lines.next() {
             batch.push(serde_json::from_str(&line?).map_err(io::Error::from)?);
             if batch.len() == BATCH || lines.peek().is_none() {
                 let keys = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-                count += store.change_access_blocking(|conn, touched| write::add(conn, touched, &keys, now))?;
+                count +=
+                    store.change_access_blocking(|conn, access_change| write::add(conn, access_change, &keys, now))?;
                 progress(count);
             }
         }
         // Once, at the end: whoever takes it for news waits a lease. And each time, should an earlier import have ended early.
-        store.change_access_blocking(|_, touched| {
-            touched.unknown_keys();
+        store.change_access_blocking(|_, access_change| {
+            access_change.unknown_keys();
             Ok(())
         })?;
         Ok(count)
@@ -227,14 +228,14 @@ impl Checked {
 struct Seen(HashMap<[u8; 16], u64>);
 
 impl Seen {
-    fn add(&mut self, number: u64, row: &ParsedRow) -> Result<(), Fault> {
+    fn add(&mut self, number: u64, row: &ParsedRow) -> Result<(), LineFault> {
         if let Some(line) = self.first(&row.hash, number) {
-            return Err(Fault::of_row(format!("the same key is on line {line} already; keep one of them")));
+            return Err(LineFault::of_row(format!("the same key is on line {line} already; keep one of them")));
         }
         if let Some(id) = row.id
             && let Some(line) = self.first(&crate::domain::api_keys::PresentedKey::new(&id.text()).hash(), number)
         {
-            return Err(Fault::new(
+            return Err(LineFault::new(
                 "id",
                 format!("is on line {line} already; leave it out, and the key gets a new one"),
             ));

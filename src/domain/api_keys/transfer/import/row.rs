@@ -6,7 +6,7 @@ use crate::base::input::validation::{Email, name};
 use crate::base::policy::Scope;
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::import::ImportSettings;
-use crate::domain::api_keys::import::fields::Fault;
+use crate::domain::api_keys::import::fields::LineFault;
 use crate::domain::api_keys::{AllowedIps, PresentedKey};
 use base64::Engine;
 use base64::alphabet;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use std::str::FromStr;
 
 /// The most characters of a preview.
-const LONGEST_PREVIEW: usize = 64;
+const MAX_PREVIEW_LENGTH: usize = 64;
 /// What a preview has between how a key starts and how it ends.
 const DOTS: &str = "...";
 
@@ -64,13 +64,13 @@ impl FromStr for Person {
 
 impl ParsedRow {
     /// Checks a row. All that is wrong with it is told.
-    pub(super) fn new(row: RawRow, settings: &ImportSettings<'_>) -> Result<Self, Vec<Fault>> {
+    pub(super) fn new(row: RawRow, settings: &ImportSettings<'_>) -> Result<Self, Vec<LineFault>> {
         let mut faults = Vec::new();
         let parsed = Self::read(&row, settings, &mut faults);
         parsed.filter(|_| faults.is_empty()).ok_or(faults)
     }
 
-    fn read(row: &RawRow, settings: &ImportSettings<'_>, faults: &mut Vec<Fault>) -> Option<Self> {
+    fn read(row: &RawRow, settings: &ImportSettings<'_>, faults: &mut Vec<LineFault>) -> Option<Self> {
         let renamed = |text: &str| settings.renamed.get(text).cloned().unwrap_or_else(|| text.to_owned());
         let named = |field, default: &Option<String>| row.get(field).map(renamed).or_else(|| default.clone());
         let now = settings.now;
@@ -95,7 +95,7 @@ impl ParsedRow {
         }
         if creators.is_empty() && !faults.iter().any(|fault| fault.blames(Field::CreatedBy)) {
             let message = "is missing; name a member here, or for all such rows by --creator";
-            faults.push(Fault::new(Field::CreatedBy.name(), message));
+            faults.push(LineFault::new(Field::CreatedBy.name(), message));
         }
 
         let hash = hash_of(row, settings, faults);
@@ -135,7 +135,7 @@ impl ParsedRow {
         ];
         let expires_at = time(Field::ExpiresAt);
         for (field, _) in past.iter().filter(|(_, time)| time.is_some_and(|time| time > now)) {
-            faults.push(Fault::new(field.name(), "must not be in the future"));
+            faults.push(LineFault::new(field.name(), "must not be in the future"));
         }
         let [(_, created_at), (_, last_used_at), (_, disabled_at), (_, revoked_at), (_, orphaned_at)] = past;
         Some(Self {
@@ -159,28 +159,28 @@ impl ParsedRow {
 }
 
 /// The value, or a fault of its field.
-fn taken<T>(field: Field, value: Result<T, String>, faults: &mut Vec<Fault>) -> Option<T> {
-    value.map_err(|message| faults.push(Fault::new(field.name(), message))).ok()
+fn taken<T>(field: Field, value: Result<T, String>, faults: &mut Vec<LineFault>) -> Option<T> {
+    value.map_err(|message| faults.push(LineFault::new(field.name(), message))).ok()
 }
 
 /// The SHA-256 that is given, or that of the plaintext.
-fn hash_of(row: &RawRow, settings: &ImportSettings<'_>, faults: &mut Vec<Fault>) -> Option<[u8; 32]> {
+fn hash_of(row: &RawRow, settings: &ImportSettings<'_>, faults: &mut Vec<LineFault>) -> Option<[u8; 32]> {
     let given = row.get(Field::Sha256).map(|text| taken(Field::Sha256, sha256(text), faults));
     let plaintext = row.get(Field::Plaintext).map(PresentedKey::new);
     let Some(key) = plaintext else {
         if given.is_none() {
-            faults.push(Fault::new(Field::Sha256.name(), "is missing; give the key's SHA-256, or its plaintext"));
+            faults.push(LineFault::new(Field::Sha256.name(), "is missing; give the key's SHA-256, or its plaintext"));
         }
         return given.flatten();
     };
     if !settings.format.recognizes(key) {
         let message = "does not look like a key of this server, so nobody could use it; tell it what such keys look like \
                        by [[keys.imported]] in its configuration";
-        faults.push(Fault::new(Field::Plaintext.name(), message));
+        faults.push(LineFault::new(Field::Plaintext.name(), message));
     }
     let hash = key.hash();
     if given.flatten().is_some_and(|given| given != hash) {
-        faults.push(Fault::new(Field::Sha256.name(), "is not the SHA-256 of the plaintext; leave one of them out"));
+        faults.push(LineFault::new(Field::Sha256.name(), "is not the SHA-256 of the plaintext; leave one of them out"));
     }
     Some(hash)
 }
@@ -208,7 +208,7 @@ fn preview_of(
     row: &RawRow,
     settings: &ImportSettings<'_>,
     hash: Option<&[u8; 32]>,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<LineFault>,
 ) -> Option<String> {
     let plaintext = row.get(Field::Plaintext);
     let Some(given) = row.get(Field::Preview) else {
@@ -220,8 +220,8 @@ fn preview_of(
     let preview = if given.contains(DOTS) { given.to_owned() } else { format!("{given}{DOTS}") };
     let message = if is_key {
         "is the key itself; give no more than its first characters".to_owned()
-    } else if preview.len() > LONGEST_PREVIEW || !preview.bytes().all(|byte| byte.is_ascii_graphic()) {
-        format!("must be at most {LONGEST_PREVIEW} visible ASCII characters")
+    } else if preview.len() > MAX_PREVIEW_LENGTH || !preview.bytes().all(|byte| byte.is_ascii_graphic()) {
+        format!("must be at most {MAX_PREVIEW_LENGTH} visible ASCII characters")
     } else {
         return Some(preview);
     };

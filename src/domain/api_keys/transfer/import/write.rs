@@ -1,6 +1,6 @@
 //! Keys that were found good go in.
 
-use super::NewKey;
+use super::ImportedKey;
 use crate::base::error::ApiError;
 use crate::base::ids::WorkspaceId;
 use crate::base::sql::schema::{api_key_secrets, api_keys, imported_keys};
@@ -8,14 +8,19 @@ use crate::base::sql::{Conn, each};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::audit::Action;
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::tenancy::Workspace;
 use diesel::prelude::*;
 use std::collections::{BTreeSet, HashSet};
 
 /// Adds keys, each with its audit event; gives how many. What came in since it was looked for is passed over. The plan's
 /// limit on active keys does not count: that is between the customer and the API.
-pub(super) fn add(conn: &mut Conn, touched: &mut Touched, keys: &[NewKey], now: Timestamp) -> Result<u64, ApiError> {
+pub(super) fn add(
+    conn: &mut Conn,
+    access_change: &mut AccessChange,
+    keys: &[ImportedKey],
+    now: Timestamp,
+) -> Result<u64, ApiError> {
     let workspaces: BTreeSet<WorkspaceId> = keys.iter().map(|key| key.workspace_id).collect();
     for workspace in workspaces {
         // As whoever adds an active key: who counts them meanwhile waits.
@@ -25,7 +30,7 @@ pub(super) fn add(conn: &mut Conn, touched: &mut Touched, keys: &[NewKey], now: 
     let there: Vec<Vec<u8>> =
         api_key_secrets::table.filter(api_key_secrets::hash.eq_any(hashes)).select(api_key_secrets::hash).load(conn)?;
     let there: HashSet<Vec<u8>> = there.into_iter().collect();
-    let new: Vec<&NewKey> = keys.iter().filter(|key| !there.contains(&key.hash[..])).collect();
+    let new: Vec<&ImportedKey> = keys.iter().filter(|key| !there.contains(&key.hash[..])).collect();
     let rows: Vec<ApiKey> = new.iter().map(|key| row(key)).collect();
     let values: Vec<_> = new
         .iter()
@@ -39,12 +44,12 @@ pub(super) fn add(conn: &mut Conn, touched: &mut Touched, keys: &[NewKey], now: 
         diesel::insert_into(imported_keys::table).values(&marks).execute(native)?;
     });
     for row in &rows {
-        touched.note(row.entry(Action::ApiKeyImported).after(row.facts()));
+        access_change.audit_only(row.entry(Action::ApiKeyImported).after(row.facts()));
     }
     Ok(rows.len() as u64)
 }
 
-fn row(key: &NewKey) -> ApiKey {
+fn row(key: &ImportedKey) -> ApiKey {
     ApiKey {
         id: key.id,
         organization_id: key.organization_id,

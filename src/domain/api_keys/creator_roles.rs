@@ -23,7 +23,7 @@ text_enum! {
 
 /// What the creator of a key is, now.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Standing {
+pub struct CreatorRoles {
     /// Its role in the organization; `None` when it is no member.
     pub organization_role: Option<OrganizationRole>,
     /// Its role in the workspace, if one was given.
@@ -32,7 +32,7 @@ pub struct Standing {
     pub is_disabled: bool,
 }
 
-impl Standing {
+impl CreatorRoles {
     /// The role that the creator's keys have in the workspace.
     pub fn role(self) -> Option<WorkspaceRole> {
         if self.is_disabled {
@@ -65,13 +65,13 @@ pub(super) fn status_of(
 
 impl ApiKey {
     /// The key's status at `now`; what is permanent comes first.
-    pub fn status(&self, standing: Standing, now: Timestamp) -> KeyStatus {
-        let has_role = self.inherited_role(standing).is_some();
+    pub fn status(&self, creator: CreatorRoles, now: Timestamp) -> KeyStatus {
+        let has_role = self.inherited_role(creator).is_some();
         status_of(self.revoked_at.is_some(), self.expires_at, self.disabled_at.is_some(), has_role, now)
     }
 
     /// The role that the key inherits now; `None` when it is orphaned.
-    pub fn inherited_role(&self, standing: Standing) -> Option<WorkspaceRole> {
-        if self.orphaned_at.is_some() { None } else { standing.role() }
+    pub fn inherited_role(&self, creator: CreatorRoles) -> Option<WorkspaceRole> {
+        if self.orphaned_at.is_some() { None } else { creator.role() }
     }
 }

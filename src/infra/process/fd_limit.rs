@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Kept free for what is no client's connection: the database's, the log, the mails, Redis, issuers' keys.
+/// Snapshot free for what is no client's connection: the database's, the log, the mails, Redis, issuers' keys.
 const OWN: u64 = 200;
 
 /// Takes as many as the system lets this process have: the usual soft limit of 1,024 is there for programs that use

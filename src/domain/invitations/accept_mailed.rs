@@ -7,11 +7,11 @@ use crate::base::error::ApiError;
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::audit::Actor;
-use crate::domain::changes::Touched;
+use crate::domain::changes::AccessChange;
 use crate::domain::identity::Account;
 use crate::domain::identity::provider::BuiltIn;
 use crate::domain::identity::provider::Change;
-use crate::domain::identity::provider::{FirebaseError, Refusal};
+use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
 use crate::domain::invitations::{Invitation, InvitationToken};
 use crate::domain::tenancy::User;
 use secrecy::SecretString;
@@ -38,7 +38,7 @@ impl BuiltIn {
             let has_account = Account::credentials(conn, &invitation.email)?.is_some();
             Ok(Some(Invited { email: invitation.email, organization, has_account }))
         };
-        self.store.across_tenants().read(look).await
+        self.store.for_all_tenants().read(look).await
     }
 
     /// Signs the invited person up, or in if the address has an account, verifies the address, and accepts: all of it
@@ -50,7 +50,7 @@ impl BuiltIn {
         token: InvitationToken,
         password: SecretString,
         name: Option<String>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), FirebaseRefusal> {
         let invited = self.look_at_invitation(token.clone()).await?.ok_or_else(ApiError::not_found)?;
         if !invited.has_account {
             return self.join_with_new_account(token, invited.email, password, name).await;
@@ -58,7 +58,7 @@ impl BuiltIn {
         let attempt = self.limits.sign_in(&invited.email, address, self.clock.now());
         let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
         let outcome = self.join_with_account(token, invited.email.clone(), password).await;
-        self.settle(&invited.email, attempt, &outcome);
+        self.record_attempt(&invited.email, attempt, &outcome);
         outcome
     }
 
@@ -68,18 +68,18 @@ impl BuiltIn {
         email: String,
         password: SecretString,
         name: Option<String>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), FirebaseRefusal> {
         let (mut account, hash) = self.prepare(&self.clock, &email, password).await?;
         account.email_verified = true;
         let now = account.created_at;
-        let joined = self.store.across_tenants().change_access(move |conn, touched| {
+        let joined = self.store.for_all_tenants().change_access(move |conn, access_change| {
             if !account.insert(conn, &hash)? {
                 return Ok(Err(FirebaseError::EmailExists));
             }
             if let Some(name) = name {
                 account = account.set_profile(conn, Change::Set(name), Change::Keep)?;
             }
-            accept(conn, touched, &token, &account, now).map(Ok)
+            accept(conn, access_change, &token, &account, now).map(Ok)
         });
         Ok(joined.await??)
     }
@@ -89,25 +89,26 @@ impl BuiltIn {
         token: InvitationToken,
         email: String,
         password: SecretString,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), FirebaseRefusal> {
         let checked = self.check_password(email, password).await?;
         let now = self.clock.now();
-        let joined = self.store.across_tenants().change_access(move |conn, touched| match checked.open(conn, now)? {
-            Ok(account) => accept(conn, touched, &token, &account, now).map(Ok),
-            Err(refusal) => Ok(Err(refusal)),
-        });
+        let joined =
+            self.store.for_all_tenants().change_access(move |conn, access_change| match checked.open(conn, now)? {
+                Ok(account) => accept(conn, access_change, &token, &account, now).map(Ok),
+                Err(refusal) => Ok(Err(refusal)),
+            });
         Ok(joined.await??)
     }
 }
 
 fn accept(
     conn: &mut Conn,
-    touched: &mut Touched,
+    access_change: &mut AccessChange,
     token: &InvitationToken,
     account: &Account,
     now: Timestamp,
 ) -> Result<(), ApiError> {
     let user = User::of_profile(conn, &account.profile(), now)?;
-    touched.act_as(Actor::User(user.id));
-    Invitation::accept_mailed(conn, touched, token, &user, now)
+    access_change.act_as(Actor::User(user.id));
+    Invitation::accept_mailed(conn, access_change, token, &user, now)
 }

@@ -1,4 +1,4 @@
-//! [`Arrival`]: a request as it came, and what is told of it when it ends: it is counted, and its line is written.
+//! [`RequestRecord`]: a request as it came, and what is told of it when it ends: it is counted, and its line is written.
 //!
 //! What it brought is kept because a panic or a time-out leaves no request to ask.
 
@@ -18,29 +18,29 @@ use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, Uri};
 
 /// A request as it came.
-pub(crate) struct Arrival {
+pub(crate) struct RequestRecord {
     at: Moment,
     pub(super) method: Method,
-    place: Place,
+    place: RequestRoute,
     inbound_request_id: Option<HeaderValue>,
 }
 
 /// Where a request went.
-enum Place {
+enum RequestRoute {
     /// A path without parameters, whose route is known at once.
     Route(RouteId),
     /// Any other: actix finds the route.
     Uri(Uri),
 }
 
-impl Arrival {
+impl RequestRecord {
     /// Of a request that came at this moment, for this route if its path has no parameters. Cost: one look into a map; no
     /// allocation.
     pub(crate) fn new(req: &ServiceRequest, at: Moment, route: Option<RouteId>) -> Self {
         Self {
             at,
             method: req.method().clone(),
-            place: route.map_or_else(|| Place::Uri(req.uri().clone()), Place::Route),
+            place: route.map_or_else(|| RequestRoute::Uri(req.uri().clone()), RequestRoute::Route),
             inbound_request_id: req.headers().get(X_REQUEST_ID).cloned(),
         }
     }
@@ -66,7 +66,7 @@ impl Arrival {
         };
         count(state, context, outcome, error);
         state.metrics.requests.observe(route, &self.method, status, self.at.elapsed());
-        let line = Line { context, arrival: self, route: state.routes.template(route), status, error };
+        let line = Line { context, record: self, route: state.routes.template(route), status, error };
         write(&line);
         if traces::are_on() {
             super::traces::end(&line);
@@ -75,8 +75,8 @@ impl Arrival {
 
     fn route(&self, find: impl FnOnce(&Uri) -> RouteId) -> RouteId {
         match &self.place {
-            Place::Route(route) => *route,
-            Place::Uri(uri) => find(uri),
+            RequestRoute::Route(route) => *route,
+            RequestRoute::Uri(uri) => find(uri),
         }
     }
 
