@@ -4,12 +4,7 @@
 //! starts. The servers have the first core, the driver and its clients the second one.
 //! `cargo bench --bench http -- whoami peer` runs single scenarios, prints them, and leaves RESULTS.md alone.
 
-#![allow(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a benchmark that can't go on panics, and says where"
-)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark that can't go on panics, and says where")]
 
 mod api;
 mod client;

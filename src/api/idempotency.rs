@@ -21,7 +21,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
-const KEPT: Duration = Duration::from_secs(24 * 3600);
+const RETENTION: Duration = Duration::from_secs(24 * 3600);
 const MAX_LENGTH: usize = 255;
 
 /// The header of a request, checked, with what identifies the request.
@@ -121,7 +121,7 @@ impl Claim {
         Id: FromStr<Err = String> + Display,
     {
         let Some(key) = self.key else { return body(conn, new_id, false).map(ReplayOutcome::Done) };
-        diesel::delete(keys::table.filter(keys::created_at.le(now.minus(KEPT)))).execute(conn)?;
+        diesel::delete(keys::table.filter(keys::created_at.le(now.minus(RETENTION)))).execute(conn)?;
         let row = (
             keys::caller_id.eq(&self.caller_id),
             keys::idempotency_key.eq(&key),

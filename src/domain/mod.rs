@@ -1,4 +1,4 @@
-//! The rules and rows of the product. Nothing here knows a route or a request.
+//! The product's rules and database rows. No module here uses a route or an HTTP request.
 
 pub mod access;
 pub mod api_keys;

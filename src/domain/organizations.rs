@@ -1,4 +1,4 @@
-//! Organizations are made, renamed and deleted.
+//! Creates, renames, deletes and lists organizations.
 
 use crate::base::config::Config;
 use crate::base::error::ApiError;
@@ -16,10 +16,10 @@ use diesel::prelude::*;
 use serde_json::json;
 
 impl Organization {
-    /// Makes an organization with its owner and its trial.
+    /// Creates an organization with its owner and its trial subscription.
     ///
     /// # Errors
-    /// `invalid_id_token` when the owner was deleted meanwhile, or those of the database.
+    /// `invalid_id_token` when the owner was deleted meanwhile, or a database error.
     pub fn create(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -47,10 +47,10 @@ impl Organization {
         Ok(organization)
     }
 
-    /// Gives it another name.
+    /// Renames the organization.
     ///
     /// # Errors
-    /// `not_found` when it was deleted meanwhile.
+    /// `not_found` when the organization was deleted meanwhile.
     pub fn rename(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -72,10 +72,10 @@ impl Organization {
         Entry::new(action, self.id, Target::organization(self.id, self.name.clone()))
     }
 
-    /// Deletes it, with everything in it.
+    /// Deletes the organization with all its data.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn delete(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -95,10 +95,10 @@ impl Organization {
         Ok(())
     }
 
-    /// Every organization, newest first, with its subscription: for the operator.
+    /// Returns all organizations with their subscriptions, newest first, for the operator.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn all(conn: &mut Conn) -> Result<Vec<(Self, Subscription)>, ApiError> {
         Ok(organizations::table
             .inner_join(subscriptions::table)

@@ -1,4 +1,4 @@
-//! Workspaces are made, listed, renamed and deleted.
+//! Creates, lists, renames and deletes workspaces.
 
 use crate::base::error::ApiError;
 use crate::base::ids::WorkspaceId;
@@ -15,7 +15,7 @@ use diesel::prelude::*;
 use serde_json::json;
 
 impl Workspace {
-    /// Makes a workspace.
+    /// Creates a workspace.
     ///
     /// # Errors
     /// `not_found` when the organization was deleted meanwhile.
@@ -31,14 +31,14 @@ impl Workspace {
         Self::insert(conn, access_change, Self { id, organization_id: access.organization_id(), name, created_at: now })
     }
 
-    /// Writes the row: for [`Workspace::create`], and for the demo's tenant, which no request makes.
+    /// Inserts the row, for [`Workspace::create`] and for the demo, which has no request.
     pub(crate) fn insert(conn: &mut Conn, access_change: &mut AccessChange, row: Self) -> Result<Self, ApiError> {
         diesel::insert_into(workspaces::table).values(&row).execute(conn)?;
         access_change.audit_only(row.entry(Action::WorkspaceCreated).after(json!({ "name": row.name })));
         Ok(row)
     }
 
-    /// A workspace of an organization that the caller manages.
+    /// Returns a workspace of an organization that the caller manages.
     ///
     /// # Errors
     /// `not_found`
@@ -53,11 +53,11 @@ impl Workspace {
             .first(conn)?)
     }
 
-    /// A page of the workspaces that the caller sees, newest first: all of them for an admin of the organization,
-    /// else those it was added to.
+    /// Returns a page of the workspaces that the caller sees, newest first: all workspaces for an admin of the
+    /// organization, else those of which the caller is a member.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn page_of(
         conn: &mut Conn,
         access: &OrganizationAccess<can::OrganizationRead>,
@@ -81,10 +81,10 @@ impl Workspace {
         Ok(query.load(conn)?)
     }
 
-    /// Gives it another name.
+    /// Renames the workspace.
     ///
     /// # Errors
-    /// `not_found` when it was deleted meanwhile.
+    /// `not_found` when the workspace was deleted meanwhile.
     pub fn rename(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -109,10 +109,10 @@ impl Workspace {
         Entry::new(action, self.organization_id, Target::workspace(self.id, &self.name)).within(self.id)
     }
 
-    /// Deletes it, with its keys.
+    /// Deletes the workspace with its keys.
     ///
     /// # Errors
-    /// `not_found` when it was deleted meanwhile.
+    /// `not_found` when the workspace was deleted meanwhile.
     pub fn delete(
         conn: &mut Conn,
         access_change: &mut AccessChange,

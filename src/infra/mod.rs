@@ -1,4 +1,4 @@
-//! Tools that serve any feature, and know none.
+//! Infrastructure that any feature may use. It depends on none of them.
 
 pub mod cluster;
 pub mod db;

@@ -7,9 +7,9 @@ use actix_web::rt;
 use std::time::Duration;
 
 /// How often it is looked for what is old, by the application's clock.
-const EVERY: Duration = Duration::from_secs(3600);
+const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
 /// How often it is looked whether it is time: a clock that was moved counts soon.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Takes away for ever what is older than `kept`; nothing at all if that is zero. `what` is for the log, when `prune` fails;
 /// it is tried again an hour later.
@@ -26,12 +26,12 @@ pub(crate) async fn keep(
     loop {
         let now = clock.monotonic();
         if now >= due {
-            due = now + EVERY;
+            due = now + PRUNE_INTERVAL;
             if let Err(error) = prune(clock.now().minus(kept)).await {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, cause, what, "what is old can't be taken away; trying again later");
             }
         }
-        rt::time::sleep(LOOK).await;
+        rt::time::sleep(POLL_INTERVAL).await;
     }
 }

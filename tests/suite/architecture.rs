@@ -17,6 +17,8 @@ type Arrows = BTreeMap<(String, String), BTreeSet<String>>;
 tests_once![
     no_room_uses_a_floor_above_it,
     no_rooms_use_each_other_in_a_circle,
+    endpoints_use_no_other_endpoints,
+    every_file_says_what_it_is,
     a_planted_arrow_up_and_a_planted_circle_are_found,
 ];
 
@@ -28,6 +30,25 @@ async fn no_room_uses_a_floor_above_it() {
 async fn no_rooms_use_each_other_in_a_circle() {
     let circles = circles(&Source::of_repository().arrows());
     assert!(circles.is_empty(), "rooms use each other in a circle:\n{}", circles.join("\n"));
+}
+
+/// Endpoints share state, callers, extractors and idempotency; nothing else of the floor.
+async fn endpoints_use_no_other_endpoints() {
+    const SHARED: [&str; 5] = ["state", "caller", "authentication", "extractors", "idempotency"];
+    let is_endpoint = |room: &str| room.strip_prefix("api/").is_some_and(|name| !SHARED.contains(&name));
+    let arrows = Source::of_repository().arrows();
+    let among: Vec<_> = arrows.iter().filter(|((from, to), _)| is_endpoint(from) && is_endpoint(to)).collect();
+    assert!(among.is_empty(), "endpoints use each other: {among:?}");
+}
+
+async fn every_file_says_what_it_is() {
+    let silent: Vec<PathBuf> = Source::of_repository()
+        .files
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//!"))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(silent.iter().all(|path| path == Path::new("base/sql/schema.rs")), "no module doc: {silent:?}");
 }
 
 async fn a_planted_arrow_up_and_a_planted_circle_are_found() {

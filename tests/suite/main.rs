@@ -4,12 +4,7 @@
 //! of the whole run is searched for secrets at the end. The usual arguments work:
 //! `cargo test --test suite -- postgres::organizations`.
 
-#![allow(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "tests fail by panicking, and their names are their docs"
-)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests fail by panicking, and their names are their docs")]
 
 mod api_keys;
 mod architecture;

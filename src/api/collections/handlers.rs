@@ -89,7 +89,7 @@ pub async fn replace(
     let now = state.clock.now();
     let written = state
         .scoped_to(&access)
-        .write(move |conn| Document::hold(conn, &access, id, &expected)?.rewrite(conn, document, now));
+        .write(move |conn| Document::lock_expected(conn, &access, id, &expected)?.rewrite(conn, document, now));
     show(written.await?)
 }
 
@@ -104,7 +104,7 @@ pub async fn change(
     let (patch, _) = body::read(sent, access.collection()).await?;
     let now = state.clock.now();
     let written = state.scoped_to(&access).write(move |conn| {
-        let row = Document::hold(conn, &access, id, &expected)?;
+        let row = Document::lock_expected(conn, &access, id, &expected)?;
         let patched = accept(access.collection(), patched(row.body.clone(), patch))?;
         row.rewrite(conn, patched, now)
     });
@@ -118,7 +118,10 @@ pub async fn delete(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (id, expected) = (document_id(&req)?, expected(&req)?);
-    state.scoped_to(&access).write(move |conn| Document::hold(conn, &access, id, &expected)?.delete(conn)).await?;
+    state
+        .scoped_to(&access)
+        .write(move |conn| Document::lock_expected(conn, &access, id, &expected)?.delete(conn))
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

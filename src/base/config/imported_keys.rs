@@ -4,7 +4,7 @@ use super::SERVICE_TOKEN_PREFIX;
 use serde::{Deserialize, Serialize};
 
 /// The longest that a key may be: a header has to hold it.
-const LONGEST: usize = 512;
+const MAX_LENGTH: usize = 512;
 const MAX_KEY_PREFIX_LENGTH: usize = 32;
 
 /// `[[keys.imported]]`
@@ -41,9 +41,9 @@ impl ImportedKeys {
             ));
         }
         let (least, most) = (self.min_length, self.max_length);
-        if least == 0 || least > most || most > LONGEST {
+        if least == 0 || least > most || most > MAX_LENGTH {
             return Err(format!(
-                "keys.imported: of {prefix:?}, min_length ({least}) and max_length ({most}) must be 1 to {LONGEST}, in this order"
+                "keys.imported: of {prefix:?}, min_length ({least}) and max_length ({most}) must be 1 to {MAX_LENGTH}, in this order"
             ));
         }
         Ok(())

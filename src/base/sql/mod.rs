@@ -3,11 +3,9 @@
 //! `text_enum!` makes enums that both backends read and write; [`ForUpdate`], [`rows_of_parameters`] and `each!` cover
 //! the statements that the multi-backend refuses.
 
-#[allow(missing_docs, reason = "diesel derives an undocumented backend beside the connection")]
 mod connection;
 mod json;
 mod portable;
-#[allow(missing_docs, reason = "generated; the migrations document the tables")]
 pub mod schema;
 pub mod sql_types;
 mod url;

@@ -1,4 +1,4 @@
-//! Where a key stands at a moment: its status, and the role it inherits.
+//! The status of a key, and the role that it inherits.
 
 use super::model::ApiKey;
 use crate::base::policy::{OrganizationRole, WorkspaceRole, effective_role};
@@ -21,19 +21,19 @@ text_enum! {
     }
 }
 
-/// What the creator of a key is, now.
+/// The current roles of a key's creator.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CreatorRoles {
-    /// Its role in the organization; `None` when it is no member.
+    /// `None` when the creator is no member.
     pub organization_role: Option<OrganizationRole>,
-    /// Its role in the workspace, if one was given.
+    /// `None` without a role in the workspace itself.
     pub workspace_role: Option<WorkspaceRole>,
-    /// Whether the operator lets the person do nothing.
+    /// Whether the operator has disabled the user.
     pub is_disabled: bool,
 }
 
 impl CreatorRoles {
-    /// The role that the creator's keys have in the workspace.
+    /// Returns the role that the creator's keys inherit in the workspace.
     pub fn role(self) -> Option<WorkspaceRole> {
         if self.is_disabled {
             return None;
@@ -42,7 +42,7 @@ impl CreatorRoles {
     }
 }
 
-/// The status at `now`; what is permanent comes first.
+/// Returns the status at `now`. A permanent status takes precedence.
 pub(super) fn status_of(
     is_revoked: bool,
     expires_at: Option<Timestamp>,
@@ -64,13 +64,13 @@ pub(super) fn status_of(
 }
 
 impl ApiKey {
-    /// The key's status at `now`; what is permanent comes first.
+    /// Returns the key's status at `now`. A permanent status takes precedence.
     pub fn status(&self, creator: CreatorRoles, now: Timestamp) -> KeyStatus {
         let has_role = self.inherited_role(creator).is_some();
         status_of(self.revoked_at.is_some(), self.expires_at, self.disabled_at.is_some(), has_role, now)
     }
 
-    /// The role that the key inherits now; `None` when it is orphaned.
+    /// Returns the role that the key inherits now; `None` when it is orphaned.
     pub fn inherited_role(&self, creator: CreatorRoles) -> Option<WorkspaceRole> {
         if self.orphaned_at.is_some() { None } else { creator.role() }
     }

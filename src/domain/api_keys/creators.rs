@@ -1,4 +1,4 @@
-//! Whose keys: how an operator names a person.
+//! Finds the creator of keys by the operator's text.
 
 use crate::base::error::ApiError;
 use crate::base::ids::{UserId, WorkspaceId};
@@ -6,11 +6,11 @@ use crate::base::sql::Conn;
 use crate::base::sql::schema::{api_keys, users};
 use diesel::prelude::*;
 
-/// Who made keys of a workspace, by id or by e-mail address; or a text for the operator that says why nobody is found.
-/// The person may have left since.
+/// Returns the user who created keys in the workspace, by id or e-mail address, or a message for the operator when no
+/// single user matches. An id is not looked up, and the user may have left the workspace.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn creator_in(conn: &mut Conn, workspace: WorkspaceId, named: &str) -> Result<Result<UserId, String>, ApiError> {
     if let Ok(id) = named.parse() {
         return Ok(Ok(id));

@@ -1,4 +1,4 @@
-//! [`KeyCaller`]: the program that makes a request.
+//! [`KeyCaller`]: the API client that makes a request.
 
 use super::CachedKey;
 use crate::base::error::{ApiError, Code};
@@ -9,22 +9,20 @@ use crate::infra::rate_limit::Subject;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A program: its key (by `Deref`), and what the key may do at this moment. Cloning is cheap.
+/// An API client: its key (by `Deref`) and the key's rights at the time of verification. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct KeyCaller {
     key: Arc<CachedKey>,
-    /// The creator's role in the organization, now.
     pub organization_role: OrganizationRole,
-    /// The creator's role in the workspace, now.
+    /// The role that the key inherits in its workspace.
     pub role: WorkspaceRole,
-    /// The organization's subscription, now.
     pub subscription: EffectiveSubscription,
-    /// When it was found good.
+    /// When the key was verified.
     pub hour: Hour,
 }
 
 impl KeyCaller {
-    /// Of a key that was found good.
+    /// Makes the caller of a verified key.
     pub fn new(
         key: Arc<CachedKey>,
         organization_role: OrganizationRole,
@@ -35,22 +33,21 @@ impl KeyCaller {
         Self { key, organization_role, role, subscription, hour }
     }
 
-    /// The key alone, as the cache shares it.
+    /// Returns the cached key.
     pub fn shared(&self) -> &Arc<CachedKey> {
         &self.key
     }
 
-    /// The key alone.
     pub fn into_key(self) -> Arc<CachedKey> {
         self.key
     }
 
-    /// What the rate limits charge a request of this key to.
+    /// Returns the subject that the rate limits charge for a request of this key.
     pub fn rate_limit_subject(&self) -> Subject<'_> {
         Subject { key: &self.key_id, workspace: &self.workspace_id, plan: &self.plan }
     }
 
-    /// Whether it may do this in its workspace.
+    /// Checks that the key has the permission in its workspace.
     ///
     /// # Errors
     /// `read_only_key`, `insufficient_permission`

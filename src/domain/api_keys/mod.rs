@@ -1,9 +1,9 @@
-//! API keys: what they look like, their life cycle, and the question whether one is good.
+//! API keys: their text, their life cycle and their verification.
 //!
-//! [`KeyFormat`] makes and checks the text; [`ApiKey`] is the row, with its creator's role of this moment beside it
-//! ([`creator`]); `lifecycle` has the changes; `verification` answers for each request of a program; [`LastUsed`]
-//! keeps `lastUsedAt` off the request path. [`import`] and [`export`] let keys move; `holder`, `bulk` and `revocation` stop
-//! them in other ways than one by one.
+//! [`format`] creates and checks the text ([`KeyFormat`]). [`ApiKey`] is the row; `creator_roles` derives its status
+//! and role from its creator's current roles. [`manage`] has the changes, one by one and in bulk. [`verify`] verifies
+//! the key of each request, and keeps `lastUsedAt` off the request path ([`LastUsed`]). [`import`] and [`export`] move
+//! keys between servers.
 
 pub(crate) mod creator_roles;
 mod creators;

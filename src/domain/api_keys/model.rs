@@ -1,4 +1,4 @@
-//! Rows of `api_keys`, and the queries that find them. Every one takes a guard.
+//! Rows of `api_keys`, and the queries that find them. Each query takes a guard.
 
 use super::creator_roles::CreatorRoles;
 use super::format::allowed_ips::AllowedIps;
@@ -16,54 +16,46 @@ use crate::domain::audit::{Action, Entry, Target};
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
-/// An API key's record. The value itself is not in it, and its hash in a table of its own.
+/// An API key's row. It holds no key text; the hash is in `api_key_secrets`.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = api_keys)]
 pub struct ApiKey {
-    /// Its id, which survives rolls.
+    /// Stays the same when the key is rolled.
     pub id: KeyId,
-    /// Whose it is.
     pub organization_id: OrganizationId,
-    /// Where it works.
     pub workspace_id: WorkspaceId,
-    /// Whose role it inherits.
+    /// The key inherits this user's role.
     pub creator_id: UserId,
-    /// The name its creator gave it.
     pub name: Option<String>,
-    /// What may be shown of its value.
+    /// The start and end of the key's text, which may be shown.
     pub preview: String,
-    /// What it keeps of the role.
+    /// Limits the inherited role.
     pub scope: Scope,
-    /// From where it may be used.
     pub allowed_ips: AllowedIps,
-    /// When it stops by itself.
     pub expires_at: Option<Timestamp>,
-    /// Since when it is disabled.
     pub disabled_at: Option<Timestamp>,
-    /// Since when it is revoked.
     pub revoked_at: Option<Timestamp>,
-    /// Since when its creator is gone.
+    /// When the creator lost access.
     pub orphaned_at: Option<Timestamp>,
-    /// Until when a value from before a roll works.
+    /// When the values from before a roll stop working.
     pub overlap_ends_at: Option<Timestamp>,
-    /// The last use that was written; memory may know a later one.
+    /// The last use that was flushed; memory may have a later one.
     pub last_used_at: Option<Timestamp>,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
 /// A key with its creator's roles.
 pub type KeyWithCreator = (ApiKey, CreatorRoles);
 
-/// As the joins of `standings!` select a creator's roles.
+/// A creator's roles as selected by `creator_role_columns!`, with the creator's `disabled_at`.
 pub(super) type CreatorRoleColumns = (Option<OrganizationRole>, Option<WorkspaceRole>, Option<Timestamp>);
 
-/// The roles of a row's creator.
+/// Converts the selected columns.
 pub(super) fn creator_roles_of((organization_role, workspace_role, disabled_at): CreatorRoleColumns) -> CreatorRoles {
     CreatorRoles { organization_role, workspace_role, is_disabled: disabled_at.is_some() }
 }
 
-/// `api_keys` with the creator's user, membership and role in the workspace: three joins by primary or unique key.
+/// Joins `api_keys` with the creator's user, membership and workspace role: three joins by primary or unique key.
 macro_rules! with_creator {
     ($from:expr) => {
         $from
@@ -82,7 +74,7 @@ macro_rules! with_creator {
 }
 pub(super) use with_creator;
 
-/// The columns of [`CreatorRoleColumns`].
+/// Selects the columns of [`CreatorRoleColumns`].
 macro_rules! creator_role_columns {
     () => {
         (organization_members::role.nullable(), workspace_members::role.nullable(), users::disabled_at)
@@ -91,11 +83,11 @@ macro_rules! creator_role_columns {
 pub(super) use creator_role_columns;
 
 impl ApiKey {
-    /// A page of the keys that the caller sees, newest first: all of the workspace's for who manages keys, else its own.
-    /// With `unused_since`, only those that nobody used since then, as far as that is written.
+    /// Returns a page of the keys that the caller sees, newest first: all keys of the workspace for a caller who
+    /// manages keys, else the caller's own keys. With `unused_since`, only the keys without a flushed use since then.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn page_of<P>(
         conn: &mut Conn,
         access: &WorkspaceAccess<P>,
@@ -121,10 +113,10 @@ impl ApiKey {
         Ok(rows.into_iter().map(|(key, creator)| (key, creator_roles_of(creator))).collect())
     }
 
-    /// One key that the caller sees.
+    /// Returns one key that the caller sees.
     ///
     /// # Errors
-    /// `not_found` when it is not there, is another's, or is in another workspace: all alike.
+    /// `not_found` when the key does not exist, is another user's, or is in another workspace.
     pub fn visible<P>(conn: &mut Conn, access: &WorkspaceAccess<P>, id: KeyId) -> Result<KeyWithCreator, ApiError> {
         let mut query = with_creator!(api_keys::table)
             .filter(api_keys::id.eq(id).and(api_keys::workspace_id.eq(access.workspace_id())))
@@ -137,10 +129,11 @@ impl ApiKey {
         Ok((key, creator_roles_of(creator)))
     }
 
-    /// The same, to be changed: held until the transaction ends, so that two changes of one key happen one after another.
+    /// Like [`ApiKey::visible`], and locks the row until the transaction ends, so that changes of one key are
+    /// serialized.
     ///
     /// # Errors
-    /// As [`ApiKey::visible`].
+    /// Those of [`ApiKey::visible`].
     pub fn lock_to_change<P>(
         conn: &mut Conn,
         access: &WorkspaceAccess<P>,
@@ -153,13 +146,13 @@ impl ApiKey {
         Self::visible(conn, access, id)
     }
 
-    /// What the audit trail calls a change of the key.
+    /// Returns an audit entry about the key.
     pub(super) fn entry(&self, action: Action) -> Entry {
         let target = Target::api_key(self.id, self.name.as_deref(), &self.preview);
         Entry::new(action, self.organization_id, target).within(self.workspace_id)
     }
 
-    /// What the audit trail tells of the key.
+    /// Returns the key's fields for the audit trail.
     pub(super) fn facts(&self) -> Value {
         json!({
             "name": self.name,
@@ -174,8 +167,8 @@ impl ApiKey {
         })
     }
 
-    /// How many keys of a workspace count against the plan's limit: those that are not revoked, disabled or expired.
-    /// An orphaned key counts, since it works again once it is transferred. Exact only under `Workspace::lock`.
+    /// Counts a workspace's keys towards the plan's limit: those that are not revoked, disabled or expired.
+    /// An orphaned key counts, since it works again after a transfer. Exact only under `Workspace::lock`.
     pub(super) fn count_active(conn: &mut Conn, workspace: WorkspaceId, now: Timestamp) -> Result<i64, ApiError> {
         Ok(api_keys::table
             .filter(api_keys::workspace_id.eq(workspace))

@@ -1,4 +1,4 @@
-//! Guards of programs.
+//! Guards of API clients ("programs").
 
 use super::KeyCaller;
 use crate::base::error::ApiError;
@@ -7,17 +7,15 @@ use crate::base::policy::permission::Can;
 use crate::domain::access::Guard;
 use std::marker::PhantomData;
 
-/// Any program.
+/// Any API client with a verified key.
 #[derive(Debug)]
 pub struct Program(KeyCaller);
 
 impl Program {
-    /// The program of a key that was found good.
     pub fn new(key: KeyCaller) -> Self {
         Self(key)
     }
 
-    /// The key that asks.
     pub fn key(&self) -> &KeyCaller {
         &self.0
     }
@@ -29,7 +27,7 @@ impl Guard for Program {
     }
 }
 
-/// A program whose key has permission `P` in its own workspace.
+/// An API client whose key has permission `P` in its own workspace.
 #[derive(Debug)]
 pub struct ProgramAccess<P> {
     key: KeyCaller,
@@ -37,7 +35,7 @@ pub struct ProgramAccess<P> {
 }
 
 impl<P: Can> ProgramAccess<P> {
-    /// The guard with permission `P`, if the key has it in its workspace.
+    /// Returns the guard, if the key has permission `P` in its workspace.
     ///
     /// # Errors
     /// `read_only_key`, `insufficient_permission`
@@ -48,7 +46,7 @@ impl<P: Can> ProgramAccess<P> {
 }
 
 impl<P> ProgramAccess<P> {
-    /// The key that asks, and with it the only workspace it can ask about.
+    /// The key, and with it the only workspace that the caller can read.
     pub fn key(&self) -> &KeyCaller {
         &self.key
     }

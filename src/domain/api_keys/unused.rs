@@ -1,4 +1,4 @@
-//! `?unusedForDays=`: the keys that nobody used for so long.
+//! `?unusedForDays=`: lists the keys without a use for a number of days.
 
 use super::manage::lifecycle::KeyAccess;
 use super::model::{ApiKey, KeyWithCreator};
@@ -33,7 +33,7 @@ pub struct KeyListQuery {
 }
 
 impl KeyListQuery {
-    /// Since when the keys must be unused, if that matters, and the page.
+    /// Returns the moment since which the keys must be unused, if asked for, and the page.
     pub(crate) fn into_parts(self, now: Timestamp) -> (Option<Timestamp>, PageQuery) {
         let span = |days| Duration::from_secs(u64::from(days) * 86_400);
         let since = self.unused_for_days.map(|days: u16| now.minus(span(days)));
@@ -43,14 +43,14 @@ impl KeyListQuery {
 
 fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    // Rust's own parse would also take "+5".
+    // `str::parse` also accepts "+5".
     let number = Some(&text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     let days = number.and_then(|text| text.parse().ok()).filter(|days| (1..=MAX_DAYS).contains(days));
     let wrong = || serde::de::Error::custom(format!("unusedForDays must be a number from 1 to {MAX_DAYS}"));
     days.map(Some).ok_or_else(wrong)
 }
 
-/// Not used since then, as far as that is written; a key that never was, not made since then.
+/// True for a key without a flushed use since `since`; a key that was never used must be older than `since`.
 #[diesel::dsl::auto_type(no_type_alias)]
 pub(super) fn is_unused_since(since: Timestamp) -> _ {
     let never_used = api_keys::last_used_at.is_null().and(api_keys::created_at.lt(since));
@@ -58,11 +58,11 @@ pub(super) fn is_unused_since(since: Timestamp) -> _ {
 }
 
 impl ApiKey {
-    /// A page of those keys of [`ApiKey::page_of`] that nobody used since a moment. `used` are those that were used since
-    /// then by what is not written yet, from before this is asked.
+    /// Returns a page of the keys of [`ApiKey::page_of`] that are unused since a moment. `used` are the keys whose use
+    /// since then may not be flushed; read `used` before the database.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub(crate) fn page_of_unused(
         conn: &mut Conn,
         access: &KeyAccess,

@@ -134,7 +134,7 @@ impl Document {
     ///
     /// # Errors
     /// `not_found`, `precondition_failed`
-    pub fn hold(
+    pub fn lock_expected(
         conn: &mut Conn,
         access: &CollectionAccess<Write>,
         id: DocumentId,

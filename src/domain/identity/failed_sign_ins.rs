@@ -1,13 +1,13 @@
-//! Failed sign-ins, in the trail of each organization that the account's person is a member of.
+//! Writes failed sign-ins to the audit trail of each organization of the account's user.
 //!
-//! A failed sign-in is about no organization, and its transaction changes nothing. But whoever guesses a member's
-//! password guesses at the way into each of its organizations, so each is told: one event for each, in one transaction.
+//! A failed sign-in changes nothing and concerns no single organization. But a guessed password opens each of the
+//! user's organizations, so each gets an event, all in one transaction.
 //!
-//! It is written after the answer, off the request's path: an address with an account must not take longer than one
-//! without. Only wrong passwords of accounts that are there are told, never those that the attempt limits refuse, so
-//! the limits bound the events of an account; each cost the server a run of Argon2 before. The queue is bounded, and
-//! emptied by one task: a flood of guesses takes one connection to the database at most, and what does not fit is
-//! logged.
+//! The events are written after the answer, outside the request's path, so that an address with an account does not
+//! take longer than one without. Only wrong passwords of existing accounts are recorded, not attempts that the limits
+//! reject, so the limits bound the events of an account; each has cost the server a run of Argon2. The queue is bounded
+//! and has one writer: a flood of guesses uses at most one database connection, and an event that does not fit is
+//! logged instead.
 
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, UserId};
@@ -22,19 +22,17 @@ use diesel::prelude::*;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// The most that wait.
+/// The maximum number of waiting events.
 const QUEUE_LENGTH: usize = 1_024;
-/// How long a stop waits for those that were taken in.
+/// How long a shutdown waits for queued events.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
-/// Somebody gave a wrong password.
+/// A sign-in with a wrong password.
 #[derive(Debug)]
 pub struct FailedSignIn {
-    /// The address that was given, in lower case.
+    /// The given address, in lower case.
     pub email: String,
-    /// The request.
     pub request: Option<RequestOrigin>,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -44,7 +42,7 @@ pub struct FailedSignIns {
     queue: mpsc::Sender<FailedSignIn>,
 }
 
-/// The other end of the queue.
+/// Writes the queue to the audit trail.
 #[derive(Debug)]
 pub struct FailedSignInWriter {
     store: Store,
@@ -52,13 +50,13 @@ pub struct FailedSignInWriter {
 }
 
 impl FailedSignIns {
-    /// An empty queue, and what writes it into the trail.
+    /// Makes an empty queue and its writer.
     pub fn new(store: &Store) -> (Self, FailedSignInWriter) {
         let (queue, waiting) = mpsc::channel(QUEUE_LENGTH);
         (Self { queue }, FailedSignInWriter { store: store.clone(), waiting })
     }
 
-    /// Takes one in. Never waits.
+    /// Queues an event without waiting. Logs a warning if the queue is full.
     pub fn tell(&self, failed: FailedSignIn) {
         if self.queue.try_send(failed).is_err() {
             tracing::warn!("too many failed sign-ins at once: one is not in the audit trail");
@@ -67,7 +65,7 @@ impl FailedSignIns {
 }
 
 impl FailedSignInWriter {
-    /// Writes what was taken in, until `stop` is done; then what is left, for a bounded time.
+    /// Writes events until `stop` completes; then the rest, for a bounded time.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self { store, mut waiting } = self;
         {
@@ -109,7 +107,7 @@ async fn record(store: &Store, failed: FailedSignIn) {
     }
 }
 
-/// The organizations of the account with that address.
+/// Returns the organizations of the account with that address, with its user.
 fn memberships(conn: &mut Conn, email: &str) -> Result<Vec<(OrganizationId, UserId)>, ApiError> {
     Ok(accounts::table
         .inner_join(users::table.on(users::subject.eq(accounts::id).and(users::issuer.eq(BUILTIN_ISSUER))))

@@ -1,14 +1,17 @@
-//! Who people are: the built-in identity provider, and the verification of ID tokens, its own and other issuers'.
+//! Identity: the built-in identity provider, and the verification of ID tokens of all issuers.
 //!
-//! The way of a token: [`IdentityService::verify`] picks a configured [`issuer`] by the token's `iss`, takes the key
-//! from it (its own [`key_ring`] of [`signing_keys`], or another's published [`jwks`], whose claims [`oidc`] normalizes), checks the [`token`] by one set of rules, and
-//! returns the user.
+//! The way of a token: [`IdentityService::verify`] picks a configured issuer by the token's `iss` (`tokens::issuer`)
+//! and takes its key: from the own keys (`signing::key_ring`), or from the issuer's published keys (`tokens::jwk`,
+//! whose claims `tokens::oidc` normalizes). It checks the token by one set of rules (`tokens::token`) and returns the
+//! user.
 //!
-//! The way of a sign-in: [`firebase`] (the REST API of Firebase Auth, which Firebase's SDK speaks) or [`docs_token`]
-//! (OAuth 2, which the Swagger UI speaks) calls [`builtin`], which checks the [`password`] against the [`accounts`]
-//! and signs. [`firebase_account`] calls [`self_service`]: what people do with their own account, and the mailed
-//! [`oob_codes`], whose links lead to the [`action_page`]. An invitation's link leads to the [`invitation_page`], which
-//! signs people up or in by way of [`joining`]. [`well_known`] publishes the keys. The signing keys are sealed under the [`master_secret`].
+//! The way of a sign-in: `api::identity::firebase` (the REST API of Firebase Auth for Firebase's SDK) or `docs_token`
+//! (OAuth 2 for the Swagger UI) calls `provider::built_in`, which verifies the password (`provider::password`) of the
+//! account (`provider::accounts`) and signs the token. `firebase_account` calls `provider::self_service` for users'
+//! operations on their own accounts, with mailed codes (`provider::mailed_codes`), whose links lead to a page of
+//! `api::identity::pages`. An invitation's link leads to another page there, which signs users up or in by
+//! `invitations::accept_mailed`. `well_known` publishes the keys. The signing keys are encrypted by
+//! `signing::master_secret`.
 
 mod failed_sign_ins;
 pub mod provider;
@@ -32,11 +35,11 @@ use provider::{BuiltIn, FirebaseRefusal};
 use secrecy::{ExposeSecret, SecretString};
 use tokens::{Claims, Expected, Issuer, token};
 
-/// What users of the built-in provider have for an issuer. Not its `iss`, so that a change of `server.public_url` loses
-/// nobody.
+/// The issuer of the built-in provider's users. It is not their tokens' `iss`, so that a change of `server.public_url`
+/// keeps the users.
 pub const BUILTIN_ISSUER: &str = "builtin";
 
-/// Sign-in, and the verification of ID tokens.
+/// Signs users in, and verifies ID tokens.
 pub struct IdentityService {
     store: Store,
     clock: Clock,
@@ -45,10 +48,10 @@ pub struct IdentityService {
 }
 
 impl IdentityService {
-    /// Opens the built-in provider's keys, or makes them, and sets up the other issuers. Fetches nothing.
+    /// Loads the built-in provider's keys, or creates the first one, and sets up the other issuers. Fetches nothing.
     ///
     /// # Errors
-    /// A text for the operator: the master secret or the database can't be used.
+    /// A message for the operator: the master secret or the database can't be used.
     pub async fn start(
         config: &Config,
         clock: &Clock,
@@ -65,7 +68,7 @@ impl IdentityService {
         Ok(Self { store: store.clone(), clock: clock.clone(), builtin, issuers })
     }
 
-    /// Registers how busy the hashing of passwords is.
+    /// Registers metrics of the password hashing.
     pub fn register_metrics(&self, metrics: &Metrics) {
         let Some(load) = self.builtin.as_ref().map(|builtin| builtin.passwords.load()) else { return };
         let help = "Runs of Argon2 that go on, and that wait for one to end";
@@ -76,11 +79,11 @@ impl IdentityService {
         });
     }
 
-    /// The user of an ID token, of whichever configured issuer.
+    /// Returns the user of an ID token from any configured issuer.
     ///
     /// # Errors
-    /// `id_token_expired`; `invalid_id_token` for whatever else is wrong with it, in the same words; `unavailable` when
-    /// the issuer's keys or the database can't be reached.
+    /// `id_token_expired`; `invalid_id_token` for any other fault, with the same message; `unavailable` when the
+    /// issuer's keys or the database can't be reached.
     pub async fn verify(&self, token: &SecretString) -> Result<User, ApiError> {
         let verified = self.authenticate(&self.clock, token).await?;
         let now = self.clock.now();
@@ -88,7 +91,7 @@ impl IdentityService {
             .for_all_tenants()
             .read(move |conn| {
                 let profile = match verified {
-                    // The row is the truth: what the token says of the account may be an hour old.
+                    // The row decides: the token's data about the account may be an hour old.
                     VerifiedToken::BuiltIn(claims) => Account::find(conn, &claims.sub)?
                         .filter(|account| account.disabled_at.is_none() && account.honours(claims.auth_time))
                         .ok_or(Code::InvalidIdToken)?
@@ -101,19 +104,19 @@ impl IdentityService {
             .await
     }
 
-    /// Whether the built-in provider has an account with that address.
+    /// True when the built-in provider has an account with the address.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub async fn has_account(&self, email: &str) -> Result<bool, ApiError> {
         let email = email.to_lowercase();
         self.store.for_all_tenants().read(move |conn| Ok(Account::credentials(conn, &email)?.is_some())).await
     }
 
-    /// Makes an account of the built-in provider, as the operator, and tells who its person is among the users.
+    /// Creates an account of the built-in provider for the operator, and returns its user.
     ///
     /// # Errors
-    /// `validation_failed` when the address is taken or is none or the password is too short, or those of the database.
+    /// `validation_failed` for a taken or invalid address or a rejected password, or a database error.
     pub async fn create_account(
         &self,
         email: &str,
@@ -127,12 +130,12 @@ impl IdentityService {
         })
     }
 
-    /// The built-in provider.
+    /// Returns the built-in provider, or `not_found` when it is off.
     pub(crate) fn builtin(&self) -> Result<&BuiltIn, ApiError> {
         self.builtin.as_ref().ok_or_else(ApiError::not_found)
     }
 
-    /// Verifies a token, up to what only a row can say.
+    /// Verifies a token without reading its account or user.
     pub(crate) async fn authenticate(&self, clock: &Clock, token: &SecretString) -> Result<VerifiedToken, ApiError> {
         let token = token.expose_secret();
         let named = token::issuer_of(token)?;
@@ -154,15 +157,14 @@ impl IdentityService {
     }
 }
 
-/// A token whose signature and claims are good.
+/// A token with a valid signature and valid claims.
 pub(crate) enum VerifiedToken {
-    /// Its account must still be looked at.
+    /// The account must still be checked.
     BuiltIn(Claims),
-    /// Its issuer is the only one to ask.
+    /// Needs no further check.
     Other {
-        /// The issuer's name.
+        /// The name of the configured issuer.
         issuer: String,
-        /// What it says.
         claims: Claims,
     },
 }

@@ -1,7 +1,7 @@
-//! Joining an organization by a mailed invitation: with a new account, or with the one that the address has.
+//! Joins an organization by a mailed invitation, with a new account or with the account of the address.
 //!
-//! The mailed token proves that its holder reads the address's mail, so the address counts as verified. Who has no such
-//! token learns nothing here, and nothing is hashed for them.
+//! The mailed token proves that its holder reads the address's mail, so the address counts as verified. Without such a
+//! token a call reveals nothing and hashes no password.
 
 use crate::base::error::ApiError;
 use crate::base::sql::Conn;
@@ -17,18 +17,16 @@ use crate::domain::tenancy::User;
 use secrecy::SecretString;
 use std::net::IpAddr;
 
-/// What a mailed token leads to.
+/// A valid mailed invitation.
 pub(crate) struct Invited {
-    /// The address.
     pub(crate) email: String,
-    /// The organization's name.
     pub(crate) organization: String,
     /// Whether the address has an account.
     pub(crate) has_account: bool,
 }
 
 impl BuiltIn {
-    /// What a mailed token leads to; `None` for one that is not good. Changes nothing.
+    /// Returns the invitation of a mailed token; `None` for an invalid token. Changes nothing.
     pub(crate) async fn look_at_invitation(&self, token: InvitationToken) -> Result<Option<Invited>, ApiError> {
         let now = self.clock.now();
         let look = move |conn: &mut Conn| {
@@ -41,9 +39,9 @@ impl BuiltIn {
         self.store.for_all_tenants().read(look).await
     }
 
-    /// Signs the invited person up, or in if the address has an account, verifies the address, and accepts: all of it
-    /// or nothing. The password of an account counts as an attempt to sign in. A sign-up does not count: a token makes
-    /// one account, and many colleagues may share one address of the network.
+    /// Signs the invited person up, or in if the address has an account, verifies the address and accepts the
+    /// invitation, all in one transaction. The password of an existing account counts as a sign-in attempt. A sign-up
+    /// does not count, since a token makes one account, and many colleagues may share one IP address.
     pub(crate) async fn join(
         &self,
         address: Option<IpAddr>,

@@ -1,4 +1,4 @@
-//! How an invitation is accepted, by either of its tokens.
+//! Accepts invitations by either of their tokens.
 
 use super::model::{Invitation, grants_of};
 use super::token::InvitationToken;
@@ -17,7 +17,7 @@ use crate::domain::tenancy::User;
 use diesel::prelude::*;
 use serde_json::json;
 
-/// Those that a token accepts now.
+/// Selects the invitations that a token accepts now.
 macro_rules! accepted_by {
     ($hash:expr, $now:expr) => {
         invitations::expires_at
@@ -27,14 +27,13 @@ macro_rules! accepted_by {
 }
 
 impl Invitation {
-    /// Makes the user a member, and uses the invitation up.
+    /// Makes the user a member, and deletes the invitation.
     ///
-    /// The user's address must be the invited one. That it is the user's own, the issuer says, or the mailed token
-    /// proves; an account of the built-in provider is verified by it.
-    ///
+    /// The user's address must be the invited one, and verified by the issuer or by the mailed token. The mailed token
+    /// also verifies the address of a built-in account.
     /// # Errors
-    /// `not_found` for a token that is unknown, used or expired; `insufficient_permission` for a user whose verified
-    /// address is another; `conflict` for a member.
+    /// `not_found` for a token that is unknown, used or expired; `insufficient_permission` for a user with another
+    /// verified address; `conflict` for a member.
     pub fn accept(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -59,13 +58,13 @@ impl Invitation {
                 "Verify your e-mail address first, or follow the link that was mailed to it, then accept the invitation.",
             ));
         }
-        invitation.admit(conn, access_change, token, user.id, now)
+        invitation.add_member(conn, access_change, token, user.id, now)
     }
 
-    /// [`Invitation::accept`] for the mailed token alone, by a user of the built-in provider.
+    /// [`Invitation::accept`] with the mailed token only, for a user of the built-in provider.
     ///
     /// # Errors
-    /// As [`Invitation::accept`]; `not_found` for the admin's token, too.
+    /// Those of [`Invitation::accept`]; also `not_found` for the admin's token.
     pub fn accept_mailed(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -77,10 +76,10 @@ impl Invitation {
         Self::accept(conn, access_change, token, user, now).map(|_| ())
     }
 
-    /// The invitation of a mailed token, and the name of the organization. Changes nothing.
+    /// Returns the invitation of a mailed token with the organization's name. Changes nothing.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn find_mailed(
         conn: &mut Conn,
         token: &InvitationToken,
@@ -98,8 +97,8 @@ impl Invitation {
         self.mailed_token_hash.as_deref() == Some(hash)
     }
 
-    /// Lets the user in. Locks as deletion does: account, user, organization, and only then the invitation.
-    fn admit(
+    /// Adds the user. Locks in the order of deletion: account, user, organization, then the invitation.
+    fn add_member(
         self,
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -110,7 +109,7 @@ impl Invitation {
         User::lock(conn, user)?;
         let organization_id = self.organization_id;
         Organization::lock(conn, organization_id)?;
-        // Looked at again: of two at once, the second finds nothing.
+        // Checked again under the lock: of two parallel calls, the second finds nothing.
         let hash = token.hash();
         let pending = invitations::table
             .filter(invitations::id.eq(self.id).and(accepted_by!(&hash, now)))

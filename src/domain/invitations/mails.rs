@@ -1,4 +1,4 @@
-//! [`InvitationMails`]: what is written to people who are invited, and how often.
+//! [`InvitationMails`]: mails invitations, with limits.
 
 use super::model::Invitation;
 use super::token::InvitationToken;
@@ -13,9 +13,9 @@ use crate::domain::tenancy::User;
 use crate::infra::mail::Mailer;
 use crate::infra::throttle::Throttle;
 
-/// Where the links lead, and what was sent lately.
+/// The base of the links, and the mails counted so far.
 pub struct InvitationMails {
-    /// None: there is no page to link to, so nothing is mailed.
+    /// `None` when no page exists to link to; then nothing is mailed.
     url: Option<String>,
     limits: InvitationLimitSettings,
     sent: Throttle,
@@ -30,7 +30,6 @@ enum MailLimit<'a> {
 }
 
 impl InvitationMails {
-    /// With nothing sent.
     pub fn new(config: &Config, mailer: &Mailer) -> Self {
         let limits = config.mail.invitation_limits;
         Self {
@@ -41,7 +40,7 @@ impl InvitationMails {
         }
     }
 
-    /// Whether invitations are mailed.
+    /// True when invitations are mailed.
     pub fn are_on(&self) -> bool {
         self.url.is_some() && self.mailer.is_on()
     }
@@ -49,7 +48,8 @@ impl InvitationMails {
     /// Counts a mail before it is promised.
     ///
     /// # Errors
-    /// `rate_limited`: enough was sent to the address, by this inviter or by all, or by this inviter to all.
+    /// `rate_limited` when this inviter or all inviters have mailed the address too often, or this inviter too many
+    /// addresses.
     pub fn count(&self, inviter: UserId, email: &str, now: Timestamp) -> Result<(), ApiError> {
         let wanted = [
             (MailLimit::InviterAndAddress(inviter, email), self.limits.per_inviter_and_address),
@@ -60,8 +60,8 @@ impl InvitationMails {
         self.sent.charge(&wanted, now).map(|_| ()).map_err(|wait| ApiError::rate_limited(message, wait))
     }
 
-    /// Sends the mail of a stored invitation soon. `false`: it does not go out. The invitation is good all the same, so
-    /// that fails nothing.
+    /// Queues the mail of a stored invitation. `false` when it can't be queued; the invitation is valid all the same,
+    /// so that is no error.
     pub fn send(
         &self,
         access: &OrganizationAccess<can::OrganizationManage>,
@@ -80,7 +80,7 @@ impl InvitationMails {
     }
 }
 
-/// The same for everybody: it does not tell whether the address has an account.
+/// Returns the mail. It is the same for all addresses, so that it doesn't reveal whether the address has an account.
 fn email_body(organization: &str, inviter: &User, invitation: &Invitation, link: &str) -> String {
     let (email, inviter) = (&invitation.email, name_of(inviter));
     let until = invitation.expires_at.to_string();
@@ -92,7 +92,7 @@ fn email_body(organization: &str, inviter: &User, invitation: &Invitation, link:
     )
 }
 
-/// Who invites. Anybody can sign up with anybody's address, so one that is not verified is said not to be.
+/// Returns the inviter's name. An unverified address is marked, since a sign-up can use any address.
 fn name_of(user: &User) -> String {
     let name: String =
         user.name.iter().flat_map(|name| name.chars()).filter(|c| !is_unprintable(*c)).take(100).collect();

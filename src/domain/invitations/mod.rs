@@ -1,8 +1,8 @@
 //! Invitations: the only way to become a member.
 //!
-//! An invitation has two tokens. The admin who invites gets one, and may hand it over in any way; whoever accepts with it
-//! must have verified the invited address. The other is mailed to that address ([`mails`]) and known to nobody else, so
-//! it verifies the address itself: the built-in provider signs people up by it (`identity::joining`).
+//! An invitation has two tokens. The inviting admin gets one, and may pass it on in any way; a user who accepts with it
+//! must have verified the invited address. The other is only mailed to that address (`mails`), so it verifies the
+//! address itself: the built-in provider signs users up by it ([`accept_mailed`]).
 
 pub mod accept_mailed;
 mod acceptance;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long an invitation is good.
+/// The lifetime of an invitation.
 const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 
 /// A role in a workspace that comes with the invitation.
@@ -31,57 +31,49 @@ pub struct WorkspaceGrant {
     pub role: WorkspaceRole,
 }
 
-/// An invitation that nobody has accepted yet.
+/// A pending invitation.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = invitations)]
 pub struct Invitation {
-    /// Its id.
     pub id: InvitationId,
-    /// Where to.
     pub organization_id: OrganizationId,
-    /// For whom, in lower case.
+    /// In lower case.
     pub email: String,
-    /// The role in the organization.
     pub role: OrganizationRole,
-    /// SHA-256 of the token that the admin has.
+    /// SHA-256 of the admin's token.
     pub token_hash: Vec<u8>,
-    /// Until when.
     pub expires_at: Timestamp,
-    /// Since when.
     pub created_at: Timestamp,
-    /// SHA-256 of the token that was mailed, if one was: who knows that token reads the address's mail.
+    /// SHA-256 of the mailed token, if one was mailed. That token proves that its holder reads the address's mail.
     pub mailed_token_hash: Option<Vec<u8>>,
 }
 
-/// Whom to invite, and as what.
+/// An invitation to create.
 #[derive(Clone, Debug)]
 pub struct NewInvitation {
-    /// The invitation's id.
     pub id: InvitationId,
-    /// For whom, in lower case.
+    /// In lower case.
     pub email: String,
-    /// The role in the organization.
     pub role: OrganizationRole,
-    /// Roles in workspaces.
     pub grants: Vec<WorkspaceGrant>,
 }
 
 /// The two secrets of a new invitation.
 #[derive(Debug)]
 pub struct NewTokens {
-    /// For the admin who invites. It proves nothing of who has it.
+    /// For the admin who invites. It proves nothing about its holder.
     pub admins: InvitationToken,
-    /// For the mail, and for nobody else: it proves that its holder reads the mail.
+    /// For the mail only: it proves that its holder reads the address's mail.
     pub mailed: Option<InvitationToken>,
 }
 
-/// An invitation and the workspaces that come with it.
+/// An invitation with its workspace roles.
 pub type InvitationWithGrants = (Invitation, Vec<WorkspaceGrant>);
 
 impl Invitation {
-    /// Invites an address. An older invitation of the same address is withdrawn: its token may be lost.
+    /// Invites an address. Withdraws an older invitation of the same address, since its token may be lost.
     ///
-    /// Whether the address has an account makes no difference to what happens or what is answered.
+    /// Behaviour and answer don't depend on whether the address has an account.
     ///
     /// # Errors
     /// `conflict` for a member's address, `insufficient_permission` for an admin who invites an owner,
@@ -131,21 +123,21 @@ impl Invitation {
         Ok(((row, grants), tokens))
     }
 
-    /// What the audit trail calls something that happens to the invitation.
+    /// Returns an audit entry about the invitation.
     pub(super) fn entry(&self, action: Action) -> Entry {
         Entry::new(action, self.organization_id, Target::invitation(self.id, &self.email))
     }
 
-    /// What the audit trail tells of it.
+    /// Returns the invitation's fields for the audit trail.
     pub(super) fn facts(&self, grants: &[WorkspaceGrant]) -> Value {
         json!({ "email": self.email, "role": self.role, "workspaces": grants, "expiresAt": self.expires_at })
     }
 
-    /// Ends it before anybody accepted.
+    /// Deletes the pending invitation.
     fn end(&self, conn: &mut Conn, access_change: &mut AccessChange) -> Result<(), ApiError> {
         let grants: Vec<WorkspaceGrant> =
             grants_of(conn, std::slice::from_ref(self))?.into_iter().map(|(_, grant)| grant).collect();
-        // Of two at once, or with somebody who accepts, one finds it.
+        // Of parallel calls, and of a parallel acceptance, only one finds the row.
         if diesel::delete(invitations::table.find(self.id)).execute(conn)? == 0 {
             return Err(ApiError::not_found());
         }
@@ -153,12 +145,11 @@ impl Invitation {
         Ok(())
     }
 
-    /// Puts a new mailed token in the old one's place, and lets the invitation last as long as a new one. The admin's
-    /// token stays.
+    /// Replaces the mailed token, and restarts the invitation's lifetime. The admin's token stays valid.
     ///
     /// # Errors
-    /// `not_found`; `conflict` when a member has the address by now; `insufficient_permission` for an admin where an
-    /// owner is invited.
+    /// `not_found`; `conflict` when a member has the address by now; `insufficient_permission` for an admin when the
+    /// invitation is for an owner.
     pub fn renew(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -182,10 +173,10 @@ impl Invitation {
         Ok(((row, grants), token))
     }
 
-    /// An invitation that the asker may send again.
+    /// Returns an invitation that the caller may send again.
     ///
     /// # Errors
-    /// As [`Invitation::renew`].
+    /// Those of [`Invitation::renew`].
     pub fn resendable(
         conn: &mut Conn,
         access: &OrganizationAccess<can::OrganizationManage>,
@@ -197,10 +188,10 @@ impl Invitation {
         Ok((row, grants))
     }
 
-    /// A page of the invitations that nobody has accepted, newest first.
+    /// Returns a page of the pending invitations, newest first.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn page_of(
         conn: &mut Conn,
         access: &OrganizationAccess<can::OrganizationManage>,
@@ -227,7 +218,7 @@ impl Invitation {
             .collect())
     }
 
-    /// One invitation of an organization.
+    /// Returns one invitation of an organization.
     ///
     /// # Errors
     /// `not_found`
@@ -271,7 +262,7 @@ fn ensure_no_member(conn: &mut Conn, organization: OrganizationId, email: &str) 
     Ok(())
 }
 
-/// All workspaces must be the organization's; another tenant's is answered like one that does not exist.
+/// Checks that all workspaces are the organization's. Another tenant's workspace gives the error of a missing one.
 fn ensure_workspaces(conn: &mut Conn, organization: OrganizationId, grants: &[WorkspaceGrant]) -> Result<(), ApiError> {
     let ids: Vec<WorkspaceId> = grants.iter().map(|grant| grant.id).collect();
     let known: Vec<WorkspaceId> = workspaces::table
@@ -292,7 +283,7 @@ fn ensure_workspaces(conn: &mut Conn, organization: OrganizationId, grants: &[Wo
     Ok(())
 }
 
-/// The workspaces that come with each of the invitations.
+/// Returns the workspace roles of each invitation.
 pub(super) fn grants_of(conn: &mut Conn, rows: &[Invitation]) -> Result<Vec<(InvitationId, WorkspaceGrant)>, ApiError> {
     let ids: Vec<InvitationId> = rows.iter().map(|row| row.id).collect();
     let grants: Vec<(InvitationId, WorkspaceId, WorkspaceRole)> = invitation_workspaces::table

@@ -1,10 +1,10 @@
-//! The mail to whoever made a key that leaked.
+//! The mail to the creator of a leaked key.
 
 use super::model::Leak;
 use crate::base::input::validation::is_unprintable;
 use crate::infra::mail::Mailer;
 
-/// Tells the creator soon, if there is an address. The key is dead in any case, so that fails nothing.
+/// Queues a mail to the creator, if there is an address. A failure is only logged, since the key is revoked anyway.
 pub(crate) fn send(mailer: &Mailer, leak: &Leak) {
     let Some(email) = leak.email.as_deref().filter(|_| mailer.is_on()) else { return };
     let preview = &leak.key.preview;

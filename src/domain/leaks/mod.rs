@@ -1,9 +1,9 @@
-//! Keys that were found where anybody can read them: `POST /keys/revoke-leaked`, in the format of GitHub's secret scanning
-//! partner program (<https://docs.github.com/en/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program>).
+//! Leaked keys: `POST /keys/revoke-leaked`, in the format of GitHub's secret scanning partner program
+//! (<https://docs.github.com/en/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program>).
 //!
-//! GitHub signs what it sends ([`signature`]); a scanner of one's own brings a service token instead. Every key that is found
-//! is revoked at once ([`model`]): it is public, whoever reads about it first. Its creator is told by mail ([`letter`]). The
-//! answer says of each text whether it is a key, by the text's SHA-256.
+//! GitHub signs its reports (`signature`); another scanner authenticates with a service token. Every reported key is
+//! revoked at once (`model`), since it is public, whatever the source of the report. Its creator gets a mail (`email`).
+//! The answer states for each text, by its SHA-256, whether it is a key.
 
 pub(crate) mod email;
 pub(crate) mod model;

@@ -1,4 +1,4 @@
-//! What becomes of keys that leaked.
+//! Revokes leaked keys.
 
 use crate::base::error::ApiError;
 use crate::base::ids::KeyId;
@@ -10,38 +10,37 @@ use crate::domain::changes::AccessChange;
 use diesel::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// How many texts are looked up, and keys revoked, in one transaction.
+/// The maximum number of texts looked up, and of keys revoked, in one transaction.
 pub(crate) const BATCH: usize = 500;
 
-/// Where a text was found: what its event and its mail say.
+/// Where a key was found, for the audit event and the mail.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LeakLocation {
-    /// The page, if it is known.
     pub(crate) url: Option<String>,
-    /// What kind of place.
+    /// The kind of place.
     pub(crate) source: Option<String>,
 }
 
-/// A key that was revoked now, and who should know.
+/// A key that this call revoked, with the data for the mail to its creator.
 #[derive(Debug)]
 pub(crate) struct Leak {
     pub(crate) key: ApiKey,
     pub(crate) workspace: String,
-    /// The creator's address, if it is one that the creator reads.
+    /// The creator's address, if it is verified.
     pub(crate) email: Option<String>,
     pub(crate) place: LeakLocation,
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Debug)]
 pub(crate) struct LeakOutcome {
-    /// The hashes that are a key's value, or were until a roll's overlap ended.
+    /// The hashes of current and former key values, also those that a roll has ended.
     pub(crate) known: HashSet<[u8; 32]>,
     pub(crate) revoked: Vec<Leak>,
 }
 
-/// Revokes the keys of these hashes. One that is revoked already stays so, and one whose value has ended at a roll is let
-/// alone: what leaked opens nothing.
+/// Revokes the keys of these hashes. A key that is revoked already stays revoked. A key whose found value has ended at
+/// a roll stays active, since the found value no longer works.
 pub(crate) fn revoke(
     conn: &mut Conn,
     access_change: &mut AccessChange,
@@ -54,7 +53,7 @@ pub(crate) fn revoke(
         .select((api_key_secrets::hash, api_key_secrets::valid_until, api_key_secrets::api_key_id))
         .load(conn)?;
     let mut known = HashSet::new();
-    // In the order of their ids, as everybody locks them.
+    // Every path locks keys in the order of their ids, so that none deadlock.
     let mut places: BTreeMap<KeyId, LeakLocation> = BTreeMap::new();
     for (hash, ends, key) in found {
         let Ok(hash) = <[u8; 32]>::try_from(hash) else { continue };
@@ -65,7 +64,7 @@ pub(crate) fn revoke(
     }
     let mut revoked = Vec::new();
     for (id, place) in places {
-        // Deleted meanwhile: there is nothing left to stop.
+        // `None`: the key was deleted or revoked meanwhile.
         let Some(key) =
             ApiKey::revoke_leaked(conn, access_change, id, place.url.as_deref(), place.source.as_deref(), now)?
         else {

@@ -1,5 +1,5 @@
-//! [`GithubKeys`]: whether GitHub sent a body. ECDSA on P-256 with SHA-256 over the raw bytes, DER in base64, by a key that
-//! GitHub publishes under an id.
+//! [`GithubKeys`]: verifies that GitHub sent a body. The signature is ECDSA on P-256 with SHA-256 over the raw bytes,
+//! as DER in base64. GitHub publishes its public keys with ids.
 
 use crate::base::config::GithubScanning;
 use crate::base::error::{ApiError, Code};
@@ -14,13 +14,11 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// The header that names the key.
+/// The header with the id of the public key.
 pub(crate) const KEY_IDENTIFIER: &str = "github-public-key-identifier";
-/// The header with the signature.
 pub(crate) const SIGNATURE: &str = "github-public-key-signature";
 
-/// GitHub allows a caller without a token 60 requests an hour, all its pages together: ids that somebody makes up must not
-/// use those up.
+/// GitHub allows 60 unauthenticated requests an hour for its whole API. Made-up key ids must not use them up.
 const PACE: RefreshPolicy = RefreshPolicy {
     least_fresh: Duration::from_secs(3_600),
     after_success: Duration::from_secs(600),
@@ -30,20 +28,20 @@ const PACE: RefreshPolicy = RefreshPolicy {
 /// A public key: the DER of its SubjectPublicKeyInfo.
 type GithubPublicKey = Vec<u8>;
 
-/// GitHub's public keys, fetched and kept.
+/// GitHub's public keys, fetched and cached.
 pub struct GithubKeys(RemoteKeys<GithubPublicKey>);
 
 impl GithubKeys {
-    /// Fetches nothing yet.
+    /// Makes an empty cache; fetches nothing.
     pub fn new(settings: &GithubScanning) -> Self {
         let source = Source::Keys(settings.public_keys_url.clone());
         Self(RemoteKeys::of(source, Box::new(published), settings.fetch_timeout, PACE))
     }
 
-    /// Whether GitHub signed these bytes.
+    /// Checks that GitHub signed these bytes.
     ///
     /// # Errors
-    /// 401 when it did not; `unavailable` when its keys can't be had.
+    /// 401 for a wrong signature; `unavailable` when GitHub's keys can't be fetched.
     pub(crate) async fn verify(
         &self,
         clock: &Clock,
@@ -62,7 +60,7 @@ impl GithubKeys {
     }
 }
 
-/// The keys of GitHub's answer. One that can't be read is passed over; an answer without any is refused.
+/// Parses GitHub's answer. Skips unreadable keys; rejects an answer without any readable key.
 fn published(json: &[u8]) -> Result<HashMap<String, GithubPublicKey>, String> {
     #[derive(Deserialize)]
     struct PublishedKeys {

@@ -1,6 +1,6 @@
 //! Members of organizations and workspaces, and their roles.
 //!
-//! `organization` and `workspace` have the rows and rules of each; invitations alone make new members.
+//! `organization` and `workspace` have the rows and rules of each. Only invitations add members.
 
 mod organization;
 mod workspace;

@@ -16,20 +16,15 @@ use crate::domain::tenancy::Organization;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
-/// A member of an organization, with what is known of the person.
+/// A member of an organization, with the user's address and name.
 #[derive(Clone, Debug, Queryable)]
 pub struct OrganizationMember {
-    /// The order of lists.
+    /// Lists are in its order.
     pub id: MembershipId,
-    /// Who it is.
     pub user_id: UserId,
-    /// The role.
     pub role: OrganizationRole,
-    /// Since when.
     pub joined_at: Timestamp,
-    /// The person's address.
     pub email: Option<String>,
-    /// The person's name.
     pub name: Option<String>,
 }
 
@@ -40,10 +35,10 @@ macro_rules! columns {
 }
 
 impl OrganizationMember {
-    /// A page of the members, newest first.
+    /// Returns a page of the members, newest first.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn page_of(
         conn: &mut Conn,
         access: &OrganizationAccess<can::OrganizationRead>,
@@ -62,7 +57,7 @@ impl OrganizationMember {
         Ok(query.load(conn)?)
     }
 
-    /// One member.
+    /// Returns one member.
     ///
     /// # Errors
     /// `not_found`
@@ -74,10 +69,10 @@ impl OrganizationMember {
             .first(conn)?)
     }
 
-    /// Adds a member; `false` when the user is one already.
+    /// Adds a member; `false` when the user is a member already.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn add(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -111,7 +106,7 @@ impl OrganizationMember {
         json!({ "role": self.role })
     }
 
-    /// Gives a member another role. Only an owner names owners and takes the role from them; one always remains.
+    /// Changes a member's role. Only an owner may give or remove the role of owner, and one owner always remains.
     ///
     /// # Errors
     /// `not_found`, `insufficient_permission`, `last_owner`
@@ -135,10 +130,11 @@ impl OrganizationMember {
         Ok(changed)
     }
 
-    /// Removes a member, its roles in workspaces, and settles its API keys. A member may remove itself.
+    /// Removes a member with all workspace roles, and transfers or orphans the API keys. Members may remove themselves.
     ///
     /// # Errors
-    /// `not_found`, `insufficient_permission`, `last_owner`; `validation_failed` for an new_creator who may not have the keys.
+    /// `not_found`, `insufficient_permission`, `last_owner`; `validation_failed` when the new creator may not have the
+    /// keys.
     pub fn remove(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -168,10 +164,10 @@ impl OrganizationMember {
         Ok(keys)
     }
 
-    /// Something about a person, for each organization that it is a member of.
+    /// Returns an audit entry about a user for each organization of the user.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub(crate) fn entries_everywhere(conn: &mut Conn, action: Action, user: UserId) -> Result<Vec<Entry>, ApiError> {
         let all: Vec<(OrganizationId, Option<String>)> = members::table
             .inner_join(users::table)
@@ -182,10 +178,10 @@ impl OrganizationMember {
         Ok(all.into_iter().map(entry).collect())
     }
 
-    /// Takes a person out of every organization, as if removed from each; the keys are orphaned.
+    /// Removes a user from every organization, and orphans the keys.
     ///
     /// # Errors
-    /// `last_owner` when an organization would have none, or those of the database.
+    /// `last_owner` when an organization would have no owner, or a database error.
     pub(crate) fn remove_everywhere(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -193,7 +189,7 @@ impl OrganizationMember {
         user: UserId,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        // In one order, so that two people who leave at once do not wait for each other.
+        // In a fixed order, so that two users who leave at once don't deadlock.
         let organizations: Vec<OrganizationId> = members::table
             .filter(members::user_id.eq(user))
             .select(members::organization_id)
@@ -213,7 +209,7 @@ impl OrganizationMember {
     }
 }
 
-/// Whoever touches an owner, or makes one, must be an owner.
+/// Checks that only an owner changes or makes an owner.
 pub(crate) fn ensure_may_touch(own: OrganizationRole, access_change: OrganizationRole) -> Result<(), ApiError> {
     if access_change == OrganizationRole::Owner && !Permission::OwnersManage.held_in_organization(own) {
         return Err(Code::InsufficientPermission.into());
@@ -221,7 +217,7 @@ pub(crate) fn ensure_may_touch(own: OrganizationRole, access_change: Organizatio
     Ok(())
 }
 
-/// The last owner can't stop being one. Exact only under `Organization::lock`.
+/// Checks that another owner remains. Exact only under `Organization::lock`.
 fn ensure_other_owner(
     conn: &mut Conn,
     organization: OrganizationId,

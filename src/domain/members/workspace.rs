@@ -1,4 +1,4 @@
-//! Rows of `workspace_members`, and who else is in a workspace.
+//! Rows of `workspace_members`, and the list of all members of a workspace.
 
 use super::organization::OrganizationMember;
 use crate::base::config::Config;
@@ -17,28 +17,25 @@ use crate::domain::tenancy::Organization;
 use diesel::prelude::*;
 use serde_json::json;
 
-/// Somebody with a role in a workspace: given there, or as an admin of the organization.
+/// A user with a role in a workspace: given there, or as an admin of the organization.
 #[derive(Clone, Debug)]
 pub struct WorkspaceMember {
-    /// The membership of the organization: the order of lists.
+    /// The membership of the organization. Lists are in its order.
     pub id: MembershipId,
-    /// Who it is.
     pub user_id: UserId,
-    /// The role that counts.
+    /// The effective role.
     pub role: WorkspaceRole,
-    /// Since when: in the workspace, or else in the organization.
+    /// When the user joined the workspace, or the organization if the role comes from there.
     pub joined_at: Timestamp,
-    /// The person's address.
     pub email: Option<String>,
-    /// The person's name.
     pub name: Option<String>,
 }
 
 impl WorkspaceMember {
-    /// A page of everybody with a role in the workspace, newest first. One statement.
+    /// Returns a page of all users with a role in the workspace, newest first. One statement.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn page_of(
         conn: &mut Conn,
         organization: OrganizationId,
@@ -56,7 +53,7 @@ impl WorkspaceMember {
             .filter(
                 members::user_id
                     .is_not_null()
-                    // Not `eq_any`: a list of any length is a statement that diesel prepares anew each time.
+                    // Not `eq_any`: diesel can't cache the prepared statement of a list.
                     .or(organization_members::role.eq(OrganizationRole::Admin))
                     .or(organization_members::role.eq(OrganizationRole::Owner)),
             )
@@ -88,10 +85,10 @@ impl WorkspaceMember {
         Some(Self { id, user_id, role, joined_at: since.unwrap_or(joined_at), email, name })
     }
 
-    /// Gives a member of the organization a role in the workspace, or another one.
+    /// Sets a member's role in the workspace.
     ///
     /// # Errors
-    /// `not_found` when the user is no member of the organization.
+    /// `not_found` when the user is not a member of the organization.
     pub fn put(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -108,11 +105,11 @@ impl WorkspaceMember {
         Self::of(member, Some(role), Some(since)).ok_or_else(ApiError::not_found)
     }
 
-    /// Writes the role, under the lock of the organization. The foreign keys refuse a workspace or a user of another
-    /// one.
+    /// Writes the role under the lock of the organization. Foreign keys reject a workspace or a user of another
+    /// organization.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn set(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -148,16 +145,16 @@ impl WorkspaceMember {
         Ok(())
     }
 
-    /// The role that was given in the workspace itself.
+    /// Returns the role given in the workspace itself.
     fn own_role(conn: &mut Conn, workspace: WorkspaceId, user: UserId) -> Result<Option<WorkspaceRole>, ApiError> {
         Ok(members::table.find((workspace, user)).select(members::role).first(conn).optional()?)
     }
 
-    /// Takes the role in the workspace away and settles the member's keys there. An admin of the organization stays
-    /// admin, and so do its keys.
+    /// Removes a member's role in the workspace, and transfers or orphans the member's keys there. An admin of the
+    /// organization stays an admin here, and keeps the keys.
     ///
     /// # Errors
-    /// `not_found` when the user has no role of its own here; `validation_failed` for an new_creator who may not have the keys.
+    /// `not_found` when the user has no own role here; `validation_failed` when the new creator may not have the keys.
     pub fn remove(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -183,7 +180,7 @@ impl WorkspaceMember {
     }
 }
 
-/// What the audit trail calls a change of somebody's role in a workspace.
+/// Returns an audit entry about a user's role in a workspace.
 fn entry(
     conn: &mut Conn,
     action: Action,

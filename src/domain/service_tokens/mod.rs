@@ -1,6 +1,6 @@
-//! Service tokens: how a gateway or another service proves itself. The operator makes them on the command line.
+//! Service tokens: credentials of gateways and other services. The operator creates them on the command line.
 //!
-//! They look like API keys with the prefix `svc_`, are shown once, and are kept as their SHA-256.
+//! They have the format of API keys with the prefix `svc_`, are shown once, and are stored as their SHA-256.
 
 mod model;
 
@@ -17,27 +17,25 @@ use crate::infra::cluster::{Cache, CacheLookup, Cluster, SERVICE_TOKENS};
 use crate::infra::db::Db;
 use std::sync::Arc;
 
-/// What every service token starts with; no API key may.
+/// The prefix of every service token. No API key may have it.
 
-/// A service, as the caller of a request.
+/// An authenticated service.
 #[derive(Clone, Debug)]
 pub struct ServiceCaller {
-    /// The token's record.
     pub id: ServiceTokenId,
 }
 
-/// The room's share of the state.
+/// The module's part of the shared state.
 #[derive(Debug)]
 pub struct ServiceTokens {
     format: KeyFormat,
-    /// Uses not yet written.
     pub last_used: LastUsed<CachedServiceToken>,
     cache: Cache<CachedServiceToken>,
     db: Db,
     clock: Clock,
 }
 
-/// What a request needs to know of a token.
+/// A service token as the cache stores it.
 #[derive(Debug)]
 pub struct CachedServiceToken {
     id: ServiceTokenId,
@@ -57,13 +55,11 @@ impl Used for CachedServiceToken {
     }
 }
 
-/// How tokens look.
 fn format() -> KeyFormat {
     KeyFormat::base62(SERVICE_TOKEN_PREFIX)
 }
 
 impl ServiceTokens {
-    /// With nothing in memory.
     pub fn new(config: &Config, db: &Db, cluster: &Arc<Cluster>) -> Self {
         Self {
             format: format(),
@@ -74,7 +70,7 @@ impl ServiceTokens {
         }
     }
 
-    /// The token, if it is in memory and good. Nothing is noted before [`ServiceTokens::record_admitted`].
+    /// Returns a valid cached token. Notes no use; [`ServiceTokens::record_admitted`] does.
     pub fn lookup_cached(&self, token: PresentedKey<'_>, at: &Moment) -> Option<Arc<CachedServiceToken>> {
         if !self.format.recognizes(token) {
             return None;
@@ -82,16 +78,16 @@ impl ServiceTokens {
         self.cache.peek(&token.hash(), at.monotonic).filter(|known| !known.is_revoked)
     }
 
-    /// Notes a request with a token from [`ServiceTokens::lookup_cached`] that was let through.
+    /// Notes an admitted request with a token from [`ServiceTokens::lookup_cached`].
     pub fn record_admitted(&self, token: &Arc<CachedServiceToken>, at: &Moment) {
         self.cache.count_hit();
         self.last_used.note(token, at.now);
     }
 
-    /// Which service is behind a token. Costs what [`crate::domain::api_keys::ApiKeys::verify`] costs.
+    /// Verifies a token and returns its service. Costs the same as [`crate::domain::api_keys::ApiKeys::verify`].
     ///
     /// # Errors
-    /// `invalid_api_key`, `api_key_revoked`; `unavailable` when the database can't be asked.
+    /// `invalid_api_key`, `api_key_revoked`; `unavailable` when the database can't be reached.
     pub async fn verify(&self, token: PresentedKey<'_>) -> Result<ServiceCaller, ApiError> {
         let unknown = || ApiError::with_message(Code::InvalidApiKey, "The service token is not valid.");
         if !self.format.recognizes(token) {
@@ -101,7 +97,7 @@ impl ServiceTokens {
         let known = match self.cache.get(&digest) {
             CacheLookup::Fresh(known) => known,
             CacheLookup::Unknown { before, .. } => {
-                // In a box, so that the future of a token in the cache is small to move.
+                // Boxed, so that the future for a cached token stays small to move.
                 let found =
                     Box::pin(self.db.for_all_tenants().read(move |conn| ServiceToken::of_hash(conn, &digest))).await?;
                 let ServiceToken { id, revoked_at, .. } = found.ok_or_else(unknown)?;

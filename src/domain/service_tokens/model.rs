@@ -10,29 +10,25 @@ use crate::domain::api_keys::PlaintextKey;
 use crate::domain::changes::AccessChange;
 use diesel::prelude::*;
 
-/// A service token's record, without its hash.
+/// A service token's row, without its hash.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = service_tokens)]
 pub struct ServiceToken {
-    /// Its id.
     pub id: ServiceTokenId,
-    /// What the operator calls it.
     pub name: String,
-    /// What may be shown of it.
+    /// The start and end of the token's text, which may be shown.
     pub preview: String,
-    /// Since when it is revoked.
     pub revoked_at: Option<Timestamp>,
-    /// The last use that was written.
+    /// The last use that was flushed.
     pub last_used_at: Option<Timestamp>,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
 impl ServiceToken {
-    /// Makes a token, and gives its text: this once.
+    /// Creates a token. Only this call returns its text.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn create(conn: &mut Conn, name: &str, now: Timestamp) -> Result<(ServiceTokenId, PlaintextKey), ApiError> {
         let (format, id) = (format(), ServiceTokenId::new());
         let token = format.generate();
@@ -48,10 +44,10 @@ impl ServiceToken {
         Ok((id, token))
     }
 
-    /// The token of a hash.
+    /// Finds the token of a hash.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn of_hash(conn: &mut Conn, hash: &[u8]) -> Result<Option<Self>, ApiError> {
         Ok(service_tokens::table
             .filter(service_tokens::hash.eq(hash))
@@ -60,15 +56,15 @@ impl ServiceToken {
             .optional()?)
     }
 
-    /// All of them, newest first.
+    /// Returns all tokens, newest first.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn all(conn: &mut Conn) -> Result<Vec<Self>, ApiError> {
         Ok(service_tokens::table.select(Self::as_select()).order(service_tokens::id.desc()).load(conn)?)
     }
 
-    /// Stops a token for good. Once more changes nothing.
+    /// Revokes a token permanently. Repeating it changes nothing.
     ///
     /// # Errors
     /// `not_found`

@@ -1,11 +1,11 @@
-//! The subscription gate: programs of an organization that does not pay are refused; its people never are, so that
-//! an admin can still mend it.
+//! The subscription gate rejects API clients of an organization without an active subscription. It never rejects users,
+//! so that an admin can renew the subscription.
 
 use super::EffectiveSubscription;
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 
-/// Lets a program pass, or says why not.
+/// Checks that the subscription admits API clients.
 ///
 /// # Errors
 /// `subscription_inactive` for `canceled`, `expired`, and `past_due` without grace, where the gate is enforced.

@@ -1,4 +1,4 @@
-//! What an organization has paid for: status, plan and the limits that go with it.
+//! An organization's subscription: status, plan and limits.
 
 mod gate;
 pub(crate) mod model;

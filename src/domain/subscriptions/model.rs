@@ -1,4 +1,4 @@
-//! Rows of `subscriptions`, and the status that counts at a moment.
+//! Rows of `subscriptions`, and the effective status at a moment.
 
 use crate::base::config::Config;
 use crate::base::error::ApiError;
@@ -13,31 +13,30 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What decides about a subscription at any moment, as the cache keeps it: no job runs when a time comes.
+/// The stored fields that decide a subscription's status, as the cache stores them. No job runs at the end of a period.
 #[derive(Clone, Copy, Debug)]
 pub struct Term {
-    /// As stored.
+    /// The stored status; see [`Term::at`].
     pub status: SubscriptionStatus,
-    /// When the trial ends.
     pub trial_ends_at: Option<Timestamp>,
-    /// Until when it is paid.
+    /// The end of the paid period.
     pub current_period_end: Option<Timestamp>,
-    /// Until when programs pass all the same: while a payment is due, or while the news of a renewal may be on its way.
+    /// Until then API clients are admitted in spite of a due payment, or while a renewal may not have been reported
+    /// yet.
     pub grace_ends_at: Option<Timestamp>,
 }
 
-/// How a subscription stands at a moment.
+/// The state of a subscription at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EffectiveSubscription {
-    /// The status that counts then.
     pub status: SubscriptionStatus,
-    /// Whether programs may call the API.
+    /// Whether API clients are admitted.
     pub admits: bool,
 }
 
 impl Term {
-    /// How it stands at `now`: a trial or a period that ended is expired from that moment, and so is a period of grace.
-    /// A few comparisons; this runs for each request.
+    /// Returns the state at `now`. A trial, paid period or grace period expires at its end.
+    /// Cost: a few comparisons, on each request.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> EffectiveSubscription {
         let has_grace = self.grace_ends_at.is_some_and(|end| now < end);
@@ -56,41 +55,32 @@ impl Term {
     }
 }
 
-/// An organization's subscription. Only the operator and billing change it, never the customer.
+/// An organization's subscription. Only the operator and billing change it.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = subscriptions)]
 pub struct Subscription {
-    /// Whose it is.
     pub organization_id: OrganizationId,
-    /// As stored; see [`Term::at`].
+    /// The stored status; see [`Term::at`].
     pub status: SubscriptionStatus,
     /// The name of a configured plan.
     pub plan: String,
-    /// When the trial ends.
     pub trial_ends_at: Option<Timestamp>,
-    /// Until when it is paid.
+    /// The end of the paid period.
     pub current_period_end: Option<Timestamp>,
-    /// The last change.
     pub updated_at: Timestamp,
-    /// Until when programs pass all the same; see [`Term::grace_ends_at`].
+    /// See [`Term::grace_ends_at`].
     pub grace_ends_at: Option<Timestamp>,
 }
 
-/// What the operator or billing sets; what is `None` stays.
+/// A change by the operator or by billing; `None` leaves a field unchanged, and `Some(None)` removes a time.
 #[derive(Debug, AsChangeset)]
 #[diesel(table_name = subscriptions)]
 pub struct SubscriptionChange {
-    /// The new status.
     pub status: Option<SubscriptionStatus>,
-    /// The new plan.
     pub plan: Option<String>,
-    /// The new end of the trial, or none.
     pub trial_ends_at: Option<Option<Timestamp>>,
-    /// The new end of the paid period, or none.
     pub current_period_end: Option<Option<Timestamp>>,
-    /// The new end of the grace, or none.
     pub grace_ends_at: Option<Option<Timestamp>>,
-    /// Now.
     pub updated_at: Timestamp,
 }
 
@@ -98,7 +88,7 @@ impl Subscription {
     /// Starts the trial of a new organization.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn start_trial(conn: &mut Conn, config: &Config, id: OrganizationId, now: Timestamp) -> Result<Self, ApiError> {
         let days = Duration::from_secs(u64::from(config.subscription.trial_days) * 86_400);
         let row = Self {
@@ -114,18 +104,18 @@ impl Subscription {
         Ok(row)
     }
 
-    /// The subscription of an organization.
+    /// Returns the subscription of an organization.
     ///
     /// # Errors
-    /// `not_found`, or those of the database.
+    /// `not_found`, or a database error.
     pub fn of(conn: &mut Conn, id: OrganizationId) -> Result<Self, ApiError> {
         Ok(subscriptions::table.find(id).select(Self::as_select()).first(conn)?)
     }
 
-    /// Changes it: the operator's lever, and billing's, which says so by [`AccessChange::act_as`].
+    /// Changes the subscription, for the operator, and for billing, which names itself by [`AccessChange::act_as`].
     ///
     /// # Errors
-    /// `not_found`, or those of the database.
+    /// `not_found`, or a database error.
     pub fn change(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -142,7 +132,7 @@ impl Subscription {
         Ok(after)
     }
 
-    /// What the audit trail tells of it.
+    /// Returns the subscription's fields for the audit trail.
     pub(crate) fn facts(&self) -> Value {
         let mut facts = json!({
             "status": self.status,
@@ -156,7 +146,6 @@ impl Subscription {
         facts
     }
 
-    /// What decides about it at any moment.
     pub fn term(&self) -> Term {
         Term {
             status: self.status,
@@ -166,7 +155,7 @@ impl Subscription {
         }
     }
 
-    /// The status that counts at `now`.
+    /// Returns the effective status at `now`.
     pub fn status_at(&self, now: Timestamp) -> SubscriptionStatus {
         self.term().at(now).status
     }

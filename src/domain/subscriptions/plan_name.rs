@@ -1,22 +1,22 @@
-//! [`PlanName`]: a plan's name, kept once for all who have the plan.
+//! [`PlanName`]: an interned plan name.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
-/// The name of a plan, in eight bytes. Two of the same name are the same place in memory.
+/// A plan's name in eight bytes. Equal names share one place in memory.
 ///
-/// Names are never forgotten: they are the operator's, a handful for the life of a process.
+/// Names are never freed: the operator configures a few of them for the life of a process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PlanName(&'static String);
 
 static KNOWN: Mutex<Option<HashSet<&'static String>>> = Mutex::new(None);
 
 impl From<String> for PlanName {
-    /// Cost: one short lock and one lookup; an allocation for a name that was never seen.
+    /// Cost: one short lock and one lookup; an allocation for a new name.
     fn from(name: String) -> Self {
-        // Nobody panics while it holds the lock.
+        // No code can panic while it holds the lock.
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.get_or_insert_default();
         Self(known.get(&name).copied().unwrap_or_else(|| {

@@ -9,23 +9,20 @@ use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use diesel::prelude::*;
 
-/// The paying customer.
+/// A paying customer, the tenant.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = organizations)]
 pub struct Organization {
-    /// Its id.
     pub id: OrganizationId,
-    /// The name to show.
     pub name: String,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
 impl Organization {
-    /// An organization and a user's role in it: what a guard is made from. `None` when either is missing.
+    /// Returns an organization and a user's role in it, as a guard needs them. `None` when either is missing.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn with_role_of(
         conn: &mut Conn,
         id: OrganizationId,
@@ -39,19 +36,19 @@ impl Organization {
             .optional()?)
     }
 
-    /// All organizations of a user, newest first.
+    /// Returns all organizations of a user, newest first.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn all_of(conn: &mut Conn, user: UserId) -> Result<Vec<(Self, OrganizationRole)>, ApiError> {
         let all = Position { size: u16::MAX, after: None };
         Self::page_of(conn, user, all)
     }
 
-    /// A page of a user's organizations, newest first.
+    /// Returns a page of a user's organizations, newest first.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn page_of(
         conn: &mut Conn,
         user: UserId,
@@ -70,10 +67,10 @@ impl Organization {
         Ok(query.load(conn)?)
     }
 
-    /// Holds the organization until the transaction ends: whoever changes its members does so one after another.
+    /// Locks the organization until the transaction ends. Changes of its members take this lock.
     ///
     /// # Errors
-    /// `not_found` when it was deleted meanwhile.
+    /// `not_found` when the organization was deleted meanwhile.
     pub fn lock(conn: &mut Conn, id: OrganizationId) -> Result<(), ApiError> {
         ForUpdate(organizations::table.find(id).select(organizations::id)).get_result::<OrganizationId>(conn)?;
         Ok(())

@@ -7,44 +7,43 @@ use crate::base::sql::{Columns, Conn, each};
 use crate::base::time::Timestamp;
 use diesel::prelude::*;
 
-/// A person, known by the issuer and subject of an ID token.
+/// A person, identified by the issuer and subject of an ID token.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = users)]
 pub struct User {
     /// Keyward's own id.
     pub id: UserId,
-    /// The address of the last token, in lower case.
+    /// The address in the last token, in lower case.
     pub email: Option<String>,
-    /// Whether the issuer vouches for the address.
+    /// Whether the issuer states that the address is the user's.
     pub email_verified: bool,
-    /// The name to show.
     pub name: Option<String>,
-    /// Since when the operator lets this person do nothing.
+    /// When the operator disabled the user.
     pub disabled_at: Option<Timestamp>,
 }
 
-/// What a verified ID token says of a person.
+/// The user data of a verified ID token.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Who vouches: the name of a configured issuer.
+    /// The name of a configured issuer.
     pub issuer: String,
-    /// The person, among the issuer's.
+    /// Identifies the user at the issuer.
     pub subject: String,
-    /// The address, in lower case.
+    /// In lower case.
     pub email: Option<String>,
-    /// Whether the issuer vouches for it.
+    /// Whether the issuer states that the address is the user's.
     pub email_verified: bool,
-    /// The name to show.
     pub name: Option<String>,
 }
 
 impl User {
-    /// The user of a profile: made at the first valid token, brought up to date when the profile changed.
+    /// Returns the user of a profile. Creates the user at the first valid token, and updates it when the profile
+    /// changed.
     ///
-    /// One SELECT when nothing changed, which is the rule.
+    /// Usually nothing changed, and this costs one SELECT.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn of_profile(conn: &mut Conn, profile: &Profile, now: Timestamp) -> Result<Self, ApiError> {
         let found = Self::find(conn, profile)?;
         if let Some(user) = &found
@@ -59,7 +58,7 @@ impl User {
                 users::subject.eq(&profile.subject),
                 users::created_at.eq(now),
             );
-            // Two first requests at once make one user.
+            // Two first requests at once create one user.
             each!(conn, |native| diesel::insert_into(users::table)
                 .values(row)
                 .on_conflict_do_nothing()
@@ -77,12 +76,13 @@ impl User {
         })
     }
 
-    /// Holds the person until the transaction ends: who joins or makes an organization is not deleted meanwhile.
+    /// Locks the user until the transaction ends, so that the user is not deleted while joining or creating an
+    /// organization.
     ///
-    /// An update that changes nothing, because `FOR UPDATE` would also hold up whatever refers to the row.
+    /// It is an update without a change, because `FOR UPDATE` would also block inserts of rows that refer to the user.
     ///
     /// # Errors
-    /// `invalid_id_token` for a person who was deleted or disabled, or those of the database.
+    /// `invalid_id_token` for a deleted or disabled user, or a database error.
     pub fn lock(conn: &mut Conn, id: UserId) -> Result<(), ApiError> {
         let disabled_at: Option<Timestamp> = diesel::update(users::table.find(id))
             .set(users::disabled_at.eq(users::disabled_at))

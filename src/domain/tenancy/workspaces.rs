@@ -8,34 +8,30 @@ use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use diesel::prelude::*;
 
-/// Where work and API keys live.
+/// A part of an organization, which holds API keys and data.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = workspaces)]
 pub struct Workspace {
-    /// Its id.
     pub id: WorkspaceId,
-    /// Whose it is.
     pub organization_id: OrganizationId,
-    /// The name to show.
     pub name: String,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
 impl Workspace {
-    /// The workspace of an id, for the operator. `None` when it is not there.
+    /// Finds a workspace by id, for the operator.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub(crate) fn find(conn: &mut Conn, id: WorkspaceId) -> Result<Option<Self>, ApiError> {
         Ok(workspaces::table.find(id).select(Self::as_select()).first(conn).optional()?)
     }
 
-    /// A workspace and a user's roles around it: what a guard is made from. `None` when the workspace is not there, or
-    /// the user has no role in it.
+    /// Returns a workspace and a user's roles in its organization and in it, as a guard needs them. `None` when the
+    /// workspace does not exist or the user has no role in it.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn with_role_of(
         conn: &mut Conn,
         id: WorkspaceId,
@@ -60,10 +56,10 @@ impl Workspace {
         }))
     }
 
-    /// Holds the workspace until the transaction ends: whoever adds an active key does so one after another.
+    /// Locks the workspace until the transaction ends. Each path that adds an active key takes this lock.
     ///
     /// # Errors
-    /// `not_found` when it was deleted meanwhile.
+    /// `not_found` when the workspace was deleted meanwhile.
     pub fn lock(conn: &mut Conn, id: WorkspaceId) -> Result<(), ApiError> {
         ForUpdate(workspaces::table.find(id).select(workspaces::id)).get_result::<WorkspaceId>(conn)?;
         Ok(())

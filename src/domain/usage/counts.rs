@@ -1,4 +1,5 @@
-//! Counting, off the database: [`KeyUsage`] in the record of a key, and [`Usage`], which knows the records that counted.
+//! Counts requests in memory: [`KeyUsage`] in the cached record of a key, and [`Usage`], which lists the counting
+//! records.
 
 use super::model;
 use super::model::UsageRow;
@@ -13,20 +14,20 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-/// Rows of one transaction: seven parameters each, well below both databases' limits.
+/// Rows per transaction: seven parameters each, well below both databases' limits.
 const BATCH: usize = 1_000;
-/// Workspaces whose counts are taken in one go, so that no request waits long for the lock, and a hundred thousand rows are
-/// never in memory at once.
+/// Workspaces whose counts are taken under one lock, so that no request waits long for it, and 100,000 rows are never
+/// in memory at once.
 const AT_A_TIME: usize = 256;
 
-/// What a key counted in one hour and did not hand over yet. 16 bytes: a node holds a hundred thousand of them.
+/// The requests of a key in one hour that [`Usage`] has not taken yet. 16 bytes, since a node caches 100,000 of them.
 ///
-/// Whoever counts the first of an outcome notes the record with [`Usage`], so a record with a count is noted or about to be.
-/// A count is in one place at any time, since it is taken by an exchange. It may get into the next hour if it comes in the
-/// very moment in which the hour turns, between the look at the hour and the addition.
+/// The request that raises a counter from 0 also lists the record in [`Usage`], so a record with a count is listed or
+/// about to be. A count is in one place at any time, since it is taken by an exchange. A request that comes exactly
+/// when the hour changes, between the check of the hour and the addition, may count in the next hour.
 #[derive(Debug, Default)]
 pub struct KeyUsage {
-    /// Written under the lock of [`Usage`] only.
+    /// Written only under the lock of [`Usage`].
     hour: AtomicU32,
     admitted: AtomicU32,
     limited: AtomicU32,
@@ -52,41 +53,38 @@ impl KeyUsage {
     }
 }
 
-/// Whose requests are counted.
+/// The key whose requests are counted.
 #[derive(Clone, Copy, Debug)]
 pub struct CountedKey {
-    /// The key.
     pub id: KeyId,
-    /// Where it works.
     pub workspace_id: WorkspaceId,
-    /// Whose it is.
     pub organization_id: OrganizationId,
 }
 
-/// A cached record of a key, which has its counts in it.
+/// A cached record of a key, which holds its counts.
 pub trait Counted {
-    /// The key.
     fn key(&self) -> CountedKey;
 
-    /// What is not handed over yet.
+    /// Returns the counts that [`Usage`] has not taken yet.
     fn usage(&self) -> &KeyUsage;
 }
 
-/// Counts that are not written yet.
+/// The counts that are not written yet.
 pub struct Usage<R> {
     waiting: Mutex<HashMap<WorkspaceId, Waiting<R>>>,
-    /// Held alone from before a batch is written until it is forgotten here, and shared by who reads both places.
+    /// Write-locked from before a batch is written until it is removed from memory. Read-locked by readers of both
+    /// memory and database.
     writing: RwLock<()>,
-    /// What the last flush could not write.
+    /// The number of rows that the last flush could not write.
     failed: Arc<AtomicU64>,
 }
 
-/// What one workspace has to write.
+/// The unwritten counts of a workspace.
 struct Waiting<R> {
     organization_id: OrganizationId,
-    /// Records that may have counts in them; now and then one twice, when it was read anew or the hour turned.
+    /// Records that may hold counts. A record may be listed twice, after the key was read again or the hour changed.
     noted: Vec<Arc<R>>,
-    /// What was taken out of records.
+    /// Counts taken out of records.
     tallies: HashMap<(KeyId, Hour), Tally>,
 }
 
@@ -112,8 +110,8 @@ impl<R> Default for Usage<R> {
 }
 
 impl<R: Counted> Usage<R> {
-    /// Counts a request. Cost: one relaxed load and one relaxed addition; a lock for the first one of a key and an outcome
-    /// after each flush, and for the first one of an hour.
+    /// Counts a request. Cost: one relaxed load and one relaxed addition; a lock for the first request of a key and an
+    /// outcome after each flush, and for the first request of an hour.
     pub fn count(&self, record: &Arc<R>, hour: Hour, outcome: RequestOutcome) {
         let usage = record.usage();
         if usage.hour.load(Relaxed) != hour.0 {
@@ -123,7 +121,7 @@ impl<R: Counted> Usage<R> {
         }
     }
 
-    /// A request whose outcome is not known yet.
+    /// Begins to count a request whose outcome is not known yet.
     pub fn begin(&self, record: Arc<R>, hour: Hour) -> CountedRequest<'_, R> {
         CountedRequest { usage: self, record, hour, outcome: None }
     }
@@ -134,8 +132,8 @@ impl<R: Counted> Usage<R> {
         waiting_of(&mut waiting, record.key()).noted.push(record.clone());
     }
 
-    /// The record counts another hour from now on: the next one, but for a request that was on its way when that came,
-    /// and after a clock was set back.
+    /// Sets the record to another hour: usually the next one, or an earlier one for a request that began before the
+    /// hour changed, or after the clock was set back.
     #[cold]
     fn turn(&self, record: &Arc<R>, hour: Hour, outcome: RequestOutcome) {
         let (key, mut waiting) = (record.key(), self.lock());
@@ -145,14 +143,14 @@ impl<R: Counted> Usage<R> {
         waiting.tallies.entry((key.id, hour)).or_default().count(outcome);
     }
 
-    /// Runs `read`, which gets what is not written of a workspace. What it finds in the database is exactly the rest of what
-    /// this node counted: nothing is missing, and nothing there twice.
+    /// Runs `read` with the unwritten counts of a workspace. Meanwhile the database has exactly the rest of this node's
+    /// counts: none is missing, and none is in both places.
     pub fn beside_unwritten<T>(
         &self,
         workspace: WorkspaceId,
         read: impl FnOnce(&mut dyn Iterator<Item = (KeyId, Hour, Tally)>) -> T,
     ) -> T {
-        // Nobody panics halfway through a change while it holds one of the locks.
+        // No code can panic in the middle of a change while it holds one of the locks.
         let _nobody_writes = self.writing.read().unwrap_or_else(PoisonError::into_inner);
         let unwritten: Vec<_> = match self.lock().get_mut(&workspace) {
             None => Vec::new(),
@@ -164,7 +162,7 @@ impl<R: Counted> Usage<R> {
         read(&mut unwritten.into_iter())
     }
 
-    /// Writes what was counted. What can't be written is kept for the next time. Blocks.
+    /// Writes the counts. Unwritten counts are kept for the next flush. Blocks.
     pub fn flush(&self, db: &Db) {
         let workspaces = self.workspaces();
         if workspaces.is_empty() {
@@ -189,7 +187,7 @@ impl<R: Counted> Usage<R> {
         }
     }
 
-    /// Registers how much could not be written.
+    /// Registers the metric of rows that could not be written.
     pub fn register_metrics(&self, metrics: &Metrics) {
         let failed = self.failed.clone();
         let help = "Rows of usage that the last attempt could not write; they are kept for the next one";
@@ -198,18 +196,18 @@ impl<R: Counted> Usage<R> {
         });
     }
 
-    /// Those that have something to write.
+    /// Returns the workspaces with counts to write.
     fn workspaces(&self) -> Vec<WorkspaceId> {
         self.lock().keys().copied().collect()
     }
 
-    /// How many rows are to write, as far as that is known before their records are looked at.
+    /// Returns the number of rows to write, estimated without reading the listed records.
     fn waiting_rows(&self) -> usize {
         self.lock().values().map(|waiting| waiting.tallies.len() + waiting.noted.len()).sum()
     }
 
-    /// Takes the counts out of the records of some workspaces, and lists what is to write of them. In the order of keys and
-    /// hours, as all nodes write a batch, so that no two wait for each other.
+    /// Takes the counts out of the records of some workspaces, and returns the rows to write. All nodes write rows in
+    /// the order of keys and hours, so that no two deadlock.
     fn take(&self, some: &[WorkspaceId]) -> Vec<UsageRow> {
         let (mut rows, mut all) = (Vec::new(), self.lock());
         for id in some {
@@ -230,7 +228,7 @@ impl<R: Counted> Usage<R> {
         rows
     }
 
-    /// What was written is not waiting any more; what was counted since still is.
+    /// Removes written counts from memory; later counts stay.
     fn forget(&self, rows: &[UsageRow]) {
         let mut all = self.lock();
         for UsageRow { key, hour, tally } in rows {
@@ -245,7 +243,7 @@ impl<R: Counted> Usage<R> {
                 all.remove(&key.workspace_id);
             }
         }
-        // A hundred thousand keys at once would else be remembered by an empty table of megabytes.
+        // After a burst of 100,000 keys, the empty table would keep megabytes.
         if all.capacity() / 4 > all.len() {
             all.shrink_to_fit();
         }
@@ -270,7 +268,7 @@ impl<R> fmt::Debug for Usage<R> {
     }
 }
 
-/// A request of a key, which counts when this is dropped: however the request ends, and once.
+/// A request of a key. It counts exactly once, on drop, however the request ends.
 pub struct CountedRequest<'u, R: Counted> {
     usage: &'u Usage<R>,
     record: Arc<R>,
@@ -279,7 +277,7 @@ pub struct CountedRequest<'u, R: Counted> {
 }
 
 impl<R: Counted> CountedRequest<'_, R> {
-    /// What became of it, as far as is known now. Without any it does not count.
+    /// Sets the outcome known so far. Without an outcome the request does not count.
     pub fn ends(&mut self, outcome: RequestOutcome) {
         self.outcome = Some(outcome);
     }

@@ -1,33 +1,35 @@
-//! How many requests came with each API key, by the hour and by their outcome.
+//! Counts the requests of each API key by hour and outcome.
 //!
-//! # What counts, and as what
-//! Each request of a key that exists counts once, in the hour in which the key was looked at:
-//! - **admitted**: the key was let through to what it asked for, whatever became of that there: 200, 404, 422, 500, a
-//!   time-out, a client that hung up.
+//! # Requests and outcomes
+//! Each request of an existing key counts once, in the hour in which the key was verified:
+//! - **admitted**: the key was admitted to the endpoint, whatever the answer was: 200, 404, 422, 500, a timeout, a
+//!   client that disconnected.
 //! - **limited**: 429 by the rate limits of the plan.
-//! - **refused**: the key is known, and the answer was 401 or 403: the key is revoked, expired, disabled or orphaned; it may
-//!   not be used from that address; its organization does not pay; another workspace was named (`workspace_mismatch`); its
-//!   role or scope does not allow it; the endpoint takes no keys (`credential_not_accepted`).
+//! - **refused**: the key exists, and the answer was 401 or 403: the key is revoked, expired, disabled or orphaned; it
+//!   may not be used from the address; its organization's subscription is inactive; the request names another workspace
+//!   (`workspace_mismatch`); the key's role or scope does not allow the request; the endpoint takes no keys
+//!   (`credential_not_accepted`).
 //!
-//! The points in the code: `ApiKeys::verify` refuses for what the key itself is; `http::authentication` has the gate, the
-//! limit and the workspace, and looks at the status of whatever a guard or a handler answered; `gateway::verify` counts
-//! by its verdict. `GET /forward-auth` is a request as any other. A question at `POST /keys/verify` counts for the key that
-//! it is about, as one request whatever its `cost`: a key that is not in the named workspace is refused, although the
-//! gateway is told `NOT_FOUND`.
+//! The code: `ApiKeys::verify` counts refusals for the key's own state. `api::authentication` has the gate, the limit
+//! and the workspace, and checks the status of the answer of a guard or a handler. `api::gateway::verify` counts by its
+//! verdict. `GET /forward-auth` is a request like any other. `POST /keys/verify` counts for the key in the body, as one
+//! request whatever its `cost`. A key outside the named workspace counts as refused, although the gateway gets
+//! `NOT_FOUND`.
 //!
-//! Not counted: keys that nobody has, and values that a roll ended, which belong to nobody; requests that could not be
-//! decided (503 while the database or Redis can't be asked); people and services.
+//! Not counted: unknown keys; values that a roll has ended, since no key has them any more; requests that could not be
+//! decided (503 while the database or Redis can't be reached); users and services.
 //!
 //! # The way of a count
-//! [`KeyUsage`] is in the cached record of the key: three counters and the hour that they are of. [`Usage`] has those
-//! records that counted something; every few seconds it takes the counts out of them and adds them to the rows of
-//! `api_key_usage`, as all nodes do: `SET n = n + more`. What can't be written is kept for the next time, and what is left
-//! is written when the server stops; a crash loses what came since the last write. One thing can be counted twice: what
-//! was in a transaction whose commit succeeded, while the connection broke before it said so.
+//! [`KeyUsage`] is in the cached record of the key: three counters and their hour. [`Usage`] lists the records with
+//! counts. Every few seconds it takes the counts out of them and adds them to the rows of `api_key_usage`, as all nodes
+//! do: `SET n = n + more`. Unwritten counts are kept for the next flush, and are written when the server stops. A crash
+//! loses the counts since the last flush. Counts can double in one case: the commit of their transaction succeeded, but
+//! the connection broke before the database confirmed it.
 //!
 //! # Deleted keys
-//! Their rows stay until retention takes them, so that what a workspace used does not shrink; nobody can ask for one of
-//! them alone any more. The rows of a deleted workspace can't be read by anybody, and go with retention, too.
+//! Their rows stay until retention deletes them, so that a workspace's usage does not shrink. The usage of a deleted
+//! key alone can't be queried any more. The rows of a deleted workspace can't be read at all, and retention deletes
+//! them, too.
 
 mod counts;
 pub(crate) mod model;

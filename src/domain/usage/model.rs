@@ -1,4 +1,4 @@
-//! Rows of `api_key_usage`. Adding and pruning know no guard, since they are the server's own; whoever reads has one.
+//! Rows of `api_key_usage`. Writing and pruning take no guard, since the server does them itself; reading takes one.
 
 use super::counts::CountedKey;
 use super::period::Period;
@@ -14,10 +14,10 @@ use diesel::sql_types::{BigInt, Integer, Text};
 use std::collections::{BTreeMap, HashSet};
 
 const COLUMNS: usize = 7;
-/// The most rows that one transaction takes away, so that nobody who writes one waits long.
+/// The maximum number of rows deleted in one transaction, so that writers don't wait long.
 const PRUNED_AT_ONCE: i32 = 1_000;
 
-/// What a key counted in an hour.
+/// The requests of a key in an hour.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UsageRow {
     pub(super) key: CountedKey,
@@ -25,7 +25,7 @@ pub(super) struct UsageRow {
     pub(super) tally: Tally,
 }
 
-/// Adds to what is there, in one statement: other nodes add to the same rows.
+/// Adds to existing counts, in one statement, since other nodes add to the same rows.
 pub(super) fn add(conn: &mut Conn, rows: &[UsageRow]) -> Result<(), ApiError> {
     let values = rows_of_parameters(conn, rows.len(), COLUMNS);
     let text = format!(
@@ -53,17 +53,17 @@ pub(super) fn add(conn: &mut Conn, rows: &[UsageRow]) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whose usage.
+/// The keys whose usage is read.
 #[derive(Debug)]
 pub(crate) enum Whose {
-    /// All of a workspace's keys, deleted ones too.
+    /// All keys of the workspace, deleted keys too.
     Workspace,
-    /// These keys of a workspace.
+    /// These keys of the workspace.
     Keys(HashSet<KeyId>),
 }
 
 impl Whose {
-    /// What the caller sees of a workspace: all of it for who manages keys, else what its own keys are used for.
+    /// Returns the keys whose usage the caller sees: all for a caller who manages keys, else the caller's own keys.
     pub(crate) fn visible<P>(conn: &mut Conn, access: &WorkspaceAccess<P>) -> Result<Self, ApiError> {
         if access.may(Permission::KeysManage) {
             return Ok(Self::Workspace);
@@ -73,7 +73,7 @@ impl Whose {
         Ok(Self::Keys(keys.into_iter().collect()))
     }
 
-    /// Whether a key's usage belongs to it.
+    /// True when the usage of a key is included.
     pub(crate) fn has(&self, key: KeyId) -> bool {
         match self {
             Self::Workspace => true,
@@ -94,7 +94,7 @@ struct Sum {
     refused: i64,
 }
 
-/// What is written of a workspace, or of keys in it, hour by hour.
+/// Returns the written counts by hour, of a workspace or of keys in it.
 pub(crate) fn by_hour<P>(
     conn: &mut Conn,
     access: &WorkspaceAccess<P>,
@@ -104,7 +104,8 @@ pub(crate) fn by_hour<P>(
     let which = match whose {
         Whose::Workspace => String::new(),
         Whose::Keys(keys) if keys.is_empty() => return Ok(BTreeMap::new()),
-        // An id is made of letters, digits and `_`, by its type. As text, so that their number is not limited.
+        // The ids are safe to embed: by their type they contain only letters, digits and `_`. Bound parameters would
+        // limit their number.
         Whose::Keys(keys) => {
             let ids: Vec<String> = keys.iter().map(|id| format!("'{id}'")).collect();
             format!("AND api_key_id IN ({})", ids.join(", "))
@@ -129,7 +130,7 @@ pub(crate) fn by_hour<P>(
     Ok(sums.iter().map(|sum| (Hour(u32::try_from(sum.hour).unwrap_or(0)), tally(sum))).collect())
 }
 
-/// Takes some rows from before that hour away; says how many.
+/// Deletes up to [`PRUNED_AT_ONCE`] rows from before the hour, and returns their number.
 pub(super) fn prune(conn: &mut Conn, before: Hour) -> Result<usize, ApiError> {
     let text = "DELETE FROM api_key_usage WHERE (api_key_id, hour) IN \
                 (SELECT api_key_id, hour FROM api_key_usage WHERE hour < $1 ORDER BY hour, api_key_id LIMIT $2)";

@@ -1,4 +1,4 @@
-//! [`Period`]: which buckets a question is about.
+//! [`Period`]: the hours or days of a usage query.
 
 use super::tally::Hour;
 use crate::base::error::ApiError;
@@ -10,7 +10,7 @@ use std::time::Duration;
 const HOUR: Duration = Duration::from_secs(3600);
 
 text_enum! {
-    /// How long a bucket is. Throttle begin with the hours and days of UTC.
+    /// The length of a bucket. Buckets begin with the hours and days of UTC.
     Interval {
         /// An hour.
         Hour = "hour",
@@ -20,7 +20,7 @@ text_enum! {
 }
 
 impl Interval {
-    /// In hours.
+    /// Returns the length in hours.
     pub fn hours(self) -> u32 {
         match self {
             Self::Hour => 1,
@@ -28,7 +28,7 @@ impl Interval {
         }
     }
 
-    /// The most days that one answer covers.
+    /// The maximum number of days of one answer.
     fn most_days(self) -> u64 {
         match self {
             Self::Hour => 31,
@@ -36,7 +36,7 @@ impl Interval {
         }
     }
 
-    /// How many buckets there are if nobody says from when.
+    /// The number of buckets when the query has no `from`.
     fn usual_buckets(self) -> u32 {
         match self {
             Self::Hour => 24,
@@ -60,7 +60,7 @@ pub struct UsageQuery {
     interval: Option<Interval>,
 }
 
-/// Whole buckets, one after the other.
+/// Consecutive whole buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Period {
     pub(crate) interval: Interval,
@@ -69,15 +69,15 @@ pub(crate) struct Period {
 }
 
 impl UsageQuery {
-    /// The buckets, and whether they are not too many.
+    /// Returns the query's buckets.
     ///
     /// # Errors
-    /// `validation_failed`, which says what to do.
+    /// `validation_failed` for an empty or too long period.
     pub(crate) fn period(&self, now: Timestamp) -> Result<Period, ApiError> {
         let interval = self.interval.unwrap_or(Interval::Hour);
         let hours = interval.hours();
         let floor = |moment: Timestamp| Hour(Hour::of(moment).0 / hours * hours);
-        // Moments are whole milliseconds.
+        // Timestamps are whole milliseconds.
         let ceiling = |moment: Timestamp| Hour(floor(moment.minus(Duration::from_millis(1))).0 + hours);
         let end = self.to.map_or(Hour(floor(now).0 + hours), ceiling);
         let Some(from) = self.from else {
@@ -88,7 +88,7 @@ impl UsageQuery {
             let last = if self.to.is_some() { "to" } else { "the end of this hour or day: name a to, too" };
             return Err(ApiError::invalid("from", format!("must lie before {last}")));
         }
-        // What runs right now is not held against who asks for the last 31 days.
+        // The current, incomplete bucket does not count towards the limit, so that "the last 31 days" is valid.
         let covered = self.to.unwrap_or(floor(now).start());
         if covered.minus(24 * HOUR * u32::try_from(interval.most_days()).unwrap_or(u32::MAX)) > from {
             let days = interval.most_days();
@@ -104,23 +104,22 @@ impl UsageQuery {
 }
 
 impl Period {
-    /// Its first hour.
     pub(crate) fn first(&self) -> Hour {
         self.first
     }
 
-    /// The hour behind its last one.
+    /// The first hour after the period.
     pub(crate) fn end(&self) -> Hour {
         self.end
     }
 
-    /// The first hour of each bucket.
+    /// Returns the first hour of each bucket.
     pub(crate) fn buckets(&self) -> impl Iterator<Item = Hour> {
         let step = usize::try_from(self.interval.hours()).unwrap_or(1);
         (self.first.0..self.end.0).step_by(step).map(Hour)
     }
 
-    /// The place of an hour's bucket among them.
+    /// Returns the index of the bucket that contains the hour.
     pub(crate) fn bucket_of(&self, hour: Hour) -> Option<usize> {
         let is_inside = (self.first..self.end).contains(&hour);
         is_inside.then(|| ((hour.0 - self.first.0) / self.interval.hours()) as usize)

@@ -1,4 +1,4 @@
-//! Taking away what is older than `usage.retention`.
+//! Deletes usage that is older than `usage.retention`.
 
 use super::model;
 use super::tally::Hour;
@@ -9,12 +9,12 @@ use crate::infra::db::Db;
 use crate::infra::periodic as retention;
 use std::time::Duration;
 
-/// Prunes for ever, if there is a limit.
+/// Prunes forever, if a limit is configured.
 pub async fn keep_retention(db: Db, clock: Clock, kept: Duration) {
     retention::keep(&clock, kept, "usage", async |before| prune(&db, before).await).await;
 }
 
-/// Takes away the hours that ended before that moment.
+/// Deletes the hours that ended before the moment.
 async fn prune(db: &Db, before: Timestamp) -> Result<(), ApiError> {
     let (before, mut taken) = (Hour::of(before), 0);
     loop {

@@ -1,39 +1,35 @@
-//! [`Tally`]: so many of each outcome. [`Hour`]: when.
+//! [`Tally`]: the number of requests by outcome. [`Hour`]: a bucket of time.
 
 use crate::base::time::Timestamp;
 use std::ops::{AddAssign, SubAssign};
 
 const MILLISECONDS: i64 = 3_600_000;
 
-/// What became of a request, as far as its key is concerned.
+/// The outcome of a request with regard to its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestOutcome {
-    /// The key was let through.
+    /// The key was admitted to the endpoint.
     Admitted,
-    /// Too many requests.
+    /// A rate limit was exceeded: 429.
     Limited,
-    /// The key may not do this, or nothing at all.
+    /// The key was rejected: 401 or 403.
     Refused,
 }
 
-/// How many requests of each outcome.
+/// The number of requests by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Let through.
     pub admitted: u64,
-    /// Above a rate limit.
     pub limited: u64,
-    /// Refused with 401 or 403.
     pub refused: u64,
 }
 
 impl Tally {
-    /// Whether there was none.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// One more.
+    /// Counts one request.
     pub(super) fn count(&mut self, outcome: RequestOutcome) {
         match outcome {
             RequestOutcome::Admitted => self.admitted += 1,
@@ -64,18 +60,17 @@ impl SubAssign for Tally {
 pub struct Hour(pub(super) u32);
 
 impl Hour {
-    /// The one that a moment is in; the first of 1970 for all before it.
+    /// Returns the hour of a moment; for a moment before 1970, the first hour of 1970.
     pub fn of(moment: Timestamp) -> Self {
         Self(u32::try_from(moment.millis().div_euclid(MILLISECONDS)).unwrap_or(0))
     }
 
-    /// When it begins.
     pub fn start(self) -> Timestamp {
         Timestamp::from_millis(i64::from(self.0) * MILLISECONDS)
             .unwrap_or_else(|| chrono::DateTime::<chrono::Utc>::MAX_UTC.into())
     }
 
-    /// As rows have it.
+    /// Returns the value of the column `hour`.
     pub(super) fn number(self) -> i32 {
         i32::try_from(self.0).unwrap_or(i32::MAX)
     }

@@ -68,7 +68,7 @@ impl Cluster {
     ) -> Result<(T, Option<Pending>), ApiError> {
         let (change, mut invalidated) = (ChangeId::new(), Groups::default());
         let waiter = self.acknowledgements.expect(change);
-        let from = (*self.standing() != NodeState::Outside).then_some(self.node);
+        let from = (*self.state() != NodeState::Outside).then_some(self.node);
         let outcome = session.write(|conn| {
             let (value, groups) = body(conn)?;
             invalidated = groups;
@@ -102,8 +102,8 @@ impl Cluster {
             return;
         }
         let rest = self.rest_of_lease(committed);
-        let standing = *self.standing();
-        match (others, standing) {
+        let state = *self.state();
+        match (others, state) {
             // Without a session there are no acknowledgements.
             (Some(others), NodeState::Outside) if others.is_empty() => {}
             (Some(others), NodeState::Listening(since)) if since + self.settings.lease <= committed => {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// How often a node on PostgreSQL looks whether something has arrived: how long others wait for it, on average, is half.
 /// libpq has no call that waits for it, so this is a `recv` a hundred times a second.
-const LOOK: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// The same while a call on this very node waits.
 const LOOK_CLOSELY: Duration = Duration::from_millis(1);
 /// How long to stay away from a database that fails.
@@ -34,7 +34,7 @@ impl Membership {
     /// # Errors
     /// A text for the operator: there can be no more threads.
     pub fn start(cluster: &Arc<Cluster>, url: &DatabaseUrl) -> Result<Self, String> {
-        cluster.stand(NodeState::Joining);
+        cluster.set_state(NodeState::Joining);
         let (tried, first_try) = mpsc::channel();
         let listener = Listener {
             cluster: cluster.clone(),
@@ -54,7 +54,7 @@ impl Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.cluster.stand(NodeState::Leaving);
+        self.cluster.set_state(NodeState::Leaving);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the cluster's thread panicked");
         }
@@ -88,7 +88,7 @@ impl Listener {
                          and each request reads the database. Set database.listen_url to PostgreSQL's own address; and \
                          database.prepared_statements to false, unless the pooler follows prepared statements."
                     );
-                    return self.cluster.stand(NodeState::Outside);
+                    return self.cluster.set_state(NodeState::Outside);
                 }
                 Err(Unavailable::Failed(error)) => {
                     if !away {
@@ -129,7 +129,7 @@ impl Listener {
                 continue;
             }
             feed.hear(&self.cluster)?;
-            let look = if self.cluster.acknowledgements.is_waiting() { LOOK_CLOSELY } else { LOOK };
+            let look = if self.cluster.acknowledgements.is_waiting() { LOOK_CLOSELY } else { POLL_INTERVAL };
             self.pause(look.min(until_next));
         }
         self.cluster.lease.end();
@@ -173,21 +173,21 @@ impl Listener {
     }
 
     fn is_leaving(&self) -> bool {
-        *self.cluster.standing() == NodeState::Leaving
+        *self.cluster.state() == NodeState::Leaving
     }
 
-    fn unless_leaving(&self, standing: NodeState) {
-        let mut now = self.cluster.standing();
+    fn unless_leaving(&self, state: NodeState) {
+        let mut now = self.cluster.state();
         if *now != NodeState::Leaving {
-            *now = standing;
+            *now = state;
         }
     }
 
     /// Waits, but not when this node is to leave or a call begins to wait for others.
     fn pause(&self, time: Duration) {
-        let standing = self.cluster.standing();
-        if *standing != NodeState::Leaving {
-            drop(self.cluster.alarm.wait_timeout(standing, time).unwrap_or_else(PoisonError::into_inner));
+        let state = self.cluster.state();
+        if *state != NodeState::Leaving {
+            drop(self.cluster.alarm.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner));
         }
     }
 }

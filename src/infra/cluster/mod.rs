@@ -68,7 +68,7 @@ pub struct Cluster {
     generations: Generations,
     lease: Lease,
     acknowledgements: Arc<Acknowledgements>,
-    standing: Mutex<NodeState>,
+    state: Mutex<NodeState>,
     /// Ends the listener's pause early.
     alarm: Condvar,
     known_nodes: AtomicUsize,
@@ -97,7 +97,7 @@ impl Cluster {
             generations: Generations::default(),
             lease: Lease::default(),
             acknowledgements: Arc::default(),
-            standing: Mutex::new(NodeState::Outside),
+            state: Mutex::new(NodeState::Outside),
             alarm: Condvar::new(),
             known_nodes: AtomicUsize::new(0),
         })
@@ -138,13 +138,13 @@ impl Cluster {
         });
     }
 
-    fn standing(&self) -> MutexGuard<'_, NodeState> {
+    fn state(&self) -> MutexGuard<'_, NodeState> {
         // A plain value: nothing can be left halfway.
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stand(&self, standing: NodeState) {
-        *self.standing() = standing;
+    fn set_state(&self, state: NodeState) {
+        *self.state() = state;
         self.alarm.notify_all();
     }
 }

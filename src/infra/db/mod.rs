@@ -6,7 +6,6 @@
 //! backends read and write; [`ForUpdate`], [`rows_of_parameters`] and `each!` cover what diesel's multi-backend lacks.
 
 mod backup;
-#[allow(missing_docs, reason = "diesel derives an undocumented backend beside the connection")]
 pub(crate) mod connection;
 mod migrations;
 pub mod pooler;

@@ -1,4 +1,4 @@
-//! [`Allowance`]: how a check ended, and how a response tells it.
+//! [`Allowance`]: the result of a check, and the response headers that show it.
 
 use super::StoreDecision;
 use super::bucket::{LimitStatus, Quota};
@@ -7,9 +7,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use arrayvec::ArrayString;
 use std::time::Duration;
 
-/// `RateLimit-Policy`
 pub const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-/// `RateLimit`
 pub const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// The limits of one plan, with the header that describes them.
@@ -20,12 +18,10 @@ pub(super) struct PlanLimits {
     policy: HeaderValue,
 }
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Clone, Debug)]
 pub struct Allowance {
-    /// Where the key stands.
     pub key: LimitStatus,
-    /// Where its workspace stands.
     pub workspace: LimitStatus,
     refusal: Option<LimitRefusal>,
     policy: HeaderValue,
@@ -41,12 +37,12 @@ impl PlanLimits {
     pub(super) fn new(key: Quota, workspace: Quota) -> Self {
         let policy = |name, quota: &Quota| format!("\"{name}\";q={};w={}", quota.burst, whole_seconds(quota.window()));
         let text = format!("{}, {}", policy("key", &key), policy("workspace", &workspace));
-        // Digits and plain letters are always a header's value.
+        // The text is ASCII, which is always a valid header value.
         let policy = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
         Self { key, workspace, policy }
     }
 
-    /// What a caller is told of an outcome.
+    /// Returns the result of a check with this decision.
     pub(super) fn allowance(&self, outcome: StoreDecision, cost: f64) -> Allowance {
         let StoreDecision { admitted, key_used, workspace_used } = outcome;
         let refusal = (!admitted).then(|| {
@@ -69,32 +65,32 @@ impl PlanLimits {
     }
 }
 
-/// Until the cost fits; until all of the limit is free for a cost that is above it.
+/// Returns the time until the cost fits. For a cost above the burst, the time until the bucket is empty.
 fn wait(quota: &Quota, used: f64, cost: f64) -> Duration {
     quota.time_for(used - (f64::from(quota.burst) - cost).max(0.0))
 }
 
 impl Allowance {
-    /// Whether the request is admitted, and charged.
+    /// Returns whether the request was admitted, and so charged.
     pub fn admits(&self) -> bool {
         self.refusal.is_none()
     }
 
-    /// Why the request is refused; `None` if it is admitted, and charged.
+    /// Returns the error of a refused request; `None` if the request was admitted, and so charged.
     ///
-    /// The error is `rate_limited` with `Retry-After`: whole seconds, rounded up, so that who waits for them is not
-    /// refused by what it used before.
+    /// The error is `rate_limited` with `Retry-After` in whole seconds, rounded up: a client that waits so long is not
+    /// refused because of earlier requests.
     pub fn refusal(&self) -> Option<ApiError> {
         let LimitRefusal { message, wait } = self.refusal?;
         Some(ApiError::rate_limited(message, wait))
     }
 
-    /// Of the two limits the one that leaves less: what decides about the next request.
+    /// Returns the limit with fewer remaining requests, which decides on the next request.
     pub fn tighter(&self) -> &LimitStatus {
         if self.workspace.remaining < self.key.remaining { &self.workspace } else { &self.key }
     }
 
-    /// Whole seconds, rounded up, until there is more: after a refusal, until the same request is admitted.
+    /// Returns the seconds, rounded up, until more requests are allowed; after a refusal, until the same request is.
     pub fn more_in_seconds(&self) -> u64 {
         match self.refusal {
             Some(refusal) => whole_seconds(refusal.wait),
@@ -102,12 +98,12 @@ impl Allowance {
         }
     }
 
-    /// Puts `RateLimit-Policy` and `RateLimit` on a response, which has neither yet.
+    /// Adds `RateLimit-Policy` and `RateLimit` to a response that has neither.
     ///
-    /// Cost: the policy was written when the plan was read; the other is put together on the stack, without `Display`, and
+    /// Cost: the policy is a clone of a prepared value. The other value is built on the stack, without `Display`, and
     /// copied once.
     pub fn write_headers(&self, headers: &mut HeaderMap) {
-        // Both names, and four numbers of at most 20 digits, have room.
+        // Room for both names, and four numbers of at most 20 digits.
         let mut text = ArrayString::<128>::new();
         for (name, standing) in [("\"key\";r=", &self.key), (", \"workspace\";r=", &self.workspace)] {
             text.push_str(name);
@@ -122,7 +118,7 @@ impl Allowance {
     }
 }
 
-/// Rounded up, and at least one.
+/// Rounds up to whole seconds, at least 1.
 fn whole_seconds(duration: Duration) -> u64 {
     rounded_up(duration).max(1)
 }

@@ -1,23 +1,23 @@
 //! The arithmetic of one limit: GCRA, in its form of a leaking bucket.
 //!
-//! A bucket holds `used` requests and leaks evenly at the limit's rate. A request is admitted if what it costs still fits
-//! under `burst`. This is the continuous-state form of the generic cell rate algorithm (ITU-T I.371, annex A), and admits
-//! the same requests as its form with arrival times. It is chosen since a plan's change needs no conversion: what is in the
-//! bucket is requests, whatever the rate is that they leak at, and `store.lua` computes the same.
+//! A bucket holds `used` requests and leaks evenly at the limit's rate. A request is admitted if its cost still fits
+//! under `burst`. This is the continuous-state form of the generic cell rate algorithm (ITU-T I.371, annex A), and
+//! admits the same requests as its form with arrival times. It is chosen because a change of plan needs no conversion:
+//! the bucket counts requests, at whatever rate they leak. `store.lua` computes the same.
 
 use crate::base::config::Plan;
 use std::time::Duration;
 
-/// Forgives what rounding adds up to, in requests: the last one of a burst fits.
+/// The tolerance for rounding errors, in requests, so that the last request of a burst fits.
 const SLACK: f64 = 1e-6;
 const NANOSECONDS_A_MINUTE: f64 = 60e9;
 
-/// How much one limit allows.
+/// The rate and the burst of one limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Quota {
-    /// Requests that leak out of the bucket in a nanosecond.
+    /// Requests that leak from the bucket per nanosecond.
     pub(super) per_nanosecond: f64,
-    /// The most requests in the bucket.
+    /// The most requests that the bucket holds.
     pub(super) burst: u32,
 }
 
@@ -26,7 +26,7 @@ impl Quota {
         Self { per_nanosecond: f64::from(requests_per_minute) / NANOSECONDS_A_MINUTE, burst }
     }
 
-    /// A key's and a workspace's.
+    /// Returns the limit of each key and the limit of each workspace.
     pub(super) fn of_plan(plan: &Plan) -> (Self, Self) {
         let (rate, burst) = plan.workspace_limit();
         (Self::new(plan.requests_per_minute, plan.burst), Self::new(rate, burst))
@@ -36,57 +36,58 @@ impl Quota {
         used + cost <= f64::from(self.burst) + SLACK
     }
 
-    /// How long this many requests take to leak.
+    /// Returns the time in which this many requests leak.
     pub(super) fn time_for(&self, requests: f64) -> Duration {
-        // To the nearest: a cast cuts off, without a call of the mathematical library.
+        // Adding 0.5 rounds to the nearest, since a cast truncates. `round` would call the math library.
         Duration::from_nanos(((requests / self.per_nanosecond).max(0.0) + 0.5) as u64)
     }
 
-    /// How long a full bucket takes to run empty.
+    /// Returns the time in which a full bucket runs empty.
     pub(super) fn window(&self) -> Duration {
         self.time_for(f64::from(self.burst))
     }
 
-    /// What a caller is told.
+    /// Returns the status that the caller sees.
     pub(super) fn standing(&self, used: f64) -> LimitStatus {
         let free = f64::from(self.burst) - used;
-        // Cut off, and zero for less than nothing.
+        // The cast truncates, and turns a negative number into 0.
         let remaining = (free + SLACK) as u32;
         let next = if used > SLACK { f64::from(remaining) + 1.0 - free } else { 0.0 };
         LimitStatus { limit: self.burst, remaining, next_in: self.time_for(next) }
     }
 }
 
-/// Where a caller stands with one limit.
+/// How much of one limit is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitStatus {
-    /// The most requests that can come at once.
+    /// The burst: the most requests that are allowed at once.
     pub limit: u32,
-    /// How many can come at once now.
+    /// How many requests are allowed at once now.
     pub remaining: u32,
-    /// When one more can; zero if nothing is used.
+    /// The time until one more request is allowed; zero if nothing is used.
     pub next_in: Duration,
 }
 
-/// What is used of one limit.
+/// The current use of one limit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bucket {
     used: f64,
-    /// When that was so, in nanoseconds of a clock that never goes back.
+    /// When `used` was computed, in nanoseconds of the monotonic clock.
     at: u64,
 }
 
 impl Bucket {
     pub(super) const EMPTY: Self = Self { used: 0.0, at: 0 };
 
-    /// What is used now. More than the plan's burst was used under a plan with a larger one, and counts as all of it.
+    /// Returns the requests in the bucket now. An amount above the burst is left from a plan with a larger burst, and
+    /// counts as a full bucket.
     pub(super) fn used(&self, quota: &Quota, now: u64) -> f64 {
         let elapsed = now.saturating_sub(self.at) as f64;
         (self.used.min(f64::from(quota.burst)) - elapsed * quota.per_nanosecond).max(0.0)
     }
 
     pub(super) fn set(&mut self, used: f64, now: u64) {
-        // Another thread may have read the clock earlier and come here later.
+        // Another thread may read the clock earlier and get the lock later.
         *self = Self { used, at: self.at.max(now) };
     }
 

@@ -1,4 +1,5 @@
-//! Admitted against allowed, in memory, with a clock that the test moves: at most 1 % apart, at rates up to 1,000 a second.
+//! Compares admitted with allowed requests, in memory, with a clock that the test moves: they differ by at most 1 %, at
+//! rates up to 1,000 a second.
 
 use crate::base::ids::{KeyId, WorkspaceId};
 use crate::infra::rate_limit::bucket::Quota;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 const SECOND: u64 = 1_000_000_000;
 const PLENTY: (u32, u32) = (60_000_000, 1_000_000);
-/// Requests a minute and burst.
+/// Requests per minute, and burst.
 const LIMITS: [(u32, u32); 5] = [(60, 1), (600, 100), (6000, 1000), (60_000, 100), (60_000, 1000)];
 
 struct Caller {
@@ -38,7 +39,7 @@ impl Caller {
         self.sends_with(&self.key, now)
     }
 
-    /// How many of these arrivals are admitted.
+    /// Returns how many of these arrivals are admitted.
     fn admitted(&self, arrivals: impl Iterator<Item = u64>) -> f64 {
         arrivals.filter(|now| self.sends(*now)).count() as f64
     }
@@ -55,7 +56,7 @@ fn steady_traffic_above_the_limit_is_cut_to_it() {
     for (rate, burst) in LIMITS {
         let seconds = 600;
         let caller = Caller::new((rate, burst), PLENTY);
-        // Three times as much as is allowed, at a beat that has nothing to do with the limit's.
+        // Three times the allowed rate, at an interval unrelated to the limit's.
         let gap = SECOND * 60 / u64::from(rate) / 3 + 7;
         let arrivals = (0..).map(|n| SECOND + n * gap).take_while(|now| *now < SECOND * (seconds + 1));
         let allowed = f64::from(rate) / 60.0 * seconds as f64 + f64::from(burst);
@@ -67,7 +68,7 @@ fn steady_traffic_above_the_limit_is_cut_to_it() {
 fn bursts_get_what_leaked_between_them() {
     for (rate, burst) in LIMITS {
         let caller = Caller::new((rate, burst), PLENTY);
-        // Twice the burst at once, again and again after half the time that it takes to be free.
+        // Twice the burst at once, repeated every half window.
         let pause = caller.key_quota.window().as_nanos() as u64 / 2;
         let arrivals = (0..1000).flat_map(|n| std::iter::repeat_n(SECOND + n * pause, 2 * burst as usize));
         let allowed = f64::from(burst) + 999.0 * f64::from(burst) / 2.0;
@@ -80,7 +81,7 @@ fn the_edge_of_a_window_is_no_way_to_twice_the_limit() {
     for (rate, burst) in LIMITS.into_iter().filter(|(_, burst)| *burst >= 100) {
         let caller = Caller::new((rate, burst), PLENTY);
         let window = caller.key_quota.window().as_nanos() as u64;
-        // A whole burst just before a window's end and one just after: a counter of fixed windows would take both.
+        // A whole burst just before a window's end and one just after: a counter of fixed windows would admit both.
         let mut admitted = 0.0;
         for n in (1..100).map(|n| 2 * n * window) {
             let edge = [n - window / 1000, n + window / 1000];
@@ -114,7 +115,7 @@ fn a_refusal_by_one_limit_uses_nothing_up_of_the_other() {
     let caller = Caller::new((600, 10), (600, 15));
     let other = KeyId::new();
     assert_eq!((0..20).filter(|_| caller.sends(SECOND)).count(), 10, "the key's burst");
-    // Ten refusals later the workspace still has five, and then the other key keeps its own.
+    // Ten refusals later the workspace still has five. Its own refusals charge nothing to the other key.
     assert_eq!((0..20).filter(|_| caller.sends_with(&other, SECOND)).count(), 5, "the rest of the workspace's");
     let later = SECOND + Duration::from_millis(500).as_nanos() as u64;
     assert_eq!((0..20).filter(|_| caller.sends_with(&other, later)).count(), 5, "what leaked from the workspace");

@@ -3,7 +3,7 @@
 //! A key's bucket lies in the shard of its workspace, beside the workspace's own: one lock covers both, so a request is
 //! charged to both or to neither, exactly, whatever races. The lock is held for two lookups and a few multiplications.
 //!
-//! Cost: 64 shards, one uncontended lock, three hashes of an id; no allocation but for a bucket that is new.
+//! Cost: 64 shards, one uncontended lock, three hashes of an id; no allocation except for a new bucket.
 
 use super::StoreDecision;
 use super::bucket::{Bucket, Quota};
@@ -16,9 +16,9 @@ use std::time::Duration;
 
 const SHARDS: usize = 64;
 
-/// The buckets of all keys and workspaces that were used lately.
+/// The buckets of all recently used keys and workspaces.
 pub(super) struct MemoryStore {
-    // Ids are made here and not by callers, so a fast hash will do: nobody can aim at collisions.
+    // Keyward makes the ids, so callers can't aim at collisions, and a fast hash is enough.
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
 }
@@ -34,7 +34,7 @@ impl MemoryStore {
         Self { hasher: RandomState::default(), shards: std::array::from_fn(|_| Mutex::default()) }
     }
 
-    /// Charges both, or, if one has no room, neither. `now` is in nanoseconds.
+    /// Charges both buckets, or neither if one has no room. `now` is in nanoseconds.
     pub(super) fn charge(
         &self,
         (key, key_quota): (&KeyId, &Quota),
@@ -58,8 +58,8 @@ impl MemoryStore {
         StoreDecision { admitted, key_used, workspace_used }
     }
 
-    /// Forgets the buckets that rested for so long that they are empty: a missing one counts as empty. One shard is
-    /// locked at a time.
+    /// Removes buckets that were idle for `longest_window`, and so are empty: a missing bucket counts as empty. Locks
+    /// one shard at a time.
     pub(super) fn forget_rested(&self, longest_window: Duration, now: u64) {
         for shard in &self.shards {
             let mut shard = lock(shard);

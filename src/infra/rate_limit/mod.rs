@@ -1,28 +1,29 @@
 //! Rate limits: how many requests a key, and all keys of a workspace together, may make.
 //!
-//! # The way through this room
-//! [`RateLimits::check`] is asked once for each request of an API key, after the subscription gate and before the guard
-//! (`http::authentication`). It looks up the plan, charges the request in a store, and answers an [`Allowance`], which
-//! knows whether it is refused and writes the headers. [`bucket`] is the arithmetic, GCRA; [`memory`] counts in this node;
-//! [`shared`] counts in Redis, for all nodes; [`allowance`] is what the caller is told.
+//! # The way of a request
+//! [`RateLimits::check`] runs once for each request of an API key, after the subscription gate and before the guard
+//! (`api::authentication`). It looks up the plan, charges the request in a store, and returns an [`Allowance`], which
+//! knows whether the request is refused, and writes the headers. [`bucket`] is the arithmetic, GCRA; [`memory`] counts
+//! in this node; [`shared`] counts in Redis, for all nodes; [`allowance`] is the result.
 //!
-//! A request is charged to its key **and** to its workspace, or to neither: who is refused by one uses nothing up of the
+//! A request is charged to its key **and** to its workspace, or to neither: a refusal by one limit uses nothing of the
 //! other. That, and quotas that differ from key to key and change with the plan, is why the arithmetic is written here:
 //! the `governor` crate has one quota for each limiter, and can neither look without charging nor give back.
 //!
-//! # What callers are told
-//! `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10, on each response to a caller who was
-//! counted. GCRA has no window, so `q` and `w` are the pair that a client can rely on: `q` is the burst, and `w` the time
-//! in which a used up burst is free again, in whole seconds, rounded up. Who sends no more than `q` requests in any `w`
-//! seconds, however bunched, is never refused: over any span they are no more than the burst and what leaked meanwhile.
-//! (The sustained rate over a longer window would promise bunches that are refused. Where a burst is free again within a
-//! second, `q` in 1 s is less than what is allowed.) `r` is how many can come at once now, and `t` when one more can:
-//! "the number of seconds until additional quota is made available".
+//! # The headers
+//! `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10 are on each response to a counted
+//! request. GCRA has no window, so `q` and `w` are a pair that a client can rely on: `q` is the burst, and `w` the time
+//! in which a used up burst is free again, in whole seconds, rounded up. A client that sends at most `q` requests in
+//! any `w` seconds, however bunched, is never refused: over any span, its requests are at most the burst and the
+//! requests that leaked meanwhile. (The sustained rate over a longer window would promise bunches that are refused. If
+//! a burst is free again within a second, `q` in 1 s is less than the limit allows.) `r` is how many requests are
+//! allowed at once now, and `t` the time until one more is allowed: "the number of seconds until additional quota is
+//! made available".
 //!
-//! # While Redis can't be asked
-//! `rate_limit.when_unavailable` decides: `allow` counts in the node's memory, at the same limits, so that N nodes admit at
-//! most N times as much; `deny` answers 503. [`RateLimits::fallbacks`] counts the requests that were decided so.
-//! Nothing waits longer than `rate_limit.timeout`, and after a first failure nothing waits at all.
+//! # While Redis is unavailable
+//! `rate_limit.when_unavailable` decides: `allow` counts in the node's memory, at the same limits, so that N nodes
+//! admit at most N times as much; `deny` answers 503. [`RateLimits::fallbacks`] counts these requests. No request waits
+//! longer than `rate_limit.timeout`, and after the first failure no request waits at all.
 
 mod allowance;
 mod bucket;
@@ -51,19 +52,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tracing::Instrument;
 
-/// How often buckets that rested are forgotten.
+/// How often idle buckets are removed.
 const FORGET_EVERY: Duration = Duration::from_secs(30);
 
-/// What one request costs.
+/// The cost of one request.
 pub const ONE: NonZeroU32 = NonZeroU32::MIN;
 
-/// The limits of all plans, and what is used of them.
+/// The limits of all plans, and their current use.
 pub struct RateLimits {
     clock: Clock,
     plans: HashMap<String, PlanLimits, foldhash::fast::RandomState>,
-    /// Of a plan that is no longer configured.
+    /// The limits for a plan that is no longer configured.
     default_plan: PlanLimits,
-    /// In which any bucket runs empty.
+    /// The time in which any bucket runs empty.
     longest_window: Duration,
     memory: MemoryStore,
     shared: Option<Arc<SharedStore>>,
@@ -83,7 +84,7 @@ pub enum StoreState {
     Away,
 }
 
-/// How a store decided, in requests. What is used includes this one if it was admitted.
+/// A store's decision. The used amounts are in requests, and include this request if it was admitted.
 #[derive(Clone, Copy, Debug)]
 struct StoreDecision {
     admitted: bool,
@@ -91,22 +92,20 @@ struct StoreDecision {
     workspace_used: f64,
 }
 
-/// What a request is charged to.
+/// The key and the workspace that a request is charged to, and their plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// The key.
     pub key: &'a KeyId,
-    /// The key's workspace.
     pub workspace: &'a WorkspaceId,
     /// The name of the plan whose limits apply.
     pub plan: &'a str,
 }
 
 impl RateLimits {
-    /// With nothing used. Connects to nothing yet: see [`RateLimits::run`].
+    /// Creates the limits, with nothing used. Opens no connection: see [`RateLimits::run`].
     ///
     /// # Errors
-    /// A text for the operator: `rate_limit.store` can't be used.
+    /// A message for the operator if `rate_limit.store` is unusable.
     pub fn new(config: &Config, clock: Clock) -> Result<Self, String> {
         let limits_of = |name: &str| {
             let (key, workspace) = Quota::of_plan(&config.plan(name));
@@ -130,18 +129,18 @@ impl RateLimits {
         })
     }
 
-    /// Charges a request to the caller's key and workspace, by the plan that the caller has at this moment; a refused one
-    /// is charged to neither. A cost above the plan's burst is always refused.
+    /// Charges a request to the caller's key and workspace, by the caller's current plan. A refused request is charged
+    /// to neither. A cost above the plan's burst is always refused.
     ///
-    /// Cost: in memory 0.1 to 0.2 µs, of which the clock is a part, and it never waits; with Redis one round trip.
+    /// Cost: in memory 0.1 to 0.2 µs, including the clock, without waiting; with Redis one round trip.
     ///
     /// # Errors
-    /// `unavailable` where Redis can't be asked and `rate_limit.when_unavailable` is `deny`.
+    /// `unavailable` if Redis is unavailable and `rate_limit.when_unavailable` is `deny`.
     pub async fn check(&self, subject: Subject<'_>, cost: NonZeroU32) -> Result<Allowance, ApiError> {
         let limits = self.limits_of(subject);
         let cost = f64::from(cost.get());
         if let Some(shared) = &self.shared {
-            // In a box, so that the future of a limit in memory is small to move.
+            // Boxed, so that the future is small to move where limits are in memory.
             let charge = shared.charge(subject.key, subject.workspace, limits, cost);
             let charge = Box::pin(charge.instrument(traces::wait("redis")));
             if let Some(outcome) = charge.await {
@@ -155,8 +154,8 @@ impl RateLimits {
         Ok(self.charge_in_memory(limits, subject, cost, self.clock.monotonic()))
     }
 
-    /// [`RateLimits::check`] where nothing has to be waited for, for a request at `now`, by the clock's monotonic time.
-    /// `None` where limits are counted elsewhere, and for a request that is refused, which is charged nothing.
+    /// [`RateLimits::check`] without waiting, for a request at the monotonic time `now`. Returns `None` if limits are
+    /// counted in Redis, and for a refused request, which is charged nothing.
     pub fn charge_at_once(&self, subject: Subject<'_>, cost: NonZeroU32, now: Duration) -> Option<Allowance> {
         if self.shared.is_some() {
             return None;
@@ -174,12 +173,12 @@ impl RateLimits {
         limits.allowance(self.memory.charge(key, workspace, cost, nanoseconds(now)), cost)
     }
 
-    /// Requests that were decided without the Redis that is configured, since the start.
+    /// Returns the number of requests that were decided without the configured Redis, since the start.
     pub fn fallbacks(&self) -> u64 {
         self.fallbacks.load(Ordering::Relaxed)
     }
 
-    /// Where requests are counted at this moment.
+    /// Returns where requests are counted now.
     pub fn store(&self) -> StoreState {
         match &self.shared {
             None => StoreState::Memory,
@@ -188,12 +187,12 @@ impl RateLimits {
         }
     }
 
-    /// Whether programs are refused because Redis is away.
+    /// Returns whether programs are refused because Redis is unavailable.
     pub fn refuses(&self) -> bool {
         self.when_unavailable == WhenUnavailable::Deny && self.store() == StoreState::Away
     }
 
-    /// Registers how often Redis was missed, and whether it is there.
+    /// Registers the number of fallbacks, and whether Redis is connected.
     pub fn register_metrics(&self, metrics: &Metrics) {
         let fallbacks = self.fallbacks.clone();
         let help = "Requests that were decided without the Redis that is configured";
@@ -207,14 +206,14 @@ impl RateLimits {
         });
     }
 
-    /// Connects to Redis, if one is configured, in bounded time: the first requests are then counted there.
+    /// Connects to the configured Redis, if any, in bounded time, so that the first requests are counted there.
     pub async fn connect(&self) {
         if let Some(shared) = &self.shared {
             shared.connect(&self.default_plan, 0).await;
         }
     }
 
-    /// Keeps the connection to Redis, and forgets buckets that rested. Runs as long as the server.
+    /// Keeps the connection to Redis, and removes idle buckets. Runs as long as the server.
     pub async fn run(&self) {
         let forget = async {
             let mut ticks = tokio::time::interval(FORGET_EVERY);

@@ -1,11 +1,11 @@
-//! Limits counted in a Redis that all nodes share: one Lua script, which Redis runs whole or not at all.
+//! Limits counted in a Redis that all nodes share, by one Lua script, which Redis runs as a whole or not at all.
 //!
-//! A request never connects and waits at most `rate_limit.timeout`, once. The first failure takes the connection away
-//! from all requests of this node; from then on they are told at once that Redis is away. Meanwhile [`SharedStore::keep`]
-//! tries to connect, in the background and every half a second, and gives the connection back when the script itself has
-//! run: a Redis that is full, read-only or too slow is away too.
+//! A request opens no connection, and waits at most `rate_limit.timeout`, once. The first failure removes the
+//! connection for all requests of this node, which from then on do not wait for Redis. Meanwhile [`SharedStore::keep`]
+//! tries to connect, in the background and every half a second. It restores the connection once the script itself has
+//! run: a Redis that is full, read-only or too slow counts as unavailable too.
 //!
-//! A request that gave up may have been charged. It then counts twice, in Redis and in this node's memory.
+//! A request that timed out may have been charged. It then counts twice, in Redis and in this node's memory.
 
 use super::StoreDecision;
 use super::allowance::PlanLimits;
@@ -18,37 +18,37 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-/// How long a connection may take to be made, TLS and sign-in included. No request waits for it.
+/// The time limit for connecting, TLS and authentication included. No request waits for it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often an absent Redis is tried.
+/// The time between attempts to connect.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
-/// What all names in Redis start with. The braces around the workspace keep both of its buckets in one slot of a cluster.
+/// The prefix of all keys in Redis. The braces around the workspace keep both of its buckets in one slot of a cluster.
 const PREFIX: &str = "keyward:rate";
 
-/// The way to Redis.
+/// The store in Redis.
 pub(super) struct SharedStore {
     client: Client,
     script: Script,
     timeout: Duration,
     link: RwLock<Option<Link>>,
     lost: Notify,
-    /// Whether the log knows that Redis is away.
+    /// Whether the current outage is logged.
     told: AtomicBool,
 }
 
-/// A connection that works, as far as anybody knows.
+/// A connection on which no request has failed yet.
 #[derive(Clone)]
 struct Link {
     connection: MultiplexedConnection,
-    /// Tells this connection from the one before, which late failures are about.
+    /// Distinguishes this connection from earlier ones, whose failures may arrive late.
     number: u64,
 }
 
 impl SharedStore {
-    /// Connects later, in [`SharedStore::keep`].
+    /// Creates the store. [`SharedStore::keep`] connects.
     ///
     /// # Errors
-    /// A text for the operator: it is no URL of a Redis.
+    /// A message for the operator if `url` is not the URL of a Redis.
     pub(super) fn new(url: &str, timeout: Duration) -> Result<Self, String> {
         // The error may quote the URL, and with it a password.
         let client = Client::open(url).map_err(|_| "rate_limit.store: is not the URL of a Redis".to_owned())?;
@@ -62,12 +62,12 @@ impl SharedStore {
         })
     }
 
-    /// Whether there is a connection that works, as far as anybody knows.
+    /// Returns whether there is a connection on which no request has failed yet.
     pub(super) fn is_connected(&self) -> bool {
         self.link.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Charges both limits, or neither; `None` when Redis can't be asked.
+    /// Charges both limits, or neither. Returns `None` if Redis is unavailable.
     ///
     /// Cost: one round trip, and half a dozen small allocations for the command.
     pub(super) async fn charge(
@@ -86,7 +86,7 @@ impl SharedStore {
         }
     }
 
-    /// Connects, and connects again whenever the connection is lost. Runs as long as the server.
+    /// Connects, and reconnects after each loss. Runs as long as the server.
     pub(super) async fn keep(&self, limits: &PlanLimits) {
         let mut number = 0;
         loop {
@@ -101,12 +101,12 @@ impl SharedStore {
         }
     }
 
-    /// Tries once, in bounded time.
+    /// Tries to connect once, in bounded time.
     pub(super) async fn connect(&self, limits: &PlanLimits, number: u64) -> bool {
         let reason = match timeout(CONNECT_TIMEOUT, self.open()).await {
             Ok(Ok(mut connection)) => {
                 let probe = self.invocation("probe", "probe", limits, 0.0);
-                // The first run also hands the script over; requests come after that.
+                // The first run also loads the script into Redis; requests come after that.
                 match timeout(self.timeout * 2, run(&probe, &mut connection)).await {
                     Ok(Ok(_)) => {
                         *self.link.write().unwrap_or_else(PoisonError::into_inner) = Some(Link { connection, number });
@@ -127,12 +127,12 @@ impl SharedStore {
     }
 
     async fn open(&self) -> redis::RedisResult<MultiplexedConnection> {
-        // Requests bound their own waiting, more tightly.
+        // Requests have their own, shorter time limit.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         self.client.get_multiplexed_async_connection_with_config(&config).await
     }
 
-    /// Takes the connection away from all requests, unless it is a newer one already.
+    /// Removes the connection, unless it is a newer one already.
     fn lose(&self, number: u64, reason: &str) -> Option<StoreDecision> {
         let mut link = self.link.write().unwrap_or_else(PoisonError::into_inner);
         if link.as_ref().is_some_and(|link| link.number == number) {
@@ -144,7 +144,7 @@ impl SharedStore {
         None
     }
 
-    /// Once for each outage.
+    /// Logs an outage, once.
     fn tell(&self, reason: &str) {
         if !self.told.swap(true, Ordering::Relaxed) {
             tracing::warn!(reason, "Redis can't be asked: rate limits are not shared until it is back");

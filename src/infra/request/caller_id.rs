@@ -1,16 +1,13 @@
-//! [`CallerId`]: who makes a request, by the id that logs and idempotency keys use.
+//! [`CallerId`]: the id of a request's caller, as logs and idempotency keys use it.
 
 use crate::base::ids::{KeyId, ServiceTokenId, UserId};
 use std::fmt;
 
-/// The caller's id alone.
+/// The id of a user, an API key or a service token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallerId {
-    /// A person's.
     User(UserId),
-    /// A program's: its key's.
     ApiKey(KeyId),
-    /// A service's: its token's.
     Service(ServiceTokenId),
 }
 

@@ -1,7 +1,6 @@
-//! [`RequestContext`]: what code that works for a request may ask about it, without having the request at hand.
+//! [`RequestContext`]: the id, client and caller of the current request, for code that has no `HttpRequest`.
 //!
-//! It is what makes an absent span affordable: at the filter `info` a request has none, and its id reaches a warning's line
-//! from here.
+//! It makes spans optional: at the filter `info` a request has no span, and its log lines take its id from here.
 
 use super::{CallerId, RequestId};
 use crate::base::ids::OrganizationId;
@@ -16,57 +15,55 @@ tokio::task_local! {
     static CURRENT: Rc<RequestContext>;
 }
 
-/// What is known of a request.
+/// The known facts about one request.
 pub struct RequestContext {
     id: RequestId,
     client: Client,
-    /// Known as soon as its credential was found good.
+    /// Set once the credential is verified.
     caller: Cell<Option<CallerId>>,
-    /// Set once it may go on to a handler.
+    /// Set once the request may reach its handler.
     is_admitted: Cell<bool>,
     organization: Cell<Option<OrganizationId>>,
     changes_nothing: Cell<bool>,
 }
 
-/// Where a request came from.
+/// The client that sent a request.
 #[derive(Clone, Debug, Default)]
 struct Client {
     address: Option<IpAddr>,
-    /// Snapshot of requests that may change something only.
+    /// Kept only for requests that may change something.
     user_agent: Option<HeaderValue>,
 }
 
-/// Which request it is, who sent it and from where: what an audit event tells of it.
+/// The id, caller and client of a request, for audit events.
 #[derive(Clone, Debug)]
 pub struct RequestOrigin {
-    /// The request.
     pub id: RequestId,
-    /// The caller, by the id that logs know it by, once it is known.
+    /// `None` while the caller is unknown.
     pub caller: Option<CallerId>,
     client: Client,
 }
 
 impl RequestOrigin {
-    /// A request whose caller is not known.
+    /// Returns the origin of a request without a caller.
     #[cfg(test)]
     pub(crate) fn of_nobody() -> Self {
         Self { id: RequestId::random(), caller: None, client: Client::default() }
     }
 
-    /// The client's address.
     pub fn address(&self) -> Option<IpAddr> {
         self.client.address
     }
 
-    /// What the client calls itself, as it was sent; of requests that may change something only.
+    /// Returns the `User-Agent` header as sent; kept only for requests that may change something.
     pub fn user_agent(&self) -> Option<&str> {
         self.client.user_agent.as_ref()?.to_str().ok()
     }
 }
 
 impl RequestContext {
-    /// The context of a request that begins. Cost: one allocation; for a request that may change something one look at its
-    /// headers more.
+    /// Creates the context of a new request. Cost: one allocation, and one header lookup if the request may change
+    /// something.
     pub(crate) fn new(id: RequestId, client_address: Option<IpAddr>, req: &ServiceRequest) -> Rc<Self> {
         let reads = req.method().is_safe();
         let user_agent = if reads { None } else { req.headers().get(USER_AGENT).cloned() };
@@ -74,7 +71,7 @@ impl RequestContext {
         Rc::new(Self::unfinished(id, client, None, reads))
     }
 
-    /// The context of work for a request that arrived on another thread.
+    /// Creates the context for a request's work on another thread.
     fn beside(RequestOrigin { id, caller, client }: RequestOrigin) -> Rc<Self> {
         Rc::new(Self::unfinished(id, client, caller, false))
     }
@@ -84,23 +81,23 @@ impl RequestContext {
         Self { id, client, caller, is_admitted: Cell::default(), organization: Cell::default(), changes_nothing }
     }
 
-    /// Runs the request in its context. Cost at each poll: two writes to a thread's own variable.
+    /// Runs the request in its context. Cost at each poll: two writes to a thread-local variable.
     pub(crate) fn scope<F: Future>(self: Rc<Self>, request: F) -> impl Future<Output = F::Output> {
         CURRENT.scope(self, request)
     }
 
-    /// The id of the request that this code works for, if it works for one.
+    /// Returns the id of the current request; `None` outside of a request.
     pub fn current_id() -> Option<RequestId> {
         CURRENT.try_with(|context| context.id).ok()
     }
 
-    /// The address of the client whose request this code works for, behind the proxies that configuration trusts. Worked
-    /// out once, when the request came.
+    /// Returns the address of the current request's client, behind the trusted proxies. It is computed once, when the
+    /// request arrives.
     pub fn client_address() -> Option<IpAddr> {
         CURRENT.try_with(|context| context.client.address).ok().flatten()
     }
 
-    /// The request that this code works for, if it works for one.
+    /// Returns the origin of the current request; `None` outside of a request.
     pub fn origin() -> Option<RequestOrigin> {
         CURRENT.try_with(|context| context.to_origin()).ok()
     }
@@ -109,35 +106,35 @@ impl RequestContext {
         RequestOrigin { id: self.id, caller: self.caller.get(), client: self.client.clone() }
     }
 
-    /// Tells who the caller is, by the id that logs know it by, for the line at the request's end.
+    /// Sets the caller's id, for the log line at the end of the request.
     pub fn set_caller(caller: CallerId) {
-        // Without a context there is no line to write it on.
+        // Without a context there is no log line.
         _ = CURRENT.try_with(|context| context.caller.set(Some(caller)));
     }
 
-    /// Notes that the caller may go on to the handler.
+    /// Records that the request may reach its handler.
     pub(crate) fn set_authenticated() {
         // Without a context nothing is counted.
         _ = CURRENT.try_with(|context| context.is_admitted.set(true));
     }
 
-    /// The caller, if it may go on to the handler.
+    /// Returns the caller, if the request may reach its handler.
     pub(crate) fn admitted(&self) -> Option<CallerId> {
         self.caller.get().filter(|_| self.is_admitted.get())
     }
 
-    /// Tells that the request was let into an organization: from now on it asks the database for nothing else's rows.
+    /// Sets the organization that the request is authorized for. From now on, any other database scope is refused.
     pub fn set_organization(organization: OrganizationId) {
         // Without a context there is no request.
         _ = CURRENT.try_with(|context| context.organization.set(Some(organization)));
     }
 
-    /// The organization that the request was let into, if this code works for a request that was.
+    /// Returns the organization that the current request is authorized for, if any.
     pub fn organization() -> Option<OrganizationId> {
         CURRENT.try_with(|context| context.organization.get()).ok().flatten()
     }
 
-    /// Tells that the request changes nothing, though its method may: its line is that of a read.
+    /// Marks the request as one that changes nothing, whatever its method: it is logged as a read.
     pub fn mark_read_only() {
         _ = CURRENT.try_with(|context| context.changes_nothing.set(true));
     }
@@ -155,19 +152,19 @@ impl RequestContext {
     }
 }
 
-/// Carries a span and the request's origin onto a blocking thread, so that what is logged and recorded there has them.
+/// Carries a span and the request's origin to a blocking thread, for log lines and audit events there.
 pub struct InRequest {
     span: Span,
     origin: Option<RequestOrigin>,
 }
 
 impl InRequest {
-    /// Taken where the work is handed over, which is to be done in this span.
+    /// Captures the current request's origin, and the span for the work.
     pub fn capture(span: Span) -> Self {
         Self { span, origin: RequestContext::origin() }
     }
 
-    /// Used where the work is done.
+    /// Runs the work in the captured span and context.
     pub fn run<T>(self, work: impl FnOnce() -> T) -> T {
         let _entered = self.span.enter();
         match self.origin {

@@ -1,28 +1,27 @@
-//! `X-Request-ID: req_…` on every response. Keyward makes it; an inbound one is logged, never trusted.
+//! `X-Request-ID: req_…` on every response. Keyward generates it; an inbound id is logged, never trusted.
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use std::fmt;
 
-/// The header, in both directions.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const PREFIX_LENGTH: usize = "req_".len();
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Two halves of ten: 62^10 is a little less than 2^60, so each half spends one `u64`.
+/// Characters in half of an id: 62^10 is a little less than 2^60, so a `u64` is enough for each half.
 const HALF: usize = 10;
 
-/// One request's id: `req_` and 20 characters of base 62, 119 bits. It is copied, never allocated.
+/// The id of a request: `req_` and 20 characters of base 62, 119 bits. It is copied, never allocated.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId([u8; PREFIX_LENGTH + 2 * HALF]);
 
 impl RequestId {
-    /// Cost: 16 bytes of the thread's generator and 20 multiplications, some 20 ns; no allocation.
+    /// Generates an id. Cost: 16 bytes of the thread's generator and 20 multiplications, about 20 ns; no allocation.
     pub(crate) fn random() -> Self {
         let mut id = *b"req_00000000000000000000";
         let (_, halves) = id.split_at_mut(PREFIX_LENGTH);
         for (half, mut bits) in halves.chunks_exact_mut(HALF).zip(rand::random::<[u64; 2]>()) {
             for character in half {
-                // The bits are a fraction of 2^64, whose next digit is what a multiplication carries out of it.
+                // The bits are a fraction of 2^64. Its next digit is the carry of a multiplication.
                 let product = u128::from(bits) * 62;
                 *character = ALPHABET[(product >> 64) as usize];
                 bits = product as u64;
@@ -31,15 +30,13 @@ impl RequestId {
         Self(id)
     }
 
-    /// The id as text.
     pub fn as_str(&self) -> &str {
-        // Letters, digits and an underscore are always text.
+        // The bytes are ASCII, which is always valid UTF-8.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The id as the header's value.
     pub(crate) fn header_value(&self) -> HeaderValue {
-        // Letters, digits and an underscore are always a header's value.
+        // The bytes are ASCII, which is always a valid header value.
         HeaderValue::from_bytes(&self.0).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 }

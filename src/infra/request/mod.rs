@@ -1,4 +1,4 @@
-//! The request that code works for: its id, its caller and its context, without HTTP at hand.
+//! The current request's id, caller and context, for code that has no `HttpRequest`.
 
 mod caller_id;
 mod context;

@@ -1,4 +1,4 @@
-//! The addresses from which a key may be used.
+//! The IP addresses from which a key may be used.
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -9,16 +9,15 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::net::IpAddr;
 
-/// The most blocks of one key.
+/// The maximum number of CIDR blocks of a key.
 const MAX_BLOCKS: usize = 50;
 
-/// CIDR blocks; none means from anywhere. In the database: text, separated by spaces.
+/// CIDR blocks; an empty list allows every address. Stored as text, separated by spaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]
 pub struct AllowedIps(String);
 
 impl AllowedIps {
-    /// The blocks.
     pub fn blocks(&self) -> impl Iterator<Item = IpNet> {
         self.0.split(' ').filter_map(|block| block.parse().ok())
     }

@@ -1,15 +1,15 @@
-//! [`ImportedFormat`]: the text of keys that another product issued. They have no checksum that is known here, so each one
-//! that looks like them costs a lookup; keys of our own are told first, and pay nothing for it.
+//! [`ImportedFormat`]: the format of keys that another product issued. Their checksum is not known here, so each text
+//! in the format costs a lookup. Own keys are recognized first and don't pay for it.
 
 use crate::base::config::ImportedKeys;
 use std::ops::RangeInclusive;
 
-/// How many characters a preview shows at each end of what follows the prefix.
+/// The number of characters that a preview shows at each end of the text after the prefix.
 const PREVIEW: usize = 3;
-/// What is shorter shows nothing but its prefix.
+/// A body shorter than this is not shown at all.
 const MIN_SHOWN_LENGTH: usize = 16;
 
-/// A prefix, which may be empty, and how much may follow it.
+/// A prefix, which may be empty, and the allowed length of the text after it.
 #[derive(Clone, Debug)]
 pub(super) struct ImportedFormat {
     prefix: String,
@@ -25,17 +25,17 @@ impl ImportedFormat {
         &self.prefix
     }
 
-    /// Whether the text is meant to be such a key. Without a prefix nothing says so.
+    /// True when the text starts with the prefix; false when the format has none.
     pub(super) fn has_prefix(&self, text: &str) -> bool {
         !self.prefix.is_empty() && text.starts_with(&self.prefix)
     }
 
-    /// Whether the text could be such a key. No allocation.
+    /// True when the text has the format of such a key. No allocation.
     pub(super) fn recognizes(&self, text: &str) -> bool {
         self.body(text).is_some()
     }
 
-    /// What may be shown of such a key.
+    /// Returns the key's preview.
     pub(super) fn preview(&self, text: &str) -> Option<String> {
         let body = self.body(text)?;
         let prefix = &self.prefix;

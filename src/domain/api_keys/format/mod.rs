@@ -1,7 +1,7 @@
 //! The text of a key: `<prefix><random><checksum>`, such as `sk_live_` and 26 + 6 characters of base 62.
 //!
-//! The checksum is the CRC-32 of the random part, in the body's own alphabet. It tells a typo from a wrong key without
-//! asking the database, and lets secret scanners recognise keys; it protects nothing.
+//! The checksum is the CRC-32 of the random part, in the body's own alphabet. It rejects a mistyped key without a
+//! database query, and lets secret scanners recognize keys. It is no protection against forgery.
 
 pub(crate) mod allowed_ips;
 pub(crate) mod headers;
@@ -19,41 +19,40 @@ use std::fmt;
 
 const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const HEX: &[u8] = b"0123456789abcdef";
-/// How many characters of the body a preview shows at each end.
+/// The number of body characters that a preview shows at each end.
 const PREVIEW: usize = 3;
 
-/// A key as its holder has it. Its `Debug` shows nothing, and memory is wiped when it is dropped.
+/// A key's full text. Its `Debug` shows nothing, and its memory is wiped on drop.
 #[derive(Clone)]
 pub struct PlaintextKey(SecretString);
 
 impl PlaintextKey {
-    /// The text. Whoever calls this answers for where it goes: only into the one response that shows it.
+    /// Returns the text. The caller may put it only into the one response that shows it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// What is kept of it.
+    /// Returns the SHA-256 to store.
     pub fn hash(&self) -> [u8; 32] {
         self.presented().hash()
     }
 
-    /// The same text, to be checked.
+    /// Borrows the text for verification.
     pub fn presented(&self) -> PresentedKey<'_> {
         PresentedKey(self.expose())
     }
 }
 
-/// A key as a request brings it, not copied. Its `Debug` shows nothing.
+/// A key borrowed from a request, not verified. Its `Debug` shows nothing.
 #[derive(Clone, Copy)]
 pub struct PresentedKey<'r>(&'r str);
 
 impl<'r> PresentedKey<'r> {
-    /// The text of a credential.
     pub fn new(text: &'r str) -> Self {
         Self(text)
     }
 
-    /// SHA-256 of the text: what is kept. A fast hash is right here, since 155 random bits can't be guessed.
+    /// Returns the SHA-256 to store. A fast hash is enough, since 155 random bits can't be guessed.
     pub fn hash(self) -> [u8; 32] {
         Sha256::digest(self.0).into()
     }
@@ -71,24 +70,23 @@ impl fmt::Debug for PlaintextKey {
     }
 }
 
-/// How this installation's keys look.
+/// The format of this installation's keys: its own and imported ones.
 #[derive(Clone, Debug)]
 pub struct KeyFormat {
     prefix: String,
     alphabet: &'static [u8],
-    /// Which bytes are in the alphabet.
+    /// True at the bytes of the alphabet.
     is_in_alphabet: [bool; 256],
     length: usize,
     checksum_length: usize,
-    /// Of keys that were not made here.
     imported: Box<[ImportedFormat]>,
 }
 
-/// The longest checksum, in characters.
+/// The maximum number of characters of a checksum.
 const MAX_CHECKSUM_LENGTH: usize = 8;
 
 impl KeyFormat {
-    /// The format that the configuration asks for.
+    /// Returns the configured format.
     pub fn new(keys: &Keys) -> Self {
         let (alphabet, checksum_length) = match keys.body {
             KeyBody::Base62 => (BASE62, 6),
@@ -98,7 +96,7 @@ impl KeyFormat {
         Self { imported: keys.imported.iter().map(ImportedFormat::new).collect(), ..own }
     }
 
-    /// 26 characters of base 62 and their checksum after a prefix.
+    /// A prefix, 26 characters of base 62 and a checksum of 6.
     pub fn base62(prefix: &str) -> Self {
         Self::of(prefix, BASE62, 26, 6)
     }
@@ -109,7 +107,7 @@ impl KeyFormat {
         Self { prefix: prefix.to_owned(), alphabet, is_in_alphabet, length, checksum_length, imported: Box::default() }
     }
 
-    /// A fresh key, of the operating system's randomness.
+    /// Returns a new key from the operating system's random source.
     pub fn generate(&self) -> PlaintextKey {
         let mut rng = rand::rng();
         let random: String =
@@ -119,19 +117,19 @@ impl KeyFormat {
         PlaintextKey(format!("{}{random}{checksum}", self.prefix).into())
     }
 
-    /// Whether the text is meant to be one of our keys, right or wrong.
+    /// True when the text starts with the prefix of an own or imported key.
     pub fn has_prefix(&self, text: &str) -> bool {
         self.has_own_prefix(text) || self.imported.iter().any(|format| format.has_prefix(text))
     }
 
-    /// Whether a key that starts like this could be recognized, as far as its start tells.
+    /// True when a key with this start could be recognized.
     pub(super) fn may_start(&self, start: &str) -> bool {
         let agree = |prefix: &str| start.starts_with(prefix) || prefix.starts_with(start);
         agree(&self.prefix) || self.imported.iter().any(|format| agree(format.prefix()))
     }
 
-    /// Whether the text could be one of our keys: prefix, length, alphabet and checksum; else, of an imported key. Some
-    /// 50 ns for one of our own, no allocation.
+    /// True when the text has the form of an own key (prefix, length, alphabet and checksum) or of an imported key.
+    /// About 50 ns for an own key, no allocation.
     pub fn recognizes(&self, key: PresentedKey<'_>) -> bool {
         self.is_own(key) || self.imported.iter().any(|format| format.recognizes(key.0))
     }
@@ -147,17 +145,17 @@ impl KeyFormat {
         self.in_alphabet(&self.checksum(random)) == checksum
     }
 
-    /// Whether the text starts as keys do that are made here.
+    /// True when the text starts with the prefix of keys created here.
     pub fn has_own_prefix(&self, text: &str) -> bool {
         text.starts_with(&self.prefix)
     }
 
-    /// How many characters a preview shows of how a key starts.
+    /// Returns the number of characters that a preview shows of a key's start.
     pub fn shown_start(&self) -> usize {
         self.prefix.len() + PREVIEW
     }
 
-    /// What may be shown of a key: `sk_live_abc...xyz`.
+    /// Returns the key's preview: `sk_live_abc...xyz`.
     pub fn preview(&self, key: PresentedKey<'_>) -> String {
         let text = key.0;
         let body = text.strip_prefix(&self.prefix).unwrap_or(text);
@@ -165,7 +163,7 @@ impl KeyFormat {
         format!("{}{first}...{last}", self.prefix)
     }
 
-    /// What may be shown of a key of any format that is recognized; `None` for another text.
+    /// Returns the preview of an own or imported key; `None` for a text that is not recognized.
     pub(super) fn preview_of_any(&self, key: PresentedKey<'_>) -> Option<String> {
         match self.is_own(key) {
             true => Some(self.preview(key)),
@@ -173,7 +171,7 @@ impl KeyFormat {
         }
     }
 
-    /// The checksum's characters, as many as there are at the end.
+    /// Returns the checksum's characters, right-aligned.
     fn checksum(&self, random: &[u8]) -> [u8; MAX_CHECKSUM_LENGTH] {
         let base = self.alphabet.len() as u32;
         let mut rest = crc32fast::hash(random);
@@ -185,7 +183,7 @@ impl KeyFormat {
         digits
     }
 
-    /// The characters that this format writes of a checksum: six of base 62 hold 32 bits.
+    /// Returns the part of the checksum that this format writes: six characters of base 62 hold 32 bits.
     fn in_alphabet<'c>(&self, checksum: &'c [u8; MAX_CHECKSUM_LENGTH]) -> &'c [u8] {
         &checksum[MAX_CHECKSUM_LENGTH - self.checksum_length..]
     }
@@ -238,7 +236,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Any text is looked at without a panic, and only what has the form of a key is recognized.
+        /// No text causes a panic, and only texts with the form of a key are recognized.
         #[test]
         fn any_text_is_recognized_or_not(text in "(sk_live_)?.{0,50}|(sk_live_)?[0-9A-Za-z]{30,34}") {
             let format = KeyFormat::base62("sk_live_");
@@ -248,7 +246,7 @@ mod tests {
             proptest::prop_assert!(is_formed || !format.recognizes(PresentedKey::new(&text)));
         }
 
-        /// One character that is mistyped, left out, doubled or swapped with the next is noticed.
+        /// Detects one character that is mistyped, left out, doubled or swapped with the next.
         #[test]
         fn a_slip_of_the_finger_is_noticed(place in 0_usize..40, other in "[0-9A-Za-z_é ]", slip in 0_u8..4) {
             let format = KeyFormat::base62("sk_live_");

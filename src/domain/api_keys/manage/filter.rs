@@ -1,4 +1,4 @@
-//! [`KeyFilter`]: which keys of a workspace to revoke at once.
+//! [`KeyFilter`]: selects keys of a workspace for bulk revocation.
 
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, UserId, WorkspaceId};
@@ -15,18 +15,19 @@ use diesel::sql_types::{Integer, Text};
 use serde::{Deserialize, Deserializer};
 use std::str::FromStr;
 
-/// The most keys that one transaction revokes: each is an audit event, and the organization's trail is held meanwhile.
+/// The maximum number of keys revoked in one transaction: each is an audit event, and the organization's trail is
+/// locked meanwhile.
 pub const MAX_BATCH: usize = 500;
-/// The most characters of a start: a key's is shorter.
+/// The maximum number of characters of a prefix filter. A key's own prefix is shorter.
 const MAX_PREFIX_LENGTH: usize = 64;
 
 diesel::define_sql_function! {
-    /// The characters of a text from a place, counted from 1. LIKE would take `_` for any character, and on SQLite
-    /// upper for lower case.
+    /// Returns the characters from a position, counted from 1. LIKE would treat `_` as a wildcard, and on SQLite
+    /// ignores case.
     fn substr(text: Text, from: Integer, length: Integer) -> Text;
 }
 
-/// What keys start with, as far as a preview shows it: `sk_live_` or `sk_live_4f9`.
+/// The start of a key as far as a preview shows it: `sk_live_` or `sk_live_4f9`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPrefix(String);
 
@@ -60,28 +61,26 @@ impl utoipa::PartialSchema for KeyPrefix {
 }
 impl utoipa::ToSchema for KeyPrefix {}
 
-/// Keys that are neither revoked nor expired, and that all of these say something of.
+/// Selects keys that are neither revoked nor expired and match all given conditions.
 #[derive(Clone, Debug, Default)]
 pub struct KeyFilter {
-    /// Of this creator.
     pub created_by: Option<UserId>,
-    /// Not used since then; a key that never was, not made since then.
+    /// Unused since then; a key that was never used must be older.
     pub unused_since: Option<Timestamp>,
-    /// That start like this.
     pub prefix: Option<KeyPrefix>,
 }
 
-/// What became of a filter.
+/// The keys that a filter selected.
 #[derive(Debug)]
 pub struct Selected {
-    /// The keys, oldest first: as they stand now.
+    /// Oldest first, in their current state.
     pub keys: Vec<KeyWithCreator>,
-    /// Whether there are more than [`MAX_BATCH`].
+    /// Whether the filter matches more than [`MAX_BATCH`] keys.
     pub has_more: bool,
 }
 
 impl KeyFilter {
-    /// Refuses a filter that says nothing, or what can't be meant.
+    /// Rejects a filter without conditions and values that can't match.
     ///
     /// # Errors
     /// `validation_failed`
@@ -92,7 +91,8 @@ impl KeyFilter {
         if self.unused_since.is_some_and(|since| since > now) {
             return Err(ApiError::invalid("unusedSince", "must not be in the future"));
         }
-        // It would match nothing, and whoever pastes a whole key means to match it.
+        // A prefix that is longer than the preview would match no key, although the caller who pastes a whole key
+        // expects it.
         let shown = format.shown_start();
         if let Some(KeyPrefix(start)) = &self.prefix
             && format.has_own_prefix(start)
@@ -104,10 +104,10 @@ impl KeyFilter {
         Ok(())
     }
 
-    /// Revokes the workspace's keys that match, at most [`MAX_BATCH`] of them; or only says which those are.
+    /// Revokes the workspace's matching keys, at most [`MAX_BATCH`]. With `dry_run`, only returns them.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn revoke(
         &self,
         conn: &mut Conn,
@@ -133,7 +133,7 @@ impl KeyFilter {
             let length = start.len() as i32;
             query = query.filter(substr(api_keys::preview, 1, length).eq(start.clone()));
         }
-        // In the order of their ids, so that two of these can't wait for each other.
+        // Rows are locked in the order of their ids, so that two bulk revocations can't deadlock.
         let mut keys: Vec<ApiKey> = if dry_run { query.load(conn)? } else { ForUpdate(query).load(conn)? };
         let has_more = keys.len() > MAX_BATCH;
         keys.truncate(MAX_BATCH);

@@ -1,5 +1,5 @@
-//! The changes in a key's life. Each takes the guard that allows it, and runs in a transaction that tells all nodes and
-//! the audit trail ([`AccessChange`]). Making a key tells no node: none can know it.
+//! Changes of keys. Each function takes the guard that allows it, and runs in a transaction that informs all nodes and
+//! writes the audit trail ([`AccessChange`]). Creating a key informs no node, since none has it in its cache.
 
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
@@ -23,34 +23,28 @@ use diesel::prelude::*;
 use serde_json::json;
 use std::time::Duration;
 
-/// A guard of the endpoints for keys: one's own, and everyone's for who manages keys.
+/// The guard of the key endpoints: a user's own keys, or all keys for a user who manages keys.
 pub type KeyAccess = WorkspaceAccess<can::KeysOwn>;
 
-/// What a new key is to be.
+/// A key to create.
 #[derive(Debug)]
 pub struct NewKey {
-    /// Its id.
     pub id: KeyId,
-    /// Whose it is.
     pub organization_id: OrganizationId,
-    /// Where it works.
     pub workspace_id: WorkspaceId,
-    /// Whose role it inherits.
+    /// The key inherits this user's role.
     pub creator_id: UserId,
-    /// Its name.
     pub name: Option<String>,
-    /// What it keeps of the role.
+    /// Limits the inherited role.
     pub scope: Scope,
-    /// When it stops by itself.
     pub expires_at: Option<Timestamp>,
-    /// From where it may be used.
     pub allowed_ips: AllowedIps,
 }
 
-/// Makes a key, if the plan allows one more, and gives its value: this once.
+/// Creates a key, if the plan allows one more. Only this call returns its text.
 ///
 /// # Errors
-/// `max_active_keys_reached`, or those of the database.
+/// `max_active_keys_reached`, or a database error.
 pub fn issue(
     conn: &mut Conn,
     access_change: &mut AccessChange,
@@ -84,7 +78,7 @@ pub fn issue(
     Ok(plaintext)
 }
 
-/// Holds the workspace and checks that one more active key fits: N at once can't pass the limit.
+/// Locks the workspace and checks the plan's limit, so that parallel calls can't exceed it.
 fn ensure_room(
     conn: &mut Conn,
     config: &Config,
@@ -112,7 +106,7 @@ fn add_secret(conn: &mut Conn, id: KeyId, plaintext: &PlaintextKey) -> Result<()
     Ok(())
 }
 
-/// Refuses to change a key that has stopped for good.
+/// Rejects a change of a revoked or expired key.
 fn ensure_alive(key: &KeyWithCreator, now: Timestamp) -> Result<(), ApiError> {
     let ended = match key.0.status(key.1, now) {
         KeyStatus::Revoked => "revoked",
@@ -122,19 +116,18 @@ fn ensure_alive(key: &KeyWithCreator, now: Timestamp) -> Result<(), ApiError> {
     Err(ApiError::with_message(Code::Conflict, format!("The key is {ended}. Create a new one.")))
 }
 
-/// What PATCH changes; what is `None` stays.
+/// The changes of a PATCH; `None` leaves a field unchanged.
 #[derive(Debug, Default)]
 pub struct KeyChange {
-    /// Another name, or none.
+    /// `Some(None)` removes the name.
     pub name: Option<Option<String>>,
-    /// Another expiry, or none.
+    /// `Some(None)` removes the expiry.
     pub expires_at: Option<Option<Timestamp>>,
-    /// Other addresses.
     pub allowed_ips: Option<AllowedIps>,
 }
 
 impl ApiKey {
-    /// Changes name, expiry and addresses. A key that has ended can still be renamed, and nothing else.
+    /// Changes name, expiry and addresses. A key that has ended can only be renamed.
     ///
     /// # Errors
     /// `not_found`, `conflict`
@@ -164,7 +157,7 @@ impl ApiKey {
         Ok(())
     }
 
-    /// Gives the key a new value. The old ones stop now or, with an overlap, then, and never later than the key.
+    /// Gives the key a new value. The old values stop now, or at the end of the overlap, and never later than the key.
     ///
     /// # Errors
     /// `not_found`, `conflict`
@@ -208,7 +201,7 @@ impl ApiKey {
         Ok(plaintext)
     }
 
-    /// Stops the key for now. Once more changes nothing.
+    /// Disables the key. Repeating it changes nothing.
     ///
     /// # Errors
     /// `not_found`, `conflict`
@@ -228,7 +221,7 @@ impl ApiKey {
         Ok(())
     }
 
-    /// Lets a disabled key work again, if the plan allows one more. Once more changes nothing.
+    /// Enables a disabled key, if the plan allows one more active key. Repeating it changes nothing.
     ///
     /// # Errors
     /// `not_found`, `conflict`, `max_active_keys_reached`
@@ -240,7 +233,7 @@ impl ApiKey {
         id: KeyId,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        // The workspace before the key, as `issue` does, so that two can't wait for each other.
+        // `issue` locks in the same order, workspace before key, so that the two can't deadlock.
         Workspace::lock(conn, access.workspace_id())?;
         let key = Self::lock_to_change(conn, access, id)?;
         ensure_alive(&key, now)?;
@@ -254,7 +247,7 @@ impl ApiKey {
         Ok(())
     }
 
-    /// Stops the key for good. Once more changes nothing.
+    /// Revokes the key permanently.
     ///
     /// # Errors
     /// `not_found`
@@ -272,7 +265,7 @@ impl ApiKey {
         Ok(())
     }
 
-    /// Removes the record.
+    /// Deletes the key's row.
     ///
     /// # Errors
     /// `not_found`
@@ -288,7 +281,7 @@ impl ApiKey {
         Ok(())
     }
 
-    /// Writes what stops a key.
+    /// Writes the fields that decide the key's status.
     fn save_standing(&self, conn: &mut Conn) -> Result<(), ApiError> {
         diesel::update(api_keys::table.find(self.id))
             .set((api_keys::disabled_at.eq(self.disabled_at), api_keys::revoked_at.eq(self.revoked_at)))

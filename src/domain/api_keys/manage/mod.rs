@@ -1,4 +1,4 @@
-//! The life cycle of keys: make, change, roll, disable, revoke, transfer, delete; one by one and in bulk.
+//! The life cycle of keys: create, change, roll, disable, revoke, transfer and delete, one by one and in bulk.
 
 mod filter;
 pub(crate) mod lifecycle;

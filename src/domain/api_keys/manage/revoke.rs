@@ -1,5 +1,5 @@
-//! Keys that stop for good without a guard that names them: for whoever holds one, for many at once, and for those that
-//! leaked. Each caller has checked in another way who asks.
+//! Revocation without a guard: by the holder of a key, in bulk, and after a leak. Each caller has authorized the
+//! request in another way.
 
 use crate::base::error::ApiError;
 use crate::base::ids::KeyId;
@@ -15,11 +15,11 @@ use crate::domain::changes::AccessChange;
 use diesel::prelude::*;
 
 impl ApiKey {
-    /// Stops the key of an id for good, on behalf of whoever holds it. Once more changes nothing, and waits all the same
-    /// until no node honours the key: the first call may not have answered yet.
+    /// Revokes a key on behalf of its holder. Repeating it changes nothing, but also waits until no node accepts the
+    /// key: the first call may still be waiting.
     ///
     /// # Errors
-    /// `not_found` when it was deleted meanwhile.
+    /// `not_found` when the key was deleted meanwhile.
     pub fn revoke_held(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -30,10 +30,10 @@ impl ApiKey {
         Self::revoke_locked(conn, access_change, &[key], now)
     }
 
-    /// Stops a key for good that anybody can read, and tells where. `None` when it was deleted or revoked before.
+    /// Revokes a leaked key and records where it was found. `None` when it was deleted or revoked before.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn revoke_leaked(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -60,7 +60,7 @@ impl ApiKey {
         Ok(Some(after))
     }
 
-    /// Stops keys for good that the transaction holds. One event for each that was not revoked before.
+    /// Revokes keys that the transaction has locked. Writes an audit event for each key that was not revoked before.
     pub(super) fn revoke_locked(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -78,7 +78,7 @@ impl ApiKey {
         Ok(())
     }
 
-    /// Keys with their creators' creator, oldest first.
+    /// Returns keys with their creators' roles, oldest first.
     pub(super) fn with_standing(conn: &mut Conn, ids: &[KeyId]) -> Result<Vec<KeyWithCreator>, ApiError> {
         let rows: Vec<(Self, CreatorRoleColumns)> = with_creator!(api_keys::table)
             .filter(api_keys::id.eq_any(ids))

@@ -1,4 +1,4 @@
-//! What becomes of keys when their creator changes or goes.
+//! Transfers or orphans keys when their creator changes or leaves.
 
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
@@ -25,21 +25,18 @@ pub struct RemovedKeys {
     pub transferred_keys: Vec<KeyId>,
 }
 
-/// Who goes, from where, and who takes over.
+/// A removed member and the user who takes over the member's keys.
 #[derive(Clone, Copy, Debug)]
 pub struct Removed {
-    /// The organization.
     pub organization_id: OrganizationId,
-    /// One workspace, or all of the organization's.
+    /// `None` means all workspaces of the organization.
     pub workspace_id: Option<WorkspaceId>,
-    /// Who goes.
     pub user_id: UserId,
-    /// Who takes the keys over.
     pub new_creator: Option<UserId>,
 }
 
 impl ApiKey {
-    /// Makes another member the creator whose role the key inherits.
+    /// Transfers the key to another member, whose role it then inherits.
     ///
     /// # Errors
     /// `not_found`, `conflict`, `validation_failed` when that user may not have keys here.
@@ -59,11 +56,11 @@ impl ApiKey {
         hand_over(conn, access_change, vec![key], new_creator)
     }
 
-    /// Settles the keys of a removed member: the new_creator takes over those that are not revoked, or they are orphaned.
-    /// Runs before the membership is deleted, in the same transaction, which has recorded that for the organization.
+    /// Transfers a removed member's keys that are not revoked to the new creator, or orphans them without one.
+    /// Call it before the membership is deleted, in the same transaction, which records the change of access.
     ///
     /// # Errors
-    /// `validation_failed` when the new_creator may not have keys in one of the workspaces.
+    /// `validation_failed` when the new creator may not have keys in one of the workspaces.
     pub fn orphan_or_transfer(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -106,7 +103,7 @@ impl ApiKey {
     }
 }
 
-/// Whoever takes keys over must be allowed to create them there.
+/// Checks that the new creator may create keys in the workspace.
 fn ensure_may_own_keys(
     conn: &mut Conn,
     config: &Config,

@@ -1,5 +1,5 @@
-//! Keys on their way to another server: what [`super::import`] reads. A key leaves as its SHA-256, which opens nothing, and
-//! lets its holder go on using it there.
+//! Exports keys to another server, in the format that [`super::import`] reads. A key is exported as its SHA-256, which
+//! does not reveal it, and its holder can continue to use it there.
 
 use super::import::fields::Field;
 use crate::base::error::ApiError;
@@ -12,33 +12,28 @@ use data_encoding::HEXLOWER;
 use diesel::prelude::*;
 use serde_json::{Map, Value};
 
-/// How many keys are in memory at once.
+/// The number of keys in memory at once.
 const PAGE: i64 = 500;
 
-/// Whose keys.
+/// The keys to export.
 #[derive(Clone, Copy, Debug)]
 pub enum ExportScope {
-    /// Everybody's.
     Everything,
-    /// An organization's.
     Organization(OrganizationId),
-    /// A workspace's.
     Workspace(WorkspaceId),
 }
 
-/// A reader of keys, oldest first.
+/// Reads keys page by page, oldest first.
 #[derive(Debug)]
 pub struct KeyExport {
-    /// Whose keys.
     pub scope: ExportScope,
-    /// Those that are revoked or expired, too.
+    /// Whether revoked and expired keys are included.
     pub with_ended: bool,
-    /// The time.
     pub now: Timestamp,
     after: Option<KeyId>,
 }
 
-/// A key as it leaves.
+/// A key to export.
 #[derive(Debug)]
 pub struct ExportedKey {
     key: ApiKey,
@@ -47,15 +42,15 @@ pub struct ExportedKey {
 }
 
 impl KeyExport {
-    /// A reader from the beginning on.
+    /// Starts at the oldest key.
     pub fn new(scope: ExportScope, with_ended: bool, now: Timestamp) -> Self {
         Self { scope, with_ended, now, after: None }
     }
 
-    /// The next page; an empty one after the last.
+    /// Returns the next page; an empty one after the last.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn next(&mut self, conn: &mut Conn) -> Result<Vec<ExportedKey>, ApiError> {
         let mut query = api_keys::table
             .inner_join(users::table)
@@ -85,17 +80,17 @@ impl KeyExport {
 }
 
 impl ExportedKey {
-    /// The columns, in their order.
+    /// Returns the exported fields in order: all but the plaintext.
     pub fn columns() -> impl Iterator<Item = Field> {
         Field::ALL.iter().copied().filter(|field| *field != Field::Plaintext)
     }
 
-    /// Whether a value from before a roll still works, which does not leave with it.
+    /// True when a value from before a roll still works. That value is not exported.
     pub fn has_older_value(&self, now: Timestamp) -> bool {
         self.key.overlap_ends_at.is_some_and(|end| end > now)
     }
 
-    /// A field's text; empty where there is none.
+    /// Returns a field's text; empty when the field has no value.
     pub fn text(&self, field: Field) -> String {
         let key = &self.key;
         let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
@@ -119,7 +114,7 @@ impl ExportedKey {
         }
     }
 
-    /// The key as a JSON object, with what there is.
+    /// Returns the key as a JSON object of the fields that have a value.
     pub fn object(&self) -> Value {
         let fields: Map<String, Value> = Self::columns()
             .map(|field| (field, self.text(field)))

@@ -1,4 +1,4 @@
-//! Keys move: import from another product, export to another server.
+//! Import of keys from another product, and export to another server.
 
 pub mod export;
 pub mod import;

@@ -1,4 +1,4 @@
-//! [`CachedKey`]: what a request needs to know of a key, as the cache keeps it.
+//! [`CachedKey`]: a key as the cache stores it.
 
 use super::last_used::{LastUse, Used};
 use crate::base::error::ApiError;
@@ -20,27 +20,22 @@ use diesel::prelude::*;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
-/// A key with its creator's roles and its organization's subscription: all that decides about a request but the clock
-/// and the caller's address. It is right until somebody's access in the organization changes.
+/// A key with its creator's roles and its organization's subscription: all inputs of a decision except the time and
+/// the client's address. Valid until access in the organization changes.
 ///
-/// Snapshot small: a node holds a hundred thousand of them.
+/// Snapshot small: a node caches 100,000 of them.
 #[derive(Debug)]
 pub struct CachedKey {
-    /// The key's record.
     pub key_id: KeyId,
-    /// The workspace it belongs to.
     pub workspace_id: WorkspaceId,
-    /// That workspace's organization.
     pub organization_id: OrganizationId,
-    /// Whose role it inherits.
+    /// The key inherits this user's role.
     pub creator_id: UserId,
-    /// The name its creator gave it.
     pub name: Option<Box<str>>,
-    /// The organization's plan.
     pub plan: PlanName,
-    /// What it keeps of the creator's role.
+    /// Limits the inherited role.
     pub scope: Scope,
-    /// The creator's roles, unless the key is orphaned.
+    /// `None` for an orphaned key.
     pub(super) roles: Option<(OrganizationRole, WorkspaceRole)>,
     is_revoked: bool,
     is_disabled: bool,
@@ -48,11 +43,10 @@ pub struct CachedKey {
     expires_at: Option<Timestamp>,
     /// When this value of the key stops, after a roll with overlap.
     value_ends_at: Option<Timestamp>,
-    /// Most keys have none, and those take eight bytes of each.
+    /// Boxed twice: most keys have no list, and then it takes eight bytes.
     allowed_ips: Option<Box<Box<[IpNet]>>>,
-    /// Its last use that is not written yet.
     last_use: LastUse,
-    /// Its requests that are not written yet.
+    /// The requests that are not written yet.
     usage: KeyUsage,
 }
 
@@ -79,10 +73,10 @@ impl Counted for CachedKey {
 }
 
 impl CachedKey {
-    /// The key of a hash. One SELECT, with joins by primary or unique key.
+    /// Finds the key of a hash. One SELECT, with joins by primary or unique key.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub(super) fn find(conn: &mut Conn, hash: &[u8]) -> Result<Option<Self>, ApiError> {
         type CachedKeyRow = (ApiKey, CreatorRoleColumns, Subscription, Option<Timestamp>);
         let from = api_key_secrets::table
@@ -125,7 +119,7 @@ impl CachedKey {
         }
     }
 
-    /// Where the key stands at `now`; `None` when this value of it has ended.
+    /// Returns the key's status at `now`; `None` when this value has ended.
     pub(super) fn status_at(&self, now: Timestamp) -> Option<KeyStatus> {
         if self.value_ends_at.is_some_and(|end| end <= now) {
             return None;
@@ -133,22 +127,21 @@ impl CachedKey {
         Some(status_of(self.is_revoked, self.expires_at, self.is_disabled, self.roles.is_some(), now))
     }
 
-    /// The role it inherits, unless it is orphaned.
+    /// Returns the inherited role; `None` for an orphaned key.
     pub fn role(&self) -> Option<WorkspaceRole> {
         self.roles.map(|(_, role)| role)
     }
 
-    /// When this value of it stops: at the key's expiry, or with the overlap of a roll before that.
+    /// Returns when this value stops: at the key's expiry, or earlier with the overlap of a roll.
     pub fn ends_at(&self) -> Option<Timestamp> {
         [self.expires_at, self.value_ends_at].into_iter().flatten().min()
     }
 
-    /// The organization's subscription at `now`.
     pub(super) fn subscription_at(&self, now: Timestamp) -> EffectiveSubscription {
         self.subscription.at(now)
     }
 
-    /// Whether it may be used from there. An unknown address is not allowed, where any are named.
+    /// True when the key may be used from the address. A list of addresses rejects an unknown address.
     pub(super) fn admits(&self, from: Option<IpAddr>) -> bool {
         let Some(allowed) = &self.allowed_ips else { return true };
         from.is_some_and(|address| allowed.iter().any(|block| block.contains(&address)))
@@ -161,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_record_stays_small() {
-        // With its counts of references 192, which is an allocator's size.
+        // With the two reference counts it is 192 bytes, a size class of the allocator.
         assert_eq!(size_of::<CachedKey>(), 176);
     }
 }

@@ -1,5 +1,5 @@
-//! `lastUsedAt` without a write on the request path: a use is an atomic in the cached record, and every few seconds one
-//! statement writes all that changed.
+//! `lastUsedAt` without a write on the request path: a use is an atomic store in the cached record. Every few seconds
+//! one statement writes all changes.
 
 use crate::base::error::ApiError;
 use crate::base::sql::sql_types::Timestamptz;
@@ -16,44 +16,42 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Rows of one statement: two parameters each, well below both databases' limits.
+/// Rows per statement: two parameters each, well below both databases' limits.
 const BATCH: usize = 500;
-/// What a [`LastUse`] holds while there is nothing to write. All uses are later.
+/// The value of a [`LastUse`] with nothing to write. It is earlier than any use.
 const NOTHING: i64 = 0;
 
-/// How often uses are written, and so the most that a crash can lose.
+/// The interval between flushes, and so the most that a crash can lose.
 pub const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The last use of a credential that is not written yet, in milliseconds since 1970.
+/// The last use of a credential that is not flushed yet, in milliseconds since 1970.
 #[derive(Debug, Default)]
 pub struct LastUse(AtomicI64);
 
-/// A cached record of a credential, which has its last use in it.
+/// A cached record of a credential, which holds its last use.
 pub trait Used {
-    /// The id of the row.
     type Id: Copy + Eq + Hash + Display;
 
-    /// The row's.
     fn id(&self) -> Self::Id;
 
-    /// What is not written yet.
+    /// Returns the last use that is not flushed yet.
     fn last_use(&self) -> &LastUse;
 }
 
-/// Uses that are not written yet.
+/// The uses that are not flushed yet.
 pub struct LastUsed<R: Used> {
-    /// Whose `last_used_at` is written.
+    /// The table whose `last_used_at` is written.
     table: &'static str,
-    /// Those with something to write.
+    /// The records with something to write.
     noted: Mutex<Noted<R>>,
 }
 
 type Noted<R> = HashMap<<R as Used>::Id, Uses<R>>;
 
-/// The records of one id that have something to write. One, and not a list of one: there may be a hundred thousand.
+/// The records of one id that have something to write. An enum, since a list for each of 100,000 ids costs too much.
 enum Uses<R> {
     One(Arc<R>),
-    /// Since its record was read anew meanwhile.
+    /// The record was read again meanwhile.
     #[expect(clippy::box_collection, reason = "rare, and a list in place would make each of the others larger")]
     Several(Box<Vec<Arc<R>>>),
 }
@@ -73,7 +71,7 @@ impl<R> Uses<R> {
         }
     }
 
-    /// Whether any are left.
+    /// Keeps the records for which `keep` is true. Returns whether any are left.
     fn retain(&mut self, keep: impl Fn(&R) -> bool) -> bool {
         match self {
             Self::One(record) => keep(record),
@@ -86,13 +84,12 @@ impl<R> Uses<R> {
 }
 
 impl<R: Used> LastUsed<R> {
-    /// Uses of the rows of a table.
     pub fn of_table(table: &'static str) -> Self {
         Self { table, noted: Mutex::default() }
     }
 
-    /// Notes a use. One atomic load for a use in the same millisecond as the last, else one exchange; a short lock once for
-    /// each flush.
+    /// Notes a use. Cost: one atomic load for a use in the same millisecond as the last, else one exchange; a short
+    /// lock once per flush.
     pub fn note(&self, record: &Arc<R>, now: Timestamp) {
         let (last, now) = (record.last_use(), now.millis());
         if last.0.load(Ordering::Relaxed) >= now {
@@ -106,19 +103,19 @@ impl<R: Used> LastUsed<R> {
         }
     }
 
-    /// The last use that is known: the row's or the memory's, whichever is later.
+    /// Returns the later of the row's and the memory's last use.
     pub fn latest(&self, id: R::Id, written: Option<Timestamp>) -> Option<Timestamp> {
         written.max(self.lock().get(&id).and_then(|uses| latest_of(uses)))
     }
 
-    /// What was used since a moment and may not be written yet. Looks at all that is noted.
+    /// Returns the ids used since a moment whose use may not be flushed yet. Scans all noted records.
     pub fn used_since(&self, moment: Timestamp) -> HashSet<R::Id> {
         let noted = self.lock();
         let used = noted.iter().filter(|(_, uses)| latest_of(uses).is_some_and(|last| last >= moment));
         used.map(|(id, _)| *id).collect()
     }
 
-    /// Writes what was noted. What can't be written is kept for the next time.
+    /// Writes the noted uses. Uses that can't be written are kept for the next flush. Blocks.
     pub fn flush(&self, db: &Db) {
         let batch: Vec<(R::Id, Timestamp)> =
             self.lock().iter().filter_map(|(id, uses)| Some((*id, latest_of(uses)?))).collect();
@@ -129,7 +126,7 @@ impl<R: Used> LastUsed<R> {
             tracing::warn!(%error, rows = batch.len(), "last uses are not written yet");
             return;
         }
-        // Forgotten only now, so that a listing never sees a gap; unless used again meanwhile.
+        // Removed only after the write, so that a listing never misses a use. A record that was used again stays.
         let mut noted = self.lock();
         for (id, written) in batch {
             if let Entry::Occupied(mut uses) = noted.entry(id)
@@ -138,14 +135,14 @@ impl<R: Used> LastUsed<R> {
                 uses.remove();
             }
         }
-        // A hundred thousand keys at once would else be remembered by an empty table of megabytes.
+        // After a burst of 100,000 keys, the empty table would keep megabytes.
         if noted.capacity() / 4 > noted.len() {
             noted.shrink_to_fit();
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Noted<R>> {
-        // No code that holds the lock can panic halfway through a change.
+        // No code that holds the lock can panic in the middle of a change.
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -165,14 +162,14 @@ fn latest_of<R: Used>(uses: &Uses<R>) -> Option<Timestamp> {
 }
 
 impl LastUse {
-    /// Empties it, if `written` covers it. From then on a use is noted anew.
+    /// Clears the use if `written` covers it, so that the next use is noted again. Returns whether it did.
     fn is_flushed(&self, written: Timestamp) -> bool {
         let last = self.0.load(Ordering::Acquire);
         last <= written.millis() && self.0.compare_exchange(last, NOTHING, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }
 
-/// One statement for each batch; never backwards, since another node may have written a later use.
+/// Writes one statement per batch. Never moves a time back, since another node may have written a later use.
 fn write<Id: Display>(conn: &mut Conn, table: &str, uses: &[(Id, Timestamp)]) -> Result<(), ApiError> {
     for batch in uses.chunks(BATCH) {
         let values = rows_of_parameters(conn, batch.len(), 2);

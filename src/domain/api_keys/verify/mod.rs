@@ -1,8 +1,9 @@
-//! Is this key good? Asked once for every request of a program, and by gateways about the keys of theirs.
+//! Verifies keys: for each request of an API client, and for gateways about their clients' keys.
 //!
-//! Cost, while the key is in the cache: the checksum and a SHA-256 of some 40 bytes, a lookup ([`crate::infra::cluster::Cache`]),
-//! comparisons with the clock, and some atomics that note the use; no statement, no other thread, no allocation. Else one
-//! SELECT by the SHA-256 on a blocking thread, with joins by primary or unique key. A typo costs neither.
+//! Cost of a cached key: the checksum and a SHA-256 of about 40 bytes, a lookup ([`crate::infra::cluster::Cache`]),
+//! comparisons with the clock, and some atomic operations that note the use; no statement, no other thread, no
+//! allocation. Cost of another key: one SELECT by the SHA-256 on a blocking thread, with joins by primary or unique
+//! key. A mistyped key costs neither.
 
 mod cached_key;
 mod last_used;
@@ -28,22 +29,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use unknown_keys::UnknownKeys;
 
-/// Who brings a key to be verified.
+/// The sender of a key to verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BroughtBy {
-    /// Whoever uses it. Keys that nobody has are limited for each client address.
+    /// The key's holder. Unknown keys are limited for each client address.
     ItsUser,
-    /// A service, for its many clients. Those are behind one address, so a limit on it would refuse all of them for what
-    /// one sends; the service is trusted, and can limit its clients itself.
+    /// A service, for its many clients. They share one address, so a limit on it would reject all of them for one
+    /// client's keys. The service is trusted, and can limit its clients itself.
     Service,
 }
 
-/// Why a key is not good.
+/// Why a key was rejected.
 #[derive(Debug)]
 pub struct Refused {
-    /// What to answer whoever uses it.
+    /// The answer for the key's holder.
     pub error: ApiError,
-    /// The key, if the refusal is about one that exists.
+    /// The key, if it exists.
     pub key: Option<Arc<CachedKey>>,
 }
 
@@ -53,28 +54,22 @@ impl<E: Into<ApiError>> From<E> for Refused {
     }
 }
 
-/// The room's share of the state: the format of keys, those in memory, and the uses and requests not yet written.
+/// The module's part of the shared state: key format, cached keys, and the uses and requests not yet written.
 #[derive(Debug)]
 pub struct ApiKeys {
-    /// How keys look.
     pub format: KeyFormat,
-    /// Where requests carry them.
     pub headers: KeyHeaders,
-    /// Uses not yet written.
     pub last_used: LastUsed<CachedKey>,
-    /// Requests not yet written.
     pub usage: Usage<CachedKey>,
-    /// The keys in memory.
     pub cache: Cache<CachedKey>,
     guesses: UnknownKeys,
     db: Db,
     clock: Clock,
-    /// Delays each fill of the cache: a fault that tests inject.
+    /// Delays each fill of the cache. Tests inject this fault.
     slow_fill: Duration,
 }
 
 impl ApiKeys {
-    /// For the keys that the configuration describes.
     pub fn new(config: &Config, db: &Db, cluster: &Arc<Cluster>) -> Self {
         Self {
             format: KeyFormat::new(&config.keys),
@@ -89,12 +84,12 @@ impl ApiKeys {
         }
     }
 
-    /// Who is behind a key, and what it may do at this moment.
+    /// Verifies a key and returns its caller.
     ///
     /// # Errors
     /// With the key: `api_key_revoked`, `api_key_expired`, `api_key_disabled`, `api_key_orphaned`, `ip_not_allowed`.
-    /// Without: `invalid_api_key`; `rate_limited` for one unknown key too many from that address, if its user brings it;
-    /// `unavailable` when the database can't be asked.
+    /// Without the key: `invalid_api_key`; `rate_limited` after too many unknown keys from the address, if the key's
+    /// holder sends it; `unavailable` when the database can't be reached.
     pub async fn verify(
         &self,
         key: PresentedKey<'_>,
@@ -114,7 +109,7 @@ impl ApiKeys {
                         self.guesses.check_limit(from, self.clock.now())?;
                     }
                 }
-                // In a box, so that the future of a key in the cache is small to move.
+                // Boxed, so that the future for a cached key stays small to move.
                 Box::pin(self.look_up(digest, before, from, brought_by)).await?
             }
         };
@@ -128,8 +123,8 @@ impl ApiKeys {
         Ok(caller)
     }
 
-    /// Who is behind a key that is in memory and good. `None` for any other: [`ApiKeys::verify`] has more to say of it.
-    /// Nothing is noted before [`ApiKeys::record_admitted`].
+    /// Returns the caller of a valid cached key. `None` in any other case, for which [`ApiKeys::verify`] has the
+    /// answer. Notes no use; [`ApiKeys::record_admitted`] does.
     pub fn lookup_cached(&self, key: PresentedKey<'_>, from: Option<IpAddr>, at: &Moment) -> Option<KeyCaller> {
         if !self.format.recognizes(key) {
             return None;
@@ -138,20 +133,20 @@ impl ApiKeys {
         authorize(known, from, at.now).ok()
     }
 
-    /// Notes a request of a caller from [`ApiKeys::lookup_cached`] that was let through.
+    /// Notes an admitted request of a caller from [`ApiKeys::lookup_cached`].
     pub fn record_admitted(&self, caller: &KeyCaller, at: &Moment) {
         self.cache.count_hit();
         self.last_used.note(caller.shared(), at.now);
         self.usage.count(caller.shared(), caller.hour, RequestOutcome::Admitted);
     }
 
-    /// A request of a key that was found good: counted when that is dropped, as what it ended. Whoever has a caller from
-    /// [`ApiKeys::verify`] begins one; a refusal was counted there.
+    /// Begins to count a request of a caller from [`ApiKeys::verify`]. The result counts it with its outcome on drop.
+    /// `verify` itself counts the requests that it refuses.
     pub fn begin(&self, caller: &KeyCaller) -> CountedRequest<'_, CachedKey> {
         self.usage.begin(caller.shared().clone(), caller.hour)
     }
 
-    /// Asks the database, and keeps what it says.
+    /// Reads the key from the database and caches the result.
     async fn look_up(
         &self,
         digest: [u8; 32],
@@ -176,11 +171,11 @@ impl ApiKeys {
     }
 }
 
-/// Expiry, overlap and period ends are compared with the clock here, whenever the row was read.
+/// Compares expiry, overlap and period ends with the current time, since the row may have been read earlier.
 fn authorize(known: Arc<CachedKey>, from: Option<IpAddr>, now: Timestamp) -> Result<KeyCaller, Refused> {
     let refusal = match known.status_at(now) {
         Some(KeyStatus::Active) => None,
-        // What was its value once is nobody's now.
+        // A value that a roll has ended is an unknown key.
         None => return Err(Code::InvalidApiKey.into()),
         Some(KeyStatus::Revoked) => Some(Code::ApiKeyRevoked),
         Some(KeyStatus::Expired) => Some(Code::ApiKeyExpired),

@@ -1,8 +1,8 @@
-//! [`UnknownKeys`]: keys that nobody has, so that a flood of them does not reach the database.
+//! [`UnknownKeys`]: keeps a flood of unknown keys from the database.
 //!
-//! Only well-formed keys count, since a wrong checksum costs nothing. A key that was looked up in vain is remembered: a
-//! program that goes on with a deleted key costs one statement. Ever new ones are limited per client address, while keys that
-//! this node knows are not: a tenant behind the same address goes on.
+//! Only well-formed keys count, since a wrong checksum costs nothing. A key that was not found is remembered, so a
+//! program that keeps using a deleted key costs one statement. New unknown keys are limited per client address. Keys
+//! that this node has in its cache are not limited, so a tenant behind the same address is not affected.
 
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
@@ -14,11 +14,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many keys are remembered as nobody's.
+/// The maximum number of remembered unknown keys.
 const REMEMBERED: usize = 10_000;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Keys that nobody has, and who brought how many of them.
+/// The remembered unknown keys, and the number of lookups of unknown keys per client address.
 pub(super) struct UnknownKeys {
     nobodys: Cache<()>,
     nothing: Arc<()>,
@@ -33,7 +33,6 @@ impl std::fmt::Debug for UnknownKeys {
 }
 
 impl UnknownKeys {
-    /// With nothing counted.
     pub(super) fn new(config: &Config, cluster: &Arc<Cluster>) -> Self {
         Self {
             nobodys: Cache::new(cluster, REMEMBERED.min(config.cluster.cached_keys)),
@@ -43,10 +42,10 @@ impl UnknownKeys {
         }
     }
 
-    /// Whether a key that this node does not know may be somebody's.
+    /// Checks that a key outside the cache is not remembered as unknown.
     ///
     /// # Errors
-    /// `invalid_api_key` for one that is known to be nobody's.
+    /// `invalid_api_key` for a remembered unknown key.
     pub(super) fn check_not_cached(&self, digest: &[u8; 32]) -> Result<(), ApiError> {
         match self.nobodys.get(digest) {
             CacheLookup::Fresh(_) => Err(Code::InvalidApiKey.into()),
@@ -54,13 +53,13 @@ impl UnknownKeys {
         }
     }
 
-    /// Whether one more key that this node does not know may be looked up for that address.
+    /// Checks that a key outside the cache may be looked up for the address.
     ///
     /// # Errors
-    /// `rate_limited` when too many that are nobody's came from there.
+    /// `rate_limited` when too many unknown keys came from the address.
     pub(super) fn check_limit(&self, from: Option<IpAddr>, now: Timestamp) -> Result<(), ApiError> {
         match self.charge(from, now) {
-            // Only a look: it counts when it fails.
+            // The lookup counts only if it finds no key; see `count`.
             Ok(charge) => self.brought.give_back(charge),
             Err(wait) => {
                 let message = "Too many unknown API keys came from your address. Try again later.";
@@ -70,14 +69,14 @@ impl UnknownKeys {
         Ok(())
     }
 
-    /// The key is nobody's, by what was read after `before`.
+    /// Remembers a key as unknown, as read at generation `before` or later.
     pub(super) fn remember(&self, digest: [u8; 32], before: Generation) {
         self.nobodys.enter(digest, UNKNOWN_KEYS, before, self.nothing.clone());
     }
 
-    /// A key that is nobody's came from there.
+    /// Counts an unknown key for the address.
     pub(super) fn count(&self, from: Option<IpAddr>, now: Timestamp) {
-        // A bucket that has filled up meanwhile is full.
+        // The result does not matter: a bucket that has become full stays full.
         _ = self.charge(from, now);
     }
 

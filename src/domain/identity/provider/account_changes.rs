@@ -1,4 +1,4 @@
-//! Changes of one account: its password, its profile, its end. Each runs in the transaction that has locked the row.
+//! Changes of one account: password, profile and deletion. Each runs in the transaction that has locked the row.
 
 use super::accounts::Account;
 use crate::base::config::Config;
@@ -15,17 +15,14 @@ use diesel::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
-/// How long a deleted account's refresh tokens are remembered. Whoever comes later is signed out all the same.
+/// How long a deleted account's refresh tokens are remembered. After that, the client is signed out all the same.
 const ORPHANS_KEPT: Duration = Duration::from_secs(180 * 24 * 3600);
 
-/// What to do with a text that may be absent.
+/// A change of an optional text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Leave it.
     Keep,
-    /// Take it away.
     Clear,
-    /// Put this in its place.
     Set(String),
 }
 
@@ -40,13 +37,13 @@ impl Change {
 }
 
 impl Account {
-    /// The account of an id, locked until the transaction ends.
+    /// Locks the account of an id until the transaction ends.
     pub(crate) fn lock_by_id(conn: &mut Conn, id: &str) -> Result<Option<Self>, ApiError> {
         Ok(ForUpdate(accounts::table.find(id).select(Self::as_select())).get_result(conn).optional()?)
     }
 
-    /// Gives it a new password, and ends every sign-in. Whoever proved to read the account's mail has verified it. Each of the
-    /// person's organizations is told: it may be somebody who read the mail.
+    /// Sets a new password, and ends all sign-ins. With `proves_email`, the address becomes verified. Writes an audit
+    /// event in each of the user's organizations, since another reader of the mail may have set the password.
     pub(crate) fn set_password(
         &self,
         conn: &mut Conn,
@@ -56,7 +53,7 @@ impl Account {
         now: Timestamp,
     ) -> Result<Self, ApiError> {
         diesel::delete(refresh_tokens::table.filter(refresh_tokens::account_id.eq(&self.id))).execute(conn)?;
-        // Tokens count in seconds: those of this very second are among the ended ones.
+        // ID tokens have whole seconds: those of the current second must be invalid too.
         let valid_since = now.max(self.valid_since).plus(Duration::from_secs(1));
         let changed = diesel::update(accounts::table.find(&self.id))
             .set((
@@ -67,7 +64,7 @@ impl Account {
             ))
             .returning(Self::columns())
             .get_result::<Self>(conn)?;
-        changed.tell_user(conn)?;
+        changed.update_user(conn)?;
         if let Some(user) = self.user(conn)? {
             access_change.act_as(Actor::User(user));
             for entry in OrganizationMember::entries_everywhere(conn, Action::UserPasswordChanged, user)? {
@@ -86,25 +83,25 @@ impl Account {
             ))
             .returning(Self::columns())
             .get_result::<Self>(conn)?;
-        changed.tell_user(conn)?;
+        changed.update_user(conn)?;
         Ok(changed)
     }
 
-    /// Counts the address as the person's own.
+    /// Marks the address as verified.
     pub(crate) fn set_email_verified(&self, conn: &mut Conn) -> Result<Self, ApiError> {
         let changed = diesel::update(accounts::table.find(&self.id))
             .set(accounts::email_verified.eq(true))
             .returning(Self::columns())
             .get_result::<Self>(conn)?;
-        changed.tell_user(conn)?;
+        changed.update_user(conn)?;
         Ok(changed)
     }
 
-    /// Counts the address as a user's own, who proved to read its mail: where the user is the built-in provider's and
-    /// has that address. What another issuer says of an address stays the issuer's word.
+    /// Marks the address as verified for a user who has proved to read its mail, if the user is the built-in provider's
+    /// and has that address. For a user of another issuer, only that issuer decides.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub(crate) fn confirm_email_of(conn: &mut Conn, user: UserId, email: &str) -> Result<(), ApiError> {
         let own = users::id.eq(user).and(users::issuer.eq(BUILTIN_ISSUER));
         let id: Option<String> = users::table.filter(own).select(users::subject).first(conn).optional()?;
@@ -115,8 +112,8 @@ impl Account {
         }
     }
 
-    /// Brings the user's row up to date, if the person has one yet.
-    fn tell_user(&self, conn: &mut Conn) -> Result<(), ApiError> {
+    /// Updates the account's user, if it exists.
+    fn update_user(&self, conn: &mut Conn) -> Result<(), ApiError> {
         let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&self.id));
         diesel::update(users::table.filter(own))
             .set((users::email_verified.eq(self.email_verified), users::name.eq(&self.display_name)))
@@ -126,11 +123,11 @@ impl Account {
 
     /// Deletes the account.
     ///
-    /// The user's row stays, because API keys and records refer to it, but without what it knew of the person, and
-    /// disabled; the keys are orphaned, as those of any member who leaves, until an admin transfers them.
+    /// The user's row stays, because API keys and records refer to it, but without personal data, and disabled. The
+    /// keys are orphaned, like those of any member who leaves, until an admin transfers them.
     ///
     /// # Errors
-    /// `last_owner` when an organization would have no owner, or those of the database.
+    /// `last_owner` when an organization would have no owner, or a database error.
     pub(crate) fn erase(
         &self,
         conn: &mut Conn,
@@ -139,7 +136,7 @@ impl Account {
         now: Timestamp,
     ) -> Result<(), ApiError> {
         let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&self.id));
-        // First, because it holds the person: whoever joins an organization at the same time is seen, or refused.
+        // First, because it locks the user: a parallel join of an organization is seen below, or fails.
         let user: Option<UserId> = diesel::update(users::table.filter(own))
             .set((
                 users::disabled_at.eq(now),

@@ -1,4 +1,4 @@
-//! Rows of `accounts` and `refresh_tokens`: the people of the built-in provider.
+//! Rows of `accounts` and `refresh_tokens` of the built-in provider.
 
 use crate::base::error::ApiError;
 use crate::base::ids::UserId;
@@ -20,36 +20,30 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
-/// An account. Its password's hash is not part of it, so it is nowhere by accident.
+/// An account. It has no field for the password hash, so that the hash can't leak by accident.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = accounts)]
 pub struct Account {
-    /// Firebase's localId, the subject of the account's tokens.
+    /// Firebase's `localId`, the subject of the account's tokens.
     pub id: String,
     /// In lower case.
     pub email: String,
-    /// Whether the address is known to be the person's.
     pub email_verified: bool,
-    /// The name to show.
     pub display_name: Option<String>,
-    /// A picture's address.
     pub photo_url: Option<String>,
-    /// Since when the person can't sign in, and tokens are refused.
+    /// From then on, sign-ins and tokens are rejected.
     pub disabled_at: Option<Timestamp>,
-    /// Tokens of a sign-in before this moment, in whole seconds, are refused.
+    /// Tokens of a sign-in before this moment, in whole seconds, are rejected.
     pub valid_since: Timestamp,
-    /// When the password was set.
     pub password_updated_at: Timestamp,
-    /// The last sign-in.
     pub last_login_at: Timestamp,
     /// The last refresh of a token, or the last sign-in.
     pub last_refresh_at: Timestamp,
-    /// When the person signed up.
     pub created_at: Timestamp,
 }
 
 impl Account {
-    /// A new account, not yet stored.
+    /// Makes an account without storing it.
     pub(crate) fn new(email: String, now: Timestamp) -> Self {
         Self {
             id: rand::rng().sample_iter(Alphanumeric).take(28).map(char::from).collect(),
@@ -66,7 +60,7 @@ impl Account {
         }
     }
 
-    /// Who the account's person is among the users.
+    /// Returns the account's profile as a user.
     pub fn profile(&self) -> Profile {
         Profile {
             issuer: BUILTIN_ISSUER.to_owned(),
@@ -77,12 +71,12 @@ impl Account {
         }
     }
 
-    /// Whether a sign-in at that second still counts.
+    /// True when a sign-in at that second is still valid.
     pub(crate) fn honours(&self, authenticated_at_seconds: i64) -> bool {
         authenticated_at_seconds >= self.valid_since.seconds()
     }
 
-    /// Stores the account. `false`: the address has one already.
+    /// Stores the account. `false` when the address has an account already.
     pub(crate) fn insert(&self, conn: &mut Conn, password_hash: &SecretString) -> Result<bool, ApiError> {
         let row = (
             accounts::id.eq(&self.id),
@@ -103,12 +97,12 @@ impl Account {
         Ok(inserted == 1)
     }
 
-    /// The account of an id.
+    /// Finds the account of an id.
     pub(crate) fn find(conn: &mut Conn, id: &str) -> Result<Option<Self>, ApiError> {
         Ok(accounts::table.find(id).select(Self::as_select()).first(conn).optional()?)
     }
 
-    /// The id and the password's hash of an address.
+    /// Returns the id and the password hash of an address.
     pub(crate) fn credentials(conn: &mut Conn, email: &str) -> Result<Option<(String, SecretString)>, ApiError> {
         let found: Option<(String, String)> = accounts::table
             .filter(accounts::email.eq(email))
@@ -118,7 +112,7 @@ impl Account {
         Ok(found.map(|(id, hash)| (id, hash.into())))
     }
 
-    /// The account, locked until the transaction ends, if its password's hash still is this one.
+    /// Locks the account until the transaction ends, if its password hash still equals `hash`.
     pub(crate) fn lock(conn: &mut Conn, id: &str, hash: &SecretString) -> Result<Option<Self>, ApiError> {
         let row = accounts::table
             .filter(accounts::id.eq(id).and(accounts::password_hash.eq(hash.expose_secret())))
@@ -126,34 +120,34 @@ impl Account {
         Ok(ForUpdate(row).get_result(conn).optional()?)
     }
 
-    /// Notes a sign-in.
+    /// Records a sign-in.
     pub(crate) fn touch_login(&self, conn: &mut Conn, now: Timestamp) -> Result<(), ApiError> {
         let times = (accounts::last_login_at.eq(now), accounts::last_refresh_at.eq(now));
         diesel::update(accounts::table.find(&self.id)).set(times).execute(conn)?;
         Ok(())
     }
 
-    /// Notes a refresh.
+    /// Records a refresh.
     pub(crate) fn touch_refresh(&self, conn: &mut Conn, now: Timestamp) -> Result<(), ApiError> {
         diesel::update(accounts::table.find(&self.id)).set(accounts::last_refresh_at.eq(now)).execute(conn)?;
         Ok(())
     }
 
-    /// All accounts, newest first: for the command line.
+    /// Returns all accounts, newest first, for the command line.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub fn all(conn: &mut Conn) -> Result<Vec<Self>, ApiError> {
         Ok(accounts::table.order((accounts::created_at.desc(), accounts::id)).select(Self::as_select()).load(conn)?)
     }
 
-    /// Disables the account and its user at that moment, or enables them with `None`.
+    /// Disables the account and its user at the given moment, or enables them with `None`.
     ///
-    /// Disabling ends every sign-in: the refresh tokens go, and ID tokens made so far stay refused when the account is
-    /// enabled again.
+    /// Disabling ends all sign-ins: it deletes the refresh tokens, and existing ID tokens stay invalid after the
+    /// account is enabled again.
     ///
     /// # Errors
-    /// `not_found` for an unknown address, or those of the database.
+    /// `not_found` for an unknown address, or a database error.
     pub fn set_disabled(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -164,7 +158,7 @@ impl Account {
             let row = accounts::table.filter(accounts::email.eq(email.to_lowercase())).select(Self::as_select());
             let before = ForUpdate(row).get_result::<Self>(conn)?;
             let valid_since = match disabled_at {
-                // Tokens count in seconds: those of this very second are among the ended ones.
+                // ID tokens have whole seconds: those of the current second must be invalid too.
                 Some(now) => now.max(before.valid_since).plus(Duration::from_secs(1)),
                 None => before.valid_since,
             };
@@ -194,10 +188,10 @@ impl Account {
         })
     }
 
-    /// Marks the address as the person's own.
+    /// Marks the address as verified.
     ///
     /// # Errors
-    /// `not_found` for an unknown address, or those of the database.
+    /// `not_found` for an unknown address, or a database error.
     pub fn verify_email(conn: &mut Conn, email: &str) -> Result<Self, ApiError> {
         conn.write(|conn| {
             let account: Self = diesel::update(accounts::table.filter(accounts::email.eq(email.to_lowercase())))
@@ -212,24 +206,23 @@ impl Account {
     }
 }
 
-/// A refresh token: 256 random bits, of which the database has the SHA-256.
+/// A refresh token of 256 random bits. The database stores its SHA-256.
 pub(crate) struct RefreshToken(SecretString);
 
 impl RefreshToken {
     const BYTES: usize = 32;
 
-    /// A new one.
     pub(crate) fn generate() -> Self {
         Self(URL_SAFE_NO_PAD.encode(rand::random::<[u8; Self::BYTES]>()).into())
     }
 
-    /// One that a client sent, if it has the form of one.
+    /// Parses a client's token; `None` for another form.
     pub(crate) fn parse(text: &SecretString) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text.expose_secret()).ok()?;
         (bytes.len() == Self::BYTES).then(|| Self(text.clone()))
     }
 
-    /// The token as the client has it.
+    /// Returns the text for the client.
     pub(crate) fn into_secret(self) -> SecretString {
         self.0
     }
@@ -256,13 +249,13 @@ impl RefreshToken {
         Ok(())
     }
 
-    /// Whether the token was a person's whose account has been deleted.
+    /// True when the token belonged to an account that was deleted.
     pub(crate) fn is_orphaned(&self, conn: &mut Conn) -> Result<bool, ApiError> {
         let row = orphaned_refresh_tokens::table.find(self.hash()).select(orphaned_refresh_tokens::hash);
         Ok(row.first::<Vec<u8>>(conn).optional()?.is_some())
     }
 
-    /// Whose token it is, and when that person signed in.
+    /// Returns the token's account and the time of its sign-in.
     pub(crate) fn owner(&self, conn: &mut Conn) -> Result<Option<(Account, Timestamp)>, ApiError> {
         Ok(refresh_tokens::table
             .find(self.hash())

@@ -1,18 +1,19 @@
-//! [`AttemptLimits`]: how many passwords can be guessed, and how many accounts made.
+//! [`AttemptLimits`]: limits on guessed passwords and on new accounts.
 //!
-//! Each failed sign-in counts in three buckets: of the account and the client's address together, of the account from
-//! anywhere, and of the address for any account. Each sign-up counts for the address. A full bucket refuses, before any
-//! work is done; buckets refill evenly over `identity.limits.window`.
+//! Each failed sign-in counts in three buckets: of the account together with the client's address, of the account from
+//! any address, and of the address for any account. Each sign-up counts for the address. A full bucket rejects an
+//! attempt before any work; buckets refill evenly over `identity.limits.window`.
 //!
-//! - An unknown e-mail address counts as a known one does, so a refusal tells nothing.
-//! - A success takes back what it cost itself, and nothing else.
-//! - Nobody is locked out for ever. Who attacks from one address fills the bucket of that address, not the owner's. Who
-//!   attacks from many fills the account's, which then refuses strangers; an address from which the owner signed in
-//!   before passes it by. Sessions go on in any case: refreshing is not a sign-in.
-//! - Behind IPv6 one customer has a /64 at least, so that is one address here.
+//! - An unknown e-mail address counts like a known one, so a rejection reveals nothing.
+//! - A success returns only its own charge.
+//! - No owner is locked out permanently. An attacker with one address fills the bucket of that address, not the
+//!   owner's. An attacker with many addresses fills the account's bucket, which then rejects unknown addresses; an
+//!   address from which the owner signed in before bypasses it. Sessions continue in any case, since a refresh is no
+//!   sign-in.
+//! - An IPv6 customer has at least a /64, so a /64 counts as one address.
 //!
-//! The counts are in memory, of this node: behind a balancer over several nodes an attacker has as many tries at each.
-//! Memory is bounded; when it is full, the least used buckets go first.
+//! The counts are in this node's memory: behind a balancer over several nodes, an attacker has the attempts of each.
+//! Memory is bounded; when it is full, the least used buckets are removed first.
 
 use crate::base::config::AttemptLimitSettings;
 use crate::base::network::network;
@@ -23,14 +24,14 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// How long an address is the owner's after a sign-in.
+/// How long an address counts as the owner's after a sign-in.
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 86_400);
 
-/// The limits and what is used of them.
+/// The limits and the attempts counted so far.
 pub(crate) struct AttemptLimits {
     settings: AttemptLimitSettings,
     buckets: Throttle,
-    /// Until when, in milliseconds, an address is the account's owner's.
+    /// Until when an address counts as the account owner's, in milliseconds since 1970.
     known: Mutex<HashMap<u64, i64>>,
 }
 
@@ -42,19 +43,18 @@ enum AttemptLimit<'a> {
     SignUps(Option<IpAddr>),
 }
 
-/// A sign-in that is going on, counted as failed until it has succeeded.
+/// An unfinished sign-in. It counts as failed until it succeeds.
 pub(crate) struct Attempt {
     charged: Permit,
     known: u64,
 }
 
 impl AttemptLimits {
-    /// With nothing used.
     pub(crate) fn new(settings: AttemptLimitSettings) -> Self {
         Self { settings, buckets: Throttle::new(settings.window), known: Mutex::default() }
     }
 
-    /// Counts a sign-in to the account of that e-mail address, in lower case. `None`: there were too many.
+    /// Counts a sign-in to the account of an e-mail address in lower case. `None` when a limit is reached.
     pub(crate) fn sign_in(&self, email: &str, address: Option<IpAddr>, now: Timestamp) -> Option<Attempt> {
         let address = address.map(network);
         let settings = &self.settings;
@@ -71,12 +71,12 @@ impl AttemptLimits {
         Some(Attempt { charged, known })
     }
 
-    /// The sign-in did not fail: it does not count.
+    /// Returns the charge of an attempt that did not fail.
     pub(crate) fn give_back(&self, attempt: Attempt) {
         self.buckets.give_back(attempt.charged);
     }
 
-    /// The person signed in: the attempt does not count, and the address is the person's.
+    /// Returns the charge of a successful attempt, and remembers the address as the owner's.
     pub(crate) fn succeed(&self, attempt: Attempt, now: Timestamp) {
         let mut known = lock(&self.known);
         evict(&mut known, now.millis());
@@ -85,7 +85,7 @@ impl AttemptLimits {
         self.give_back(attempt);
     }
 
-    /// Counts a sign-up. `false`: there were too many.
+    /// Counts a sign-up. `false` when the limit is reached.
     pub(crate) fn sign_up(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
         let bucket = AttemptLimit::SignUps(address.map(network));
         self.buckets.charge(&[(bucket, self.settings.sign_ups_per_address)], now).is_ok()

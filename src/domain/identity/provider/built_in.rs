@@ -1,4 +1,4 @@
-//! [`BuiltIn`]: the built-in identity provider. Sign-up, sign-in, refresh and lookup, whoever asks for them.
+//! [`BuiltIn`]: the built-in identity provider: sign-up, sign-in, refresh and lookup of accounts.
 
 use super::accounts::{Account, RefreshToken};
 use super::attempt_limits::{Attempt, AttemptLimits};
@@ -22,38 +22,34 @@ use secrecy::SecretString;
 use serde::Serialize;
 use std::net::IpAddr;
 
-/// The provider.
+/// The built-in identity provider.
 pub(crate) struct BuiltIn {
     /// The `iss` of its tokens.
     pub(crate) issuer: String,
-    /// Their `aud`.
+    /// The `aud` of its tokens.
     pub(crate) project_id: String,
-    /// What signs them.
     pub(crate) keys: KeyRing,
-    /// Hashes them, and checks them.
     pub(crate) passwords: Passwords,
-    /// How often each may try.
     pub(crate) limits: AttemptLimits,
     pub(crate) config: Config,
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) mailer: Mailer,
     pub(crate) failed_sign_ins: FailedSignIns,
-    /// The page that mailed codes lead to.
+    /// The page to which mailed links lead.
     pub(crate) action_url: String,
 }
 
-/// A person who signed in, and the tokens.
+/// A successful sign-in with its tokens.
 pub(crate) struct SignIn {
-    /// The person's account.
     pub(crate) account: Account,
-    /// Good for an hour.
+    /// Valid for an hour.
     pub(crate) id_token: SecretString,
-    /// Gets more ID tokens.
+    /// Obtains new ID tokens.
     pub(crate) refresh_token: SecretString,
 }
 
-/// An account whose password was given, and was right when it was checked.
+/// An account whose password was verified.
 pub(crate) struct RightPassword {
     id: String,
     hash: SecretString,
@@ -61,9 +57,9 @@ pub(crate) struct RightPassword {
 }
 
 impl RightPassword {
-    /// Locks the account, and notes the sign-in.
+    /// Locks the account, and records the sign-in.
     pub(crate) fn open(self, conn: &mut Conn, now: Timestamp) -> Result<Result<Account, FirebaseError>, ApiError> {
-        // The password may have changed while it was checked.
+        // The password may have changed during the verification.
         let Some(account) = Account::lock(conn, &self.id, &self.hash)? else {
             return Ok(Err(FirebaseError::InvalidLoginCredentials));
         };
@@ -78,7 +74,7 @@ impl RightPassword {
     }
 }
 
-/// An ID token's claims, as Firebase's have them.
+/// The claims of an ID token, in Firebase's form.
 #[derive(Serialize)]
 struct NewClaims<'a> {
     iss: &'a str,
@@ -109,7 +105,7 @@ struct Identities<'a> {
 }
 
 impl BuiltIn {
-    /// Opens the signing keys, or makes them.
+    /// Loads the signing keys, or creates the first one.
     pub(crate) async fn start(
         config: &Config,
         clock: &Clock,
@@ -135,7 +131,7 @@ impl BuiltIn {
         })
     }
 
-    /// Makes an account, and does not sign in.
+    /// Creates an account without signing in.
     pub(crate) async fn create_account(
         &self,
         email: &str,
@@ -149,7 +145,7 @@ impl BuiltIn {
         Ok(stored.await?.ok_or(FirebaseError::EmailExists)?)
     }
 
-    /// Makes an account, and signs in.
+    /// Creates an account and signs in.
     pub(crate) async fn sign_up(
         &self,
         address: Option<IpAddr>,
@@ -158,7 +154,7 @@ impl BuiltIn {
     ) -> Result<SignIn, FirebaseRefusal> {
         self.keys.keep_fresh().await;
         self.passwords.check_strength(email, &password)?;
-        // Counted whether or not the address is taken: each answer tells whether it is.
+        // Counts for taken addresses too, since each answer reveals whether an address is taken.
         if !self.limits.sign_up(address, self.clock.now()) {
             return Err(FirebaseError::TooManyAttemptsTryLater.into());
         }
@@ -176,7 +172,7 @@ impl BuiltIn {
         Ok(self.session(account, token, now, now)?)
     }
 
-    /// A new account and its password's hash, both checked and not yet stored.
+    /// Returns a new account and its password hash. Both are validated and not yet stored.
     pub(crate) async fn prepare(
         &self,
         clock: &Clock,
@@ -189,7 +185,7 @@ impl BuiltIn {
         Ok((Account::new(email.into_string(), clock.now()), hash))
     }
 
-    /// Signs in. An unknown address and a wrong password are told apart neither by the answer nor by its time.
+    /// Signs in. Neither the answer nor its time distinguishes an unknown address from a wrong password.
     pub(crate) async fn sign_in(
         &self,
         address: Option<IpAddr>,
@@ -205,12 +201,12 @@ impl BuiltIn {
         outcome
     }
 
-    /// Counts what became of an attempt, and tells the audit trail of a wrong guess.
+    /// Counts an attempt by its outcome, and records a wrong password in the audit trails.
     pub(crate) fn record_attempt<T>(&self, email: &str, attempt: Attempt, outcome: &Result<T, FirebaseRefusal>) {
         let now = self.clock.now();
         match outcome {
             Ok(_) => self.limits.succeed(attempt, now),
-            // A wrong guess. Anything else, such as a full queue or a database that is down, was none.
+            // Only a wrong password is a failed attempt; a full queue or a failed database is not.
             Err(FirebaseRefusal::Firebase(FirebaseError::InvalidLoginCredentials)) => {
                 let (email, request) = (email.to_owned(), RequestContext::origin());
                 self.failed_sign_ins.tell(FailedSignIn { email, request, at: now });
@@ -228,7 +224,7 @@ impl BuiltIn {
                 Ok(account) => account,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            // Within a second of the moment that ended all earlier sign-ins, this one counts as the first after it.
+            // A sign-in within the second that ended all earlier sign-ins counts as later than those.
             let authenticated_at = now.max(account.valid_since);
             token.insert(conn, &account, authenticated_at, now)?;
             Ok(Ok((account, token, authenticated_at)))
@@ -237,7 +233,7 @@ impl BuiltIn {
         Ok(self.session(account, token, authenticated_at, now)?)
     }
 
-    /// Checks the password of an address, which takes as long for an unknown one. Whoever calls this counts the attempt.
+    /// Verifies the password of an address, in the same time for an unknown address. The caller counts the attempt.
     pub(crate) async fn check_password(
         &self,
         email: String,
@@ -250,14 +246,14 @@ impl BuiltIn {
         Ok(RightPassword { id, hash, rehashed: verdict.rehashed })
     }
 
-    /// A new ID token for a refresh token, of the same sign-in.
+    /// Returns a new ID token of the same sign-in for a refresh token.
     pub(crate) async fn refresh(&self, token: &SecretString) -> Result<SignIn, FirebaseRefusal> {
         self.keys.keep_fresh().await;
         let token = RefreshToken::parse(token).ok_or(FirebaseError::InvalidRefreshToken)?;
         let now = self.clock.now();
         let refreshed = self.store.for_all_tenants().write(move |conn| {
             let Some((account, authenticated_at)) = token.owner(conn)? else {
-                // It has the form of one, so it was one, and was deleted: the SDK signs out.
+                // A token of the right form that is not stored was deleted. Firebase's SDK signs out on either error.
                 let gone = token.is_orphaned(conn)?;
                 return Ok(Err(if gone { FirebaseError::UserNotFound } else { FirebaseError::TokenExpired }));
             };
@@ -274,7 +270,7 @@ impl BuiltIn {
         Ok(self.session(account, token, authenticated_at, now)?)
     }
 
-    /// The account of a verified token's subject.
+    /// Returns the account of a verified token's subject.
     pub(crate) async fn look_up(&self, subject: String, auth_time: i64) -> Result<Account, FirebaseRefusal> {
         let found = self.store.for_all_tenants().read(move |conn| Account::find(conn, &subject)).await?;
         let account = found.ok_or(FirebaseError::UserNotFound)?;
@@ -287,7 +283,7 @@ impl BuiltIn {
         Ok(account)
     }
 
-    /// The tokens of a sign-in.
+    /// Returns the tokens of a sign-in.
     pub(crate) fn session(
         &self,
         account: Account,

@@ -1,4 +1,4 @@
-//! The errors of Firebase's REST API, in Firebase's shape.
+//! The errors of Firebase's REST API, in Firebase's format.
 
 use crate::base::error::ApiError;
 use actix_web::http::StatusCode;
@@ -6,18 +6,16 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use std::fmt;
 
-/// Why the built-in provider refuses, in Firebase's words.
+/// An error of the built-in provider, with Firebase's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FirebaseError {
     /// Anonymous sign-up.
     AdminOnlyOperation,
-    /// A change that needs a sign-in of the last minutes.
+    /// The change needs a recent sign-in.
     CredentialTooOldLoginAgain,
     /// The address has an account.
     EmailExists,
-    /// Not an address.
     InvalidEmail,
-    /// A mailed code whose time is over.
     ExpiredOobCode,
     /// A grant type other than `refresh_token`.
     InvalidGrantType,
@@ -29,39 +27,32 @@ pub(crate) enum FirebaseError {
     InvalidLoginCredentials,
     /// A mailed code that is unknown, used or replaced.
     InvalidOobCode,
-    /// A name or a picture's address that is not acceptable, and why.
+    /// A rejected name or picture URL, with the reason.
     InvalidProfileAttribute(&'static str),
-    /// Not a refresh token.
+    /// Not in the form of a refresh token.
     InvalidRefreshToken,
-    /// No address.
     MissingEmail,
-    /// No grant type.
     MissingGrantType,
-    /// No ID token.
     MissingIdToken,
-    /// No mailed code.
     MissingOobCode,
-    /// No password.
     MissingPassword,
-    /// No kind of mail.
+    /// The kind of mail is missing.
     MissingReqType,
-    /// No refresh token.
     MissingRefreshToken,
-    /// An operation that is not offered.
+    /// The operation is not offered.
     OperationNotAllowed,
-    /// An operation that is offered, but not now, and why.
+    /// The operation is not available now, with the reason.
     NotAllowedBecause(&'static str),
-    /// Signed out since: sign in again.
+    /// The session has ended; the user must sign in again.
     TokenExpired,
-    /// Too many sign-ins at once.
+    /// Too many sign-ins.
     TooManyAttemptsTryLater,
     /// The operator disabled the account.
     UserDisabled,
-    /// The account is gone.
     UserNotFound,
-    /// A password of fewer characters than this.
+    /// The password has fewer characters than this.
     ShortPassword(usize),
-    /// A password that is not acceptable, and why.
+    /// A rejected password, with the reason.
     WeakPassword(&'static str),
 }
 
@@ -98,7 +89,7 @@ impl FirebaseError {
 }
 
 impl FirebaseError {
-    /// What is wrong with a password, for a person who can choose another one; `None` for other refusals.
+    /// Returns the message about a new password for its user; `None` for other errors.
     pub(crate) fn about_password(&self) -> Option<String> {
         match self {
             Self::ShortPassword(least) => Some(format!("Password should be at least {least} characters")),
@@ -108,7 +99,7 @@ impl FirebaseError {
     }
 }
 
-/// The code, and where there is more to say, ` : ` and the text: what clients split at.
+/// The code, and for some errors ` : ` and an explanation. Clients split the text there.
 impl fmt::Display for FirebaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -166,12 +157,12 @@ struct ErrorItem {
     reason: &'static str,
 }
 
-/// A refusal in Firebase's words, or a failure that is not Firebase's: the database is down, say.
+/// A Firebase error, or another failure, such as of the database.
 #[derive(Debug)]
 pub(crate) enum FirebaseRefusal {
-    /// 400.
+    /// Answered with 400.
     Firebase(FirebaseError),
-    /// Whatever its code says.
+    /// Answered with the status of its code.
     Api(ApiError),
 }
 

@@ -1,4 +1,4 @@
-//! Rows of `oob_codes`: codes that go out of band, by mail. Who knows one reads the account's mail.
+//! Rows of `oob_codes`: codes sent by mail ("out of band"). A code proves that its holder reads the account's mail.
 
 use super::accounts::Account;
 use crate::base::error::ApiError;
@@ -23,7 +23,7 @@ text_enum! {
 }
 
 impl Purpose {
-    /// How long its codes are good for: a mail that somebody else finds later opens nothing.
+    /// Returns the lifetime of a code. It is short, so that a mail found later is useless.
     pub(crate) fn lifetime(self) -> Duration {
         match self {
             Self::PasswordReset => Duration::from_secs(3600),
@@ -31,7 +31,7 @@ impl Purpose {
         }
     }
 
-    /// The `mode` of its links.
+    /// Returns the `mode` parameter of the links.
     pub(crate) fn mode(self) -> &'static str {
         match self {
             Self::PasswordReset => "resetPassword",
@@ -40,31 +40,27 @@ impl Purpose {
     }
 }
 
-/// A code: 256 random bits, of which the database has the SHA-256.
+/// A code of 256 random bits. The database stores its SHA-256.
 pub(crate) struct OobCode(SecretString);
 
-/// What the database knows of a code.
+/// A stored code with its account.
 pub(crate) struct Known {
-    /// Whose it is.
     pub(crate) account: Account,
-    /// What it is good for.
     pub(crate) purpose: Purpose,
-    /// Until when.
     pub(crate) expires_at: Timestamp,
 }
 
 impl OobCode {
-    /// A new one.
     pub(crate) fn generate() -> Self {
         Self(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()).into())
     }
 
-    /// What a client sent.
+    /// Wraps a client's text, which may have any form.
     pub(crate) fn from_client(text: SecretString) -> Self {
         Self(text)
     }
 
-    /// As the mail has it.
+    /// Returns the text for the mail.
     pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -73,7 +69,7 @@ impl OobCode {
         Sha256::digest(self.0.expose_secret()).to_vec()
     }
 
-    /// Stores it, and ends the account's earlier code of the same purpose. Under the lock of the account.
+    /// Stores the code, and deletes the account's earlier code of the same purpose. Call it under the account's lock.
     pub(crate) fn replace(
         &self,
         conn: &mut Conn,
@@ -92,14 +88,14 @@ impl OobCode {
         Ok(())
     }
 
-    /// Ends the account's code of a purpose.
+    /// Deletes the account's codes of a purpose.
     pub(crate) fn drop_all(conn: &mut Conn, account: &Account, purpose: Purpose) -> Result<(), ApiError> {
         let own = oob_codes::account_id.eq(&account.id).and(oob_codes::purpose.eq(purpose));
         diesel::delete(oob_codes::table.filter(own)).execute(conn)?;
         Ok(())
     }
 
-    /// What is known of the code. It is still good afterwards.
+    /// Reads the code's record. The code stays valid.
     pub(crate) fn find(&self, conn: &mut Conn) -> Result<Option<Known>, ApiError> {
         let row: Option<(Account, Purpose, Timestamp)> = oob_codes::table
             .find(self.hash())
@@ -110,7 +106,7 @@ impl OobCode {
         Ok(row.map(|(account, purpose, expires_at)| Known { account, purpose, expires_at }))
     }
 
-    /// Uses the code up. `false`: somebody else was faster.
+    /// Consumes the code. `false` when another request has consumed it.
     pub(crate) fn consume(&self, conn: &mut Conn) -> Result<bool, ApiError> {
         Ok(diesel::delete(oob_codes::table.find(self.hash())).execute(conn)? == 1)
     }

@@ -1,4 +1,4 @@
-//! The built-in provider: accounts, passwords, mailed codes.
+//! The built-in provider: accounts, passwords and mailed codes.
 
 mod account_changes;
 mod accounts;

@@ -1,4 +1,4 @@
-//! What `keyward user sign-out` and `verify-email` do; and the replacement of a hash.
+//! The operator's `keyward user sign-out` and `verify-email`, and the replacement of a password hash.
 
 use crate::base::error::ApiError;
 use crate::base::ids::UserId;
@@ -22,11 +22,11 @@ impl Account {
         Ok(())
     }
 
-    /// Ends every sign-in of the account up to that moment: the refresh tokens go, and ID tokens made so far are
-    /// refused by every node with the next request, since each reads the account's row.
+    /// Ends all sign-ins of the account: it deletes the refresh tokens, and every node rejects existing ID tokens from
+    /// the next request on, since it reads the account's row for each.
     ///
     /// # Errors
-    /// `not_found` for an unknown address, or those of the database.
+    /// `not_found` for an unknown address, or a database error.
     pub fn sign_out(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -37,7 +37,7 @@ impl Account {
             let row = accounts::table.filter(accounts::email.eq(email.to_lowercase())).select(Self::as_select());
             let before = ForUpdate(row).get_result::<Self>(conn)?;
             diesel::delete(refresh_tokens::table.filter(refresh_tokens::account_id.eq(&before.id))).execute(conn)?;
-            // Tokens count in seconds: those of this very second are among the ended ones.
+            // ID tokens have whole seconds: those of the current second must be invalid too.
             let valid_since = now.max(before.valid_since).plus(Duration::from_secs(1));
             if let Some(user) = before.user(conn)? {
                 for entry in OrganizationMember::entries_everywhere(conn, Action::UserSignedOut, user)? {
@@ -51,10 +51,10 @@ impl Account {
         })
     }
 
-    /// [`Account::verify_email`] as the operator.
+    /// [`Account::verify_email`] by the operator, with audit entries.
     ///
     /// # Errors
-    /// As [`Account::verify_email`].
+    /// Those of [`Account::verify_email`].
     pub fn vouch_for_email(conn: &mut Conn, access_change: &mut AccessChange, email: &str) -> Result<Self, ApiError> {
         let row = accounts::table.filter(accounts::email.eq(email.to_lowercase())).select(Self::as_select());
         let before = ForUpdate(row).get_result::<Self>(conn)?;
@@ -69,7 +69,7 @@ impl Account {
         Ok(after)
     }
 
-    /// Who the account's person is among the users, once there was a first token.
+    /// Returns the account's user, which exists after its first ID token.
     pub(crate) fn user(&self, conn: &mut Conn) -> Result<Option<UserId>, ApiError> {
         let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&self.id));
         Ok(users::table.filter(own).select(users::id).first(conn).optional()?)

@@ -1,4 +1,4 @@
-//! Passwords: Argon2id, off the reactor, and no more of it at once than the machine can bear.
+//! Passwords: Argon2id on blocking threads, with a limit on parallel runs.
 
 use super::firebase_error::FirebaseError;
 use super::firebase_error::FirebaseRefusal;
@@ -15,38 +15,36 @@ use std::sync::{Arc, LazyLock};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-/// The most characters of a password.
+/// The maximum number of characters of a password.
 const LENGTH_LIMIT: usize = 4096;
 
-/// The 10,000 commonest passwords of six characters or more, in lower case: the head of the list in the crate zxcvbn
+/// The 10,000 most common passwords of six characters or more, in lower case: the head of the list in the crate zxcvbn
 /// 3.1.1 (MIT licence), which Dropbox compiled from Mark Burnett's collection of leaked passwords.
 static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
-/// Whether a password was checked to be the account's.
+/// The result of verifying a password.
 pub(crate) struct PasswordCheck {
-    /// It is.
     pub(crate) is_right: bool,
-    /// Then its hash under the parameters of today, if the stored one has others.
+    /// For a right password, its hash with the current parameters, if the stored hash has others.
     pub(crate) rehashed: Option<SecretString>,
 }
 
-/// Hashes passwords, and checks them against hashes.
+/// Hashes and verifies passwords.
 pub(crate) struct Passwords {
     argon2: Argon2<'static>,
-    /// One permit for each run at once.
+    /// One permit for each parallel run.
     running: Arc<Semaphore>,
-    /// One permit for each run at once and for each that waits.
+    /// One permit for each parallel run and each waiting one.
     admitted: Arc<Semaphore>,
-    /// How many permits each of the two began with.
+    /// The initial numbers of permits of `running` and `admitted`.
     bounds: (usize, usize),
-    /// What an unknown address's password is checked against, so that the answer takes as long as for a known one.
+    /// Verified instead for an unknown address, so that the answer takes as long as for a known one.
     dummy: SecretString,
-    /// The fewest characters of a new password.
+    /// The minimum number of characters of a new password.
     min_length: usize,
 }
 
 impl Passwords {
-    /// With the configured cost and bounds.
     pub(crate) fn new(config: &Identity) -> Result<Self, String> {
         let settings = config.argon2;
         let params = Params::new(settings.memory_kib, settings.iterations, settings.parallelism, None)
@@ -68,7 +66,7 @@ impl Passwords {
         })
     }
 
-    /// How many runs of Argon2 go on, and how many wait for one to end, whenever it is asked.
+    /// Returns a function that reads the numbers of running and of waiting Argon2 runs.
     pub(crate) fn load(&self) -> impl Fn() -> (usize, usize) + Send + Sync + 'static {
         let (running, admitted, bounds) = (Arc::clone(&self.running), Arc::clone(&self.admitted), self.bounds);
         move || {
@@ -77,10 +75,10 @@ impl Passwords {
         }
     }
 
-    /// Checks whether a new password is acceptable for the account of that e-mail address.
+    /// Checks that a new password is acceptable for the account of an e-mail address.
     ///
-    /// By NIST SP 800-63B: length counts, the commonest passwords and the address itself are refused, and nothing is
-    /// demanded of digits and signs.
+    /// By NIST SP 800-63B: it needs a minimum length, is neither a common password nor the address itself, and needs no
+    /// digits or special characters.
     pub(crate) fn check_strength(&self, email: &str, password: &SecretString) -> Result<(), FirebaseError> {
         let password = password.expose_secret();
         let length = password.chars().count();
@@ -98,12 +96,12 @@ impl Passwords {
         Ok(())
     }
 
-    /// The hash of a new password, as a PHC string.
+    /// Hashes a new password to a PHC string.
     pub(crate) async fn hash(&self, password: SecretString) -> Result<SecretString, FirebaseRefusal> {
         self.run(move |argon2| hash(&argon2, &password)).instrument(traces::wait("argon2")).await
     }
 
-    /// Whether the password is the one of the hash. Without a hash it is not, after the same work.
+    /// Verifies a password against a hash. Without a hash, the result is wrong after the same work.
     pub(crate) async fn verify(
         &self,
         password: SecretString,
@@ -119,7 +117,7 @@ impl Passwords {
                 Err(error) => return Err(error),
             };
             let is_current = is_made_by(&argon2, &parsed);
-            // Only after the right password: the work tells nobody more than the answer does.
+            // Only after a right password, so that the time reveals no more than the answer.
             let rehashed = if is_right && !is_current { Some(hash(&argon2, &password)?) } else { None };
             Ok(PasswordCheck { is_right, rehashed })
         })
@@ -137,7 +135,7 @@ impl Passwords {
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(ApiError::internal)?;
         let argon2 = self.argon2.clone();
         let outcome = web::block(move || {
-            // Held by the work itself: a caller who goes away does not make room for another run.
+            // Held by the work itself, so that a client that disconnects makes no room for another run.
             let _permits = (admitted, running);
             work(argon2)
         });
@@ -145,7 +143,7 @@ impl Passwords {
     }
 }
 
-/// Whether the hash has the algorithm and the cost that new ones have.
+/// True when the hash has the current algorithm and cost.
 fn is_made_by(argon2: &Argon2<'_>, hash: &PasswordHash) -> bool {
     let params = argon2.params();
     let cost = Params::try_from(hash);
@@ -160,8 +158,8 @@ fn hash(argon2: &Argon2<'_>, password: &SecretString) -> Result<SecretString, Er
     Ok(hash.to_string().into())
 }
 
-/// What no password hashes to, and a check against it costs what the parameters say. It is the hash of something random
-/// under the least parameters, said to be of these: a start leaves no Argon2 memory behind.
+/// Returns a hash that matches no password and costs as much to verify as the parameters say. It is the hash of a
+/// random text with the least cost, relabeled with these parameters, so that start-up allocates no Argon2 memory.
 fn nobodys_hash(params: &Params) -> Result<SecretString, Error> {
     let least = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(Params::MIN_M_COST, 1, 1, None)?);
     let hash = hash(&least, &format!("{:032x}", rand::random::<u128>()).into())?;
@@ -235,7 +233,7 @@ mod tests {
         let hash = passwords.hash("secret".into()).await.ok().unwrap();
         assert!(hash.expose_secret().starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
         let verify = |password: &'static str| passwords.verify(password.into(), Some(hash.clone()));
-        // One run at once and one that waits: while neither can begin, a third finds no room.
+        // One run and one that waits are allowed: while neither can begin, a third is rejected.
         let held = Arc::clone(&passwords.running).acquire_owned().await.unwrap();
         let refused = async {
             let answer = verify("secret").await;

@@ -1,4 +1,4 @@
-//! What people do with their own account: change it, delete it, and get back in by a mailed code.
+//! Users' operations on their own accounts: change, delete, and recover by a mailed code.
 
 use super::account_changes::Change;
 use super::accounts::{Account, RefreshToken};
@@ -14,15 +14,15 @@ use crate::infra::mail::{Composition, Mail};
 use secrecy::SecretString;
 use std::net::IpAddr;
 
-/// How old a sign-in may be for a new password and for deletion: Firebase's five minutes.
+/// The maximum age of a sign-in that may set a password or delete the account, in seconds: Firebase's five minutes.
 const RECENT_SECONDS: i64 = 5 * 60;
 const LAST_OWNER: &str =
     "You are the last owner of an organization. Delete it or make somebody else an owner, then try again.";
 
-/// What a transaction answers: a refusal in Firebase's words commits nothing, since it comes before any change.
+/// The result of a transaction. A `FirebaseError` comes before any change, so nothing is rolled back.
 type TransactionAnswer<T> = Result<Result<T, FirebaseError>, ApiError>;
 
-/// The account of a token's claims, locked, if the token still counts at this moment.
+/// Locks the account of a token's claims, and checks that the token is still valid.
 fn lock_own(conn: &mut Conn, claims: &Claims) -> TransactionAnswer<Account> {
     let Some(account) = Account::lock_by_id(conn, &claims.sub)? else { return Ok(Err(FirebaseError::UserNotFound)) };
     Ok(check_own(&account, claims).map(|()| account))
@@ -42,7 +42,7 @@ fn check_recent(claims: &Claims, now: Timestamp) -> Result<(), FirebaseError> {
     Ok(())
 }
 
-/// What is known of a code, if it is good now.
+/// Returns the record of a code that is valid now.
 fn check_code(conn: &mut Conn, code: &OobCode, now: Timestamp) -> TransactionAnswer<Known> {
     let Some(known) = code.find(conn)? else { return Ok(Err(FirebaseError::InvalidOobCode)) };
     if known.expires_at <= now {
@@ -54,14 +54,14 @@ fn check_code(conn: &mut Conn, code: &OobCode, now: Timestamp) -> TransactionAns
     Ok(Ok(known))
 }
 
-/// Uses a code of this purpose up, under the lock of its account.
+/// Consumes a code of this purpose, under the lock of its account.
 fn use_code(conn: &mut Conn, code: &OobCode, purpose: Purpose, now: Timestamp) -> TransactionAnswer<Account> {
     let known = match check_code(conn, code, now)? {
         Ok(known) if known.purpose == purpose => known,
         Ok(_) => return Ok(Err(FirebaseError::InvalidOobCode)),
         Err(refusal) => return Ok(Err(refusal)),
     };
-    // Looked at again under the lock: of two requests with one code, one finds it used.
+    // Checked again under the lock, so that of two requests with one code only one succeeds.
     let Some(account) = Account::lock_by_id(conn, &known.account.id)? else {
         return Ok(Err(FirebaseError::InvalidOobCode));
     };
@@ -72,14 +72,14 @@ fn use_code(conn: &mut Conn, code: &OobCode, purpose: Purpose, now: Timestamp) -
 }
 
 impl BuiltIn {
-    /// Sets a new password, ends every sign-in, and signs in anew.
+    /// Sets a new password, ends all sign-ins, and signs in again.
     pub(crate) async fn change_password(
         &self,
         claims: Claims,
         password: SecretString,
         (name, photo): (Change, Change),
     ) -> Result<SignIn, FirebaseRefusal> {
-        // Before the work of hashing; the transaction looks again.
+        // A check before the costly hashing; the transaction checks again.
         let known = self.look_up(claims.sub.clone(), claims.auth_time).await?;
         let now = self.clock.now();
         check_recent(&claims, now)?;
@@ -104,7 +104,7 @@ impl BuiltIn {
         Ok(self.session(account, token, authenticated_at, now)?)
     }
 
-    /// Changes name and picture. Both are in ID tokens from the next refresh on.
+    /// Changes name and picture. ID tokens contain them after the next refresh.
     pub(crate) async fn change_profile(
         &self,
         claims: Claims,
@@ -117,7 +117,7 @@ impl BuiltIn {
         Ok(changed.await??)
     }
 
-    /// Deletes the account of a recent sign-in.
+    /// Deletes the account. Requires a recent sign-in.
     pub(crate) async fn delete(&self, claims: Claims) -> Result<(), FirebaseRefusal> {
         let (config, now) = (self.config.clone(), self.clock.now());
         let deleted = self.store.for_all_tenants().change_access(move |conn, access_change| {
@@ -130,7 +130,7 @@ impl BuiltIn {
             Ok(Ok(()))
         });
         match deleted.await {
-            // Raised as an error, because organizations before the one without another owner were left already.
+            // An error rolls back: the transaction has left some organizations before it found the last owner.
             Err(error) if error.code == Code::LastOwner => Err(FirebaseError::NotAllowedBecause(LAST_OWNER).into()),
             other => Ok(other??),
         }
@@ -138,7 +138,7 @@ impl BuiltIn {
 
     /// Mails a link that sets a new password, if the address has an account.
     ///
-    /// Whether it has is found out after the answer, so neither the answer nor its time tells.
+    /// The account is looked up after the answer, so neither the answer nor its time reveals it.
     pub(crate) fn request_password_reset(
         &self,
         address: Option<IpAddr>,
@@ -170,17 +170,17 @@ impl BuiltIn {
         Ok(account)
     }
 
-    /// Counts a mail like a wrong guess, so that nobody's mailbox is flooded: to one address, and from one client.
+    /// Counts a mail like a failed sign-in, to limit the mails to one address and those caused by one client.
     fn count_mail(&self, address: Option<IpAddr>, email: &str) -> Result<(), FirebaseError> {
         if !self.mailer.is_on() {
             return Err(FirebaseError::NotAllowedBecause("This server sends no mail."));
         }
-        // Under a name that no account has, so that who asks for mails can still sign in.
+        // A name of its own, so that requested mails don't count against sign-ins.
         let attempt = self.limits.sign_in(&format!("mail to {email}"), address, self.clock.now());
         attempt.map(|_| ()).ok_or(FirebaseError::TooManyAttemptsTryLater)
     }
 
-    /// Makes a code for the account that `find` locks, and mails it, both off the request's path.
+    /// Creates a code for the account that `find` locks, and mails it, both outside the request's path.
     fn mail_code<F>(&self, purpose: Purpose, find: F) -> Result<(), FirebaseRefusal>
     where
         F: FnOnce(&mut Conn) -> Result<Option<Account>, ApiError> + Send + 'static,
@@ -202,19 +202,20 @@ impl BuiltIn {
         Ok(self.mailer.compose_later(compose)?)
     }
 
-    /// Whose code it is, and what it is good for.
+    /// Returns the account and purpose of a code.
     pub(crate) async fn look_at_code(&self, code: OobCode) -> Result<Known, FirebaseRefusal> {
         let now = self.clock.now();
         Ok(self.store.for_all_tenants().read(move |conn| check_code(conn, &code, now)).await??)
     }
 
-    /// Sets a new password by a code, and ends every sign-in. The code proves the address, so it counts as verified.
+    /// Sets a new password by a mailed code, and ends all sign-ins. The code proves the address, which becomes
+    /// verified.
     pub(crate) async fn reset_password(
         &self,
         code: SecretString,
         password: SecretString,
     ) -> Result<Account, FirebaseRefusal> {
-        // Before the work of hashing; the transaction looks again.
+        // A check before the costly hashing; the transaction checks again.
         let known = self.look_at_code(OobCode::from_client(code.clone())).await?;
         if known.purpose != Purpose::PasswordReset {
             return Err(FirebaseError::InvalidOobCode.into());
@@ -232,7 +233,7 @@ impl BuiltIn {
         Ok(reset.await??)
     }
 
-    /// Confirms an address by a code.
+    /// Confirms an address by a mailed code.
     pub(crate) async fn confirm_email(&self, code: OobCode) -> Result<Account, FirebaseRefusal> {
         let now = self.clock.now();
         let confirmed =
@@ -244,7 +245,7 @@ impl BuiltIn {
     }
 }
 
-/// The mail with a code's link.
+/// Returns the mail with a code's link.
 fn email_body(purpose: Purpose, to: String, action_url: &str, code: &OobCode) -> Mail {
     let link = format!("{action_url}?mode={}&oobCode={}", purpose.mode(), code.expose());
     let (subject, text) = match purpose {

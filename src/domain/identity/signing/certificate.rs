@@ -1,7 +1,7 @@
-//! X.509 certificates of the signing keys, for verifiers that take keys in no other form: firebase-admin for one.
+//! X.509 certificates of the signing keys, for verifiers that read keys in no other form, such as firebase-admin.
 //!
-//! Self-signed, and made of nothing but the key, so that all nodes publish the same bytes. Their dates say nothing:
-//! a key counts while it is published.
+//! They are self-signed and derived from the key alone, so that all nodes publish the same bytes. Their dates have no
+//! meaning: a key is valid while it is published.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
@@ -33,7 +33,7 @@ impl SigningKey for Signer<'_> {
     }
 }
 
-/// The certificate of a key, in PEM.
+/// Returns the key's certificate in PEM.
 pub(crate) fn pem(id: &str, pair: &KeyPair) -> Result<String, String> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();

@@ -1,10 +1,10 @@
-//! [`KeyRing`]: this node's view of the signing keys that all nodes on a database share, and their rotation.
+//! [`KeyRing`]: this node's copy of the signing keys that all nodes on a database share, and their rotation.
 //!
-//! `keyward identity rotate-key` adds a row. Each node reads the rows anew when it was long enough ago, so it signs with
-//! the new key within [`PERIOD`]; and at once when it meets a token of a key that it does not know, so that nobody's
-//! token depends on which node it comes to. That lookup is limited: made-up key ids cost no more than a query a second.
+//! `keyward identity rotate-key` adds a row. Each node reads the rows again after [`PERIOD`], and so signs with the new
+//! key within that time. It also reads them at once for a token with an unknown key id, so that every node accepts a
+//! token as soon as one has signed it. These lookups are limited: made-up key ids cost at most one query a second.
 //!
-//! A key that was replaced stays published, and verifies, for [`RETENTION`]. Then it is deleted.
+//! A replaced key stays published, and verifies tokens, for [`RETENTION`]. Then it is deleted.
 
 use super::master_secret::MasterSecret;
 use super::signing_keys::{SigningKeyRow, SigningKeys};
@@ -22,15 +22,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// How old a node's view may be.
+/// The maximum age of a node's copy.
 const PERIOD: Duration = Duration::from_secs(10);
-/// How long a replaced key stays: as long as its last tokens are good, and an hour for nodes and clocks that are late.
+/// How long a replaced key stays: the lifetime of its last tokens, and an hour for late nodes and clocks.
 pub(crate) const RETENTION: Duration = Duration::from_secs(ID_TOKEN_SECONDS.unsigned_abs() + 3600);
-/// How many unknown key ids may be looked up at once, and how long until one more may.
+/// The maximum number of lookups of unknown key ids at once, and the time until one more is allowed.
 const LOOKUPS: u32 = 10;
 const LOOKUP_REFILL: Duration = Duration::from_secs(1);
 
-/// The keys.
+/// A node's signing keys.
 pub(crate) struct KeyRing {
     db: Db,
     clock: Clock,
@@ -42,7 +42,7 @@ pub(crate) struct KeyRing {
 
 struct Schedule {
     next_read: Timestamp,
-    /// When all lookups of unknown ids are to be had again.
+    /// When the full number of lookups is available again.
     lookups_full_at: Timestamp,
 }
 
@@ -58,7 +58,7 @@ impl Schedule {
 }
 
 impl KeyRing {
-    /// Opens the database's keys, or makes the first one.
+    /// Loads the keys from the database, or creates the first one.
     pub(crate) async fn open(clock: &Clock, db: &Db, secret: MasterSecret) -> Result<Self, String> {
         let keys = SigningKeys::load(clock, db, &secret).await?;
         let now = clock.now();
@@ -72,11 +72,11 @@ impl KeyRing {
         })
     }
 
-    /// Reads the rows if that was too long ago. Call it before signing.
+    /// Reads the rows again if the copy is older than [`PERIOD`]. Call it before signing.
     ///
-    /// A database that is down leaves the keys as they are: who needs more of it than that will notice.
+    /// When the database fails, the keys stay as they are; a request that needs the database fails by itself.
     pub(crate) async fn keep_fresh(&self) {
-        // Somebody else is at it: the keys that are held do meanwhile.
+        // Another request is reading; this one uses the present keys.
         let Ok(mut schedule) = self.reading.try_lock() else { return };
         let now = self.clock.now();
         if now < schedule.next_read {
@@ -88,7 +88,7 @@ impl KeyRing {
         }
     }
 
-    /// The key of an id, for verifying.
+    /// Returns the key that verifies a token with this key id.
     pub(crate) async fn find(&self, id: &str) -> Result<DecodingKey, ApiError> {
         self.keep_fresh().await;
         let now = self.clock.now();
@@ -96,7 +96,7 @@ impl KeyRing {
             return Ok(key);
         }
         let mut schedule = self.reading.lock().await;
-        // The one who had the lock before may have brought the key.
+        // The previous holder of the lock may have read the key.
         if self.held().find(id, now).is_none() && schedule.may_look_up(now) {
             self.read(now).await?;
             schedule.next_read = now.plus(PERIOD);
@@ -104,19 +104,19 @@ impl KeyRing {
         Ok(self.held().find(id, now).ok_or(Code::InvalidIdToken)?)
     }
 
-    /// The public halves, for publishing.
+    /// Returns the public keys to publish.
     pub(crate) async fn public(&self) -> Vec<RsaJwk> {
         self.keep_fresh().await;
         self.held().public(self.clock.now())
     }
 
-    /// The same as certificates in PEM, by their ids.
+    /// Returns the public keys as PEM certificates, by key id.
     pub(crate) async fn certificates(&self) -> BTreeMap<String, String> {
         self.keep_fresh().await;
         self.held().certificates(self.clock.now())
     }
 
-    /// A token signed by the newest key.
+    /// Returns a token signed by the newest key.
     pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<SecretString, ApiError> {
         self.held().sign(claims)
     }
@@ -136,10 +136,10 @@ impl KeyRing {
     }
 }
 
-/// Makes a new signing key, as the operator, and tells its id. Blocks.
+/// Creates a new signing key for the operator, and returns its id. Blocks.
 ///
 /// # Errors
-/// A text for the operator: the built-in provider is off, the master secret is another one, or the database fails.
+/// A message for the operator: the built-in provider is off, the master secret is wrong, or the database fails.
 pub fn rotate_signing_key(config: &Config, db: &ScopedDb, clock: &Clock) -> Result<String, String> {
     if !config.identity.builtin {
         return Err("identity.builtin is false: there is no signing key here".into());
@@ -147,7 +147,7 @@ pub fn rotate_signing_key(config: &Config, db: &ScopedDb, clock: &Clock) -> Resu
     let secret = MasterSecret::load_existing(&config.identity)?;
     let failed = |error: ApiError| format!("the signing keys can't be changed: {error}");
     let rows = db.write_blocking(SigningKeyRow::all).map_err(failed)?;
-    // Else the nodes could not open what is made here.
+    // A wrong master secret would seal a key that the nodes can't open.
     for row in rows {
         row.open(&secret)?;
     }

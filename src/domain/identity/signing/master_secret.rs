@@ -1,6 +1,6 @@
-//! The master secret: 32 bytes that seal the signing keys, so that a copy of the database alone signs nothing.
+//! The master secret: 32 bytes that encrypt the signing keys, so that a copy of the database alone can't sign.
 //!
-//! It comes from the configuration, or from a file that the first start makes. Nodes that share a database share it.
+//! It comes from the configuration, or from a file that the first start creates. Nodes on one database share it.
 
 use crate::base::config::{Identity, is_32_bytes_in_hex};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
@@ -11,11 +11,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Seals and opens. Its key can't be read back.
+/// Encrypts and decrypts by the master secret, which can't be read back.
 pub(crate) struct MasterSecret(RandomizedNonceKey);
 
 impl MasterSecret {
-    /// The configured secret, or the file's, which is made if it is missing.
+    /// Loads the configured secret, or that of the file. Creates a missing file.
     pub(crate) fn load(config: &Identity) -> Result<Self, String> {
         match &config.master_secret {
             Some(secret) => Self::from_hex(secret),
@@ -23,7 +23,7 @@ impl MasterSecret {
         }
     }
 
-    /// As [`MasterSecret::load`], and makes nothing: a new secret would open none of the keys there are.
+    /// Like [`MasterSecret::load`], but creates no file: a new secret could not decrypt existing keys.
     pub(crate) fn load_existing(config: &Identity) -> Result<Self, String> {
         let path = &config.master_secret_file;
         if config.master_secret.is_none() && !path.exists() {
@@ -43,7 +43,7 @@ impl MasterSecret {
         key.map(Self).ok_or_else(|| "the master secret must be 32 bytes in hex".to_owned())
     }
 
-    /// Encrypts `plaintext`, bound to `context`: the nonce, the ciphertext and the tag.
+    /// Encrypts `plaintext`, bound to `context`. Returns nonce, ciphertext and tag.
     pub(crate) fn seal(&self, context: &str, plaintext: &[u8]) -> Result<Vec<u8>, String> {
         let mut sealed = plaintext.to_vec();
         let nonce = self
@@ -53,7 +53,7 @@ impl MasterSecret {
         Ok([nonce.as_ref().as_slice(), &sealed].concat())
     }
 
-    /// What was sealed with the same secret and context, or nothing.
+    /// Decrypts; `None` for another secret or context.
     pub(crate) fn open(&self, context: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, ciphertext) = sealed.split_at_checked(NONCE_LEN)?;
         let mut plaintext = ciphertext.to_vec();
@@ -76,9 +76,9 @@ fn read_or_create(path: &Path) -> Result<SecretString, String> {
     read(file.map_err(explain)?, path)
 }
 
-/// Makes the file with a new secret, unless another process was faster: then that one's stands.
+/// Creates the file with a new secret, unless another process has created it.
 ///
-/// The secret is written under another name first, so that nobody ever reads half of it.
+/// The secret is first written under another name, so that no process can read a partial file.
 fn create(path: &Path) -> std::io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;

@@ -1,6 +1,6 @@
-//! The built-in provider's RSA keys: rows of `signing_keys`, and what is done with them.
+//! The built-in provider's RSA keys, rows of `signing_keys`.
 //!
-//! All nodes on a database share the keys. The newest signs; those that it replaced are published, and verify, until
+//! All nodes on a database share the keys. The newest key signs. Replaced keys stay published, and verify tokens, until
 //! they retire. [`KeyRing`](super::key_ring::KeyRing) keeps a node's keys up to date.
 
 use super::certificate;
@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A row: the private key as PKCS#8, sealed under the master secret and bound to its id.
+/// A row: the private key as PKCS#8, encrypted by the master secret and bound to the key's id.
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = signing_keys)]
 pub(crate) struct SigningKeyRow {
@@ -37,7 +37,7 @@ pub(crate) struct SigningKeyRow {
     created_at: Timestamp,
 }
 
-/// One key, ready to sign and to verify.
+/// A decrypted key.
 pub(crate) struct SigningKey {
     id: String,
     pair: KeyPair,
@@ -46,7 +46,7 @@ pub(crate) struct SigningKey {
     created_at: Timestamp,
 }
 
-/// The keys; never none.
+/// The signing keys; at least one.
 pub(crate) struct SigningKeys {
     newest: Arc<SigningKey>,
     /// Oldest first.
@@ -54,7 +54,7 @@ pub(crate) struct SigningKeys {
 }
 
 impl SigningKeys {
-    /// Opens the database's keys, or makes the first one.
+    /// Loads the keys from the database, or creates the first one.
     pub(crate) async fn load(clock: &Clock, db: &Db, secret: &MasterSecret) -> Result<Self, String> {
         let because = |error: ApiError| match std::error::Error::source(&error) {
             Some(cause) => format!("the signing keys can't be read: {cause}"),
@@ -69,7 +69,7 @@ impl SigningKeys {
         Self::of(rows, |row| row.open(secret).map(Arc::new))
     }
 
-    /// The keys of these rows. Those that are here already are not opened again.
+    /// Returns the keys of these rows. Doesn't decrypt the keys of `self` again.
     pub(crate) fn replaced_by(&self, rows: Vec<SigningKeyRow>, secret: &MasterSecret) -> Result<Self, String> {
         let mine = |id: &str| self.older.iter().chain([&self.newest]).find(|key| key.id == id).map(Arc::clone);
         Self::of(rows, |row| mine(&row.id).map_or_else(|| row.open(secret).map(Arc::new), Ok))
@@ -84,29 +84,29 @@ impl SigningKeys {
         Ok(Self { newest, older })
     }
 
-    /// The keys that have not retired: each older one does so a while after the next one was made.
+    /// Returns the keys that have not retired. A key retires [`RETENTION`] after its successor was created.
     fn active(&self, now: Timestamp) -> impl Iterator<Item = &SigningKey> {
         let successors = self.older.iter().skip(1).chain([&self.newest]);
         let older = self.older.iter().zip(successors).filter(move |(_, next)| !has_retired(next.created_at, now));
         older.map(|(key, _)| key).chain([&self.newest]).map(AsRef::as_ref)
     }
 
-    /// The key of an id, for verifying.
+    /// Returns the public key of an id, unless the key has retired.
     pub(crate) fn find(&self, id: &str, now: Timestamp) -> Option<DecodingKey> {
         self.active(now).find(|key| key.id == id).map(|key| key.public.clone())
     }
 
-    /// The public halves, for publishing.
+    /// Returns the public keys to publish.
     pub(crate) fn public(&self, now: Timestamp) -> Vec<RsaJwk> {
         self.active(now).map(|key| RsaJwk::for_signatures(key.id.clone(), &key.modulus(), &key.exponent())).collect()
     }
 
-    /// The same as certificates in PEM, by their ids.
+    /// Returns the public keys as PEM certificates, by key id.
     pub(crate) fn certificates(&self, now: Timestamp) -> BTreeMap<String, String> {
         self.active(now).map(|key| (key.id.clone(), key.certificate.clone())).collect()
     }
 
-    /// A signed token.
+    /// Returns a signed token.
     pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<SecretString, ApiError> {
         let key = &self.newest;
         let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::RS256) };
@@ -121,7 +121,7 @@ impl SigningKeys {
     }
 }
 
-/// Whether a key has, whose successor was made at that moment.
+/// True when a key whose successor was created at `replaced_at` has retired.
 fn has_retired(replaced_at: Timestamp, now: Timestamp) -> bool {
     replaced_at.plus(RETENTION) <= now
 }
@@ -137,18 +137,17 @@ impl SigningKey {
 }
 
 impl SigningKeyRow {
-    /// All rows, oldest first.
+    /// Returns all rows, oldest first.
     pub(crate) fn all(conn: &mut Conn) -> Result<Vec<Self>, ApiError> {
         let order = (signing_keys::created_at.asc(), signing_keys::id.asc());
         Ok(signing_keys::table.order(order).select(Self::as_select()).load(conn)?)
     }
 
-    /// The key's id.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// A new key, not yet stored.
+    /// Generates a key without storing it.
     pub(crate) fn generate(secret: &MasterSecret, now: Timestamp) -> Result<Self, String> {
         let failed = |_| "the signing key can't be made".to_owned();
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
@@ -158,7 +157,7 @@ impl SigningKeyRow {
         Ok(Self { id, sealed_private_key, created_at: now })
     }
 
-    /// Inserts this row unless another node was faster; all rows, in any case.
+    /// Inserts this row if the table is empty. Returns all rows.
     fn insert_if_none(&self, conn: &mut Conn) -> Result<Vec<Self>, ApiError> {
         Self::lock(conn)?;
         if Self::all(conn)?.is_empty() {
@@ -167,18 +166,18 @@ impl SigningKeyRow {
         Self::all(conn)
     }
 
-    /// Inserts this row so that it is the one that signs, and deletes those that have retired.
+    /// Inserts this row as the newest, and deletes retired keys.
     pub(crate) fn insert_as_newest(mut self, conn: &mut Conn, now: Timestamp) -> Result<(), ApiError> {
         Self::lock(conn)?;
         if let Some(newest) = Self::delete_retired(conn, now)?.last() {
-            // Another machine's clock may be ahead of this one's.
+            // Another machine's clock may be ahead.
             self.created_at = now.max(newest.created_at.plus(Duration::from_millis(1)));
         }
         diesel::insert_into(signing_keys::table).values(self).execute(conn)?;
         Ok(())
     }
 
-    /// Deletes the keys that have retired; the others, oldest first.
+    /// Deletes retired keys. Returns the others, oldest first.
     pub(crate) fn delete_retired(conn: &mut Conn, now: Timestamp) -> Result<Vec<Self>, ApiError> {
         let mut rows = Self::all(conn)?;
         let retired: Vec<String> = Self::take_retired(&mut rows, now).map(|row| row.id).collect();
@@ -188,23 +187,23 @@ impl SigningKeyRow {
         Ok(rows)
     }
 
-    /// Takes the keys that have retired out of all.
+    /// Removes the retired keys from `rows` and returns them.
     pub(crate) fn take_retired(rows: &mut Vec<Self>, now: Timestamp) -> impl Iterator<Item = Self> {
-        // Each was replaced by the next one: those before the last that was made long enough ago are over.
+        // Each key was replaced by the next one, so all keys before the last retired successor have retired.
         let kept_from = rows.iter().rposition(|row| has_retired(row.created_at, now)).unwrap_or(0);
         rows.drain(..kept_from)
     }
 
-    /// Keeps everybody else from adding a row until the transaction ends.
+    /// Locks the table against inserts until the transaction ends.
     fn lock(conn: &mut Conn) -> Result<(), ApiError> {
-        // A lock on rows does not keep out a new row. SQLite's transaction has locked the file.
+        // Row locks don't block inserts. SQLite's transaction has locked the whole file.
         if let Conn::Postgres(postgres) = conn {
             postgres.batch_execute("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE")?;
         }
         Ok(())
     }
 
-    /// The key, if the master secret is the one that it was sealed with.
+    /// Decrypts the key.
     pub(crate) fn open(self, secret: &MasterSecret) -> Result<SigningKey, String> {
         let private = secret.open(&self.id, &self.sealed_private_key).ok_or_else(|| {
             format!(

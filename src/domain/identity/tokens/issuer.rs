@@ -1,4 +1,4 @@
-//! [`Issuer`]: somebody else whose ID tokens are accepted: a Firebase project, or any issuer of OpenID Connect.
+//! [`Issuer`]: an external issuer of ID tokens: a Firebase project or an OpenID Connect provider.
 
 use super::jwk::{self, PublicKey};
 use super::oidc::Oidc;
@@ -11,33 +11,33 @@ use crate::infra::remote_keys::{ISSUERS, RemoteKeys, Source};
 use jsonwebtoken::Algorithm;
 use std::time::Duration;
 
-/// Where Google publishes the keys of all Firebase projects.
+/// The published keys of all Firebase projects.
 const GOOGLE_KEYS: &str = "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com";
 
-/// An issuer.
+/// An external issuer.
 pub(crate) struct Issuer {
-    /// The `iss` of its tokens, and what its users have for an issuer.
+    /// The `iss` of its tokens, and the issuer of its users.
     pub(crate) name: String,
-    /// How its tokens may be signed.
+    /// The accepted algorithms of its tokens.
     algorithms: Vec<Algorithm>,
     rules: Rules,
     keys: RemoteKeys<PublicKey>,
 }
 
 enum Rules {
-    /// Of Firebase: `aud` is the project. All projects share their keys: this is what tells one's tokens from another's.
+    /// All Firebase projects share their keys; only `aud`, the project, distinguishes their tokens.
     Firebase { audience: String },
-    /// Of OpenID Connect, as configured.
+    /// The configured rules of an OpenID Connect provider.
     Oidc(Oidc),
 }
 
-/// The keys of a source for these algorithms. Fetches nothing yet.
+/// Returns a source's cache of keys for these algorithms. Fetches nothing yet.
 fn keys_for(source: Source, algorithms: Vec<Algorithm>, time_limit: Duration) -> RemoteKeys<PublicKey> {
     RemoteKeys::of(source, Box::new(move |json| jwk::verifiers(json, &algorithms)), time_limit, ISSUERS)
 }
 
 impl Issuer {
-    /// A configured issuer. Fetches nothing yet.
+    /// Sets up a configured issuer. Fetches nothing yet.
     pub(crate) fn new(settings: &IssuerSettings, time_limit: Duration) -> Self {
         let name = settings.name();
         match settings {
@@ -57,11 +57,11 @@ impl Issuer {
         }
     }
 
-    /// The claims of a token of this issuer.
+    /// Verifies a token of this issuer and returns its claims.
     pub(crate) async fn verify(&self, token: &str, clock: &Clock) -> Result<Claims, ApiError> {
         let (key_id, algorithm) = token::header_of(token, &self.algorithms)?;
         let key = self.keys.find(&key_id, clock).await?;
-        // A key of RSA verifies nothing of a curve's; and one that names its algorithm has no other.
+        // The algorithm must fit the key's type, and be the key's own if it names one.
         if !key.algorithms.contains(&algorithm) {
             return Err(Code::InvalidIdToken.into());
         }

@@ -1,4 +1,4 @@
-//! JSON Web Keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)), as far as signatures need them.
+//! JSON Web Keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)) for signatures.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -42,7 +42,7 @@ fn rs256() -> String {
 }
 
 impl RsaJwk {
-    /// The key of a modulus and an exponent.
+    /// Makes the key of a modulus and an exponent.
     pub(crate) fn for_signatures(kid: String, modulus: &[u8], exponent: &[u8]) -> Self {
         Self {
             kty: "RSA".to_owned(),
@@ -55,16 +55,15 @@ impl RsaJwk {
     }
 }
 
-/// A key that verifies, and which algorithms' signatures: its type allows several, the key or configuration maybe one.
+/// A public key and the algorithms that it may verify: those of its type, or fewer by its own or configured limits.
 #[derive(Clone)]
 pub(crate) struct PublicKey {
-    /// The key.
     pub(crate) key: DecodingKey,
     /// Never empty.
     pub(crate) algorithms: Vec<Algorithm>,
 }
 
-/// A key of another issuer's set. What is not looked at may be there.
+/// A key in another issuer's set. Other fields are ignored.
 #[derive(Deserialize)]
 struct PublishedKey {
     kty: String,
@@ -85,7 +84,7 @@ impl PublishedKey {
         if self.kid.is_empty() || self.usage.is_some_and(|usage| usage != "sig") {
             return None;
         }
-        // By the key's type and curve alone: a shared secret (`oct`) is no public key, whatever it says it is for.
+        // By type and curve alone: a shared secret (`oct`) is no public key, whatever its stated use.
         let (fitting, key): (&[Algorithm], _) = match (self.kty.as_str(), self.crv.as_deref()) {
             ("RSA", _) => {
                 (&[RS256, RS384, RS512, PS256, PS384, PS512], DecodingKey::from_rsa_components(&self.n?, &self.e?))
@@ -97,7 +96,7 @@ impl PublishedKey {
         };
         let named = match self.alg.as_deref() {
             None => None,
-            // Its name since RFC 9864.
+            // The algorithm's name since RFC 9864.
             Some("Ed25519") => Some(EdDSA),
             Some(name) => Some(name.parse().ok()?),
         };
@@ -110,8 +109,8 @@ impl PublishedKey {
     }
 }
 
-/// The keys of a published set that verify one of these algorithms, by their ids. Others are passed over; a set without
-/// any is refused.
+/// Returns the keys of a published set that verify one of these algorithms, by id. Skips other keys; rejects a set
+/// without any usable key.
 pub(crate) fn verifiers(json: &[u8], allowed: &[Algorithm]) -> Result<HashMap<String, PublicKey>, String> {
     #[derive(Deserialize)]
     struct PublishedJwk {

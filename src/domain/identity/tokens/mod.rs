@@ -1,4 +1,4 @@
-//! ID tokens of all issuers: whose is it, and is it good.
+//! ID tokens: their issuers and their verification.
 
 mod issuer;
 pub(crate) mod jwk;

@@ -1,33 +1,32 @@
-//! [`Oidc`]: what OpenID Connect leaves open in a token, and Firebase does not.
+//! [`Oidc`]: normalizes claims that OpenID Connect defines more freely than Firebase.
 //!
-//! [`Oidc::normalize`] checks the audience and makes the claims those of a Firebase token, for which one set of rules
-//! goes on: `aud` one text, `auth_time` there, the e-mail address and the name under their usual names.
+//! [`Oidc::normalize`] checks the audience and converts the claims to those of a Firebase token, which one set of rules
+//! then checks: `aud` is a string, `auth_time` is present, e-mail address and name have their usual names.
 
 use crate::base::config::{OidcSettings, TrustEmail};
 use crate::base::error::Code;
 use serde_json::{Map, Value};
 
-/// The rules of one issuer.
+/// The settings of one issuer.
 pub(crate) struct Oidc {
     settings: OidcSettings,
 }
 
 impl Oidc {
-    /// As configured.
     pub(crate) fn new(settings: OidcSettings) -> Self {
         Self { settings }
     }
 
-    /// What `aud` is after normalizing.
+    /// Returns the `aud` of normalized claims.
     pub(crate) fn audience(&self) -> &str {
         self.settings.audience.as_deref().unwrap_or_default()
     }
 
-    /// The claims as Firebase would have written them.
+    /// Returns the claims in Firebase's form.
     pub(crate) fn normalize(&self, mut claims: Map<String, Value>) -> Result<Map<String, Value>, Code> {
         self.check_audience(&claims)?;
         claims.insert("aud".into(), self.audience().into());
-        // Optional here (OpenID Connect Core 1.0, 2). Only the built-in provider has to know how old a sign-in is.
+        // Optional here (OpenID Connect Core 1.0, 2). Only the built-in provider needs the age of a sign-in.
         if let (None, Some(issued_at)) = (claims.get("auth_time"), claims.get("iat").cloned()) {
             claims.insert("auth_time".into(), issued_at);
         }
@@ -51,7 +50,7 @@ impl Oidc {
         Ok(claims)
     }
 
-    /// OpenID Connect Core 1.0, 3.1.3.7: the token is for us, and was made for nobody else.
+    /// Checks that the token is for this server and for no other party: OpenID Connect Core 1.0, 3.1.3.7.
     fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), Code> {
         let party = match claims.get("azp") {
             None => None,

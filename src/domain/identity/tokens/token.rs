@@ -1,10 +1,9 @@
-//! What an ID token must be, whoever issued it: Firebase's rules for verifying one. [`oidc`](super::oidc)
-//! makes other issuers' claims fit them.
+//! Verifies ID tokens by Firebase's rules, whatever the issuer. [`oidc`](super::oidc) converts other issuers' claims.
 //!
-//! In order: [`issuer_of`] reads who claims to have issued it, only to choose among the configured issuers;
-//! [`header_of`] checks the header; [`open`] verifies the signature and the claims' types; [`Claims::check`] what they say.
-//! jsonwebtoken verifies the signature. Its own checks of claims are off: it takes arrays, empty subjects and fractions,
-//! and reads the system's clock.
+//! In order: [`issuer_of`] reads the unverified issuer, only to choose a configured issuer; [`header_of`] checks the
+//! header; [`open`] verifies the signature and the types of the claims; [`Claims::check`] checks their values.
+//! The crate jsonwebtoken verifies the signature. Its own checks of claims are off: they accept arrays, empty subjects
+//! and fractions, and use the system's clock.
 
 use crate::base::error::Code;
 use crate::base::time::Timestamp;
@@ -13,13 +12,13 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// How long an ID token is good for: an hour, as Firebase's.
+/// The lifetime of an ID token: an hour, as Firebase's.
 pub(crate) const ID_TOKEN_SECONDS: i64 = 3600;
-/// How far an issuer's clock may be ahead of ours.
+/// The tolerance for an issuer's clock that is ahead of ours.
 const LEEWAY_SECONDS: i64 = 30;
-/// The most characters of a subject, by Firebase's documentation.
+/// The maximum number of characters of a subject, by Firebase's documentation.
 pub(crate) const FIREBASE_SUBJECT_LIMIT: usize = 128;
-/// The most characters of a subject, by OpenID Connect Core 1.0, 2.
+/// The maximum number of characters of a subject, by OpenID Connect Core 1.0, 2.
 pub(crate) const OIDC_SUBJECT_LIMIT: usize = 255;
 
 fn signature_only(algorithm: Algorithm) -> Validation {
@@ -30,27 +29,27 @@ fn signature_only(algorithm: Algorithm) -> Validation {
     validation
 }
 
-/// What a token must say of itself.
+/// The values that a token must have.
 pub(crate) struct Expected<'a> {
     /// Its `iss`.
     pub(crate) issuer: &'a str,
     /// Its `aud`.
     pub(crate) audience: &'a str,
-    /// The most characters of its `sub`.
+    /// The maximum number of characters of its `sub`.
     pub(crate) subject_limit: usize,
 }
 
-/// The claims that are read. The types do the refusing: an array is no `String`, and `1.5` and `1e9` are no `i64`.
+/// The claims in use. Their types reject wrong values: an array is no `String`, and `1.5` and `1e9` are no `i64`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Claims {
     iss: String,
     aud: String,
-    /// The person, among the issuer's.
+    /// Identifies the user at the issuer.
     pub(crate) sub: String,
     iat: i64,
     exp: i64,
     nbf: Option<i64>,
-    /// When the person signed in, in seconds.
+    /// The time of the sign-in, in seconds since 1970.
     pub(crate) auth_time: i64,
     email: Option<String>,
     #[serde(default)]
@@ -58,7 +57,7 @@ pub(crate) struct Claims {
     name: Option<String>,
 }
 
-/// The issuer that the token names. Nothing is verified yet.
+/// Returns the issuer in the token, unverified.
 pub(crate) fn issuer_of(token: &str) -> Result<String, Code> {
     #[derive(Deserialize)]
     struct Issuer {
@@ -68,11 +67,11 @@ pub(crate) fn issuer_of(token: &str) -> Result<String, Code> {
     Ok(claims.iss)
 }
 
-/// The id of the key that signed the token and how, from a header that is acceptable otherwise.
+/// Checks the token's header, and returns its key id and algorithm.
 pub(crate) fn header_of(token: &str, allowed: &[Algorithm]) -> Result<(String, Algorithm), Code> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| Code::InvalidIdToken)?;
     let is_jwt = header.typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
-    // `crit` names extensions that a verifier must know (RFC 7515, 4.1.11); this one knows none.
+    // `crit` names extensions that a verifier must support (RFC 7515, 4.1.11); this one supports none.
     if !allowed.contains(&header.alg) || !is_jwt || header.crit.is_some() {
         return Err(Code::InvalidIdToken);
     }
@@ -80,24 +79,24 @@ pub(crate) fn header_of(token: &str, allowed: &[Algorithm]) -> Result<(String, A
     Ok((kid, header.alg))
 }
 
-/// The claims of a token that this key of the built-in provider signed.
+/// Verifies a token of the built-in provider by this key and returns its claims.
 pub(crate) fn open(token: &str, key: &DecodingKey) -> Result<Claims, Code> {
     Claims::of(open_map(token, key, Algorithm::RS256)?)
 }
 
-/// All claims of a token that this key signed in this way.
+/// Verifies a token's signature and returns all its claims.
 pub(crate) fn open_map(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Map<String, Value>, Code> {
     let data = jsonwebtoken::decode(token, key, &signature_only(algorithm)).map_err(|_| Code::InvalidIdToken)?;
     Ok(data.claims)
 }
 
 impl Claims {
-    /// Those of a token that are read, if they have the right types.
+    /// Reads the claims in use, and checks their types.
     pub(crate) fn of(claims: Map<String, Value>) -> Result<Self, Code> {
         serde_json::from_value(Value::Object(claims)).map_err(|_| Code::InvalidIdToken)
     }
 
-    /// Checks what the claims say. A token that has expired, and is valid otherwise, has a code of its own.
+    /// Checks the values of the claims. An expired token that is otherwise valid has an error code of its own.
     pub(crate) fn check(&self, expected: &Expected<'_>, now: Timestamp) -> Result<(), Code> {
         let latest = now.seconds() + LEEWAY_SECONDS;
         let subject_is_good = !self.sub.is_empty()
@@ -113,9 +112,9 @@ impl Claims {
         Ok(())
     }
 
-    /// What the token says of the person.
+    /// Returns the token's user data.
     pub(crate) fn into_profile(self, issuer: String) -> Profile {
-        // PostgreSQL keeps no NUL in a text, so a name with one would fail each request of its bearer.
+        // PostgreSQL stores no NUL in text, so a name with one would fail each request with the token.
         let plain = |text: &String| !text.contains('\0');
         Profile {
             issuer,
@@ -143,7 +142,7 @@ mod tests {
         })
     }
 
-    /// The outcome for the good claims with some replaced; a null takes a claim away.
+    /// Returns the result for valid claims with some replaced; a null removes a claim.
     fn checked(changes: Value) -> Result<(), Code> {
         let mut claims = good();
         for (name, value) in changes.as_object().unwrap() {

@@ -1,4 +1,4 @@
-//! Nothing is lost and nothing counted twice, whatever happens at the same time.
+//! No count is lost or doubled, whatever happens in parallel.
 
 use super::*;
 use std::sync::atomic::AtomicBool;
@@ -27,7 +27,7 @@ fn key() -> CountedKey {
     CountedKey { id: KeyId::new(), workspace_id: WorkspaceId::new(), organization_id: OrganizationId::new() }
 }
 
-/// What a flush would write.
+/// Returns the rows that a flush would write.
 fn written(usage: &Usage<Record>) -> Vec<(Hour, Tally)> {
     let rows = usage.take(&usage.workspaces());
     usage.forget(&rows);
@@ -53,7 +53,7 @@ fn hours_and_outcomes_are_kept_apart() {
         (1, RequestOutcome::Admitted, 3),
         (1, RequestOutcome::Limited, 2),
         (2, RequestOutcome::Admitted, 5),
-        // A request that began before the hour turned, and a clock that was set back.
+        // A request that began before the hour changed, and a clock that was set back.
         (1, RequestOutcome::Refused, 1),
         (2, RequestOutcome::Limited, 1),
     ] {
@@ -105,7 +105,7 @@ fn parallel_counts_are_exact_while_hours_turn_and_batches_are_taken() {
     const THREADS: u32 = 8;
     const COUNTS: u32 = 60_000;
     let (usage, key) = (Usage::default(), key());
-    // Two records of one key, as when it was read anew.
+    // Two records of one key, as after the cache has read it again.
     let records = [record(key), record(key)];
     let ended = AtomicBool::new(false);
     let mut found = Vec::new();

@@ -1,10 +1,10 @@
-//! The fields of a row, as texts.
+//! The fields of a row as text.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::fmt;
 
-/// What is wrong with a line, and what to do. It never repeats what stands in a field.
+/// A fault of a line, with a message that says how to correct it. It never repeats a field's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineFault {
     field: Option<&'static str>,
@@ -12,17 +12,17 @@ pub struct LineFault {
 }
 
 impl LineFault {
-    /// Whether this field is to blame.
+    /// True when the fault is of this field.
     pub(super) fn blames(&self, field: Field) -> bool {
         self.field == Some(field.name())
     }
 
-    /// A field is to blame.
+    /// A fault of a field.
     pub fn new(field: &'static str, message: impl Into<String>) -> Self {
         Self { field: Some(field), message: message.into() }
     }
 
-    /// The row as a whole is.
+    /// A fault of the whole row.
     pub fn of_row(message: impl Into<String>) -> Self {
         Self { field: None, message: message.into() }
     }
@@ -44,15 +44,14 @@ macro_rules! fields {
         pub enum Field { $(#[doc = $name] $field),+ }
 
         impl Field {
-            /// Every field.
             pub const ALL: &'static [Self] = &[$(Self::$field),+];
 
-            /// As a file calls it.
+            /// Returns the field's name in a file.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$field => $name),+ }
             }
 
-            /// The field of a name, in any case and with or without underscores.
+            /// Finds a field by its name, ignoring case and underscores.
             pub fn of_name(name: &str) -> Option<Self> {
                 let plain: String = name.trim().chars().filter(|c| *c != '_').collect::<String>().to_lowercase();
                 $(if [$name, $($alias),*].iter().any(|known| known.to_lowercase() == plain) {
@@ -83,7 +82,7 @@ fields! {
     OrphanedAt = "orphanedAt",
 }
 
-/// The texts of a row's fields. Its `Debug` shows none.
+/// The texts of a row's fields. Its `Debug` shows no text.
 #[derive(Default)]
 pub struct RawRow {
     texts: [Option<SecretString>; Field::ALL.len()],
@@ -96,15 +95,15 @@ impl fmt::Debug for RawRow {
 }
 
 impl RawRow {
-    /// Keeps a text. What is empty is not there.
+    /// Sets a field's text. An empty text means none.
     pub fn set(&mut self, field: Field, text: String) {
         self.texts[field as usize] = Some(text.into()).filter(|text: &SecretString| !text.expose_secret().is_empty());
     }
 
-    /// The row of a JSON object.
+    /// Reads a row from a JSON object.
     ///
     /// # Errors
-    /// A field that is not known, or no text where one must be.
+    /// An unknown field, or a value of another type than the field's.
     pub fn of_object(object: serde_json::Map<String, Value>) -> Result<Self, LineFault> {
         let mut row = Self::default();
         for (name, value) in object {
@@ -128,7 +127,7 @@ impl RawRow {
     }
 }
 
-/// What to do about a field or a column that nobody knows.
+/// Returns the message about an unknown field or column.
 pub(super) fn unknown_fields() -> String {
     let known: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
     format!("has a field that is not known; leave it out. Known are: {}", known.join(", "))

@@ -1,11 +1,11 @@
-//! Files of keys: JSON Lines and CSV.
+//! Reads files of keys: JSON Lines and CSV.
 
 use super::fields::{Field, RawRow, unknown_fields};
 use crate::domain::api_keys::import::fields::LineFault;
 use std::io::{self, BufRead};
 use std::path::Path;
 
-/// The longest line of JSON, in bytes.
+/// The maximum length of a line of JSON, in bytes.
 const MAX_LINE_LENGTH: usize = 65_536;
 
 /// How a file is written.
@@ -18,7 +18,7 @@ pub enum FileFormat {
 }
 
 impl FileFormat {
-    /// By the ending of a file's name.
+    /// Returns the format by the file name's extension.
     pub fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "jsonl" | "ndjson" => Some(Self::Jsonl),
@@ -27,10 +27,10 @@ impl FileFormat {
         }
     }
 
-    /// The rows of a file, one after another.
+    /// Reads the rows of a file, one by one.
     ///
     /// # Errors
-    /// Those of the file; a first line of CSV that does not name columns.
+    /// I/O errors; a first line of CSV that does not name the columns.
     pub fn read<'r>(self, reader: impl BufRead + 'r) -> io::Result<Box<dyn Iterator<Item = io::Result<Line>> + 'r>> {
         Ok(match self {
             Self::Jsonl => Box::new(JsonLines { reader, number: 0, line: Vec::new() }),
@@ -39,12 +39,11 @@ impl FileFormat {
     }
 }
 
-/// A row, or what is wrong with its line.
+/// A parsed line of the file.
 #[derive(Debug)]
 pub struct Line {
-    /// Counted from 1, as editors do.
+    /// Counted from 1.
     pub number: u64,
-    /// What it says.
     pub row: Result<RawRow, LineFault>,
 }
 
@@ -55,7 +54,7 @@ struct JsonLines<R> {
 }
 
 impl<R: BufRead> JsonLines<R> {
-    /// The next line into `self.line`, cut where it is too long. False at the end.
+    /// Reads the next line into `self.line`, truncated if it is too long. Returns false at the end.
     fn advance(&mut self) -> io::Result<bool> {
         self.line.clear();
         let mut has_any = false;
@@ -107,7 +106,7 @@ fn of_json(text: &[u8]) -> Result<RawRow, LineFault> {
         return Err(LineFault::of_row(format!("is longer than {MAX_LINE_LENGTH} bytes")));
     }
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text).map_err(|error| {
-        // Only where: what it says of data repeats them.
+        // Only the position: serde's messages can repeat the data.
         LineFault::of_row(format!("is not a JSON object (column {})", error.column()))
     })?;
     RawRow::of_object(object)
@@ -126,7 +125,7 @@ impl<R: BufRead> CsvLines<R> {
         let header = reader.headers().map_err(|_| bad("the first line must name the columns".to_owned()))?;
         let mut columns = Vec::new();
         for (place, name) in header.iter().enumerate() {
-            // Its name is not repeated: without a first line of names it is a field of somebody's key.
+            // Doesn't repeat the name: in a file without a header it is a field of a key.
             let field = Field::of_name(name);
             let field =
                 field.ok_or_else(|| bad(format!("the first line: column {} {}", place + 1, unknown_fields())))?;

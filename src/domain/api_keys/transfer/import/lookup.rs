@@ -1,4 +1,4 @@
-//! What only the database knows of a row: where, whose, and whether it is there already.
+//! Database checks of a row: its workspace, its creator, and whether the key exists.
 
 use super::ImportedKey;
 use super::fields::Field;
@@ -16,23 +16,22 @@ use crate::domain::tenancy::Workspace;
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-/// How many workspaces, and how many people, are remembered.
+/// The maximum number of cached workspaces, and of cached creators.
 const REMEMBERED: usize = 10_000;
 
-/// What a row stands for.
+/// How a row compares with the database.
 pub(super) enum ImportMatch {
-    /// A key to add.
     New(Box<ImportedKey>),
-    /// A key that is there, with the same data.
+    /// The key exists with the same data.
     There,
-    /// One that was imported once, and whose value was rolled away or deleted since.
+    /// The key was imported before, and its value has been rolled away or deleted since.
     Gone,
 }
 
-/// By the numbers of their lines.
+/// Results by line number.
 type Answers = Vec<(u64, Result<ImportMatch, LineFault>)>;
 
-/// Asks, and remembers the answers for the rows that follow.
+/// Queries the database, and caches workspaces and creators for later rows.
 pub(super) struct Lookup {
     least_role: CreatorRole,
     workspaces: HashMap<WorkspaceId, Option<OrganizationId>>,
@@ -45,8 +44,7 @@ impl Lookup {
         Self { least_role, workspaces: HashMap::new(), creators: HashMap::new() }
     }
 
-    /// Some rows, in the order in which they came. Three statements, and up to two for each workspace and person that is
-    /// not known yet.
+    /// Looks up rows, in their order. Three statements, and up to two more for each new pair of workspace and creator.
     pub(super) fn find(&mut self, conn: &mut Conn, rows: Vec<(u64, ParsedRow)>) -> Result<Answers, ApiError> {
         let hashes: Vec<Vec<u8>> = rows.iter().map(|(_, row)| row.hash.to_vec()).collect();
         let ids: Vec<KeyId> = rows.iter().filter_map(|(_, row)| row.id).collect();
@@ -65,7 +63,7 @@ impl Lookup {
         let mut found = Vec::with_capacity(rows.len());
         for ((number, row), hash) in rows.into_iter().zip(hashes) {
             let one = match there.get(&hash) {
-                // A value from before a roll: nobody can tell what the row was like then.
+                // The value is from before a roll; the key's data of that time is unknown, so it isn't compared.
                 Some((Some(_), _)) => Ok(ImportMatch::There),
                 None if imported.contains(&hash) => Ok(ImportMatch::Gone),
                 known => match self.place(conn, &row)? {
@@ -85,7 +83,7 @@ impl Lookup {
         Ok(found)
     }
 
-    /// The row's organization and creator.
+    /// Finds the row's organization and creator.
     fn place(
         &mut self,
         conn: &mut Conn,
@@ -111,7 +109,7 @@ impl Lookup {
         let mut reason = "is missing";
         for person in &row.creators {
             let who = if row.orphaned_at.is_some() {
-                // It has lost its role: only the record counts, until somebody takes the key over.
+                // An orphaned key's creator needs no role: only the record of the creator counts.
                 exists(conn, person)?
             } else {
                 match self.creators.get(&(workspace, person.clone())) {
@@ -131,7 +129,7 @@ impl Lookup {
         Ok(Err(LineFault::new(Field::CreatedBy.name(), reason)))
     }
 
-    /// A person who may have keys in the workspace.
+    /// Finds a user who may have keys in the workspace.
     fn member(
         &self,
         conn: &mut Conn,
@@ -177,7 +175,7 @@ fn exists(conn: &mut Conn, person: &Person) -> Result<Result<UserId, &'static st
     })
 }
 
-/// The key is there: with the same data, or it is a conflict. Nothing here changes a key.
+/// Returns `There` when the key in the database has the same data, else a fault. Changes no key.
 fn unless_differs(row: &ParsedRow, creator: UserId, key: &ApiKey) -> Result<ImportMatch, LineFault> {
     let differing: Vec<&str> = [
         (Field::Id, row.id.is_some_and(|id| id != key.id)),
@@ -188,7 +186,7 @@ fn unless_differs(row: &ParsedRow, creator: UserId, key: &ApiKey) -> Result<Impo
         (Field::Scope, row.scope != key.scope),
         (Field::AllowedIps, row.allowed_ips != key.allowed_ips),
         (Field::ExpiresAt, row.expires_at != key.expires_at),
-        // Here it may have stopped since. That it works here and not there is what nobody may miss.
+        // The key may have been stopped here since. A key that works here but is stopped in the file is a fault.
         (Field::DisabledAt, row.disabled_at.is_some() && key.disabled_at.is_none() && key.revoked_at.is_none()),
         (Field::RevokedAt, row.revoked_at.is_some() && key.revoked_at.is_none()),
     ]

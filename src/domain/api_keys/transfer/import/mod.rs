@@ -1,22 +1,21 @@
-//! Keys from elsewhere: `keyward keys import`.
+//! Imports keys from another product or server: `keyward keys import`.
 //!
 //! # The way of a row
-//! [`mod@file`] reads lines, whichever format they are in, into [`fields::RawRow`]s; [`row`] checks what a row says by itself, and
-//! hashes a plaintext at once; [`lookup`] asks the database who and where is meant, and whether the key is there already;
-//! what is new waits in a file without a name ([`CheckedImport`]), without any plaintext, until all of the input is known to be
-//! good; [`mod@write`] then adds it, batch by batch.
+//! [`mod@file`] reads the lines of either format into [`fields::RawRow`]s. `row` checks each row by itself, and hashes
+//! a plaintext at once. `lookup` finds the workspace and the creator in the database, and whether the key exists. New
+//! keys wait in an unnamed temporary file ([`CheckedImport`]), without any plaintext, until the whole input is checked.
+//! Then `write` inserts them, batch by batch.
 //!
 //! # All or nothing
-//! One bad line, and nothing of the input is imported. What is good goes in by transactions of [`BATCH`] keys, each with its
-//! audit events, so that a million rows hold up neither SQLite's only writer nor an organization's trail. Should one of them
-//! fail, the same command goes on where it stopped: what is there already is passed over.
+//! With one bad line, nothing of the input is imported. Good keys are inserted in transactions of [`BATCH`] keys, each
+//! with its audit events, so that a million rows block neither SQLite's only writer nor an organization's trail. If a
+//! transaction fails, the same command continues where it stopped, since it skips existing keys.
 //!
 //! # Memory
-//! Besides a batch, some 30 bytes for each key and each id, which find what stands in the input twice; and what is new waits
-//! on disk.
+//! Besides a batch, about 30 bytes for each key and each id, to find duplicates in the input. New keys wait on disk.
 //!
-//! # What nobody is told
-//! A message never repeats what stands in a field: a plaintext may stand in the wrong column.
+//! # Secrets
+//! A message never repeats a field's text: a plaintext may be in the wrong column.
 
 pub mod fields;
 pub mod file;
@@ -41,27 +40,25 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 
-/// How many keys one transaction adds.
+/// The number of keys in a transaction.
 pub const BATCH: usize = 500;
 
-/// What the operator says besides the rows.
+/// The operator's settings for the whole input.
 #[derive(Debug)]
 pub struct ImportSettings<'c> {
-    /// The configuration.
     pub config: &'c Config,
-    /// How keys look that this server knows.
+    /// The key format of this server.
     pub format: KeyFormat,
-    /// The workspace of rows that name none.
+    /// The workspace of rows without one.
     pub workspace: Option<String>,
-    /// The creator of rows that name none.
+    /// The creator of rows without one.
     pub creator: Option<String>,
-    /// Names of workspaces and people in the file, and what they are here.
+    /// Maps names of workspaces and people in the file to those on this server.
     pub renamed: HashMap<String, String>,
-    /// The time.
     pub now: Timestamp,
 }
 
-/// A key to add: all that is kept of it.
+/// A key to insert, without plaintext.
 #[derive(Debug, Serialize, Deserialize)]
 struct ImportedKey {
     hash: [u8; 32],
@@ -81,35 +78,33 @@ struct ImportedKey {
     orphaned_at: Option<Timestamp>,
 }
 
-/// What is known of the input once all of it was looked at.
+/// The result of checking the whole input: numbers of keys.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// Keys that are not there yet.
+    /// Keys to insert.
     pub new: u64,
-    /// Keys that are there, with the same data.
+    /// Keys that exist with the same data.
     pub there: u64,
-    /// Keys that were imported once, and rolled or deleted since.
+    /// Keys that were imported before, and rolled or deleted since.
     pub gone: u64,
-    /// Lines with something wrong.
+    /// Lines with a fault.
     pub wrong: u64,
-    /// Keys whose preview starts like none that this server would know.
+    /// Keys whose start this server does not recognize.
     pub unknown_start: u64,
 }
 
-/// Input that was looked at, and what is new in it.
+/// The checked input and its new keys.
 #[derive(Debug)]
 pub struct CheckedImport {
     spool: File,
-    /// What is known of it.
     pub summary: Summary,
 }
 
-/// What went wrong with the import itself.
+/// A failure of the import itself.
 #[derive(Debug)]
 pub enum ImportError {
-    /// The input or the waiting keys can't be read or written.
+    /// Reading the input or accessing the temporary file failed.
     Io(io::Error),
-    /// The database refuses.
     Database(ApiError),
 }
 
@@ -131,17 +126,17 @@ impl std::fmt::Display for ImportError {
             Self::Io(error) => error.fmt(f),
             Self::Database(error) => {
                 error.fmt(f)?;
-                // The operator may know what the database says of itself.
+                // The command's user is the operator, who may see the database's message.
                 std::error::Error::source(error).map_or(Ok(()), |cause| write!(f, " ({cause})"))
             }
         }
     }
 }
 
-/// Looks at all lines, and changes nothing. `report` is told what is wrong, line by line.
+/// Checks all lines without changing anything. Calls `report` for each fault, with the line's number.
 ///
 /// # Errors
-/// Those of input and database. What is wrong with lines is none of them.
+/// I/O and database errors. Faults in lines are reported, not returned.
 pub fn check(
     db: &ScopedDb,
     settings: &ImportSettings<'_>,
@@ -192,10 +187,10 @@ pub fn check(
 }
 
 impl CheckedImport {
-    /// Adds what is new. `progress` is told how many keys are in, after each transaction.
+    /// Inserts the new keys. Calls `progress` with the number of keys inserted so far, after each transaction.
     ///
     /// # Errors
-    /// Those of database and disk; what `progress` was told of is in.
+    /// Database and I/O errors. Keys that `progress` reported are inserted.
     pub fn import(
         mut self,
         store: &ScopedStore,
@@ -214,7 +209,8 @@ impl CheckedImport {
                 progress(count);
             }
         }
-        // Once, at the end: whoever takes it for news waits a lease. And each time, should an earlier import have ended early.
+        // Only once, at the end, because each announcement may wait for a lease. Also without new keys, since an
+        // earlier import may have stopped before this point.
         store.change_access_blocking(|_, access_change| {
             access_change.unknown_keys();
             Ok(())
@@ -223,7 +219,7 @@ impl CheckedImport {
     }
 }
 
-/// Keys and ids of the lines so far, by half of their hash.
+/// Line numbers by the first half of the hash of each key and id.
 #[derive(Default)]
 struct Seen(HashMap<[u8; 16], u64>);
 
@@ -243,7 +239,7 @@ impl Seen {
         Ok(())
     }
 
-    /// The line that had it first, if another one did.
+    /// Returns the earlier line with the same hash, if there is one.
     fn first(&mut self, hash: &[u8; 32], number: u64) -> Option<u64> {
         let (half, _) = hash.split_at(16);
         let half: [u8; 16] = half.try_into().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A row, and what it says by itself.
+//! Checks a row without the database.
 
 use super::fields::{Field, RawRow};
 use crate::base::ids::{KeyId, UserId, WorkspaceId};
@@ -15,9 +15,9 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 use std::str::FromStr;
 
-/// The most characters of a preview.
+/// The maximum number of characters of a preview.
 const MAX_PREVIEW_LENGTH: usize = 64;
-/// What a preview has between how a key starts and how it ends.
+/// Separates the start from the end of a key in a preview.
 const DOTS: &str = "...";
 
 const LENIENT: GeneralPurposeConfig =
@@ -25,12 +25,12 @@ const LENIENT: GeneralPurposeConfig =
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
-/// A row that is good by itself.
+/// A row that passed the checks without the database.
 #[derive(Debug)]
 pub(super) struct ParsedRow {
     pub(super) id: Option<KeyId>,
     pub(super) workspace_id: WorkspaceId,
-    /// Who may be meant, in this order.
+    /// Candidates for the creator, in order of preference.
     pub(super) creators: Vec<Person>,
     pub(super) hash: [u8; 32],
     pub(super) name: Option<String>,
@@ -43,11 +43,11 @@ pub(super) struct ParsedRow {
     pub(super) disabled_at: Option<Timestamp>,
     pub(super) revoked_at: Option<Timestamp>,
     pub(super) orphaned_at: Option<Timestamp>,
-    /// Whether this server takes keys that start like this one for keys.
+    /// Whether this server recognizes keys with this start.
     pub(super) starts_as_known: bool,
 }
 
-/// How a row names a person.
+/// A person as named in a row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Person {
     Id(UserId),
@@ -63,7 +63,7 @@ impl FromStr for Person {
 }
 
 impl ParsedRow {
-    /// Checks a row. All that is wrong with it is told.
+    /// Checks a row and collects all its faults.
     pub(super) fn new(row: RawRow, settings: &ImportSettings<'_>) -> Result<Self, Vec<LineFault>> {
         let mut faults = Vec::new();
         let parsed = Self::read(&row, settings, &mut faults);
@@ -158,12 +158,12 @@ impl ParsedRow {
     }
 }
 
-/// The value, or a fault of its field.
+/// Returns the value, or records the message as a fault of the field.
 fn taken<T>(field: Field, value: Result<T, String>, faults: &mut Vec<LineFault>) -> Option<T> {
     value.map_err(|message| faults.push(LineFault::new(field.name(), message))).ok()
 }
 
-/// The SHA-256 that is given, or that of the plaintext.
+/// Returns the given SHA-256, or that of the plaintext.
 fn hash_of(row: &RawRow, settings: &ImportSettings<'_>, faults: &mut Vec<LineFault>) -> Option<[u8; 32]> {
     let given = row.get(Field::Sha256).map(|text| taken(Field::Sha256, sha256(text), faults));
     let plaintext = row.get(Field::Plaintext).map(PresentedKey::new);
@@ -185,7 +185,7 @@ fn hash_of(row: &RawRow, settings: &ImportSettings<'_>, faults: &mut Vec<LineFau
     Some(hash)
 }
 
-/// A SHA-256 in hexadecimal or base64, of either alphabet, padded or not.
+/// Decodes a SHA-256 from hexadecimal, or from base64 of either alphabet with or without padding.
 fn sha256(text: &str) -> Result<[u8; 32], String> {
     let hex = || -> Option<Vec<u8>> {
         if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -203,7 +203,7 @@ fn sha256(text: &str) -> Result<[u8; 32], String> {
     })
 }
 
-/// What may be shown: as given, or made of the plaintext; nothing but dots where neither is there.
+/// Returns the given preview, or one made from the plaintext, or only dots when the row has neither.
 fn preview_of(
     row: &RawRow,
     settings: &ImportSettings<'_>,

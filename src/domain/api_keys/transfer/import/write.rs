@@ -1,4 +1,4 @@
-//! Keys that were found good go in.
+//! Inserts the checked keys.
 
 use super::ImportedKey;
 use crate::base::error::ApiError;
@@ -13,8 +13,8 @@ use crate::domain::tenancy::Workspace;
 use diesel::prelude::*;
 use std::collections::{BTreeSet, HashSet};
 
-/// Adds keys, each with its audit event; gives how many. What came in since it was looked for is passed over. The plan's
-/// limit on active keys does not count: that is between the customer and the API.
+/// Inserts keys, each with its audit event, and returns their number. Skips keys that were added since the check. Does
+/// not apply the plan's limit on active keys, since the operator imports.
 pub(super) fn add(
     conn: &mut Conn,
     access_change: &mut AccessChange,
@@ -23,7 +23,7 @@ pub(super) fn add(
 ) -> Result<u64, ApiError> {
     let workspaces: BTreeSet<WorkspaceId> = keys.iter().map(|key| key.workspace_id).collect();
     for workspace in workspaces {
-        // As whoever adds an active key: who counts them meanwhile waits.
+        // Every path that adds or counts active keys takes this lock.
         Workspace::lock(conn, workspace)?;
     }
     let hashes: Vec<Vec<u8>> = keys.iter().map(|key| key.hash.to_vec()).collect();
