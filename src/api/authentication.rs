@@ -1,7 +1,7 @@
-//! Who is calling: reads the credential, asks [`verify`], and lets the caller pass the subscription gate
-//! and the rate limit.
+//! Middleware that authenticates the caller: reads the credential, verifies it ([`verify`]), and checks the
+//! subscription and the rate limit.
 //!
-//! Wraps the API's scope, so a handler never runs, and no body is read, for a caller who is not known.
+//! It wraps the API's scope: for an unknown caller no handler runs, and no body is read.
 
 use crate::api::State;
 use crate::api::{Caller, Credential, verify};
@@ -31,8 +31,8 @@ const BEARER: &str = "Bearer ";
 
 /// The middleware, for `Scope::wrap`.
 ///
-/// Cost: one allocation, for its future, and four atomics to count the request of a key, besides what [`verify`] and the rate
-/// limit cost.
+/// Cost: one allocation for its future, four atomic operations to count a key's request, and the costs of [`verify`]
+/// and the rate limit.
 pub struct Authentication;
 
 impl<S> Transform<S, ServiceRequest> for Authentication
@@ -53,7 +53,7 @@ where
 /// The middleware of one worker.
 pub struct Authenticated<S> {
     service: Rc<S>,
-    /// Looked up by its first request.
+    /// Set by the first request.
     state: Rc<OnceCell<web::Data<State>>>,
 }
 
@@ -106,8 +106,8 @@ fn state_of<'s>(kept: &'s OnceCell<web::Data<State>>, req: &ServiceRequest) -> R
     Ok(kept.get_or_init(|| state))
 }
 
-/// Says what is left to a program in `allowance`, whatever becomes of the request after it was charged. `counted` has the
-/// program's request from when its key was found good, with what became of it so far.
+/// Authenticates and charges a request. `allowance` is set once a program's request is charged, also if the request is
+/// refused then. `counted` is set once a key is verified, and has the request's outcome so far.
 async fn caller_of<'s>(
     state: &'s State,
     req: &ServiceRequest,
@@ -136,7 +136,7 @@ async fn caller_of<'s>(
     Ok(caller)
 }
 
-/// The one credential of a request.
+/// Reads the one credential of a request.
 pub(crate) fn credential_of<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Result<Credential<'r>, ApiError> {
     let mut found = bearer(headers, keys)?;
     for name in &keys.headers.own {
@@ -151,13 +151,13 @@ pub(crate) fn credential_of<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Resul
     found.ok_or_else(|| Code::MissingCredentials.into())
 }
 
-/// What [`HeaderValue::to_str`] says, which looks at one byte after the other: the only control character in a header's
-/// value is a tab, so whatever is ASCII can be shown.
+/// Returns the same as [`HeaderValue::to_str`], which is slower because it checks byte by byte. The only control
+/// character in a header's value is a tab, so a check for ASCII is enough.
 fn text_of(value: &HeaderValue) -> Option<&str> {
     std::str::from_utf8(value.as_bytes()).ok().filter(|text| text.is_ascii())
 }
 
-/// Looks at all bytes whatever it finds, which a processor does sixteen at a time.
+/// Reads all bytes without an early exit, so that the processor compares sixteen at a time.
 fn has_several_words(token: &str) -> bool {
     token.bytes().fold(false, |found, byte| found | (byte == b' ') | (byte == b','))
 }
@@ -217,8 +217,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the headers hold, there is one credential or one of the documented refusals; never a panic, and never
-        /// two credentials of which one is ignored.
+        /// Any headers give one credential or a documented error: no panic, and no ignored second credential.
         #[test]
         fn any_headers_have_one_credential_or_a_refusal(
             all in proptest::collection::vec(
@@ -227,7 +226,7 @@ mod tests {
             )
         ) {
             let (headers, keys) = (headers(&all), keys());
-            // `limits` refuses two before anybody looks at them.
+            // `server::limits` has refused a second `Authorization` before.
             prop_assume!(headers.get_all(header::AUTHORIZATION).count() < 2);
             let sent = headers.get_all(header::AUTHORIZATION).count() + headers.get_all("x-api-key").count();
             match credential_of(&headers, &keys) {

@@ -1,4 +1,4 @@
-//! `POST /billing/stripe/webhook`. No caller of Keyward's: the signature over the body is the credential.
+//! `POST /billing/stripe/webhook`. Stripe authenticates by its signature over the body.
 
 use crate::api::State;
 use crate::base::config::StripeSettings;
@@ -75,7 +75,7 @@ async fn take_in(state: &web::Data<State>, event: StripeEvent) -> Result<Webhook
     if state.webhooks.is_pruning_due(now)
         && let Err(error) = state.for_all_tenants().write(move |conn| model::prune(conn, now)).await
     {
-        // The event itself is safe; the next hour tries again.
+        // The event is committed, and pruning is tried again in an hour.
         tracing::warn!(%error, "old ids of events can't be taken away");
     }
     Ok(outcome)

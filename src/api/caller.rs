@@ -1,9 +1,9 @@
-//! [`Caller`]: who makes a request, and the credentials it is known by.
+//! [`Caller`]: the authenticated caller of a request. [`verify`] finds it by the request's [`Credential`].
 
 use crate::api::State;
 use crate::base::error::{ApiError, Code};
 use crate::domain::api_keys::KeyCaller;
-use crate::domain::api_keys::{BroughtBy, PresentedKey};
+use crate::domain::api_keys::{PresentedBy, PresentedKey};
 use crate::domain::service_tokens::ServiceCaller;
 use crate::domain::tenancy::User;
 use crate::infra::request::CallerId;
@@ -21,7 +21,7 @@ pub enum Credential<'r> {
     IdToken(SecretString),
 }
 
-/// Who makes this request.
+/// The authenticated caller of a request.
 #[derive(Clone, Debug)]
 pub enum Caller {
     /// A person, by ID token.
@@ -33,7 +33,7 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// The id that logs and idempotency keys know the caller by.
+    /// The caller's id in logs and idempotency keys.
     pub fn id(&self) -> CallerId {
         match self {
             Self::User(user) => CallerId::User(user.id),
@@ -42,7 +42,7 @@ impl Caller {
         }
     }
 
-    /// The person, where only a person will do.
+    /// Returns the person.
     ///
     /// # Errors
     /// `credential_not_accepted` for a program and a service.
@@ -54,21 +54,21 @@ impl Caller {
     }
 }
 
-/// Finds out who is behind a credential: the one place where credentials become callers, and the seam of the cache.
+/// Verifies a credential, and returns its caller. All credentials become callers here, and the cache is used here.
 ///
 /// Cost: no statement for an API key or a service token in the cache, else one SELECT; for an ID token one RSA
 /// verification and one SELECT.
 ///
 /// # Errors
-/// A 401 code that says what is wrong with the credential; `ip_not_allowed`; `unavailable` when it can't be checked.
+/// A 401 code with the fault of the credential; `ip_not_allowed`; `unavailable` when it can't be checked.
 pub async fn verify(state: &State, credential: &Credential<'_>, from: Option<IpAddr>) -> Result<Caller, ApiError> {
     match credential {
         Credential::ApiKey(key) => {
-            let verified = state.api_keys.verify(*key, from, BroughtBy::ItsUser).await;
+            let verified = state.api_keys.verify(*key, from, PresentedBy::Client).await;
             verified.map(Caller::ApiKey).map_err(|refused| refused.error)
         }
         Credential::ServiceToken(token) => state.service_tokens.verify(*token).await.map(Caller::Service),
-        // In a box, so that the future of a key in the cache is small to move.
+        // In a box, so that the future is small to move for a cached key.
         Credential::IdToken(token) => Box::pin(state.identity.verify(token)).await.map(Caller::User),
     }
 }

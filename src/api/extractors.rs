@@ -1,4 +1,4 @@
-//! Guards from requests: who calls, and which organization or workspace the path names.
+//! Extractors that make callers and guards from requests.
 
 use super::State;
 use super::caller::Caller;
@@ -25,7 +25,7 @@ pub(crate) fn state_of(req: &HttpRequest) -> Result<web::Data<State>, ApiError> 
     req.app_data::<web::Data<State>>().cloned().ok_or_else(|| ApiError::internal("the application has no state"))
 }
 
-/// Anyone with a valid credential, of any kind.
+/// Accepts any valid credential.
 impl FromRequest for Caller {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
@@ -35,12 +35,11 @@ impl FromRequest for Caller {
     }
 }
 
-/// Any person.
+/// A signed-in person.
 #[derive(Debug)]
 pub struct SignedIn(User);
 
 impl SignedIn {
-    /// Who it is.
     pub fn user(&self) -> &User {
         &self.0
     }
@@ -85,7 +84,7 @@ async fn workspace_access<P: Can>(req: HttpRequest) -> Result<WorkspaceAccess<P>
     let id: WorkspaceId = path_parameter(&req, "workspaceId")?;
     let state = state_of(&req)?;
     let (user_id, db) = match caller_of(&req)? {
-        // Whose workspace it is shows only in its row.
+        // Only the workspace's row has its organization.
         Caller::User(user) => (user.id, state.db.for_all_tenants()),
         Caller::ApiKey(key) => {
             may_manage_keys::<P>(&state, &req, &key)?;
@@ -101,8 +100,8 @@ async fn workspace_access<P: Can>(req: HttpRequest) -> Result<WorkspaceAccess<P>
     membership.authorize()
 }
 
-/// Whether an API key may use this management endpoint: only those for keys, only where configured, and a read-only
-/// key only to read.
+/// Checks that an API key may use this management endpoint: it must be about keys, `keys.manage_with_keys` must be on,
+/// and a read-only key may only read.
 fn may_manage_keys<P: Can>(state: &State, req: &HttpRequest, key: &KeyCaller) -> Result<(), ApiError> {
     let about_keys = matches!(P::PERMISSION, Permission::KeysOwn | Permission::KeysManage);
     if !about_keys || !state.config.keys.manage_with_keys {

@@ -1,8 +1,8 @@
-//! `Idempotency-Key`: a POST that is sent again does nothing again.
+//! `Idempotency-Key`: a repeated POST has no second effect.
 //!
-//! The key is claimed inside the transaction of the POST itself: of two at once, the second waits for the first, finds
-//! its claim and answers what it made. A refusal rolls the claim back, so that a corrected request may use the key again.
-//! Keys last 24 hours, and belong to one caller.
+//! The POST claims the key inside its own transaction. Of two simultaneous requests, the second waits for the first,
+//! finds the claim, and responds with the first one's result. An error rolls the claim back, so that a corrected
+//! request may use the key again. Keys last 24 hours, and belong to one caller.
 
 use crate::api::Caller;
 use crate::base::error::{ApiError, Code};
@@ -24,7 +24,7 @@ const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
 const MAX_LENGTH: usize = 255;
 
-/// The header of a request, checked, with what identifies the request.
+/// The validated header, with the request's caller and target.
 #[derive(Debug)]
 pub struct Idempotency {
     key: Option<String>,
@@ -79,7 +79,7 @@ fn key_of(req: &HttpRequest) -> Result<Option<String>, ApiError> {
     }
 }
 
-/// A request that may have been made before.
+/// The claim of an idempotency key for one request.
 #[derive(Debug)]
 pub struct Claim {
     key: Option<String>,
@@ -87,12 +87,12 @@ pub struct Claim {
     fingerprint: [u8; 32],
 }
 
-/// What came of it.
+/// The result of a request with an idempotency key.
 #[derive(Debug)]
 pub enum ReplayOutcome<T> {
-    /// It was done now.
+    /// The request ran now.
     Done(T),
-    /// It had been done before; this is the state of today.
+    /// The request ran before; the value is the present state.
     Replayed(T),
 }
 
@@ -105,11 +105,11 @@ impl Idempotency {
 }
 
 impl Claim {
-    /// Runs `body` with the id of the thing to make, or, for a request that was made before, with the id of the thing
-    /// that was made then, and `true`.
+    /// Runs `body` with `new_id` and `false`. For a repeated request, it runs `body` with the id of the first request's
+    /// resource and `true`.
     ///
     /// # Errors
-    /// `idempotency_key_reused` when the key came with another request, besides those of `body`.
+    /// `idempotency_key_reused` when the key belongs to another request, and those of `body`.
     pub fn run<Id, T>(
         self,
         conn: &mut Conn,
@@ -146,7 +146,7 @@ impl Claim {
 }
 
 impl<T> ReplayOutcome<T> {
-    /// The same outcome with another value.
+    /// Converts the value, and keeps the outcome.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> ReplayOutcome<U> {
         match self {
             Self::Done(value) => ReplayOutcome::Done(change(value)),
@@ -156,7 +156,7 @@ impl<T> ReplayOutcome<T> {
 }
 
 impl<T: Serialize> ReplayOutcome<T> {
-    /// 201 for what was made now; 200 with `Idempotent-Replayed: true` for what was made before.
+    /// Responds 201 to a new request, and 200 with `Idempotent-Replayed: true` to a repeated one.
     pub fn respond(self) -> HttpResponse {
         match self {
             Self::Done(value) => HttpResponse::Created().json(value),
@@ -164,7 +164,7 @@ impl<T: Serialize> ReplayOutcome<T> {
         }
     }
 
-    /// The same with 200 for what was done now: for a POST that makes nothing new.
+    /// As [`Self::respond`], but with 200 for a new request: for a POST that creates nothing.
     pub fn respond_ok(self) -> HttpResponse {
         match self {
             Self::Done(value) => HttpResponse::Ok().json(value),

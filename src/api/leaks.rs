@@ -1,4 +1,4 @@
-//! `POST /keys/revoke-leaked`. GitHub has no credential of ours: its signature over the body is one.
+//! `POST /keys/revoke-leaked`. GitHub authenticates by its signature over the body, other scanners by a service token.
 
 use crate::api::State;
 use crate::api::authentication::credential_of;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
-/// The most characters of a page's address that are kept.
+/// The most characters of a page's URL that are stored.
 const MAX_URL_LENGTH: usize = 500;
 
 /// A text that looks like a key, and where it was found. Whatever the scanner says of it otherwise, the key must die: the
@@ -88,7 +88,7 @@ pub async fn revoke_leaked_keys(
     let mut places: HashMap<[u8; 32], LeakLocation> = HashMap::new();
     for leaked in &found {
         let key = PresentedKey::new(&leaked.token);
-        // What can't be a key costs no lookup.
+        // Texts of another format can't be keys, so they cost no lookup.
         if state.api_keys.format.recognizes(key) {
             places.entry(key.hash()).or_insert_with(|| leaked.place());
         }
@@ -111,7 +111,7 @@ pub async fn revoke_leaked_keys(
     Ok(web::Json(found.into_iter().map(|leaked| leaked.feedback(&known)).collect()))
 }
 
-/// The body, and who vouches for it.
+/// Authenticates the sender. Returns the body, and the actor for the audit trail.
 async fn authenticate(req: &HttpRequest, body: Body<Vec<LeakedKey>>) -> Result<(Vec<u8>, Actor), ApiError> {
     let state = state_of(req)?;
     if let Some(github) = state.github_keys.as_ref().filter(|_| req.headers().contains_key(SIGNATURE)) {
@@ -128,7 +128,7 @@ async fn authenticate(req: &HttpRequest, body: Body<Vec<LeakedKey>>) -> Result<(
     let caller = verify(&state, &credential, RequestContext::client_address()).await?;
     RequestContext::set_caller(caller.id());
     if let Caller::ApiKey(key) = &caller {
-        // A program is told the same as everywhere.
+        // A program gets the same subscription error as at other endpoints.
         subscription_gate(&state.config, key.subscription)?;
     }
     let Caller::Service(service) = caller else { return Err(Code::CredentialNotAccepted.into()) };
@@ -136,7 +136,7 @@ async fn authenticate(req: &HttpRequest, body: Body<Vec<LeakedKey>>) -> Result<(
 }
 
 impl LeakedKey {
-    /// Where it was found. A page's address may have the text itself in it.
+    /// Where the key was found. The key is redacted, because a page's URL may contain it.
     fn place(&self) -> LeakLocation {
         let tidy = |text: &str| -> String {
             let text = if self.token.is_empty() { text.to_owned() } else { text.replace(&self.token, "[redacted]") };

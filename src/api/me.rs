@@ -1,4 +1,4 @@
-//! `GET /me`: who I am, and where I belong.
+//! `GET /me`: the signed-in person and the person's organizations.
 
 use crate::api::SignedIn;
 use crate::api::State;

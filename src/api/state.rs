@@ -1,4 +1,4 @@
-//! [`State`]: what all handlers share.
+//! [`State`]: the services that all handlers share.
 
 use crate::base::config::Config;
 use crate::base::time::Clock;
@@ -20,44 +20,32 @@ use crate::infra::telemetry::Metrics;
 use actix_web::web;
 use std::sync::Arc;
 
-/// What all handlers share; one for each running application.
+/// The services that all handlers share. Each running application has one.
 pub struct State {
-    /// The configuration, checked.
     pub config: Config,
-    /// The time.
     pub clock: Clock,
-    /// The database.
     pub db: Db,
     /// The database, scoped by guards.
     pub store: Store,
-    /// This process among those on the same database.
+    /// This node in the cluster of nodes on one database.
     pub cluster: Arc<Cluster>,
-    /// Sign-in, and the verification of ID tokens.
     pub identity: IdentityService,
-    /// Mails to people.
     pub mailer: Mailer,
-    /// Mails to people who are invited.
     pub invitation_mails: InvitationMails,
-    /// The verification of API keys.
     pub api_keys: ApiKeys,
-    /// What GitHub's secret scanning signs with, where it is heard.
+    /// The public keys of GitHub's secret scanning, if `leaks.github` is configured.
     pub github_keys: Option<GithubKeys>,
-    /// What became of the payment provider's events.
+    /// Counts of the payment provider's events.
     pub webhooks: Webhooks,
-    /// What is used of the plans' limits.
     pub rate_limits: RateLimits,
-    /// The verification of service tokens.
     pub service_tokens: ServiceTokens,
-    /// The resources that tenants keep here.
     pub collections: Collections,
-    /// Every route in it.
     pub routes: web::Data<RouteTable>,
-    /// What Prometheus is told.
     pub metrics: Metrics,
 }
 
 impl State {
-    /// The state over an open database, and what runs beside it.
+    /// Builds the state over an open database, and its background tasks.
     ///
     /// # Errors
     /// A text for the operator: a section of the configuration, the master secret or the database can't be used.
@@ -107,22 +95,22 @@ impl State {
         Ok((state, Background { outbox, failed_sign_in_writer }))
     }
 
-    /// [`Store::scoped_to`]
+    /// Calls [`Store::scoped_to`].
     #[must_use]
     pub fn scoped_to(&self, guard: &impl Guard) -> ScopedStore {
         self.store.scoped_to(guard)
     }
 
-    /// [`Store::for_all_tenants`]
+    /// Calls [`Store::for_all_tenants`].
     #[must_use]
     pub fn for_all_tenants(&self) -> ScopedStore {
         self.store.for_all_tenants()
     }
 }
 
-/// What runs beside the server.
+/// Background tasks of the server.
 pub struct Background {
-    /// Sends the queue of mails.
+    /// Sends queued mails.
     pub outbox: Outbox,
     /// Writes failed sign-ins into the audit trail.
     pub failed_sign_in_writer: FailedSignInWriter,

@@ -1,4 +1,4 @@
-//! What programs ask of Keyward itself: `GET /whoami`.
+//! `GET /whoami`: the caller behind a credential.
 
 use crate::api::Caller;
 use crate::base::error::{ApiError, Code};
@@ -101,10 +101,10 @@ pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
     }
 }
 
-/// What [`whoami`] answers a program.
+/// The response of [`whoami`] to a program.
 ///
 /// # Errors
-/// None: every view has its JSON.
+/// None: a view always has JSON.
 pub fn whoami_response(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
     Ok(json(&ProgramView::from(key)))
 }

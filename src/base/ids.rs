@@ -1,8 +1,8 @@
-//! Ids: one type for each kind of thing, so that a workspace's id can't be passed where a key's is meant.
+//! Ids: one type for each kind of resource, so that a workspace's id can't be passed as a key's.
 //!
-//! An id is a prefix and a UUIDv7 in the 26 lower-case base-32 characters of the [TypeID](https://github.com/jetify-com/typeid)
-//! specification: `key_01k4w5c9q2e0vb7m3t8z6r1xhd`. Ids sort by the time they were made, in any collation, and
-//! are the position in a list's cursor.
+//! An id is a prefix and a UUIDv7 in the 26 lower-case base-32 characters of the
+//! [TypeID](https://github.com/jetify-com/typeid) specification: `key_01k4w5c9q2e0vb7m3t8z6r1xhd`. Ids sort by the time
+//! they were made, in any collation, and are the position in a list's cursor.
 
 use arrayvec::ArrayString;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const SUFFIX_LENGTH: usize = 26;
 
-/// 128 bits, most significant first, five to a character; the first has three.
+/// Encodes 128 bits, most significant first, five to a character; the first character has three.
 fn suffix_of(bytes: [u8; 16]) -> [u8; SUFFIX_LENGTH] {
     let bits = u128::from_be_bytes(bytes);
     // Halves of whole characters: arithmetic of 64 bits is one instruction each, of 128 several.
@@ -53,22 +53,22 @@ macro_rules! ids {
         pub struct $name([u8; 16]);
 
         impl $name {
-            /// What every id of this kind starts with.
+            /// The start of every id of this kind.
             pub const PREFIX: &'static str = concat!($prefix, "_");
 
-            /// A fresh id, later than all before it in this process.
+            /// Makes an id that sorts after all earlier ids of this process.
             #[expect(clippy::new_without_default, reason = "each call gives another one")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7().into_bytes())
             }
 
-            /// The id as the wire and the database spell it. Costs some 20 ns; no allocation.
+            /// Returns the id's text on the wire and in the database. Costs some 20 ns; no allocation.
             pub fn text(&self) -> ArrayString<{ concat!($prefix, "_").len() + SUFFIX_LENGTH }> {
                 // A prefix, letters and digits are always text.
                 ArrayString::from_byte_string(&self.characters()).unwrap_or_default()
             }
 
-            /// The bytes of [`Self::text`].
+            /// Returns the bytes of [`Self::text`].
             pub fn characters(&self) -> [u8; concat!($prefix, "_").len() + SUFFIX_LENGTH] {
                 let mut text = [0; concat!($prefix, "_").len() + SUFFIX_LENGTH];
                 let (prefix, suffix) = text.split_at_mut(Self::PREFIX.len());
@@ -175,9 +175,9 @@ ids! {
     OrganizationId = "org";
     /// A workspace of an organization.
     WorkspaceId = "ws";
-    /// A person, of any issuer.
+    /// A user, of any issuer.
     UserId = "usr";
-    /// A person's membership of an organization; internal, the order of member lists.
+    /// A user's membership of an organization; internal, the order of member lists.
     MembershipId = "mem";
     /// An invitation to an organization.
     InvitationId = "inv";
@@ -191,7 +191,7 @@ ids! {
     AuditEventId = "evt";
     /// A running process that serves from a cache; internal.
     NodeId = "node";
-    /// One change of somebody's access, as the nodes tell each other of it; internal.
+    /// A change of access, which nodes announce to each other; internal.
     ChangeId = "chg";
 }
 

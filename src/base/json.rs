@@ -1,19 +1,20 @@
-//! [`json`]: an answer in JSON, for the routes that are asked all the time.
+//! [`json`]: fast JSON answers, for hot routes.
 //!
-//! serde_json writes each name and each mark by itself, and looks at each byte of each text for one to escape: more work than
-//! all else about an answer whose texts are mostly ids. Here everything between two values was put together when the program
-//! was built ([`write_json!`](crate::base::json::write_json)), and what can't need an escape is not searched for one. Types that
-//! are written here have `Serialize`, too: the tests compare the two, byte for byte, and the document is made of it.
+//! serde_json writes each name and each mark separately, and searches each byte of each text for one to escape. For an
+//! answer whose texts are mostly ids, that is more work than everything else. Here the text between two values is
+//! joined at compile time ([`write_json!`](crate::base::json::write_json)), and text that can't need an escape is not
+//! searched. The types written here also implement `Serialize`: tests compare the two, byte for byte, and the OpenAPI
+//! document is made from `Serialize`.
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, web};
 
-/// As much as the usual answer takes, so that it grows at most once.
+/// The length of the usual answer in bytes, so that a buffer grows at most once.
 const USUAL_LENGTH: usize = 512;
 
-/// 200, with a value as its body. Cost: one allocation, and copying what is written.
+/// Returns 200 with the value as its body. Cost: one allocation, and one copy of the text.
 pub fn json(value: &impl WriteJson) -> HttpResponse {
     let mut text = Vec::with_capacity(USUAL_LENGTH);
     value.write_json(&mut text);
@@ -22,20 +23,20 @@ pub fn json(value: &impl WriteJson) -> HttpResponse {
     response
 }
 
-/// What writes itself as JSON, as its `Serialize` would.
+/// A type that writes itself as JSON, byte for byte as its `Serialize` does.
 pub trait WriteJson {
-    /// Appends it.
+    /// Appends the value's JSON.
     fn write_json(&self, out: &mut Vec<u8>);
 }
 
-/// Text that needs no escape, such as an id with its quotation marks left out.
+/// Writes text that needs no escape, such as an id, in quotation marks.
 pub fn write_plain(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     out.extend_from_slice(text);
     out.push(b'"');
 }
 
-/// Implements [`WriteJson`] for a struct: an object of these fields, in this order, after `"tag": "value"` if there is one.
+/// Implements [`WriteJson`] for a struct: an object of these fields, in this order, after `"tag": "value"` if given.
 ///
 /// ```text
 /// write_json!(Point<'_> { "kind" = "point"; "x": x, "y": y });
@@ -102,7 +103,7 @@ integers!(u32, u64);
 impl WriteJson for &str {
     fn write_json(&self, out: &mut Vec<u8>) {
         if needs_escape(self.as_bytes()) {
-            // Text always has its JSON, and writing to memory can't fail.
+            // Text always has a JSON form, and writing to memory can't fail.
             _ = serde_json::to_writer(out, self);
         } else {
             write_plain(out, self.as_bytes());
@@ -116,12 +117,12 @@ impl WriteJson for String {
     }
 }
 
-/// Whether JSON escapes any of these: a control character, `"` or `\`.
+/// Returns whether the text holds a character that JSON escapes: a control character, `"` or `\`.
 fn needs_escape(text: &[u8]) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
-    // The high bit of each byte that is below `limit`, for bytes whose own high bit is clear (Hacker's Delight, 6-1). A
-    // borrow from a byte that is below may mark the next one too, which does not change whether there is any.
+    // Marks the high bit of each byte below `limit`, for bytes whose own high bit is clear (Hacker's Delight, 6-1). A
+    // borrow from such a byte may mark the next byte too, which does not change whether any is marked.
     let any_below = |bytes: u64, limit: u64| bytes.wrapping_sub(ONES * limit) & !bytes & HIGH != 0;
     let in_eight = |bytes: u64| {
         any_below(bytes, 0x20)

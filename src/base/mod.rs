@@ -1,4 +1,4 @@
-//! Words and values: what every other floor is made of. Nothing here knows a floor above.
+//! Words and values that every other floor uses. Nothing here uses a floor above.
 
 pub mod config;
 pub mod error;

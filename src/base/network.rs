@@ -1,8 +1,9 @@
-//! Addresses and URLs of networks.
+//! Network addresses and URLs.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What counts as one address where guesses are counted: behind IPv6 one customer has a /64 at least.
+/// Returns the network that limits on guesses count as one address: of IPv6 the /64, since one customer has at least
+/// that.
 pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -10,9 +11,9 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether it is an address on this very machine, by plain HTTP.
+/// Returns whether the URL is plain HTTP to this machine.
 pub(crate) fn is_loopback_http(url: &str) -> bool {
     ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"].iter().any(|start| url.starts_with(start))
-        // As in http://localhost:x@elsewhere.example/.
+        // http://localhost:x@elsewhere.example/ leads elsewhere.
         && !url.contains('@')
 }

@@ -1,16 +1,16 @@
-//! [`Position`]: which page of a list to fetch.
+//! [`Position`]: the page of a list to fetch.
 
 /// A page to fetch.
 #[derive(Clone, Copy, Debug)]
 pub struct Position<Id> {
-    /// How many rows the page has at most.
+    /// The most rows of the page.
     pub size: u16,
-    /// The id that the rows come after (older), or from the newest on.
+    /// The page starts after this id, with older rows; `None`: with the newest row.
     pub after: Option<Id>,
 }
 
 impl<Id> Position<Id> {
-    /// How many rows to ask the database for: one more than the page, which tells whether there is a next one.
+    /// Returns the number of rows to query: one more than the page has, which shows whether there is a next page.
     pub fn limit(&self) -> i64 {
         i64::from(self.size) + 1
     }

@@ -23,7 +23,6 @@ pub enum AuditCommand {
     },
 }
 
-/// Runs the command.
 pub fn run(db: &ScopedDb, command: &AuditCommand) -> Result<(), String> {
     match command {
         AuditCommand::Verify { organization_id } => verify(db, *organization_id),

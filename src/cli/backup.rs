@@ -13,7 +13,7 @@ pub struct BackupArgs {
     file: PathBuf,
 }
 
-/// Runs the command. It looks at no schema and migrates nothing: a backup comes before an upgrade.
+/// Runs the command. It neither checks nor migrates the schema: a backup comes before an upgrade.
 pub fn run(config: &Config, args: &BackupArgs) -> Result<(), String> {
     let bytes = back_up(&config.database.url, &args.file)?;
     println!("{}: {bytes} bytes", args.file.display());

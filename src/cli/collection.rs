@@ -20,7 +20,6 @@ pub enum CollectionCommand {
     },
 }
 
-/// Runs the command.
 pub fn run(db: &ScopedDb, command: &CollectionCommand) -> Result<(), String> {
     match command {
         CollectionCommand::List => {

@@ -11,7 +11,7 @@ pub enum ConfigCommand {
     Check,
 }
 
-/// Runs the command. Loading has checked all but the collections, whose paths other routes may have.
+/// Runs the command. Loading checks all but the collections, whose paths may clash with other routes.
 pub fn run(config: &Config, command: &ConfigCommand) -> Result<(), String> {
     match command {
         ConfigCommand::Check => {

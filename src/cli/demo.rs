@@ -1,7 +1,7 @@
-//! `keyward demo`: a newcomer's minute.
+//! `keyward demo`: a server with a demo tenant, for a first try.
 //!
 //! Everything is in `./data`: the database, the secret that seals the signing keys, and the demo user's password, the
-//! last two readable by their owner only. The API key is shown at the first start and kept nowhere.
+//! last two readable by their owner only. The API key is shown at the first start and stored nowhere.
 
 use crate::api::State;
 use crate::base::config::{Sources, load};
@@ -24,7 +24,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Nobody scrapes a demo, and its port may be another one's.
+/// A demo needs no metrics, whose port another process may use.
 const DEFAULTS: &str = "[log]\nformat = \"pretty\"\n[metrics]\nlisten = \"\"\n";
 const DATABASE: &str = "sqlite://data/keyward.db";
 const EMAIL: &str = "demo@example.com";
@@ -38,13 +38,13 @@ pub struct DemoArgs {
     listen: Option<String>,
 }
 
-/// Serves with a demo tenant, also with a configuration file to try. `DATABASE_URL` and the file's database are left
-/// alone: this is not for real data.
+/// Serves a demo tenant. It reads the configuration file, but ignores the file's database and `DATABASE_URL`, because a
+/// demo is not for real data.
 pub fn run(sources: Sources, args: &DemoArgs) -> Result<(), String> {
     let database_url = Some(DATABASE.to_owned());
     let listen = args.listen.clone();
     let mut config = load(&Sources { under_file: DEFAULTS, listen, database_url, ..sources })?;
-    // Whoever reads this log is the newcomer: the links that a mail would bring are there to click.
+    // The demo sends no mail, so its user takes the links from the log.
     config.mail.log_mails = true;
     start(config, async |application: &Application| {
         let made = seed(&application.state()).await?;
@@ -52,14 +52,14 @@ pub fn run(sources: Sources, args: &DemoArgs) -> Result<(), String> {
     })
 }
 
-/// Makes the demo tenant, at the first start.
+/// Makes the demo tenant at the first start.
 async fn seed(state: &State) -> Result<Option<PlaintextKey>, String> {
     let failed = |error: ApiError| format!("making the demo tenant failed: {error}");
     if state.identity.has_account(EMAIL).await.map_err(failed)? {
         return Ok(None);
     }
     let password: String = rand::rng().sample_iter(Alphanumeric).take(16).map(char::from).collect();
-    // Before the account is made: an account whose password nobody knows would be worse than a password for none.
+    // Before the account: an account whose password is lost is worse than a password without an account.
     keep_password(&password).map_err(|error| format!("{PASSWORD_FILE}: {error}"))?;
     let profile = state.identity.create_account(EMAIL, &password.into(), true).await.map_err(failed)?;
     let (config, format, now) = (state.config.clone(), state.api_keys.format.clone(), state.clock.now());
@@ -90,7 +90,7 @@ fn keep_password(password: &str) -> std::io::Result<()> {
     writeln!(file, "{password}")
 }
 
-/// What a newcomer needs, on the terminal. The one place that prints secrets: the demo's own.
+/// Prints the first steps. This is the only place that prints secrets, and they are the demo's own.
 fn welcome(application: &Application, key: Option<&PlaintextKey>) -> Result<(), String> {
     let state = application.state();
     let origin = format!("http://{}", application.address());

@@ -5,14 +5,14 @@ use actix_web::rt::System;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-/// Below the time-out that container runtimes give it.
+/// Below the time-out of container runtimes.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Asks `/healthz` of the server on this machine, at the address that it would listen on. Not `/readyz`: a runtime
-/// restarts what is unhealthy, and that mends no database.
+/// Requests `/healthz` of the server on this machine, at the configured address. Not `/readyz`: a runtime restarts an
+/// unhealthy container, which does not repair a database.
 pub fn run(config: &Config) -> Result<(), String> {
     let url = url(&config.server);
-    // Its certificate is for another name, and no secret is sent.
+    // The certificate is for another name, and no secret is sent.
     let client = reqwest::Client::builder()
         .no_proxy()
         .timeout(LIMIT)

@@ -14,7 +14,6 @@ pub enum IdentityCommand {
     RotateKey,
 }
 
-/// Runs the command.
 pub fn run(config: &Config, db: &ScopedDb, command: &IdentityCommand) -> Result<(), String> {
     match command {
         IdentityCommand::RotateKey => {

@@ -1,4 +1,4 @@
-//! The command line: one module for each command of the operator. Those of a client are in [`crate::client`].
+//! The command line: one module for each operator command. Client commands are in [`crate::client`].
 
 mod audit;
 mod backup;
@@ -24,7 +24,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// A client knows nothing of these.
+/// The help heading of options that client commands ignore.
 const SERVER_OPTIONS: &str = "Options of the server and its operator";
 
 /// Organizations, workspaces, roles and API keys for a multi-tenant SaaS.
@@ -96,7 +96,7 @@ enum Command {
     AnyCollection(Vec<String>),
 }
 
-/// How like a command a mistyped word must be to be taken for it, from 0 to 1.
+/// The least similarity at which a word counts as a mistyped command, from 0 to 1.
 const SIMILAR: f64 = 0.85;
 
 impl Cli {
@@ -109,8 +109,8 @@ impl Cli {
     }
 }
 
-/// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 the arguments are wrong; a client's
-/// commands have more of them, which their help lists.
+/// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 the arguments are wrong; client commands
+/// have more, which their help lists.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
@@ -145,7 +145,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The command that a word may have been meant for.
+/// Returns the command that a mistyped word may mean.
 fn similar_command(words: &[String]) -> Option<String> {
     let word = words.first()?;
     let names: Vec<String> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
@@ -163,7 +163,7 @@ fn migrate(cli: &Cli) -> Result<(), String> {
     Ok(())
 }
 
-/// The database for a command of the operator: one connection, the schema that this binary knows, and all tenants.
+/// Opens the database for an operator command: one connection, this binary's schema, and all tenants.
 fn database(cli: &Cli) -> Result<(Config, ScopedDb), String> {
     let config = cli.load()?;
     db::prepare(&config.database)?;

@@ -17,7 +17,7 @@ pub struct OpenapiArgs {
     file: PathBuf,
 }
 
-/// Prints the document, or fails when the committed one is another.
+/// Prints the document, or fails if the committed one differs.
 pub fn run(config: &Config, args: &OpenapiArgs) -> Result<(), String> {
     let collections = routes::compile_collections(config)?;
     let text = openapi::text(&routes::document(config, &collections), &crate::api::collections::schemas(&collections))?;

@@ -11,7 +11,6 @@ pub enum OrganizationCommand {
     List,
 }
 
-/// Runs the command.
 pub fn run(db: &ScopedDb, command: &OrganizationCommand) -> Result<(), String> {
     match command {
         OrganizationCommand::List => {

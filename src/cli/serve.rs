@@ -23,13 +23,13 @@ pub struct ServeArgs {
     no_migrate: bool,
 }
 
-/// Serves until SIGTERM or SIGINT, reloads the certificate at SIGHUP, and at the end finishes the requests in flight.
+/// Serves until SIGTERM or SIGINT, then finishes the requests in flight. Reloads the certificate at SIGHUP.
 pub fn run(sources: Sources, args: &ServeArgs) -> Result<(), String> {
     let config = load(&Sources { listen: args.listen.clone(), no_migrate: args.no_migrate, ..sources })?;
     start(config, async |_| Ok(()))
 }
 
-/// Builds the application, does what is to be done before it serves, and serves.
+/// Builds the application, runs `prepare`, and serves.
 pub(super) fn start(
     config: Config,
     prepare: impl AsyncFnOnce(&Application) -> Result<(), String>,
@@ -37,7 +37,7 @@ pub(super) fn start(
     let pages = allocator::take_small_pages();
     let files = fd_limit::raise();
     let traces = TraceExport::start(&config.traces)?;
-    // Dropped last: it writes the lines that still wait.
+    // Dropped last, because the drop writes the buffered lines.
     let log = telemetry::init(&config.log, traces.as_ref())?;
     telemetry::log_panics();
     if let Err(error) = pages {
@@ -70,7 +70,7 @@ pub(super) fn start(
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
         let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
         let certificate = application.certificate();
-        // Reading two files does not matter here: this thread answers no requests.
+        // Reading two files may block here: this thread answers no requests.
         actix_web::rt::spawn(async move {
             while hangup.recv().await.is_some() {
                 match &certificate {

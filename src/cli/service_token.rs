@@ -29,7 +29,6 @@ pub enum ServiceTokenCommand {
     },
 }
 
-/// Runs the command.
 pub fn run(config: &Config, db: &ScopedDb, command: &ServiceTokenCommand) -> Result<(), String> {
     let clock = Clock::system();
     let (now, store) = (clock.now(), ScopedStore::new(db.clone(), Cluster::new(config, &clock)));

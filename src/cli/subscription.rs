@@ -34,7 +34,6 @@ pub enum SubscriptionCommand {
     },
 }
 
-/// Runs the command.
 pub fn run(config: &Config, db: &ScopedDb, command: &SubscriptionCommand) -> Result<(), String> {
     let SubscriptionCommand::Set { organization_id, status, plan, trial_ends_at, period_ends_at } = command;
     if let Some(plan) = plan

@@ -37,7 +37,6 @@ pub enum UserCommand {
     },
 }
 
-/// Runs the command.
 pub fn run(config: &Config, db: &ScopedDb, command: &UserCommand) -> Result<(), String> {
     let clock = Clock::system();
     let (now, store) = (clock.now(), ScopedStore::new(db.clone(), Cluster::new(config, &clock)));
@@ -52,7 +51,7 @@ pub fn run(config: &Config, db: &ScopedDb, command: &UserCommand) -> Result<(), 
         UserCommand::SignOut { email } => store
             .change_access_blocking(|conn, access_change| Account::sign_out(conn, access_change, email.as_str(), now)),
         UserCommand::VerifyEmail { email } => store.change_access_blocking(|conn, access_change| {
-            Account::vouch_for_email(conn, access_change, email.as_str())
+            Account::verify_email_of_user(conn, access_change, email.as_str())
         }),
     };
     let (UserCommand::Disable { email }

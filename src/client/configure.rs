@@ -1,7 +1,7 @@
 //! `keyward configure`
 //!
-//! Nothing is asked of the server: the file can be made before the server runs, or where it can't be reached.
-//! `keyward whoami` tries it.
+//! It sends no request, so the file can be made before the server runs, or where it can't be reached.
+//! `keyward whoami` tests the key.
 
 use crate::client::failure::Failure;
 use crate::client::layer::Layer;
@@ -23,7 +23,6 @@ pub struct ConfigureArgs {
     url: String,
 }
 
-/// Runs the command.
 pub fn run(args: &ConfigureArgs) -> Result<(), Failure> {
     let layer = Layer::of_flags(Some(&args.key), args.workspace.as_deref(), Some(&args.url))?;
     let path =

@@ -1,4 +1,4 @@
-//! [`Connection`]: sends requests, and tries again where that helps.
+//! [`Connection`]: sends requests, and retries them.
 
 use crate::client::failure::Failure;
 use crate::client::refusal::ServerRefusal;
@@ -7,13 +7,13 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Response, Url};
 use std::time::Duration;
 
-/// The longest that a server may make us wait before we try again; a longer wait is the user's to decide.
+/// The longest wait before a retry. If the server asks for more, the command fails and the user decides.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// From the connection to the last byte.
+/// The limit from the connection to the last byte.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// A server, and who asks it.
+/// A server, and the settings of its client.
 pub struct Connection {
     client: Client,
     settings: Settings,
@@ -22,7 +22,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// As the flags, the environment and the file say. Connects to nothing yet.
+    /// Reads the flags, the environment and the file. It does not connect yet.
     ///
     /// # Errors
     /// `Usage`, `NotConfigured`, and `Here` for a machine without certificates.
@@ -30,12 +30,12 @@ impl Connection {
         let settings = Settings::find(args)?;
         let mut builder = Client::builder()
             .user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")))
-            // The API has none; one would carry the key to another place.
+            // The API has no redirects; following one could send the key to another server.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_LIMIT)
             .timeout(TIME_LIMIT);
         if settings.url.is_loopback() {
-            // No proxy stands between, and no certificate is needed.
+            // Loopback needs neither a proxy nor a certificate.
             builder = builder.no_proxy().tls_certs_only([]);
         }
         let client = builder.build().map_err(|error| Failure::Here(explain(&error)))?;
@@ -45,7 +45,7 @@ impl Connection {
         Ok(Self { client, settings, authorization, retries: args.retries })
     }
 
-    /// The body of what is at this path.
+    /// Returns the body at a path.
     ///
     /// # Errors
     /// `Refused` and `NoAnswer`.
@@ -83,7 +83,7 @@ impl Connection {
         Ok(ServerRefusal::read(status, &headers, &body))
     }
 
-    /// How long to wait before the next attempt; nothing if there is to be none.
+    /// Returns how long to wait before the next attempt; `None`: no further attempt.
     fn wait_after(&self, refusal: &ServerRefusal, attempt: u32) -> Option<Duration> {
         if !matches!(refusal.status, 429 | 503) || attempt >= self.retries {
             return None;
@@ -108,7 +108,7 @@ impl Connection {
     }
 }
 
-/// reqwest's errors say what they were doing; why it failed stands in their causes.
+/// Joins the causes of an error, because reqwest's own message lacks the reason.
 fn explain(error: &reqwest::Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
     let causes: Vec<String> = causes.map(ToString::to_string).collect();

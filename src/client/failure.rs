@@ -1,4 +1,4 @@
-//! [`Failure`]: why a command of the client failed, and the exit code that tells a script.
+//! [`Failure`]: why a client command failed, and its exit code.
 
 use crate::client::refusal::ServerRefusal;
 use std::fmt;
@@ -27,18 +27,18 @@ pub enum Failure {
     Usage(String),
     /// A key is missing, or a setting in the environment or the file is malformed.
     NotConfigured(String),
-    /// The server said no.
+    /// The server answered with an error.
     Refused(ServerRefusal),
     /// There is no answer, or one that is not Keyward's.
     NoAnswer(String),
     /// This machine failed, as when a file can't be written.
     Here(String),
-    /// One of these, and what to do about it.
+    /// Another failure, with a hint.
     Explained(Box<Failure>, String),
 }
 
 impl Failure {
-    /// Adds `hint` if there is no such thing, or nobody could be asked whether there is.
+    /// Adds `hint` to a 404 and to missing configuration, where nothing could be asked.
     pub fn hinting_if_unknown(self, hint: String) -> Self {
         match self {
             Self::Refused(ServerRefusal { status: 404, .. }) | Self::NotConfigured(_) => {
@@ -52,7 +52,7 @@ impl Failure {
         }
     }
 
-    /// As [`HELP`] has them.
+    /// Returns the exit code that [`HELP`] lists.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.number())
     }

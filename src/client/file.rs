@@ -19,18 +19,18 @@ struct Content<'t> {
     url: Option<std::borrow::Cow<'t, str>>,
 }
 
-/// Where the file is, or would be; nowhere for a user without a home.
+/// Returns the file's path; `None` for a user without a home.
 pub fn path() -> Option<PathBuf> {
-    // The specification has relative paths ignored.
+    // The XDG specification ignores relative paths.
     let configured = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let directory = configured.or_else(|| std::env::home_dir().map(|home| home.join(".config")))?;
     Some(directory.join("keyward/client.toml"))
 }
 
-/// What the file says; nothing if there is none.
+/// Reads the file; an empty layer if there is none.
 ///
 /// # Errors
-/// A file that others may read, or that is malformed. No line of it is repeated: one of them has the key.
+/// A file that others may read, or that is malformed. The error repeats no line, because one has the key.
 pub fn read(path: &Path) -> Result<Layer, Failure> {
     let name = path.display().to_string();
     let failed = |error: io::Error| Failure::NotConfigured(format!("{name}: {error}"));
@@ -59,10 +59,10 @@ pub fn read(path: &Path) -> Result<Layer, Failure> {
     Layer::parse(values).map_err(Failure::NotConfigured)
 }
 
-/// Writes the file, and its directory for its owner only. Whoever reads meanwhile sees the old file or the new one.
+/// Writes the file and its directory, for their owner only. A concurrent reader sees the old file or the new one.
 ///
 /// # Errors
-/// When it can't be written; the old file is then as it was.
+/// When the file can't be written; the old file then stays as it was.
 pub fn write(path: &Path, layer: &Layer) -> Result<(), Failure> {
     let content = Content {
         api_key: layer.key.as_ref().map(|key| key.expose().into()),
@@ -84,7 +84,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     let replaced =
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&draft, path));
     if replaced.is_err() {
-        // The first error is the one to tell.
+        // Only the first error is reported.
         let _ = fs::remove_file(&draft);
     }
     replaced

@@ -9,7 +9,7 @@ use clap::{Args, Parser};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// What `--all` asks for at a time: the most that the server gives.
+/// The page size of `--all`: the server's maximum.
 const WHOLE_PAGE: u16 = 100;
 
 /// What to show.
@@ -48,7 +48,7 @@ struct Words {
     get: GetArgs,
 }
 
-/// The words after `keyward`, where the first one is the collection.
+/// Parses the words after `keyward`, of which the first is the collection.
 ///
 /// # Errors
 /// Clap's, to be printed.
@@ -61,7 +61,7 @@ fn path(text: &str) -> Result<String, String> {
     text.split('/').try_for_each(|part| segment(part).map(drop)).map(|()| text.to_owned())
 }
 
-/// A step of a path that can't lead out of it.
+/// Accepts a path segment that can't lead out of the path.
 fn segment(text: &str) -> Result<String, String> {
     if text.is_empty() || [".", ".."].contains(&text) || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err("must be a name without spaces, and no . or ..".to_owned());
@@ -77,7 +77,7 @@ fn filter(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The server's envelope of a list. Each thing stays as it was written.
+/// The server's envelope of a list. Each item stays raw JSON.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page<'t> {
@@ -86,7 +86,6 @@ struct Page<'t> {
     next_cursor: Option<String>,
 }
 
-/// Runs the command.
 pub async fn run(args: &GetArgs) -> Result<(), Failure> {
     let connection = Connection::new(&args.connection)?;
     let mut segments: Vec<&str> = args.collection.split('/').collect();
@@ -99,7 +98,7 @@ pub async fn run(args: &GetArgs) -> Result<(), Failure> {
     show(&bodies, args.connection.json)
 }
 
-/// The page that was asked for or, with `--all`, it and all after it.
+/// Fetches the requested page and, with `--all`, all pages after it.
 async fn pages(connection: &Connection, segments: &[&str], args: &GetArgs) -> Result<Vec<String>, Failure> {
     let size = args.page_size.or(args.all.then_some(WHOLE_PAGE)).map(|size| size.to_string());
     let mut cursor = args.cursor.clone();

@@ -6,31 +6,28 @@ use crate::client::values::{BaseUrl, ClientKey};
 use std::io::Read;
 use std::str::FromStr;
 
-/// What one source says.
+/// The values of one source.
 #[derive(Clone, Debug, Default)]
 pub struct Layer {
-    /// The key.
     pub key: Option<ClientKey>,
-    /// The workspace.
     pub workspace: Option<WorkspaceId>,
-    /// The URL.
     pub url: Option<BaseUrl>,
 }
 
 impl Layer {
-    /// The key, the workspace and the URL, each with the name that an error gives it. An empty text says nothing.
+    /// Reads the key, the workspace and the URL, each with its name for errors. An empty text counts as absent.
     ///
     /// # Errors
-    /// The name of what is malformed, and what it must be; never its value.
+    /// The name of a malformed value, and what it must be; never the value.
     pub fn parse(values: [(String, Option<&str>); 3]) -> Result<Self, String> {
         let [key, workspace, url] = values;
         Ok(Self { key: parse(key)?, workspace: parse(workspace)?, url: parse(url)? })
     }
 
-    /// What flags say, in the order key, workspace, URL.
+    /// Reads the flags, in the order key, workspace, URL.
     ///
     /// # Errors
-    /// `Usage` for what is malformed, and for an empty standard input.
+    /// `Usage` for a malformed value and for an empty standard input.
     pub fn of_flags(key: Option<&str>, workspace: Option<&str>, url: Option<&str>) -> Result<Self, Failure> {
         let from_input = if key == Some("-") { Some(read_key()?) } else { None };
         let key = from_input.as_deref().or(key);
@@ -55,10 +52,10 @@ fn parse<T: FromStr<Err = String>>((name, value): (String, Option<&str>)) -> Res
     parsed.map_err(|reason| format!("{name}: {reason}"))
 }
 
-/// The key on standard input: one line. It then is in no history and in no list of processes.
+/// Reads the key from standard input, one line, so that no shell history and no list of processes has it.
 fn read_key() -> Result<String, Failure> {
     let mut text = String::new();
-    // More than the longest key, and not all of a file that was given by mistake.
+    // More than the longest key, but not all of a file that was given by mistake.
     let read = std::io::stdin().take(4096).read_to_string(&mut text);
     read.map_err(|error| Failure::Usage(format!("--key -: standard input: {error}")))?;
     match text.trim() {

@@ -1,9 +1,8 @@
 //! The command line as a client of a running Keyward: `configure`, `whoami`, `get`, and any collection by its name.
 //!
-//! It knows a URL, a key and a workspace ([`settings`]) and nothing of the server's configuration. It only reads, so
-//! asking again is always safe. The rules that scripts rely on: what was asked for is on standard output, and all else
-//! on standard error; a failure prints nothing on standard output, and its exit code says what kind it is
-//! ([`failure`]).
+//! It knows a URL, a key and a workspace ([`settings`]), and nothing of the server's configuration. It only reads, so a
+//! retry is always safe. Scripts rely on these rules: the result goes to standard output, and all else to standard
+//! error; a failure prints nothing on standard output, and its exit code gives its kind ([`failure`]).
 
 mod configure;
 mod connection;
@@ -46,7 +45,6 @@ pub struct WhoamiArgs {
     connection: ConnectionArgs,
 }
 
-/// Runs a command.
 pub fn run(command: &ClientCommand) -> ExitCode {
     ended(match command {
         ClientCommand::Configure(args) => configure::run(args),
@@ -55,16 +53,15 @@ pub fn run(command: &ClientCommand) -> ExitCode {
     })
 }
 
-/// Runs `keyward WORD …`, where the word is none of our commands: it is taken for a collection's name.
-///
-/// `similar` is the command that the word looks like, in case it was meant.
+/// Runs `keyward WORD …` for a word that is no command, as a collection's name. `similar` is the command that may have
+/// been meant.
 pub fn collection(words: &[String], similar: Option<&str>) -> ExitCode {
     let name = words.first().map_or("", String::as_str);
     let similar = similar.map_or_else(String::new, |command| format!(" Did you mean `keyward {command}`?"));
     let args = match get::parse(words) {
         Ok(args) => args,
         Err(error) => {
-            // Clap prints a help that was asked for on standard output. Where neither can be written, nobody reads.
+            // A failure is ignored, because there is no other place to report it.
             let _ = error.print();
             if error.use_stderr() && !similar.is_empty() {
                 eprintln!("keyward: there is no command {name:?}.{similar}");

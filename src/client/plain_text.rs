@@ -1,6 +1,6 @@
-//! [`plain`]: text that a terminal shows as it is.
+//! [`plain`]: text that is safe to print on a terminal.
 
-/// Text without control characters.
+/// Escapes control characters.
 pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! Tables and lists for people. What a tenant stored can't move the terminal's cursor: control characters are escaped.
+//! Tables and lists for people. Control characters are escaped, so that stored text can't move the terminal's cursor.
 
 use super::plain_text::plain;
 use crate::client::failure::Failure;
@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Write};
 /// A JSON object with its fields in the server's order.
 type Fields = IndexMap<String, Value>;
 
-/// Prints a whole answer. A reader that has gone, such as `head`, is no failure.
+/// Prints an answer. A closed pipe, as after `head`, is no failure.
 ///
 /// # Errors
 /// `Here`, as for a full disk.
@@ -21,20 +21,20 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// One object: a line for each field.
+/// Formats one object: a line for each field.
 ///
 /// # Errors
-/// `NoAnswer` for what is no JSON object.
+/// `NoAnswer` for anything but a JSON object.
 pub fn record(body: &str) -> Result<String, Failure> {
     let fields: Fields = parse(body)?;
     let rows: Vec<Vec<String>> = fields.iter().map(|(name, value)| vec![plain(name), cell(value)]).collect();
     Ok(aligned(&rows))
 }
 
-/// Many objects: a line for each, under the names of all fields that any of them has.
+/// Formats many objects: a line for each, under the names of all fields that occur.
 ///
 /// # Errors
-/// `NoAnswer` for what is no JSON object.
+/// `NoAnswer` for anything but a JSON object.
 pub fn table(records: &[&str]) -> Result<String, Failure> {
     let records: Vec<Fields> = records.iter().map(|record| parse(record)).collect::<Result<_, _>>()?;
     let mut columns: IndexMap<&str, ()> = IndexMap::new();
@@ -45,10 +45,10 @@ pub fn table(records: &[&str]) -> Result<String, Failure> {
     Ok(aligned(&rows))
 }
 
-/// A part of an answer.
+/// Parses an answer, or a part of one.
 ///
 /// # Errors
-/// `NoAnswer`: whoever answered is not Keyward.
+/// `NoAnswer`: the answer is not Keyward's.
 pub fn parse<'t, T: serde::Deserialize<'t>>(body: &'t str) -> Result<T, Failure> {
     serde_json::from_str(body).map_err(|error| {
         Failure::NoAnswer(format!("the answer is not the JSON that Keyward sends: {error}. Is the URL right?"))
@@ -66,7 +66,7 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// Columns as wide as their widest cell, but for the last one.
+/// Makes each column as wide as its widest cell, except the last column.
 fn aligned(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row.get(column).map_or(0, |cell| cell.chars().count())).max();
     let columns = rows.first().map_or(0, Vec::len);

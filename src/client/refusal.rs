@@ -1,4 +1,4 @@
-//! [`ServerRefusal`]: an error that the server answered, in whichever of the four styles ([`crate::base::error::style`]) it writes.
+//! [`ServerRefusal`]: an error from the server, in any of the four styles ([`crate::base::error::style`]).
 
 use crate::base::error::FieldError;
 use crate::client::plain_text::plain;
@@ -7,26 +7,25 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 use std::fmt;
 
-/// What the server said.
+/// An error from the server.
 #[derive(Debug)]
 pub struct ServerRefusal {
-    /// The status.
     pub status: u16,
-    /// The stable reason, in the styles that tell it.
+    /// The error code, in the styles that have one.
     code: Option<String>,
     message: String,
     request_id: Option<String>,
     details: Vec<FieldError>,
-    /// Seconds. A date, which only a proxy would send, is passed over.
+    /// Seconds. A date, which only a proxy would send, is ignored.
     pub retry_after: Option<u32>,
 }
 
 impl ServerRefusal {
-    /// Of an answer that is no success. A body in no known style, such as a proxy's page, is not shown.
+    /// Reads an error answer. A body in no known style, such as a proxy's page, is not shown.
     pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        // `envelope` has everything inside; the other styles have it beside.
+        // `envelope` nests its fields in `error`; the other styles have them beside it.
         let error = if body["error"].is_object() { &body["error"] } else { &body };
         let text = |name: &str| error[name].as_str().map(str::to_owned);
         let message = match (body["error"].as_str(), text("message").or_else(|| text("detail"))) {
@@ -44,7 +43,7 @@ impl ServerRefusal {
     }
 }
 
-/// `403 insufficient_permission: Your role does not allow this. (request req_…)`, and a line for each field to blame.
+/// `403 insufficient_permission: Your role does not allow this. (request req_…)`, and a line for each invalid field.
 impl fmt::Display for ServerRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.status)?;

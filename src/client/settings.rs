@@ -1,7 +1,7 @@
-//! Which key, workspace and URL count: flags over the environment over the file.
+//! The key, workspace and URL in effect: flags override the environment, which overrides the file.
 //!
-//! A workspace counts only with a key of its own layer or of one below: a key from the environment is not sent with the
-//! workspace of another key in the file.
+//! A workspace is used only with a key of its own layer or of one below: a key from the environment is not sent with
+//! the workspace of another key in the file.
 
 use super::layer::Layer;
 use crate::base::ids::WorkspaceId;
@@ -30,19 +30,16 @@ pub struct ConnectionArgs {
     pub retries: u32,
 }
 
-/// What counts.
+/// The values in effect.
 #[derive(Debug)]
 pub struct Settings {
-    /// The key to send.
     pub key: ClientKey,
-    /// The workspace to name with it.
     pub workspace: Option<WorkspaceId>,
-    /// Where to send it.
     pub url: BaseUrl,
 }
 
 impl Settings {
-    /// Of the flags, the environment and the file.
+    /// Reads the flags, the environment and the file.
     ///
     /// # Errors
     /// `Usage` and `NotConfigured`.
@@ -53,7 +50,7 @@ impl Settings {
         Self::merge(&[flags, environment, file])
     }
 
-    /// `layers`: the one that wins first.
+    /// Merges layers; earlier ones have precedence.
     fn merge(layers: &[Layer]) -> Result<Self, Failure> {
         let found = layers.iter().enumerate().find_map(|(place, layer)| layer.key.clone().map(|key| (place, key)));
         let (place, key) = found.ok_or_else(|| {

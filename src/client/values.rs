@@ -1,4 +1,4 @@
-//! What a client is told: a key, and a URL. Checked before anything is written or sent.
+//! The key and the URL of a client, checked before anything is written or sent.
 
 use crate::base::network::is_loopback_http;
 use reqwest::Url;
@@ -6,21 +6,21 @@ use secrecy::{ExposeSecret, SecretString};
 use std::str::FromStr;
 
 const KEY_LENGTH: std::ops::RangeInclusive<usize> = 8..=512;
-/// A body shorter than this would be half shown by its ends.
+/// The ends of a shorter key body are not shown: they would be half of it.
 const MIN_SHOWN_LENGTH: usize = 16;
 const SHOWN: usize = 3;
 
-/// An API key, of any prefix: only the server knows which it has. Its `Debug` shows nothing.
+/// An API key with any prefix, since only the server knows its own prefix. `Debug` shows nothing.
 #[derive(Clone, Debug)]
 pub struct ClientKey(SecretString);
 
 impl ClientKey {
-    /// The text, for the request and for the file.
+    /// Returns the text, for the request and the file.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// What may be shown: `sk_live_abc...xyz`.
+    /// Returns the part that may be shown: `sk_live_abc...xyz`.
     pub fn preview(&self) -> String {
         let text = self.expose();
         let (prefix, body) = text.split_at(text.rfind('_').map_or(0, |place| place + 1));
@@ -44,15 +44,15 @@ impl FromStr for ClientKey {
     }
 }
 
-/// Where the API is, with its base path: `https://api.example.com/v1`.
+/// The API's URL with its base path: `https://api.example.com/v1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
 impl BaseUrl {
-    /// Where `keyward demo` listens.
+    /// The URL of `keyward demo`.
     pub const DEFAULT: &'static str = "http://127.0.0.1:8080/v1";
 
-    /// The URL of a path under it. Each segment is encoded.
+    /// Returns the URL of a path under the base. Each segment is encoded.
     pub fn join(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.0.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -64,22 +64,22 @@ impl BaseUrl {
         url
     }
 
-    /// As it is written.
+    /// Returns the URL without a slash at the end.
     pub fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
 
-    /// Whether it leads to this very machine without TLS, so that neither a certificate nor a proxy has to do with it.
+    /// Returns whether the URL leads to this machine without TLS, so that it needs neither a certificate nor a proxy.
     pub fn is_loopback(&self) -> bool {
         is_loopback_http(self.as_str())
     }
 
-    /// Whether keys travel in the clear, over a network.
+    /// Returns whether keys cross a network unencrypted.
     pub fn is_in_the_clear(&self) -> bool {
         self.0.scheme() == "http" && !self.is_loopback()
     }
 
-    /// Whether it ends with the host: it probably lacks the base path.
+    /// Returns whether the URL ends with the host, and so probably lacks the base path.
     pub fn has_no_path(&self) -> bool {
         self.0.path() == "/"
     }

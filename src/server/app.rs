@@ -1,4 +1,4 @@
-//! [`build`]: configuration in, running application out. The command line and the tests start the same one.
+//! [`build`]: makes an application from a configuration, for the command line and for tests.
 
 use super::observe::MetricsServer;
 use super::{listen, routes, stack, swagger};
@@ -28,7 +28,7 @@ pub struct Application {
     certificate: Option<Arc<Certificate>>,
 }
 
-/// Migrates the database, or checks its schema; loads what must be there, and binds the address. Runs in an actix system.
+/// Migrates the database or checks its schema, builds the state, and binds the address. Runs in an actix system.
 ///
 /// # Errors
 /// A text for the operator.
@@ -74,7 +74,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     Ok(Application { address, server, state, background, membership, metrics, certificate })
 }
 
-/// Rows of tenants are kept apart by the queries alone, if PostgreSQL lets the role past row-level security.
+/// Warns if the PostgreSQL role bypasses row-level security: then only the queries separate tenants.
 async fn warn_without_row_level_security(config: &Config, db: &Db) -> Result<(), String> {
     let row_level_security_is_active = match config.database.url {
         DatabaseUrl::Sqlite(_) => return Ok(()),
@@ -98,32 +98,31 @@ async fn prepare_collections(state: web::Data<State>) -> Result<(), String> {
 }
 
 impl Application {
-    /// Where it listens: the port that was taken, where port 0 was asked for.
+    /// Returns the address it listens on, with the port that was taken for port 0.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where `/metrics` is, unless configuration switched it off.
+    /// Returns the address of `/metrics`, unless the configuration disables it.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().map(MetricsServer::address)
     }
 
-    /// What handshakes get, where the server speaks TLS; to reload it.
+    /// Returns the TLS certificate, to reload it; `None` without TLS.
     pub fn certificate(&self) -> Option<Arc<Certificate>> {
         self.certificate.clone()
     }
 
-    /// Stops the server from elsewhere.
+    /// Returns a handle that stops the server.
     pub fn handle(&self) -> ServerHandle {
         self.server.handle()
     }
 
-    /// What the handlers share.
     pub fn state(&self) -> web::Data<State> {
         self.state.clone()
     }
 
-    /// Serves until it is stopped, then finishes what was going on.
+    /// Serves until the server is stopped, then finishes running work.
     ///
     /// # Errors
     /// Those of the server.
@@ -153,10 +152,10 @@ impl Application {
         let (stop_telling, told) = tokio::sync::oneshot::channel::<()>();
         let teller = rt::spawn(self.background.failed_sign_in_writer.run(async { _ = told.await }));
         let ended = self.server.await;
-        // Nobody is served any more, so nobody need wait for this node.
+        // This node serves no requests any more, so other nodes need not wait for it.
         drop(self.membership);
         drop((stop, stop_telling));
-        // Last of the servers, so that a scrape sees the stop to its end.
+        // Stopped last, so that a scrape sees the stop to its end.
         if let Some((handle, server)) = metrics {
             handle.stop(true).await;
             match server.await {

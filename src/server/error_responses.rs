@@ -1,8 +1,8 @@
-//! Writes every error in the configured style: ours, and those of the framework.
+//! Writes every error, Keyward's and the framework's, in the configured style.
 //!
-//! An [`ApiError`] travels here as an `actix_web::Error` or attached to a response without a body. Whatever else has an
-//! error status and no body of ours (actix's own 404, a payload error) becomes the code that goes with its status.
-//! A response that brings its own JSON or page, as the identity provider's do, stays as it is.
+//! An [`ApiError`] arrives as an `actix_web::Error`, or attached to a response without a body. Any other response with
+//! an error status and no body of ours (actix's own 404, a payload error) gets the code of its status. A response with
+//! its own JSON or page, such as the identity provider's, stays as it is.
 
 use crate::api::State;
 use crate::base::error::{ApiError, Code};
@@ -14,7 +14,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{Error, HttpResponse, ResponseError};
 
-/// The outcome of a request, with its error written, if it is one. `origin` is the request's.
+/// Writes the error of a request's outcome, if there is one. `origin` is the request's `Origin`.
 pub(super) fn render<B: MessageBody + 'static>(
     outcome: Result<ServiceResponse<B>, Error>,
     state: &State,
@@ -41,11 +41,10 @@ pub(super) fn render<B: MessageBody + 'static>(
     Ok(ServiceResponse::new(request, written.onto(response)))
 }
 
-/// An error that left no request to answer, after a panic or a time-out. It brings its own response: what lies further
-/// out can only add to one that exists.
+/// An error after a panic or a time-out, which leave no request to answer. It makes its own response, because outer
+/// middleware can only add to an existing one.
 #[derive(Debug)]
 pub struct Unrouted {
-    /// What happened.
     pub error: ApiError,
     written: Written,
     request_id: RequestId,
@@ -99,7 +98,7 @@ fn has_own_body<B>(response: &ServiceResponse<B>) -> bool {
     named.is_some_and(|value| ours.iter().any(|media| value.as_bytes().starts_with(media)))
 }
 
-/// An error of the framework in our words.
+/// Translates an error of the framework.
 fn of_status(status: StatusCode, cause: Option<&Error>) -> ApiError {
     match status {
         StatusCode::NOT_FOUND => ApiError::not_found(),
@@ -113,7 +112,7 @@ fn of_status(status: StatusCode, cause: Option<&Error>) -> ApiError {
     }
 }
 
-/// An error as it goes out.
+/// An error in the configured style.
 #[derive(Debug)]
 struct Written {
     status: StatusCode,
@@ -134,7 +133,7 @@ impl Written {
         }
     }
 
-    /// Puts the body and the headers on a response, and keeps its other headers and the error for the log line.
+    /// Sets the body and the headers of a response. It keeps other headers, and the error for the log line.
     fn onto<B>(&self, response: HttpResponse<B>) -> HttpResponse {
         let mut response = response.set_body(BoxBody::new(self.body.clone()));
         *response.status_mut() = self.status;

@@ -1,13 +1,13 @@
-//! [`FastPaths`]: the usual answers to programs and services whose credentials are in memory, without the way through the
-//! application.
+//! [`FastPaths`]: the usual answers to API clients and services whose credentials are in memory, without the full
+//! pipeline.
 //!
-//! A middleware, a scope, an extractor each cost little, and together as much as all that Keyward does for a good key. So the
-//! routes that are asked all the time are answered here, before any of them, if all is as usual: the credential is in memory
-//! and good, the organization pays, its rate limit has room, and nobody wants to read of the request in the log. Each step
-//! is the function that the long way calls, in its order.
+//! A middleware, a scope, an extractor each cost little, and together as much as all that Keyward does for a good key.
+//! So hot routes are answered here, before any of them, in the usual case: the credential is in memory and valid, the
+//! organization pays, its rate limit has room, and the request needs no log line. Each step is the function that the
+//! full pipeline calls, in the same order.
 //!
-//! Whatever is unusual goes the long way, as if nothing had been tried: until it is known that the answer is given here, nothing
-//! is noted, counted or charged. So no refusal is written here.
+//! Any other case takes the full pipeline, as if nothing had been tried: until the answer is certain, nothing is
+//! recorded, counted or charged. So no error is written here.
 
 use crate::api::Credential;
 use crate::api::State;
@@ -39,46 +39,45 @@ use std::task::Poll;
 /// The usual answer of a route.
 #[derive(Clone, Copy, Debug)]
 pub enum FastPath {
-    /// Of a `GET` to a program that was let through: made of its key alone. It is asked before the request is charged, and has
-    /// no effect.
+    /// Answers a `GET` of an admitted API client from its key alone. It runs before the request is charged, and has no
+    /// effect.
     Program(fn(&KeyCaller) -> Result<HttpResponse, ApiError>),
-    /// Of a `POST` of JSON to a service, whose client is at the address. `None` goes the long way, and then has had no effect.
+    /// Answers a service's `POST` of JSON; the address is the caller's. `None` means the full pipeline, and no effect
+    /// so far.
     Service(fn(&State, &[u8], Option<IpAddr>) -> Option<HttpResponse>),
 }
 
-/// The routes that have a shortcut.
+/// The routes that have a fast path.
 pub(super) struct FastPaths(Box<[(RouteId, FastPath)]>);
 
-/// A request, as it came.
+/// The time and the route of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RequestStart {
-    /// When.
     pub(super) at: Moment,
-    /// For what.
     pub(super) route: RouteId,
 }
 
 impl FastPaths {
-    /// Of these paths. None at all where something further in, the log or a collector of traces wants to see each request.
+    /// Takes these paths; none if CORS, a detailed log or traces need each request, or if a check can't be done in
+    /// memory.
     pub(super) fn new(state: &State, shortcuts: &[(String, FastPath)]) -> Self {
         let config = &state.config;
         let is_seen = is_detailed(&config.log) || traces::are_on() || !config.server.cors_origins.is_empty();
-        // What has to be asked elsewhere is not known at once.
+        // Then the key or the rate limit is not in memory.
         let is_asked = config.cluster.cached_keys == 0 || config.rate_limit.store != RateLimitStore::Memory;
         let shortcuts = if is_seen || is_asked { &[] } else { shortcuts };
         let of_route = |(path, shortcut): &(String, FastPath)| Some((state.routes.of_plain_path(path)?, *shortcut));
         Self(shortcuts.iter().filter_map(of_route).collect())
     }
 
-    /// The shortcut of a route.
     pub(super) fn of(&self, route: RouteId) -> Option<FastPath> {
         self.0.iter().find(|(known, _)| *known == route).map(|(_, shortcut)| *shortcut)
     }
 }
 
-/// The answer to a program, or `None` if its request has to go the long way.
+/// Returns the answer to an API client; `None` if its request needs the full pipeline.
 ///
-/// Cost: what verification and the rate limit cost, the answer's own allocations, and one more look at the clock.
+/// Cost: verification, the rate limit, the answer's own allocations, and one more reading of the clock.
 pub(super) fn answer_program(
     state: &State,
     req: &ServiceRequest,
@@ -103,7 +102,7 @@ pub(super) fn answer_program(
     Some(response)
 }
 
-/// A service whose token is good, and may ask with a body of JSON; `None` if its request has to go the long way.
+/// Returns the service of a valid token that sends JSON; `None` if its request needs the full pipeline.
 pub(super) fn known_service(
     state: &State,
     req: &ServiceRequest,
@@ -114,8 +113,8 @@ pub(super) fn known_service(
     is_json.then(|| state.service_tokens.lookup_cached(token, &came.at)).flatten()
 }
 
-/// The answer to such a service, if its body is there already, or `None` if its request has to go the long way, with its body
-/// as it came.
+/// Returns the answer to a service, if its body is there already. `None` if its request needs the full pipeline, which
+/// then gets the whole body.
 pub(super) async fn answer_service(
     state: &State,
     service: &Arc<CachedServiceToken>,
@@ -134,7 +133,7 @@ pub(super) async fn answer_service(
     Some(response)
 }
 
-/// The credential of a request that has nothing unusual about it.
+/// Returns the credential of a request with this method, without a query, and with acceptable headers.
 fn usual_credential<'r>(state: &State, req: &'r ServiceRequest, method: Method) -> Option<Credential<'r>> {
     if *req.method() != method || req.uri().query().is_some() {
         return None;
@@ -143,10 +142,10 @@ fn usual_credential<'r>(state: &State, req: &'r ServiceRequest, method: Method) 
     credential_of(req.headers(), &state.api_keys).ok()
 }
 
-/// A body that came in one piece, in the packets of the headers. Else it stays with the request: who waits for it bounds the
-/// time.
+/// Takes a body that came in one piece, in the packets of the headers. Any other body stays with the request: the full
+/// pipeline waits for it in bounded time.
 async fn whole_body(req: &mut ServiceRequest, limit: usize) -> Option<Bytes> {
-    // actix hands the request on before it looks for the body's first byte. It does that before it asks again.
+    // actix passes the request on before it reads the body's first byte, and reads it before it polls again.
     let mut has_waited = false;
     let once = poll_fn(|cx| match std::mem::replace(&mut has_waited, true) {
         true => Poll::Ready(()),
@@ -172,7 +171,7 @@ async fn whole_body(req: &mut ServiceRequest, limit: usize) -> Option<Bytes> {
     }
 }
 
-/// The body with what was taken of it.
+/// Puts the parts that were taken back before the rest of a body.
 fn restored(
     seen: impl IntoIterator<Item = Result<Bytes, actix_web::error::PayloadError>> + 'static,
     rest: Payload,
@@ -181,7 +180,7 @@ fn restored(
     Payload::Stream { payload: Box::pin(whole) }
 }
 
-/// What is told of every request that is answered here.
+/// Adds the request id, and counts the request and its verification.
 fn finish(state: &State, response: &mut HttpResponse, method: &Method, came: &RequestStart, kind: CredentialKind) {
     response.headers_mut().append(X_REQUEST_ID, RequestId::random().header_value());
     state.metrics.verifications.count(Verification { kind, refusal: None });

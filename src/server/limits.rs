@@ -9,9 +9,9 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
-/// Runs a request. A panic becomes an `internal` error, and one that takes longer than `limit` an `unavailable` one.
+/// Runs a request. A panic becomes `internal`, and a request that takes longer than `limit` becomes `unavailable`.
 ///
-/// Cost: most requests of programs are answered without waiting for anything, and then there is no timer.
+/// Cost: most requests of API clients are answered without waiting, and then there is no timer.
 pub(super) async fn bounded<T>(limit: Duration, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let mut request = pin!(AssertUnwindSafe(request).catch_unwind());
     let answered = match poll_immediate(request.as_mut()).await {
@@ -26,7 +26,7 @@ pub(super) async fn bounded<T>(limit: Duration, request: impl Future<Output = Re
     }
 }
 
-/// Whether the headers are few enough, and none of those that decide was sent twice.
+/// Checks the size of the headers, and that no `Authorization`, `Content-Type` or `Content-Length` is repeated.
 ///
 /// # Errors
 /// `bad_request`
@@ -39,11 +39,11 @@ pub(super) fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), Api
     if size > limit {
         return Err(ApiError::bad_request(format!("The headers are {size} bytes; at most {limit} are allowed.")));
     }
-    // Nothing was sent twice: no need to look for what.
+    // No header was sent twice.
     if count == headers.len_keys() {
         return Ok(());
     }
-    // Proxies differ in which of two they believe, so two are refused rather than chosen from.
+    // Proxies differ in which of two values they use, so two are refused.
     for name in [header::AUTHORIZATION, header::CONTENT_TYPE, header::CONTENT_LENGTH] {
         if headers.get_all(&name).count() > 1 {
             return Err(ApiError::with_message(

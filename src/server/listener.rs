@@ -1,6 +1,6 @@
 //! [`listen`]: the address, the workers, and connections that end when their clients are too slow.
 //!
-//! It does what `actix_web::HttpServer` does, of whose connections nobody else gets hold: here each one is a [`StallTimeout`].
+//! It replaces `actix_web::HttpServer`, which gives no access to its connections: here each one is a [`StallTimeout`].
 
 use crate::base::config;
 use crate::infra::process::fd_limit;
@@ -20,10 +20,10 @@ use std::thread::available_parallelism;
 use tokio::net::TcpStream;
 use tokio_util::either::Either;
 
-/// How many connections the system keeps that wait to be accepted.
+/// The most connections that the system queues until they are accepted.
 const BACKLOG: i32 = 1024;
 
-/// Binds the address, and makes a server of the application that `factory` gives each worker. With TLS, if it is configured.
+/// Binds the address, and makes a server. `factory` makes the application of each worker. `tls`: if it is configured.
 ///
 /// # Errors
 /// A text for the operator.
@@ -45,7 +45,7 @@ where
 {
     let cant = |error: std::io::Error| format!("can't listen on {}: {error}", settings.listen);
     let listener = TcpListener::bind(settings.listen).map_err(cant)?;
-    // Once more: std's queue is shorter.
+    // A second call, because std's queue is shorter.
     rustix::net::listen(&listener, BACKLOG).map_err(|error| cant(error.into()))?;
     let address = listener.local_addr().map_err(cant)?;
     let workers = match settings.workers {
@@ -57,18 +57,18 @@ where
         .workers(workers)
         .max_concurrent_connections((connections / workers).max(1))
         .shutdown_timeout(settings.shutdown_timeout.as_secs())
-        // The command line listens for signals itself, since it has more to stop than the server.
+        // The command line handles signals itself, because it has more to stop than the server.
         .disable_signals();
 
     let stopping = builder.graceful_shutdown_signal();
     let (header_timeout, keep_alive) = (settings.header_timeout, settings.keep_alive);
-    // The longest that a client may leave a connection without an answer that has begun.
+    // The longest that a connection may last before its next answer begins.
     let limit = keep_alive + header_timeout + settings.request_timeout;
     let http = move || {
         let stopping = stopping.clone();
         let application = factory().into_factory().map_err(|error| error.into().error_response());
         HttpService::build()
-            // Connections that rest are closed when the server stops, and busy ones after the answer.
+            // When the server stops, idle connections are closed at once, and busy ones after the answer.
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
@@ -76,7 +76,7 @@ where
             .keep_alive(keep_alive)
             .client_request_timeout(header_timeout)
             .local_addr(address)
-            // Only what makes URLs asks for the server's own name, and nothing here does.
+            // Only code that makes URLs needs the server's own name, and there is none here.
             .finish(map_config(application, |_| AppConfig::default()))
     };
     let builder = match tls {

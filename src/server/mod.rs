@@ -1,4 +1,4 @@
-//! The running program: the application, its routes, what each request goes through, and the OpenAPI document.
+//! The running program: the application, its routes, its middleware, and the OpenAPI document.
 
 pub mod app;
 pub mod error_responses;

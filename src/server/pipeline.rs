@@ -1,9 +1,9 @@
-//! [`Pipeline`]: the middleware around all others, and the order of what it does.
+//! [`Pipeline`]: the outermost middleware, and the order of its steps.
 //!
-//! The request gets its id and its context; it is run, in bounded time; its error is written; it is counted and told of;
-//! and the answer gets the id. Each step is a function in a file of its own. They are one middleware since a middleware is
-//! a future in a box, which moves the request into itself and the response out of itself: four of them cost as much as
-//! all of authentication.
+//! The request gets its id and its context; it runs in bounded time; its error is written; it is counted and logged;
+//! and the answer gets the id. Each step is a function in a file of its own. They are one middleware, because each
+//! middleware is a boxed future, which moves the request in and the response out: four of them cost as much as all of
+//! authentication.
 
 use crate::api::State;
 use crate::base::time::Moment;
@@ -89,7 +89,7 @@ where
                     let mut req = req;
                     match answer_service(&shared.state, &service, &mut req, &came, answer).await {
                         Some(response) => Ok(req.into_response(response)),
-                        // In a box, so that the future of a usual answer is small to move.
+                        // Boxed, so that the future of a usual answer is small to move.
                         None => Box::pin(pass(&shared.state, &shared.service, req, at, route)).await,
                     }
                 }))
@@ -111,7 +111,7 @@ where
     B: MessageBody + 'static,
 {
     let settings = &state.config.server;
-    // Where there is a span, it has the id already.
+    // A span has assigned the id already.
     let id = req.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random);
     let from = client_address(req.request(), &settings.trusted_proxies);
     let context = RequestContext::new(id, from, &req);
@@ -122,7 +122,7 @@ where
         false => req.headers().get(header::ORIGIN).cloned(),
     };
     let run = async {
-        // No clone of the request may stay here: the router needs it for itself.
+        // No clone of the request may stay here: the router needs the only reference.
         let outcome = limits::bounded(settings.request_timeout, async { service.call(req).await }).await;
         let outcome = errors::render(outcome, state, id, origin);
         arrival.ended(state, &context, &outcome);

@@ -1,4 +1,4 @@
-//! [`StallTimeout`]: a connection that ends when nothing can be written to it for too long.
+//! [`StallTimeout`]: a connection that ends when its client stalls.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,19 +7,19 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A connection whose client may let us wait for so long, and at most twice as long: for the rest of a request, or until
-/// it takes more of an answer.
+/// A connection that ends when its client takes longer than `limit`, at most twice as long, to send the rest of a
+/// request or to take more of an answer.
 ///
-/// actix bounds how long the first request's headers take, and how long a connection may rest between two requests. It
-/// bounds neither the headers of a second request once a byte of it has arrived, nor an answer that nobody reads. What it
-/// writes in time shows that a client is worth waiting for: each request is answered within `server.request_timeout`.
+/// actix bounds how long the first request's headers take, and how long a connection is idle between two requests. It
+/// bounds neither the headers of a second request once a byte of it has arrived, nor an answer that the client does not
+/// read. A write counts as progress, because each request is answered within `server.request_timeout`.
 ///
-/// Cost: one timer for each connection. A request sets a flag, and reads another one.
+/// Cost: one timer for each connection. A request sets one flag, and reads another.
 pub(super) struct StallTimeout<IO> {
     io: IO,
     limit: Duration,
     timer: Pin<Box<Sleep>>,
-    /// Whether the timer knows whom to wake: the one task in which the connection lives.
+    /// Whether the timer wakes the connection's task.
     is_watched: bool,
     /// Whether something was written since the timer was set.
     has_written: bool,
@@ -30,7 +30,7 @@ impl<IO> StallTimeout<IO> {
         Self { io, limit, timer: Box::pin(sleep(limit)), is_watched: false, has_written: false }
     }
 
-    /// Whether it has waited for too long. Asked while there is nothing to do but wait.
+    /// Returns whether the client has stalled for too long. Called while the connection waits.
     fn has_run_out(&mut self, cx: &mut Context<'_>) -> bool {
         if self.is_watched && !self.timer.is_elapsed() {
             return false;
@@ -54,7 +54,7 @@ impl<IO> StallTimeout<IO> {
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for StallTimeout<IO> {
-    /// Looks like the client's own end of the connection when it has taken too long.
+    /// After a stall, reports the end of the stream, as if the client had closed the connection.
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.io).poll_read(cx, buf);

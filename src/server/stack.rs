@@ -16,10 +16,10 @@ use futures_util::future::Either;
 use std::future::ready;
 use tracing_actix_web::TracingLogger;
 
-/// Wraps an application in everything that each request goes through. The last `wrap` is the outermost.
+/// Wraps an application in the middleware of all requests. The last `wrap` is the outermost.
 ///
-/// To be called after logging was set up, which decides whether there are spans. `shortcuts` are paths that have
-/// a usual answer.
+/// Call it after logging is set up, which decides whether there are spans. `shortcuts` are the paths that have a fast
+/// path.
 pub fn stack<T>(
     app: App<T>,
     state: &web::Data<State>,
@@ -39,12 +39,12 @@ where
 {
     let settings = &state.config.server;
     let limit = settings.header_limit;
-    // Inside CORS, as every other refusal is.
+    // Inside CORS, like every other error.
     app.wrap_fn(move |req, next| match limits::check_headers(req.headers(), limit) {
         Ok(()) => Either::Left(next.call(req)),
         Err(error) => Either::Right(ready(Ok(req.error_response(error)))),
     })
-    // Without an origin to allow there is nothing to say, and saying it takes four headers of each answer.
+    // Without allowed origins, CORS would only add four headers to each answer.
     .wrap(Condition::new(!settings.cors_origins.is_empty(), cors(&settings.cors_origins)))
     .wrap(Pipeline::new(state, FastPaths::new(state, shortcuts)))
     .wrap(Condition::new(RequestSpan::is_wanted(), TracingLogger::<RequestSpan>::new()))
@@ -146,8 +146,8 @@ mod tests {
         for (filter, span) in [("info", None), ("debug", Some("request")), ("info,keyward=debug", Some("request"))] {
             let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::sink).finish();
             let _installed = tracing::subscriber::set_default(subscriber);
-            // `tracing` keeps for the whole process whether anybody wants a span, and asks when a place in the code is first
-            // reached: by another test's thread at this moment, perhaps, which wants none. So it is asked again.
+            // `tracing` caches for the whole process whether a span is wanted, when a place in the code is first
+            // reached: perhaps by the thread of another test, which wants none. So the cache is rebuilt.
             let (mut found, mut expected) = Default::default();
             for _ in 0..10 {
                 tracing::callsite::rebuild_interest_cache();

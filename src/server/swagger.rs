@@ -1,4 +1,4 @@
-//! `/docs`: the Swagger UI, from files that are compiled in, and `/openapi.json`, which it shows.
+//! `/docs`: the Swagger UI, from embedded files, and `/openapi.json`, which it shows.
 
 use super::openapi;
 use crate::api::collections::schemas;
@@ -10,12 +10,12 @@ use actix_web::{HttpResponse, web};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-/// What is served beside the routes of the document. The redirect and the refused sign-in are among them.
+/// The paths that are served but not in the document, with the redirect and the refused sign-in.
 pub const PATHS: [&str; 4] = [PAGE, "/openapi.json", "/docs", "/docs/token"];
 
 const PAGE: &str = "/docs/{_:.*}";
 
-/// The page and the document.
+/// Returns the Swagger UI.
 pub fn page() -> SwaggerUi {
     SwaggerUi::new(PAGE).config(
         Config::new(["/openapi.json"])
@@ -27,7 +27,7 @@ pub fn page() -> SwaggerUi {
     )
 }
 
-/// `/docs` without its slash, as people type it; and the page's own sign-in, which is no file of the page.
+/// Adds the document, the redirect from `/docs`, and an error for `/docs/token`, which is no file of the page.
 pub fn beside_page(services: &mut web::ServiceConfig) {
     services.route("/docs/token", web::to(unmatched));
     services.route("/openapi.json", web::get().to(document));
@@ -39,7 +39,7 @@ pub fn beside_page(services: &mut web::ServiceConfig) {
 pub struct Document(Bytes);
 
 impl Document {
-    /// The text of a document that was collected.
+    /// Serializes a collected document.
     ///
     /// # Errors
     /// Those of the serializer.

@@ -56,7 +56,7 @@ pub async fn revoke_api_keys(
     let now = state.clock.now();
     filter.check(&state.api_keys.format, now)?;
     if unused_since.is_some() {
-        // What this node has in memory counts, too.
+        // Uses that only this node's memory has count too.
         let shared = state.clone();
         web::block(move || shared.api_keys.last_used.flush(&shared.db)).await.map_err(ApiError::internal)?;
     }

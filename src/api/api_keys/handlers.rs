@@ -238,7 +238,7 @@ pub async fn transfer_api_key(
     .await
 }
 
-/// One change of one key in one transaction, and the key as it is then.
+/// Changes one key in one transaction, and returns the changed key.
 async fn change_key<P: Send + 'static>(
     state: web::Data<State>,
     access: WorkspaceAccess<P>,

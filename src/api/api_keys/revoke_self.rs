@@ -1,8 +1,8 @@
-//! `POST /whoami/revoke`: whoever holds a key can kill it, and needs nothing else for that.
+//! `POST /whoami/revoke`: revokes the API key that is sent. The request needs nothing but the key.
 //!
-//! It stands outside the middleware that lets programs in. A leaked key must die even if its organization does not pay, its
-//! limit is used up, or it is found far from the addresses that may use it; and "it is dead" is a good answer for a key that
-//! has stopped in another way. Only a key that nobody has is refused, and limited for each address as everywhere.
+//! The route is outside the authentication middleware: a leaked key must be revocable without a paid subscription,
+//! beyond the rate limit, and from any address. A key that has already stopped gets the same 204. Only an unknown key
+//! is refused, and counts against the limit on unknown keys of the client's address.
 
 use crate::api::State;
 use crate::api::authentication::credential_of;
@@ -11,14 +11,14 @@ use crate::base::error::{ApiError, Code};
 use crate::base::ids::{KeyId, OrganizationId};
 use crate::domain::access::Guard;
 use crate::domain::api_keys::ApiKey;
-use crate::domain::api_keys::{BroughtBy, Refused};
+use crate::domain::api_keys::{PresentedBy, Refused};
 use crate::infra::request::CallerId;
 use crate::infra::request::RequestContext;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, post, web};
 use futures_util::future::LocalBoxFuture;
 
-/// Somebody who holds a key, whatever the key may do.
+/// The guard of a request with a known key, whatever the key's permissions and state.
 #[derive(Clone, Copy, Debug)]
 pub struct PresentedKeyOwner {
     key_id: KeyId,
@@ -37,11 +37,11 @@ impl PresentedKeyOwner {
         let credential = credential_of(req.headers(), &state.api_keys)?;
         let from = RequestContext::client_address();
         let Credential::ApiKey(key) = credential else {
-            // A bad credential is told what is wrong with it, as everywhere.
+            // A bad credential of another kind gets its own error, as at other endpoints.
             verify(&state, &credential, from).await?;
             return Err(Code::CredentialNotAccepted.into());
         };
-        let known = match state.api_keys.verify(key, from, BroughtBy::ItsUser).await {
+        let known = match state.api_keys.verify(key, from, PresentedBy::Client).await {
             Ok(caller) => caller.into_key(),
             Err(Refused { key: Some(known), .. }) => known,
             Err(Refused { error, key: None }) => return Err(error),
@@ -75,7 +75,7 @@ pub async fn revoke_held_key(state: web::Data<State>, holder: PresentedKeyOwner)
         .change_access(move |conn, access_change| ApiKey::revoke_held(conn, access_change, id, now))
         .await;
     revoked.map_err(|error| match error.code {
-        // Deleted meanwhile: nobody's.
+        // The key was deleted meanwhile, so it is unknown now.
         Code::NotFound => Code::InvalidApiKey.into(),
         _ => error,
     })?;

@@ -48,7 +48,7 @@ pub struct ApiKeyView {
 }
 
 impl ApiKeyView {
-    /// The key as it stands now.
+    /// Status, role and last use are those of this moment.
     pub fn new(state: &State, (key, creator): KeyWithCreator) -> Self {
         let now = state.clock.now();
         Self {
@@ -81,7 +81,7 @@ pub struct ApiKeyWithPlaintext {
 }
 
 impl ApiKeyWithPlaintext {
-    /// The one answer that shows a value.
+    /// The only response that contains a key's value.
     pub fn new(key: ApiKeyView, plaintext: Option<&PlaintextKey>) -> Self {
         Self { key, plaintext: plaintext.map(|plaintext| plaintext.expose().to_owned()) }
     }
@@ -117,10 +117,10 @@ pub struct ChangeKey {
 }
 
 impl ChangeKey {
-    /// The change, checked.
+    /// Validates the change.
     ///
     /// # Errors
-    /// `validation_failed` for an expiry that is past.
+    /// `validation_failed` for an expiry in the past.
     pub fn checked(self, now: Timestamp) -> Result<KeyChange, ApiError> {
         ensure_future(self.expires_at.flatten(), now)?;
         Ok(KeyChange {
@@ -131,7 +131,7 @@ impl ChangeKey {
     }
 }
 
-/// An expiry must lie ahead.
+/// Refuses an expiry in the past.
 pub(super) fn ensure_future(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), ApiError> {
     if expires_at.is_some_and(|end| end <= now) {
         return Err(ApiError::invalid("expiresAt", "must be in the future"));
@@ -149,10 +149,10 @@ pub struct RollKey {
 }
 
 impl RollKey {
-    /// The overlap, checked.
+    /// Validates the overlap.
     ///
     /// # Errors
-    /// `validation_failed` for one above 30 days.
+    /// `validation_failed` for an overlap above 30 days.
     pub fn overlap(&self) -> Result<Duration, ApiError> {
         let seconds = self.overlap_seconds.unwrap_or(0);
         if seconds > MAX_OVERLAP_SECONDS {

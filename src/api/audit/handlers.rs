@@ -13,7 +13,6 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use futures_util::stream;
 
-/// The media type of JSON Lines.
 const JSON_LINES: &str = "application/x-ndjson";
 
 /// List audit events

@@ -1,4 +1,4 @@
-//! Queries for events.
+//! Queries of audit events.
 
 use crate::base::ids::{InvitationId, KeyId, OrganizationId, ServiceTokenId, UserId, WorkspaceId};
 use crate::base::time::Timestamp;
@@ -7,12 +7,10 @@ use crate::infra::http::PageQuery;
 use serde::{Deserialize, Deserializer};
 use std::str::FromStr;
 
-/// An actor to look for: its id, or a kind.
+/// An actor to filter by: its id, or a kind of actor.
 #[derive(Debug)]
 pub enum ActorQuery {
-    /// One actor.
     Id(String),
-    /// All of a kind.
     Kind(ActorKind),
 }
 
@@ -29,7 +27,7 @@ impl FromStr for ActorQuery {
     }
 }
 
-/// A thing to look for, by its id.
+/// The id of a target to filter by.
 #[derive(Debug)]
 pub struct TargetQuery(String);
 

@@ -18,10 +18,10 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, PathItem, Ref, RefOr, Required, ResponseBuilder, Schema};
 use utoipa::{IntoParams, PartialSchema};
 
-/// The group of these operations.
 pub const TAG: &str = "Collections";
 
-/// The schemas that the operations refer to, as JSON: utoipa's own type knows only a part of JSON Schema.
+/// Returns the schemas that the operations refer to, as JSON, because utoipa's own type covers only a part of JSON
+/// Schema.
 pub fn schemas(collections: &Collections) -> BTreeMap<String, Value> {
     let mut schemas = BTreeMap::new();
     for collection in collections.iter() {
@@ -35,17 +35,17 @@ pub fn schemas(collections: &Collections) -> BTreeMap<String, Value> {
     schemas
 }
 
-/// The name of the schema of what a client sends.
+/// The name of the schema of requests.
 fn sent(collection: &Collection) -> String {
     format!("collections.{}", collection.name)
 }
 
-/// The name of the schema of what a client gets.
+/// The name of the schema of responses.
 fn shown(collection: &Collection) -> String {
     format!("collections.{}.document", collection.name)
 }
 
-/// `$ref: "#/$defs/x"` is about the schema; in the document the schema is a part.
+/// Moves each `$ref`, such as `#/$defs/x`, from the schema's root to the schema's place in the OpenAPI document.
 fn point_references_at(schema: &mut Value, place: &str) {
     match schema {
         Value::Object(fields) => {
@@ -82,7 +82,7 @@ fn with_own_fields(mut schema: Value) -> Value {
     schema
 }
 
-/// The operations of a collection, without the base path.
+/// Returns the operations of a collection by path, without the base path.
 pub fn paths(collection: &Collection) -> Paths {
     let [list, document, peoples_list, peoples_document] = collection.all_paths("");
     let programs = Describe { collection, for_programs: true };
@@ -154,7 +154,7 @@ impl Describe<'_> {
         item
     }
 
-    /// What all have: the name, the group, who may call, and the parameters of the path.
+    /// Starts an operation with the parts that all share: id, tag, security, and the path's parameters.
     fn operation(&self, verb: &str, title: &str) -> OperationBuilder {
         let (name, of) = (&self.collection.name, if self.for_programs { "" } else { "workspace_" });
         let whose = if self.for_programs { "the API key's workspace" } else { "a workspace, as a person" };

@@ -1,4 +1,5 @@
-//! [`CollectionAccess`] from a request: the route names the collection, the path the workspace and the parent document.
+//! Makes a [`CollectionAccess`] from a request. The route has the collection, the path has the workspace and the parent
+//! document.
 
 use crate::api::{Caller, caller_of, state_of};
 use crate::base::error::{ApiError, Code};
@@ -12,7 +13,7 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use std::sync::Arc;
 
-/// Cost: no statement for a program; one for a person, as for each guard.
+/// Makes the guard. Cost: no statement for a program; one for a person, as for each guard.
 async fn of_request<I: Intent>(req: HttpRequest) -> Result<CollectionAccess<I>, ApiError> {
     let collection = req
         .app_data::<Arc<Collection>>()
@@ -35,7 +36,7 @@ async fn of_request<I: Intent>(req: HttpRequest) -> Result<CollectionAccess<I>, 
     Ok(access.beneath(parent_id))
 }
 
-/// The document that the path names.
+/// Reads the document's id from the path.
 pub fn document_id(req: &HttpRequest) -> Result<DocumentId, ApiError> {
     path_parameter(req, DOCUMENT_ID)
 }

@@ -130,7 +130,7 @@ fn show(row: Document) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().insert_header((header::ETAG, tag)).json(DocumentView::from(row)))
 }
 
-/// A document that has the collection's shape and size.
+/// Checks a document against the collection's size limit and schema.
 fn accept(collection: &Collection, document: JsonObject) -> Result<Accepted, ApiError> {
     let size = serde_json::to_vec(&document).map_err(ApiError::internal)?.len();
     if size > collection.max_bytes {
@@ -145,7 +145,7 @@ fn patched(document: JsonObject, patch: JsonObject) -> JsonObject {
     json_patch::merge(&mut value, &Value::Object(patch.0));
     match value {
         Value::Object(document) => JsonObject(document),
-        // A patch that is an object leaves an object.
+        // Unreachable: an object merged into an object gives an object.
         _ => JsonObject(serde_json::Map::new()),
     }
 }
@@ -156,7 +156,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Map;
 
-    /// Objects, three levels deep, of few names, so that patches hit what is there.
+    /// Objects of three levels with few names, so that patches meet existing fields.
     fn objects() -> impl Strategy<Value = Map<String, Value>> {
         let leaf = prop_oneof![
             Just(Value::Null),

@@ -1,4 +1,4 @@
-//! Documents over HTTP: what is shown, `ETag` and its conditions ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-13)).
+//! Documents over HTTP, with `ETag` and its conditions ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-13)).
 
 use crate::base::error::ApiError;
 use crate::base::ids::DocumentId;
@@ -10,7 +10,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use serde::Serialize;
 
-/// A document as it is shown: what the tenant wrote, between Keyward's own fields.
+/// The JSON of a document: the tenant's fields and Keyward's own.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DocumentView {
@@ -39,24 +39,24 @@ pub fn etag(version: i64) -> Result<HeaderValue, ApiError> {
     HeaderValue::try_from(format!("\"{version}\"")).map_err(ApiError::internal)
 }
 
-/// Which versions a write is meant for: `If-Match`, or any.
+/// Reads `If-Match`: the versions that a write is meant for. Without the header, any version.
 ///
 /// # Errors
-/// `bad_request` for what is no list of tags.
+/// `bad_request` for a malformed list of tags.
 pub fn expected(req: &HttpRequest) -> Result<Expected, ApiError> {
     Ok(match Precondition::of(req, &header::IF_MATCH)? {
         Precondition::Absent | Precondition::Anything => Expected::Any,
-        // A weak tag promises less than a write needs, so it fits no version (RFC 9110, 13.1.1).
+        // `If-Match` compares strongly, so a weak tag matches no version (RFC 9110, 13.1.1).
         Precondition::OneOf(tags) => Expected::OneOf(
             tags.into_iter().filter(|tag| !tag.is_weak).filter_map(|tag| tag.text.parse().ok()).collect(),
         ),
     })
 }
 
-/// Whether the caller has this version already: `If-None-Match`.
+/// Whether `If-None-Match` names this version, so that the client already has it.
 ///
 /// # Errors
-/// `bad_request` for what is no list of tags.
+/// `bad_request` for a malformed list of tags.
 pub fn is_known(req: &HttpRequest, version: i64) -> Result<bool, ApiError> {
     let version = version.to_string();
     Ok(match Precondition::of(req, &header::IF_NONE_MATCH)? {
@@ -66,7 +66,7 @@ pub fn is_known(req: &HttpRequest, version: i64) -> Result<bool, ApiError> {
     })
 }
 
-/// What a header asks of a document's version.
+/// A parsed `If-Match` or `If-None-Match`.
 enum Precondition {
     Absent,
     /// `*`

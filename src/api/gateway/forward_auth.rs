@@ -1,6 +1,6 @@
-//! `GET /forward-auth`: a proxy's question, with the caller's own key.
+//! `GET /forward-auth`: a proxy asks with its client's own key.
 //!
-//! Whether the key is good was decided before this, as for every request of a program (`http::authentication`).
+//! `api::authentication` has verified the key before, as for every request of a program.
 
 use crate::base::error::ApiError;
 use crate::base::policy::Permission;
@@ -54,10 +54,10 @@ pub async fn forward_auth(program: Program, req: HttpRequest) -> Result<HttpResp
     forward_auth_response(key)
 }
 
-/// What [`forward_auth`] answers where nothing but a good key is wanted.
+/// The response of [`forward_auth`] to a valid key, if the proxy requires no permission.
 ///
 /// # Errors
-/// None: every id is a header's value.
+/// None: every id is a valid header value.
 pub fn forward_auth_response(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
     let id = |text: &[u8]| HeaderValue::from_bytes(text).map_err(ApiError::internal);
     let mut response = HttpResponse::new(StatusCode::OK);
@@ -67,7 +67,7 @@ pub fn forward_auth_response(key: &KeyCaller) -> Result<HttpResponse, ApiError> 
     headers.append(ORGANIZATION_ID, id(&key.organization_id.characters())?);
     headers.append(ROLE, HeaderValue::from_static(key.role.as_str()));
     headers.append(SCOPE, HeaderValue::from_static(key.scope.as_str()));
-    // A proxy that kept it would let the key pass after it was revoked.
+    // A proxy with a stored response would admit the key after its revocation.
     headers.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }

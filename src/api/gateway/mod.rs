@@ -1,10 +1,10 @@
-//! The gateway's question: may this key do this? For whatever stands in front of an API that Keyward does not serve.
+//! Verification of keys for gateways and proxies in front of APIs that Keyward does not serve.
 //!
-//! Two ways to ask it. `POST /keys/verify`: a service sends the key of its client, with its own service token, and is
-//! answered everything about it ([`verify_key`]). `GET /forward-auth`: a proxy passes its client's request on without the
-//! body, and is answered yes or no, with headers ([`forward_auth`]). Both end in [`crate::domain::api_keys::ApiKeys::verify`], as
-//! every request of a program does, and in the same cache and rate limits: what is refused here is refused there, from the
-//! same moment on.
+//! `POST /keys/verify` ([`verify_key`]): a service sends its client's key with its own service token, and gets the
+//! facts about the key. `GET /forward-auth` ([`forward_auth`]): a proxy forwards its client's request without the body,
+//! and gets 200 with headers, or an error. Both use [`crate::domain::api_keys::ApiKeys::verify`], the cache and the
+//! rate limits, as all requests of programs do. So a key is refused here from the same moment on as at Keyward's other
+//! endpoints.
 
 mod forward_auth;
 mod verify;

@@ -1,4 +1,4 @@
-//! `POST /keys/verify`: a service's question, about the key of its client.
+//! `POST /keys/verify`: a service verifies the API key of its client.
 
 use super::wire::{KeyVerdict, VerifiedKey, VerifyKey};
 use crate::api::Service;
@@ -7,7 +7,7 @@ use crate::base::error::ApiError;
 use crate::base::input::validation::Object;
 use crate::base::json::json;
 use crate::domain::api_keys::KeyCaller;
-use crate::domain::api_keys::{BroughtBy, CachedKey, PresentedKey, Refused};
+use crate::domain::api_keys::{CachedKey, PresentedBy, PresentedKey, Refused};
 use crate::domain::subscriptions::subscription_gate;
 use crate::infra::http::Body;
 use crate::infra::request::RequestContext;
@@ -34,13 +34,13 @@ pub async fn verify_key(
     _service: Service,
     body: Body<VerifyKey>,
 ) -> Result<HttpResponse, ApiError> {
-    // Asked for each request at the gateway: as little to log as a GET.
+    // A gateway sends one for each of its own requests, so it is logged like a GET.
     RequestContext::mark_read_only();
     let question = body.read().await?;
     answer(&state, &question, RequestContext::client_address()).await.map(|answer| json(&answer))
 }
 
-/// The answer of [`verify_key`] about a key that is in memory and may pass; `None` about any other, without an effect.
+/// Answers [`verify_key`] for a cached key that may pass. For any other key it returns `None`, and has no effect.
 pub fn verify_cached(state: &State, question: &[u8], from: Option<IpAddr>) -> Option<HttpResponse> {
     let Object(question) = serde_json::from_slice::<Object<VerifyKey>>(question).ok()?;
     let at = state.clock.look();
@@ -58,7 +58,7 @@ pub fn verify_cached(state: &State, question: &[u8], from: Option<IpAddr>) -> Op
 
 async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<VerifiedKey, ApiError> {
     let presented = PresentedKey::new(question.key.expose_secret());
-    let verified = state.api_keys.verify(presented, from, BroughtBy::Service).await;
+    let verified = state.api_keys.verify(presented, from, PresentedBy::Service).await;
     let mut counted = verified.as_ref().ok().map(|caller| state.api_keys.begin(caller));
     let answer = evaluate(state, question, verified).await;
     if let (Some(counted), Ok(answer)) = (&mut counted, &answer) {
@@ -77,7 +77,7 @@ async fn evaluate(
         Err(error) => Err(Refused { error, key: Some(caller.into_key()) }),
     });
     count(state, verified.as_ref().err());
-    // Of a key elsewhere nothing is told, not even that it is revoked.
+    // A key of another workspace is not found, even if it is revoked.
     let is_elsewhere = |key: &CachedKey| question.workspace_id.is_some_and(|id| id != key.workspace_id);
     let not_found = || VerifiedKey::new(KeyVerdict::NotFound, None, None);
     let caller = match verified {
@@ -96,7 +96,7 @@ async fn evaluate(
     Ok(VerifiedKey::new(verdict, Some(&caller), Some(&allowance)))
 }
 
-/// The answer that says so, if the error is about the key; else the error itself.
+/// Turns an error about the key into a verdict. Other errors stay errors.
 fn refusal(error: ApiError, key: Option<&CachedKey>) -> Result<VerifiedKey, ApiError> {
     match KeyVerdict::of(error.code) {
         Some(verdict) => Ok(VerifiedKey::new(verdict, key, None)),
@@ -104,7 +104,7 @@ fn refusal(error: ApiError, key: Option<&CachedKey>) -> Result<VerifiedKey, ApiE
     }
 }
 
-/// The key is counted among the credentials that were verified, besides the service's own.
+/// Counts the verification of the key, in addition to that of the service token.
 fn count(state: &State, refused: Option<&Refused>) {
     let refusal = refused.map(|refused| refused.error.code);
     if refusal.is_none_or(|code| KeyVerdict::of(code).is_some()) {

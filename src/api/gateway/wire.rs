@@ -1,4 +1,4 @@
-//! The question about a key and its answer, over HTTP.
+//! Request and response of `POST /keys/verify`.
 
 use crate::base::error::Code;
 use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::num::NonZeroU32;
 
-/// The most that one request can cost. A larger one fits no limit that makes sense.
+/// The highest cost of one request. A higher cost fits into no sensible rate limit.
 const MAX_COST: u32 = 1_000_000;
 
 /// A key, and what its user wants to do with it.
@@ -33,7 +33,7 @@ pub struct VerifyKey {
     pub(super) cost: Cost,
 }
 
-/// How many requests one counts as; null is one, too.
+/// How many requests the client's request counts as. Null means 1.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost(pub(super) NonZeroU32);
 
@@ -79,7 +79,6 @@ pub enum KeyVerdict {
 }
 
 impl KeyVerdict {
-    /// As the wire spells it.
     fn as_str(self) -> &'static str {
         match self {
             Self::Valid => "VALID",
@@ -95,7 +94,7 @@ impl KeyVerdict {
         }
     }
 
-    /// What a refusal says of the key; `None` if it says nothing of it, but that it can't be checked.
+    /// Returns the verdict for an error code. `None` if the error is not about the key.
     pub(super) fn of(code: Code) -> Option<Self> {
         Some(match code {
             Code::InvalidApiKey => Self::NotFound,
@@ -185,7 +184,7 @@ write_json!(VerifiedKey {
 write_json!(RateLimitView { "limit": limit, "remaining": remaining, "resetSeconds": reset_seconds });
 
 impl VerifiedKey {
-    /// As what it counts for the key, if it is about one.
+    /// The outcome to count in the key's usage.
     pub(super) fn outcome(&self) -> RequestOutcome {
         match self.code {
             KeyVerdict::Valid => RequestOutcome::Admitted,
@@ -194,7 +193,7 @@ impl VerifiedKey {
         }
     }
 
-    /// The verdict on a key, or on a text that is none.
+    /// Makes the response about a key, or about a text that is no key.
     pub(super) fn new(code: KeyVerdict, key: Option<&CachedKey>, allowance: Option<&Allowance>) -> Self {
         let role = key.and_then(CachedKey::role);
         let scope = key.map(|key| key.scope);

@@ -1,5 +1,5 @@
 //! `POST /docs/token`: OAuth 2's password grant ([RFC 6749, 4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.3)),
-//! which is how a person signs in inside the Swagger UI. Behind it is the same sign-in as at Firebase's path.
+//! with which people sign in inside the Swagger UI. It runs the same sign-in as Firebase's path.
 
 use super::firebase::{address_of, no_store, read};
 use crate::api::State;
@@ -10,7 +10,7 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, post, web};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-/// About as long as one more attempt takes to be allowed.
+/// About the time until one more attempt is allowed.
 const RETRY_SECONDS: &str = "60";
 
 /// The form. What else the dialogue sends is ignored: there are no clients and no scopes here.

@@ -1,7 +1,7 @@
 //! The part of Firebase Auth's REST API that Firebase's SDK uses to sign people in with e-mail and password.
 //!
 //! Paths, bodies and errors are Firebase's, so that a frontend that was written for Firebase works against Keyward
-//! unchanged. `?key=` is not looked at: it names a Firebase project, and there is one here.
+//! unchanged. `?key=` is ignored: it names a Firebase project, and this server has only one.
 
 use super::firebase_wire::{
     LookupRequest, LookupResponse, PasswordRequest, RefreshRequest, RefreshResponse, SignInResponse, SignUpResponse,
@@ -17,7 +17,7 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, post, web};
 use serde::Serialize;
 use std::net::IpAddr;
 
-/// The bytes of a body, up to the configured limit.
+/// Reads a body of at most `server.body_limit` bytes.
 pub(super) async fn read(state: &State, payload: web::Payload) -> Result<web::Bytes, ApiError> {
     match payload.to_bytes_limited(state.config.server.body_limit).await {
         Ok(Ok(bytes)) => Ok(bytes),
@@ -26,12 +26,12 @@ pub(super) async fn read(state: &State, payload: web::Payload) -> Result<web::By
     }
 }
 
-/// The client's address, which attempts are counted for.
+/// Returns the client's address. Sign-in attempts are counted by address.
 pub(super) fn address_of(state: &State, req: &HttpRequest) -> Option<IpAddr> {
     client_address(req, &state.config.server.trusted_proxies)
 }
 
-/// An answer that nobody may keep: it has tokens in it.
+/// Makes a response that may not be stored, because it contains tokens.
 pub(super) fn no_store(body: impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
 }

@@ -1,4 +1,4 @@
-//! The part of Firebase Auth's REST API by which people change, delete and regain their own account.
+//! The part of Firebase Auth's REST API with which people change, delete and recover their own account.
 
 use super::firebase::{address_of, no_store, read};
 use super::firebase_account_wire::{
@@ -16,7 +16,7 @@ use actix_web::{Error, HttpRequest, HttpResponse, post, web};
 use secrecy::{ExposeSecret, SecretString};
 
 impl IdentityService {
-    /// The claims of an ID token of the built-in provider.
+    /// Verifies an ID token of the built-in provider, and returns its claims.
     pub(super) async fn own_claims(
         &self,
         clock: &Clock,
@@ -26,7 +26,7 @@ impl IdentityService {
         match self.authenticate(clock, &token).await {
             Ok(VerifiedToken::BuiltIn(claims)) => Ok(claims),
             Err(error) if error.code == Code::Unavailable => Err(error.into()),
-            // Another issuer's token says nothing of an account here.
+            // A token of another issuer belongs to no account of this server.
             _ => Err(FirebaseError::InvalidIdToken.into()),
         }
     }
@@ -66,7 +66,7 @@ pub(super) async fn update(
     let profile = request.profile()?;
     let claims = state.identity.own_claims(&state.clock, request.id_token).await?;
     if request.email.is_some() {
-        // As Firebase with e-mail enumeration protection: an address is not believed before it is proven.
+        // Firebase with e-mail enumeration protection does the same: a new address needs proof first.
         return Err(FirebaseError::NotAllowedBecause("E-mail addresses can't be changed.").into());
     }
     let answer = match request.password {

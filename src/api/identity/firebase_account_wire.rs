@@ -1,4 +1,4 @@
-//! Bodies of the operations on one's own account, with Firebase's field names.
+//! Bodies of the operations on the caller's own account, with Firebase's field names.
 
 use super::firebase_wire::ProviderView;
 use crate::base::input::validation::{is_unprintable, present};
@@ -6,7 +6,7 @@ use crate::domain::identity::Account;
 use crate::domain::identity::provider::Change;
 use crate::domain::identity::provider::FirebaseError;
 use crate::domain::identity::provider::SignIn;
-use crate::domain::identity::provider::{Known, Purpose};
+use crate::domain::identity::provider::{MailedCode, Purpose};
 use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ pub(super) struct UpdateRequest {
 }
 
 impl UpdateRequest {
-    /// What happens to name and picture, in this order.
+    /// Returns the changes of display name and picture, in this order.
     pub(super) fn profile(&self) -> Result<(Change, Change), FirebaseError> {
         let change = |name: &str, value: &Option<Option<String>>| match value
             .as_ref()
@@ -196,7 +196,6 @@ pub(super) struct OobResponse {
 }
 
 impl OobResponse {
-    /// To this address.
     pub(super) fn new(email: String) -> Self {
         Self { kind: "identitytoolkit#GetOobConfirmationCodeResponse", email }
     }
@@ -226,14 +225,14 @@ pub(super) struct ResetResponse {
     request_type: Purpose,
 }
 
-impl From<Known> for ResetResponse {
-    fn from(known: Known) -> Self {
+impl From<MailedCode> for ResetResponse {
+    fn from(known: MailedCode) -> Self {
         let kind = "identitytoolkit#ResetPasswordResponse";
         Self { kind, email: known.account.email, request_type: known.purpose }
     }
 }
 
-/// Of an account whose password was reset.
+/// The response to a reset of the account's password.
 impl From<Account> for ResetResponse {
     fn from(account: Account) -> Self {
         let kind = "identitytoolkit#ResetPasswordResponse";

@@ -1,4 +1,4 @@
-//! What goes over HTTP at Firebase's paths: its field names, its numbers in text.
+//! Bodies of requests and responses at Firebase's paths, with Firebase's field names and numbers as text.
 
 use crate::base::time::Timestamp;
 use crate::domain::identity::Account;
@@ -10,12 +10,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// A JSON body. Fields that are not known are ignored: the SDK sends some.
+/// Parses a JSON body. Unknown fields are ignored, because the SDK sends some.
 pub(super) fn read_json<T: DeserializeOwned>(req: &HttpRequest, body: &[u8]) -> Result<T, FirebaseError> {
     if !req.content_type().eq_ignore_ascii_case("application/json") {
         return Err(FirebaseError::InvalidJson);
     }
-    // What is wrong with it is not told: the text around the fault may be a password.
+    // Without the cause: it may quote a part of the password.
     serde_json::from_slice(body).map_err(|_| FirebaseError::InvalidJson)
 }
 
@@ -35,12 +35,12 @@ pub(super) struct PasswordRequest {
 }
 
 impl PasswordRequest {
-    /// Whether it names nobody: a sign-up for an anonymous account.
+    /// Whether the request has neither address nor password: a sign-up for an anonymous account.
     pub(super) fn is_anonymous(&self) -> bool {
         self.email.is_none() && self.password.is_none()
     }
 
-    /// The address and the password, both there.
+    /// Returns the address and the password. Both are required.
     pub(super) fn into_parts(self) -> Result<(String, SecretString), FirebaseError> {
         let email = self.email.filter(|email| !email.is_empty()).ok_or(FirebaseError::MissingEmail)?;
         let password = self.password.filter(|password| !password.expose_secret().is_empty());
@@ -143,7 +143,6 @@ pub(super) struct RefreshResponse {
 }
 
 impl RefreshResponse {
-    /// The answer to a refresh in a project.
     pub(super) fn new(session: SignIn, project_id: String) -> Self {
         let id_token = session.id_token.expose_secret().to_owned();
         Self {

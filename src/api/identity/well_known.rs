@@ -1,4 +1,4 @@
-//! What the built-in provider publishes, so that other services can verify its tokens by themselves.
+//! Public keys and discovery document of the built-in provider. Other services verify its tokens with them.
 
 use crate::api::State;
 use crate::domain::identity::tokens::jwk::JwkSet;
@@ -6,7 +6,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{Error, HttpResponse, get, web};
 use serde::Serialize;
 
-/// A new key signs at once, so others should see it soon. Verifiers fetch anew when they meet an unknown key id.
+/// Five minutes: a new key signs at once, so verifiers should see it soon. They fetch again on an unknown key id.
 const CACHE: (actix_web::http::header::HeaderName, &str) = (CACHE_CONTROL, "public, max-age=300");
 
 /// The part of OpenID Connect Discovery that a verifier needs.

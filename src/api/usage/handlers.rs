@@ -15,7 +15,7 @@ use crate::infra::http::{path_parameter, query};
 use actix_web::{HttpRequest, get, web};
 use std::collections::HashSet;
 
-/// Whoever sees a key sees what it is used for.
+/// A caller who can see a key can see its usage.
 type KeyAccess = WorkspaceAccess<can::KeysOwn>;
 
 /// Read an API key's usage
@@ -64,7 +64,7 @@ pub async fn read_workspace_usage(
     series.await.map(web::Json)
 }
 
-/// What is written and what is not.
+/// Sums the counts in the database and those that this node has not written yet.
 fn series(
     state: &State,
     conn: &mut Conn,

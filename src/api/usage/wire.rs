@@ -31,7 +31,7 @@ pub struct UsageSeries {
 }
 
 impl UsageSeries {
-    /// The buckets of a period, filled with what was counted in its hours; other hours are left out.
+    /// Sums hourly counts into the buckets of a period. Counts of other hours are ignored.
     pub(super) fn new(period: &Period, counts: impl IntoIterator<Item = (Hour, Tally)>) -> Self {
         let mut tallies: Vec<(Hour, Tally)> = period.buckets().map(|hour| (hour, Tally::default())).collect();
         for (hour, more) in counts {

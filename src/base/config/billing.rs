@@ -1,4 +1,4 @@
-//! `[billing]`: who says what is paid, and how long a payment may be late.
+//! `[billing]`: Stripe's webhook, and how long a payment may be late.
 
 use super::{Plan, duration};
 use crate::base::policy::SubscriptionStatus;
@@ -12,13 +12,13 @@ use std::time::Duration;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Billing {
-    /// How long programs pass after a payment failed.
+    /// How long API clients keep access after a payment failed.
     #[serde(with = "duration")]
     pub past_due_grace: Duration,
-    /// How long after the end of a period that is to be renewed the provider's news of that may come.
+    /// How long after the end of a period the provider's notice of its renewal may arrive.
     #[serde(with = "duration")]
     pub renewal_leeway: Duration,
-    /// Stripe's webhook; without it there is no such route.
+    /// Stripe's webhook; `None`: there is no such route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stripe: Option<StripeSettings>,
 }
@@ -30,23 +30,23 @@ pub struct StripeSettings {
     /// The endpoint's signing secrets: during a rotation the old and the new one.
     #[serde(serialize_with = "all_redacted")]
     pub webhook_secrets: Vec<SecretString>,
-    /// Prices, by Stripe's id, to plans.
+    /// The plan of each price, by Stripe's id of the price.
     #[serde(default)]
     pub prices: BTreeMap<String, String>,
 }
 
-/// What Stripe's signing secrets start with.
+/// The start of Stripe's signing secrets.
 const SECRET_PREFIX: &str = "whsec_";
 /// A shorter secret can be guessed.
 const MIN_SECRET_LENGTH: usize = 24;
 
 impl Billing {
-    /// Until when programs pass although a payment is due since then.
+    /// Returns when API clients lose access if a payment is due since `since`; `None` without a grace period.
     pub fn past_due_until(&self, since: Timestamp) -> Option<Timestamp> {
         (!self.past_due_grace.is_zero()).then(|| since.plus(self.past_due_grace))
     }
 
-    /// The end of the grace of a status that is set at `now`.
+    /// Returns the end of the grace period of a status that is set at `now`.
     pub fn grace_of(&self, status: SubscriptionStatus, now: Timestamp) -> Option<Timestamp> {
         if status == SubscriptionStatus::PastDue { self.past_due_until(now) } else { None }
     }
@@ -76,7 +76,7 @@ impl Billing {
     }
 }
 
-/// Secrets as `keyward config check` prints them.
+/// Serializes each secret as `[redacted]`, for `keyward config check`.
 fn all_redacted<S: Serializer>(secrets: &[SecretString], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(secrets.iter().map(|_| "[redacted]"))
 }

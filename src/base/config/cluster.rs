@@ -1,4 +1,4 @@
-//! `[cluster]`: this process among those on the same database.
+//! `[cluster]`: how this node works with others on the same database.
 
 use super::{Server, duration};
 use serde::{Deserialize, Serialize};
@@ -8,27 +8,27 @@ use std::time::Duration;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterSettings {
-    /// How long a node may answer from its cache without a word from the database, and so the longest that a call which
-    /// takes access away waits for a node that is silent.
+    /// How long a node may use its cache without hearing from the database, and so the longest that a call which
+    /// removes access waits for a silent node.
     #[serde(with = "duration")]
     pub lease: Duration,
-    /// The most API keys, and the most service tokens, that a node keeps in memory; 0: each request reads the database.
+    /// The most API keys, and the most service tokens, in a node's cache; 0: each request reads the database.
     pub cached_keys: usize,
-    /// Ways to break it, so that tests can show that they would notice.
+    /// Faults that tests inject, to prove that they detect them.
     #[doc(hidden)]
     #[serde(skip)]
     pub faults: ClusterFaults,
 }
 
-/// Ways to break the cluster's promise. No configuration reaches them.
+/// Faults in the cluster's protocol, for tests. No configuration sets them.
 #[doc(hidden)]
 #[derive(Clone, Debug, Default)]
 pub struct ClusterFaults {
-    /// Calls that take access away answer without waiting for other nodes.
+    /// Calls that remove access answer without waiting for other nodes.
     pub no_wait: bool,
-    /// A cached value counts as read when it entered, not before it was read.
+    /// A cached value counts as read when it enters the cache, instead of before it is read.
     pub no_fence: bool,
-    /// How long a value is on its way from the database into the cache.
+    /// The delay between a value's read and its entry into the cache.
     pub slow_fill: Duration,
 }
 

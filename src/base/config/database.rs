@@ -1,4 +1,4 @@
-//! `[database]`: where the data is, and the pool.
+//! `[database]`: the database's address, and the connection pool.
 
 use super::duration;
 use crate::base::sql::DatabaseUrl;
@@ -9,24 +9,23 @@ use std::time::Duration;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
-    /// Which database, and where.
     pub url: DatabaseUrl,
     /// The most connections.
     pub pool_size: u32,
     /// How long a request waits for a free connection.
     #[serde(with = "duration")]
     pub pool_timeout: Duration,
-    /// Whether connections keep prepared statements; not where `url` leads through a pooler that can't follow them.
+    /// Whether connections keep prepared statements; false if `url` leads to a pooler that does not support them.
     pub prepared_statements: bool,
-    /// Whether a start runs the migrations that the database lacks; else it refuses a schema that is not its own.
+    /// Whether a start runs missing migrations. If false, a start refuses the schema of another version.
     pub migrate: bool,
-    /// PostgreSQL's own address, where `url` leads through a pooler such as pgbouncer: LISTEN needs a session of its own.
+    /// PostgreSQL's direct address, if `url` leads to a pooler such as pgbouncer: LISTEN needs a session of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen_url: Option<DatabaseUrl>,
 }
 
 impl Database {
-    /// Where to listen for changes of other nodes.
+    /// Returns the address for LISTEN.
     pub fn listen_url(&self) -> &DatabaseUrl {
         self.listen_url.as_ref().unwrap_or(&self.url)
     }

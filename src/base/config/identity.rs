@@ -1,4 +1,4 @@
-//! `[identity]`: who signs people in, and at what cost.
+//! `[identity]`: the issuers of ID tokens, and the costs and limits of sign-ins.
 
 use super::{IssuerSettings, duration, redacted};
 use secrecy::{ExposeSecret, SecretString};
@@ -14,25 +14,23 @@ pub struct Identity {
     pub project_id: String,
     /// Whether the built-in provider is on.
     pub builtin: bool,
-    /// Issuers whose tokens are accepted besides.
+    /// Other issuers whose tokens are accepted.
     pub issuers: Vec<IssuerSettings>,
-    /// 32 bytes in hex that seal the signing keys; wins over the file.
+    /// The secret that seals the signing keys, 32 bytes in hex. It takes precedence over the file.
     #[serde(default, serialize_with = "redacted", skip_serializing_if = "Option::is_none")]
     pub master_secret: Option<SecretString>,
-    /// The file that has the same; made at the first start if it is missing.
+    /// The file with the same secret. The first start makes it if it is missing.
     pub master_secret_file: PathBuf,
-    /// The most Argon2 runs at once; 0 is one for each core.
+    /// The most Argon2 runs at once; 0: one for each core.
     pub max_concurrent_hashes: usize,
-    /// The most sign-ins that wait for one.
+    /// The most sign-ins that wait for an Argon2 run.
     pub max_queued_hashes: usize,
-    /// The cost of a password's hash.
     pub argon2: Argon2Settings,
     /// The fewest characters of a new password.
     pub min_password_length: usize,
-    /// The longest that an issuer may take to hand out its keys.
+    /// How long a fetch of an issuer's keys may take.
     #[serde(with = "duration")]
     pub fetch_timeout: Duration,
-    /// How many passwords can be guessed, and how many accounts made.
     pub limits: AttemptLimitSettings,
 }
 
@@ -71,12 +69,12 @@ impl Identity {
     }
 }
 
-/// Whether the text is what `openssl rand -hex 32` prints.
+/// Returns whether the text is 32 bytes in hex, as `openssl rand -hex 32` prints.
 pub(crate) fn is_32_bytes_in_hex(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// `[identity.limits]`
+/// `[identity.limits]`: limits on failed sign-ins and on sign-ups.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttemptLimitSettings {
@@ -88,7 +86,7 @@ pub struct AttemptLimitSettings {
     pub failures_per_address: u32,
     /// The most sign-ups from one client address.
     pub sign_ups_per_address: u32,
-    /// How long a used up limit takes to refill, which it does evenly.
+    /// How long an exhausted limit takes to refill, at an even rate.
     #[serde(with = "duration")]
     pub window: Duration,
 }
@@ -108,13 +106,13 @@ impl AttemptLimitSettings {
     }
 }
 
-/// `identity.argon2`
+/// `identity.argon2`: the cost of a password's hash.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Argon2Settings {
     /// Memory, in KiB.
     pub memory_kib: u32,
-    /// Passes over it.
+    /// Passes over the memory.
     pub iterations: u32,
     /// Lanes.
     pub parallelism: u32,

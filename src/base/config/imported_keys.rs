@@ -1,9 +1,9 @@
-//! `[[keys.imported]]`: what keys look like that another product issued.
+//! `[[keys.imported]]`: formats of keys that another product issued.
 
 use super::SERVICE_TOKEN_PREFIX;
 use serde::{Deserialize, Serialize};
 
-/// The longest that a key may be: a header has to hold it.
+/// The largest `max_length`: a header has to hold the key.
 const MAX_LENGTH: usize = 512;
 const MAX_KEY_PREFIX_LENGTH: usize = 32;
 
@@ -11,12 +11,12 @@ const MAX_KEY_PREFIX_LENGTH: usize = 32;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImportedKeys {
-    /// What they start with; empty, if with nothing in particular.
+    /// The start of every key; may be empty.
     pub prefix: String,
     /// The fewest characters after the prefix.
     #[serde(default = "default_min_length")]
     pub min_length: usize,
-    /// The most.
+    /// The most characters after the prefix.
     #[serde(default = "default_max_length")]
     pub max_length: usize,
 }
@@ -33,7 +33,7 @@ impl ImportedKeys {
     pub(super) fn check(&self) -> Result<(), String> {
         let prefix = &self.prefix;
         let is_plain = prefix.len() <= MAX_KEY_PREFIX_LENGTH && prefix.bytes().all(|byte| byte.is_ascii_graphic());
-        // Service tokens and ID tokens are told by these.
+        // `svc_` and `ey` identify service tokens and ID tokens.
         if !is_plain || prefix.starts_with(SERVICE_TOKEN_PREFIX) || prefix.starts_with("ey") || prefix.contains(',') {
             return Err(format!(
                 "keys.imported: the prefix {prefix:?} must be at most {MAX_KEY_PREFIX_LENGTH} visible ASCII characters without \

@@ -1,4 +1,4 @@
-//! `identity.issuers`: who else's ID tokens are accepted.
+//! `identity.issuers`: other issuers whose ID tokens are accepted.
 
 use crate::base::network::is_loopback_http;
 use jsonwebtoken::Algorithm;
@@ -9,45 +9,45 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub enum IssuerSettings {
-    /// A Firebase project, of Google's.
+    /// A Firebase project at Google.
     FirebaseProject {
         /// The project's id: the audience, and the end of the issuer's name.
         project: String,
-        /// Where its keys are; Google's by default.
+        /// The URL of its keys; Google's by default.
         jwks_url: Option<String>,
     },
-    /// Any issuer of OpenID Connect.
+    /// Any OpenID Connect issuer.
     Oidc(OidcSettings),
 }
 
-/// An issuer of OpenID Connect.
+/// An OpenID Connect issuer.
 #[derive(Clone, Debug)]
 pub struct OidcSettings {
-    /// The `iss` of its tokens, to the letter.
+    /// The `iss` of its tokens, compared exactly.
     pub issuer: String,
-    /// What the tokens' `aud` must be or contain. Without one, tokens have none, and `authorized_parties` decide.
+    /// The value that the tokens' `aud` must equal or contain. `None`: tokens have no `aud`, and `authorized_parties`
+    /// decide.
     pub audience: Option<String>,
-    /// What the tokens' `azp` must be one of, if any are named.
+    /// The accepted values of the tokens' `azp`; empty: any.
     pub authorized_parties: Vec<String>,
-    /// Where its keys are; found by discovery if it is not said.
+    /// The URL of its keys; `None`: found by discovery.
     pub jwks_url: Option<String>,
-    /// How tokens may be signed; never with a shared secret.
+    /// The accepted signature algorithms; never one with a shared secret.
     pub algorithms: Vec<Algorithm>,
     /// The claim that holds the e-mail address.
     pub email_claim: String,
-    /// The claim that says whether the address is the person's.
+    /// The claim that says whether the address is verified.
     pub email_verified_claim: String,
     /// The claim that holds the name.
     pub name_claim: String,
-    /// When an address counts as the person's own.
     pub trust_email: TrustEmail,
 }
 
-/// When the address in a token counts as the person's own, and so accepts invitations.
+/// When the address in a token counts as the user's own, and so accepts invitations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrustEmail {
-    /// Never: for an issuer where people may claim any address.
+    /// Never: for an issuer whose users may claim any address.
     Never,
     /// When the token says that it is verified.
     #[default]
@@ -56,7 +56,7 @@ pub enum TrustEmail {
     Always,
 }
 
-/// As configuration spells it: a Firebase project has `firebase_project`, any other has `issuer`.
+/// The form in configuration: a Firebase project has `firebase_project`, any other issuer has `issuer`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Written {
@@ -138,7 +138,7 @@ impl From<IssuerSettings> for Written {
 }
 
 impl IssuerSettings {
-    /// The `iss` of its tokens.
+    /// Returns the `iss` of its tokens.
     pub fn name(&self) -> String {
         match self {
             Self::FirebaseProject { project, .. } => format!("https://securetoken.google.com/{project}"),
@@ -146,7 +146,6 @@ impl IssuerSettings {
         }
     }
 
-    /// What is wrong with it.
     pub(super) fn check(&self) -> Result<(), String> {
         let jwks_url = match self {
             Self::FirebaseProject { jwks_url, .. } => jwks_url,
@@ -190,7 +189,7 @@ impl OidcSettings {
     }
 }
 
-/// Plain HTTP is for an issuer on this very machine: keys from anywhere else could be anyone's.
+/// Accepts plain HTTP only from this machine: an attacker could replace keys that cross the network.
 fn is_trustworthy(url: &str) -> bool {
     url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) || is_loopback_http(url)
 }

@@ -1,4 +1,4 @@
-//! `[keys]`: how API keys look, and who may make them.
+//! `[keys]`: the format of API keys, and the role that may create them.
 
 use super::ImportedKeys;
 use super::SERVICE_TOKEN_PREFIX;
@@ -20,13 +20,12 @@ pub enum KeyBody {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
-    /// What every key starts with.
+    /// The start of every key.
     pub prefix: String,
-    /// The characters of the rest.
     pub body: KeyBody,
-    /// How many random characters; a checksum follows.
+    /// The number of random characters; a checksum follows.
     pub length: usize,
-    /// Which headers may carry a key; `Authorization` means Bearer.
+    /// The headers that may carry a key; `Authorization` means Bearer.
     pub headers: Vec<String>,
     /// The least role that may create keys.
     pub min_creator_role: CreatorRole,
@@ -34,18 +33,18 @@ pub struct Keys {
     pub scopes: Vec<Scope>,
     /// Whether API keys may manage API keys of their workspace.
     pub manage_with_keys: bool,
-    /// Other formats, of keys that were imported.
+    /// The formats of imported keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub imported: Vec<ImportedKeys>,
 }
 
 impl Keys {
-    /// Whether `Authorization: Bearer` may carry a key.
+    /// Returns whether `Authorization: Bearer` may carry a key.
     pub fn bearer(&self) -> bool {
         self.headers.iter().any(|name| name.eq_ignore_ascii_case("authorization"))
     }
 
-    /// The headers that carry nothing but a key.
+    /// Returns the headers that carry nothing but a key.
     pub fn own_headers(&self) -> impl Iterator<Item = &str> {
         self.headers.iter().map(String::as_str).filter(|name| !name.eq_ignore_ascii_case("authorization"))
     }

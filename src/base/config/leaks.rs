@@ -1,18 +1,18 @@
-//! `[leaks]`: who may tell of keys that anybody can read.
+//! `[leaks]`: the services that may report leaked keys.
 
 use super::duration;
 use crate::base::network::is_loopback_http;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Where GitHub publishes the keys that it signs with.
+/// The URL of the public keys with which GitHub signs reports.
 const GITHUB_KEYS: &str = "https://api.github.com/meta/public_keys/secret_scanning";
 
 /// `[leaks]`
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leaks {
-    /// GitHub's secret scanning; without it only services with a token of ours are heard.
+    /// GitHub's secret scanning. `None`: only services with a service token may report keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub github: Option<GithubScanning>,
 }
@@ -21,10 +21,10 @@ pub struct Leaks {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GithubScanning {
-    /// Where the public keys are.
+    /// The URL of GitHub's public keys.
     #[serde(default = "github_keys")]
     pub public_keys_url: String,
-    /// How long they may take to come.
+    /// How long a fetch of the keys may take.
     #[serde(default = "fetch_timeout", with = "duration")]
     pub fetch_timeout: Duration,
 }

@@ -1,4 +1,4 @@
-//! Merging the layers: defaults, preset, file, environment, flags.
+//! Merges the layers: defaults, preset, file, environment, flags.
 
 use super::{Config, presets};
 use figment::error::Kind;
@@ -6,18 +6,18 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Provider};
 use std::path::PathBuf;
 
-/// What the names of environment variables start with.
+/// The prefix of environment variables.
 const ENVIRONMENT: &str = "KEYWARD__";
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
 
-/// Where configuration comes from, besides the built-in defaults and the environment.
+/// The sources of configuration beside the built-in defaults and the environment.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// `--config FILE` or `KEYWARD_CONFIG`.
     pub file: Option<PathBuf>,
-    /// TOML under the file: what a command such as `demo` presets for itself.
+    /// TOML below the file: the defaults of a command such as `demo`.
     pub under_file: &'static str,
-    /// `DATABASE_URL`, which wins over `KEYWARD__DATABASE__URL`.
+    /// `DATABASE_URL`, which takes precedence over `KEYWARD__DATABASE__URL`.
     pub database_url: Option<String>,
     /// `--listen`.
     pub listen: Option<String>,
@@ -49,7 +49,7 @@ pub fn load(sources: &Sources) -> Result<Config, String> {
     }
     let mut layers = Figment::from(Named("the built-in defaults", Toml::string(DEFAULTS)))
         .merge(Named("the command's defaults", Toml::string(sources.under_file)));
-    // A preset replaces whole lists and tables' keys of the defaults, and everything else replaces the preset's.
+    // A preset replaces whole lists and single table keys of the defaults. The layers above replace the preset's.
     match over.extract_inner::<String>("preset") {
         Ok(name) => layers = layers.merge(Named("the preset", Toml::string(presets::find(&name)?.text))),
         Err(error) if error.clone().into_iter().all(|error| matches!(error.kind, Kind::MissingField(_))) => {}
@@ -60,7 +60,7 @@ pub fn load(sources: &Sources) -> Result<Config, String> {
     Ok(config)
 }
 
-/// A provider under a name that an operator understands.
+/// A provider with a name for error messages.
 struct Named(&'static str, figment::providers::Data<Toml>);
 
 impl Provider for Named {
@@ -73,7 +73,7 @@ impl Provider for Named {
     }
 }
 
-/// One line for each thing that is wrong: where it was read, the key, the value and what is allowed.
+/// Writes a line for each error: the source, the key, the value and what is allowed.
 fn explain(errors: figment::Error) -> String {
     let lines: Vec<String> = errors
         .into_iter()

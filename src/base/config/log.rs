@@ -1,8 +1,8 @@
-//! `[log]`: what is logged, and how.
+//! `[log]`: the format and filter of log lines.
 
 use serde::{Deserialize, Serialize};
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -16,8 +16,7 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
-    /// How lines look.
     pub format: LogFormat,
-    /// Which events, in the directives of tracing's `EnvFilter`.
+    /// The events that are logged, as directives of tracing's `EnvFilter`.
     pub filter: String,
 }

@@ -1,4 +1,4 @@
-//! `[mail]`: what sends mails, where their links lead, and how many there may be.
+//! `[mail]`: the SMTP server, the links in mails, and the limits on mails.
 
 use super::{Identity, Server, duration, redacted};
 use secrecy::{ExposeSecret, SecretString};
@@ -9,31 +9,30 @@ use std::time::Duration;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MailSettings {
-    /// The server that sends mail, as `smtps://USER:PASSWORD@HOST`; none: no mail is sent.
+    /// The SMTP server, as `smtps://USER:PASSWORD@HOST`; `None`: no mail is sent.
     #[serde(default, serialize_with = "redacted", skip_serializing_if = "Option::is_none")]
     pub smtp_url: Option<SecretString>,
-    /// Whom mails come from.
+    /// The sender of mails.
     pub from: String,
-    /// Where the links in mails lead; the built-in page if it is left out.
+    /// The URL of links in mails; `None`: the built-in page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_url: Option<String>,
-    /// Where the links of invitations lead; the built-in provider's page if it is left out.
+    /// The URL of links in invitations; `None`: the built-in provider's page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invitation_url: Option<String>,
-    /// How many invitations are mailed.
     pub invitation_limits: InvitationLimitSettings,
-    /// Shows mails in the log instead. Only `keyward demo` sets it: mails carry codes.
+    /// Writes mails to the log instead. Only `keyward demo` sets it, because mails carry codes.
     #[serde(skip)]
     pub log_mails: bool,
 }
 
 impl MailSettings {
-    /// Where the links in mails lead.
+    /// Returns the URL of links in mails.
     pub fn action_url(&self, server: &Server) -> String {
         self.action_url.clone().unwrap_or_else(|| format!("{}/__/auth/action", server.public_url))
     }
 
-    /// Where the links of invitations lead: nowhere, if there is neither a page of one's own nor the built-in one.
+    /// Returns the URL of links in invitations; `None` if there is neither a configured page nor the built-in one.
     pub fn invitation_url(&self, server: &Server, identity: &Identity) -> Option<String> {
         let own_page = || identity.builtin.then(|| format!("{}/__/auth/invitation", server.public_url));
         self.invitation_url.clone().or_else(own_page)
@@ -66,13 +65,13 @@ impl MailSettings {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InvitationLimitSettings {
-    /// The most mails of one person to one address, in a window.
+    /// The most mails from one user to one address, in a window.
     pub per_inviter_and_address: u32,
-    /// The most mails to one address, whoever invites.
+    /// The most mails to one address, from all users.
     pub per_address: u32,
-    /// The most mails of one person, to any address.
+    /// The most mails from one user, to all addresses.
     pub per_inviter: u32,
-    /// How long a used up limit takes to refill, which it does evenly.
+    /// How long an exhausted limit takes to refill, at an even rate.
     #[serde(with = "duration")]
     pub window: Duration,
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsSettings {
-    /// Where `/metrics` listens, apart from the API; port 0 takes a free one. Empty: nowhere.
+    /// The address of `/metrics`, apart from the API; port 0 takes a free port. An empty text disables it.
     #[serde(serialize_with = "serialize", deserialize_with = "deserialize")]
     pub listen: Option<SocketAddr>,
 }

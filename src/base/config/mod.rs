@@ -1,7 +1,7 @@
 //! Configuration: one typed struct, parsed and checked once, before anything is opened.
 //!
-//! [`load()`] merges the layers and names the layer, the key and the value when one is wrong; [`Config::check`] holds the
-//! rules that span fields. `config/default.toml` documents every key.
+//! [`load()`] merges the layers. Its error names the layer, the key and the value. [`Config::check`] has the rules that
+//! span fields. `config/default.toml` documents every key.
 
 mod audit;
 mod billing;
@@ -56,66 +56,50 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-/// What every service token starts with. No key may.
+/// The start of every service token, and of no API key.
 pub const SERVICE_TOKEN_PREFIX: &str = "svc_";
 
 /// The whole configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The preset that lies under the file, if any.
+    /// The preset, a layer below the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
-    /// The HTTP server.
     pub server: Server,
-    /// Where the data is.
     pub database: Database,
-    /// This process among those on the same database.
     pub cluster: ClusterSettings,
-    /// What API keys look like, and who may make them.
     pub keys: Keys,
-    /// Who may tell of keys that leaked.
     #[serde(default)]
     pub leaks: Leaks,
-    /// How errors are written.
     pub errors: ErrorSettings,
-    /// Who signs people in.
     pub identity: Identity,
-    /// The audit trail.
     pub audit: AuditSettings,
-    /// How many requests came with each key.
     pub usage: UsageSettings,
-    /// Mails to people.
     pub mail: MailSettings,
-    /// The subscription gate.
     pub subscription: SubscriptionSettings,
-    /// Who says what is paid.
     pub billing: Billing,
-    /// The plans, by name; `free` is a new organization's.
+    /// Plans by name; a new organization has `free`.
     pub plans: BTreeMap<String, Plan>,
-    /// Where requests are counted.
     pub rate_limit: RateLimitSettings,
-    /// The resources that tenants keep here, by name.
+    /// Collections by name.
     #[serde(default)]
     pub collections: BTreeMap<String, CollectionSettings>,
-    /// Logs.
     pub log: Log,
-    /// Metrics.
     pub metrics: MetricsSettings,
-    /// Traces.
     pub traces: TracesSettings,
 }
 
 impl Config {
-    /// The plan of an organization without another.
+    /// The plan of an organization that has no other.
     pub const DEFAULT_PLAN: &'static str = "free";
 
-    /// The limits of a plan; those of `free` for one that is no longer configured.
+    /// Returns the limits of a plan; those of `free` if the plan is no longer configured.
     pub fn plan(&self, name: &str) -> Plan {
         self.plans.get(name).or_else(|| self.plans.get(Self::DEFAULT_PLAN)).copied().unwrap_or(Plan::CLOSED)
     }
 
-    /// The rules that span fields. Each message names its key.
+    /// Checks each section and the rules that span sections. An error names its key.
     fn check(&self) -> Result<(), String> {
         self.server.check()?;
         self.database.check()?;
@@ -142,7 +126,7 @@ impl Config {
     }
 }
 
-/// A secret as `keyward config check` prints it.
+/// Serializes a secret as `[redacted]`, for `keyward config check`.
 fn redacted<S: Serializer>(_: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str("[redacted]")
 }

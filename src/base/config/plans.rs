@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 pub struct Plan {
     /// The sustained rate of one key, in requests a minute.
     pub requests_per_minute: u32,
-    /// How many requests of one key may come at once.
+    /// The most requests of one key at once.
     pub burst: u32,
-    /// The sustained rate of all keys of a workspace together; five keys' if it is left out.
+    /// The sustained rate of all keys of a workspace together, in requests a minute; `None`: five times one key's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace_requests_per_minute: Option<u32>,
-    /// How many requests of a workspace may come at once; five keys' if it is left out.
+    /// The most requests of a workspace at once; `None`: five times one key's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace_burst: Option<u32>,
     /// The most active keys in a workspace.
@@ -21,7 +21,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Allows nothing.
+    /// A plan without active keys.
     pub(super) const CLOSED: Self = Self {
         requests_per_minute: 1,
         burst: 1,
@@ -29,13 +29,13 @@ impl Plan {
         workspace_burst: None,
         max_active_keys: 0,
     };
-    /// How many keys at their limit a workspace has room for, where the plan does not say.
+    /// The default limits of a workspace, as a multiple of one key's.
     const KEYS_IN_A_WORKSPACE: u32 = 5;
-    /// A million a second.
+    /// One million requests a second.
     const MAX_RATE: u32 = 60_000_000;
     const MAX_BURST: u32 = 10_000_000;
 
-    /// The requests a minute and the burst of all keys of a workspace together.
+    /// Returns the requests a minute and the burst of all keys of a workspace together.
     pub fn workspace_limit(&self) -> (u32, u32) {
         let several = |of_a_key: u32| of_a_key.saturating_mul(Self::KEYS_IN_A_WORKSPACE);
         (

@@ -3,13 +3,12 @@
 /// A named layer of configuration.
 #[derive(Debug)]
 pub struct Preset {
-    /// As `preset = "…"` names it.
+    /// The value of `preset = "…"`.
     pub name: &'static str,
     /// TOML.
     pub text: &'static str,
 }
 
-/// All presets.
 pub const PRESETS: &[Preset] = &[
     Preset { name: "siteplot", text: include_str!("../../../config/presets/siteplot.toml") },
     Preset { name: "socifyr", text: include_str!("../../../config/presets/socifyr.toml") },
@@ -17,7 +16,6 @@ pub const PRESETS: &[Preset] = &[
     Preset { name: "sotion", text: include_str!("../../../config/presets/sotion.toml") },
 ];
 
-/// The preset of a name.
 pub(super) fn find(name: &str) -> Result<&'static Preset, String> {
     PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| {
         let known: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();

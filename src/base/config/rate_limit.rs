@@ -1,4 +1,4 @@
-//! `[rate_limit]`: where the limits are counted. How high they are stands in `[plans.NAME]`.
+//! `[rate_limit]`: the store that counts requests. `[plans.NAME]` has the limits.
 
 use super::duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -10,20 +10,18 @@ use std::time::Duration;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimitSettings {
-    /// Where requests are counted.
     pub store: RateLimitStore,
-    /// What becomes of requests while Redis can't be asked.
     pub when_unavailable: WhenUnavailable,
     /// How long a request waits for Redis.
     #[serde(with = "duration")]
     pub timeout: Duration,
-    /// How many well-formed API keys that nobody has may come from one client address in a minute; more are refused
-    /// without a look at the database. Keys that the node knows are not affected.
+    /// The most well-formed but unknown API keys from one client address in a minute. More are refused without a
+    /// database read. Keys that the node knows are not affected.
     pub unknown_keys_per_minute: u32,
 }
 
 impl RateLimitSettings {
-    /// The longest that a request may be made to wait for a count.
+    /// The longest wait for a count that may be configured.
     const MAX_TIMEOUT: Duration = Duration::from_secs(5);
 
     pub(super) fn check(&self) -> Result<(), String> {
@@ -37,29 +35,29 @@ impl RateLimitSettings {
     }
 }
 
-/// Where requests are counted.
+/// The store that counts requests.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RateLimitStore {
     /// In the memory of each node.
     Memory,
-    /// In a Redis that all nodes share, by its URL. It may hold a password, so it is printed without.
+    /// In a Redis that all nodes share. Its URL may hold a password, which `Display` hides.
     Redis(String),
 }
 
-/// What becomes of requests while Redis can't be asked.
+/// How requests are handled while Redis is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WhenUnavailable {
     /// Each node counts for itself.
     Allow,
-    /// 503.
+    /// Requests get 503.
     Deny,
 }
 
 impl FromStr for RateLimitStore {
     type Err = String;
 
-    /// The message does not repeat the text, which may hold a password.
+    /// The error does not repeat the text, which may hold a password.
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "memory" {
             return Ok(Self::Memory);
@@ -75,7 +73,7 @@ impl FromStr for RateLimitStore {
 impl fmt::Display for RateLimitStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Redis(url) = self else { return f.write_str("memory") };
-        // A password stands in the authority, and for a socket in the query.
+        // The password is in the authority, or for a socket in the query.
         let (address, _) = url.split_once('?').unwrap_or((url, ""));
         let (scheme, rest) = address.split_once("://").unwrap_or(("redis", address));
         match rest.rsplit_once('@') {

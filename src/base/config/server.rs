@@ -1,4 +1,4 @@
-//! `[server]`: where it listens, and its limits.
+//! `[server]`: the address to listen on, and the server's limits.
 
 use super::Tls;
 use super::duration;
@@ -13,11 +13,11 @@ use std::time::Duration;
 pub struct Server {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Threads that serve requests; 0 is one for each core.
+    /// Threads that serve requests; 0: one for each core.
     pub workers: usize,
-    /// What the API's paths start with.
+    /// The start of all API paths.
     pub base_path: String,
-    /// How clients reach this server, without a slash at the end.
+    /// The URL at which clients reach this server, without a slash at the end.
     pub public_url: String,
     /// The longest a request may take.
     #[serde(with = "duration")]
@@ -31,17 +31,17 @@ pub struct Server {
     /// How long a connection stays open between two requests.
     #[serde(with = "duration")]
     pub keep_alive: Duration,
-    /// The most connections at once; fewer where the process may not open so many files.
+    /// The most connections at once; fewer if the process may not open so many files.
     pub max_connections: usize,
     /// The largest body, in bytes.
     pub body_limit: usize,
     /// The most bytes of all header names and values together.
     pub header_limit: usize,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// Origins whose pages may call the API from a browser.
     pub cors_origins: Vec<String>,
-    /// The certificate, where this server ends TLS itself.
+    /// The certificate, if this server terminates TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
 }

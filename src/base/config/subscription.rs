@@ -1,4 +1,4 @@
-//! `[subscription]`: whether the gate is enforced, and the trial.
+//! `[subscription]`: the subscription gate, and the trial.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionSettings {
-    /// Whether programs of organizations without an active subscription are refused.
+    /// Whether API clients of organizations without an active subscription get 403.
     pub enforce: bool,
     /// How long a new organization's trial lasts, in days.
     pub trial_days: u16,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// The server's certificate and those above it, without the root, in PEM.
+    /// The server's certificate and its chain without the root, in PEM.
     pub certificate: PathBuf,
     /// The certificate's private key in PEM, not encrypted.
     pub key: PathBuf,

@@ -1,4 +1,4 @@
-//! `[traces]`: where spans go, and of how many requests.
+//! `[traces]`: the collector of spans, and the share of requests that are traced.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TracesSettings {
-    /// The collector, as `http://HOST:4318`: `/v1/traces` is put behind it, as `OTEL_EXPORTER_OTLP_ENDPOINT` has it. None:
-    /// no traces.
+    /// The collector, as `http://HOST:4318`; `/v1/traces` is appended, as to `OTEL_EXPORTER_OTLP_ENDPOINT`. `None`: no
+    /// traces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub otlp_endpoint: Option<String>,
-    /// Of how many requests there are traces, from 0 to 1, where the caller's `traceparent` does not decide.
+    /// The share of requests that are traced, from 0 to 1, unless the caller's `traceparent` decides.
     pub sample_ratio: f64,
     /// The resource's `service.name`.
     pub service_name: String,
@@ -21,11 +21,11 @@ pub struct TracesSettings {
     pub headers: BTreeMap<String, SecretString>,
 }
 
-/// Where an OTLP collector takes traces.
+/// The path of an OTLP collector that accepts traces.
 const PATH: &str = "/v1/traces";
 
 impl TracesSettings {
-    /// Where spans are sent, if they are.
+    /// Returns the URL that spans are sent to, if there is a collector.
     pub fn url(&self) -> Option<String> {
         self.otlp_endpoint.as_ref().map(|endpoint| format!("{}{PATH}", endpoint.trim_end_matches('/')))
     }
@@ -52,7 +52,7 @@ impl TracesSettings {
     }
 }
 
-/// Quotes the endpoint only where there is no password in it.
+/// Checks the endpoint. The error quotes the endpoint only if it holds no password.
 fn check_endpoint(endpoint: &str) -> Result<(), String> {
     let form = "must look like http://HOST:4318 or https://HOST";
     let Ok(url) = reqwest::Url::parse(endpoint) else { return Err(form.into()) };
@@ -68,7 +68,7 @@ fn check_endpoint(endpoint: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Headers as `keyward config check` prints them.
+/// Serializes each header's value as `[redacted]`, for `keyward config check`.
 fn values_redacted<S: Serializer>(headers: &BTreeMap<String, SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(headers.keys().map(|name| (name, "[redacted]")))
 }

@@ -1,10 +1,10 @@
-//! Every error code of the wire contract, with its status and the words that explain it.
+//! Every error code of the wire contract, with its status, title and message.
 
 use actix_web::http::StatusCode;
 
 macro_rules! codes {
     ($($variant:ident = $status:ident, $text:literal, $title:literal, $message:literal;)+) => {
-        /// A stable, machine-readable reason. The variant's message is the default; an error may say more.
+        /// A stable, machine-readable reason. The variant's message is the default; an error may replace it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum Code { $(#[doc = $message] #[serde(rename = $text)] $variant),+ }
 
@@ -12,12 +12,11 @@ macro_rules! codes {
             /// All codes, in the order of the contract.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The HTTP status that goes with the code.
             pub const fn status(self) -> StatusCode {
                 match self { $(Self::$variant => StatusCode::$status),+ }
             }
 
-            /// As the wire spells it.
+            /// Returns the spelling on the wire.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
@@ -27,7 +26,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => $title),+ }
             }
 
-            /// The message of an error that has nothing more particular to say.
+            /// The default message.
             pub const fn message(self) -> &'static str {
                 match self { $(Self::$variant => $message),+ }
             }

@@ -1,7 +1,7 @@
-//! [`ApiError`]: what a handler answers when it refuses.
+//! [`ApiError`]: the error of a handler.
 //!
-//! A handler returns an error with a stable [`Code`] and words for the caller; `http::errors` writes it in the
-//! configured [`style`], with the request's id. What went wrong inside (`source`) goes to the log only.
+//! A handler returns an error with a stable [`Code`] and a message for the caller. `server::error_responses` writes it
+//! in the configured [`style`], with the request's id. The internal cause (`source`) goes to the log only.
 
 mod code;
 pub mod style;
@@ -15,7 +15,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// How long a caller waits before it tries again after a 503, in seconds.
+/// `Retry-After` of a 503, in seconds.
 const RETRY_UNAVAILABLE_SECONDS: u32 = 2;
 
 /// One field that is to blame, by its path in the body (`workspaces[0].role`) or its parameter's name.
@@ -27,14 +27,13 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// A refusal or a failure, ready to be written in any style.
+/// An error, independent of the style in which it is written.
 #[derive(Debug)]
 pub struct ApiError {
-    /// The stable reason.
     pub code: Code,
-    /// What the caller can do about it.
+    /// Says what the caller can do.
     pub message: Cow<'static, str>,
-    /// The fields to blame, if any.
+    /// The invalid fields.
     pub details: Vec<FieldError>,
     /// Seconds for `Retry-After`.
     pub retry_after: Option<u32>,
@@ -44,12 +43,12 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// The error of a code, with the code's own message.
+    /// Makes the error of a code, with the code's own message.
     pub fn new(code: Code) -> Self {
         Self::with_message(code, code.message())
     }
 
-    /// The error of a code, in other words.
+    /// Makes the error of a code, with another message.
     pub fn with_message(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         let retry_after = (code == Code::Unavailable).then_some(RETRY_UNAVAILABLE_SECONDS);
         Self { code, message: message.into(), details: Vec::new(), retry_after, allow: None, source: None }
@@ -60,14 +59,14 @@ impl ApiError {
         Self::with_message(Code::BadRequest, message)
     }
 
-    /// 429: the same may be tried again after `wait`. `Retry-After` is in whole seconds, rounded up and at least one.
+    /// 429: the caller may try again after `wait`. `Retry-After` is in whole seconds, rounded up and at least one.
     pub fn rate_limited(message: impl Into<Cow<'static, str>>, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         let retry_after = Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX));
         Self { retry_after, ..Self::with_message(Code::RateLimited, message) }
     }
 
-    /// 404, with the same body for what isn't there and what the caller may not know.
+    /// 404, with the same body for a missing resource and one that the caller may not see.
     pub fn not_found() -> Self {
         Self::new(Code::NotFound)
     }
@@ -77,18 +76,18 @@ impl ApiError {
         Self { allow: Some(allow.into()), ..Self::new(Code::MethodNotAllowed) }
     }
 
-    /// The same error in other words.
+    /// Replaces the message.
     #[must_use]
     pub fn saying(self, message: impl Into<Cow<'static, str>>) -> Self {
         Self { message: message.into(), ..self }
     }
 
-    /// 422 that blames one field.
+    /// 422 for one field.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::invalid_fields(vec![FieldError { field: field.into(), message: message.into() }])
     }
 
-    /// 422 that blames several fields; its message is about the first.
+    /// 422 for several fields; its message is about the first.
     pub fn invalid_fields(details: Vec<FieldError>) -> Self {
         let Some(first) = details.first() else { return Code::ValidationFailed.into() };
         let more = match details.len() {
@@ -100,12 +99,12 @@ impl ApiError {
         Self { details, ..Self::with_message(Code::ValidationFailed, message) }
     }
 
-    /// 500: a fault of ours. The cause is logged and never shown.
+    /// 500: an internal fault. The cause is logged and never shown.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { source: Some(cause.into()), ..Self::new(Code::Internal) }
     }
 
-    /// 503: something that Keyward needs does not answer. The cause is logged and never shown.
+    /// 503: a service that Keyward needs does not answer. The cause is logged and never shown.
     pub fn unavailable_because(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { source: Some(cause.into()), ..Self::new(Code::Unavailable) }
     }
@@ -117,7 +116,7 @@ impl From<Code> for ApiError {
     }
 }
 
-/// Keeps a fault of the database apart from its absence: see [`is_passing`].
+/// A missing row is 404, a passing failure of the database 503 (see [`is_passing`]), any other 500.
 impl From<DieselError> for ApiError {
     fn from(error: DieselError) -> Self {
         match error {
@@ -128,8 +127,8 @@ impl From<DieselError> for ApiError {
     }
 }
 
-/// What databases say when they can't do now what they can do at another time, in words that both keep from release to
-/// release: diesel tells no more of most errors.
+/// Parts of the messages of passing failures, which both databases keep from release to release. diesel has no code for
+/// most errors.
 const PASSING: [&str; 17] = [
     // A lock was not free in time.
     "database is locked",
@@ -143,7 +142,7 @@ const PASSING: [&str; 17] = [
     "no connection to the server",
     "could not receive data from server",
     "could not send data to server",
-    // The disk is full, or gives up. SQLite's file that readers share can't grow on a full disk: an I/O error, too.
+    // The disk is full or fails. If SQLite's shared-memory file can't grow on a full disk, it is an I/O error, too.
     "database or disk is full",
     "disk I/O error",
     "unable to open database file",
@@ -154,8 +153,8 @@ const PASSING: [&str; 17] = [
     "too many clients",
 ];
 
-/// Whether the same request may succeed a moment later, so that 503 is the answer and not 500: a lock that was not free
-/// in time, a lost connection, a deadlock, a full disk, a server that is read-only since another one took over.
+/// Returns whether the same request may succeed a moment later (503, not 500): a lock that was not free in time, a lost
+/// connection, a deadlock, a full disk, a server that is read-only after a failover.
 fn is_passing(error: &DieselError) -> bool {
     match error {
         DieselError::BrokenTransactionManager => true,
@@ -187,7 +186,7 @@ impl ResponseError for ApiError {
         self.code.status()
     }
 
-    /// Without a body: only `http::errors` knows the style and the request's id.
+    /// Without a body: only `server::error_responses` knows the style and the request's id.
     fn error_response(&self) -> HttpResponse {
         HttpResponse::new(self.status_code())
     }

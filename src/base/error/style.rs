@@ -1,4 +1,4 @@
-//! The styles in which errors are written: what differs between one product's API and another's.
+//! The styles of error bodies, which differ between products' APIs.
 
 use super::{ApiError, Code};
 use crate::base::time::Timestamp;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
-    /// `{"error":{"code","message","timestamp","requestId"}}`, with `details` where a field is to blame.
+    /// `{"error":{"code","message","timestamp","requestId"}}`, with `details` for invalid fields.
     #[default]
     Envelope,
     /// `{"error":"message"}`
@@ -21,25 +21,24 @@ pub enum Style {
     Problem,
 }
 
-/// `[errors]` of the configuration: the style, and words that replace Keyward's own for single codes.
+/// `[errors]` of the configuration: the style, and texts that replace Keyward's own for single codes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorSettings {
-    /// The shape of the body.
     pub style: Style,
-    /// The code shown for one of ours, for an API that shows fewer.
+    /// The code shown in place of Keyward's, for an API that has fewer codes.
     #[serde(default)]
     pub codes: BTreeMap<Code, String>,
     /// The title shown for a code (`titled` and `problem`).
     #[serde(default)]
     pub titles: BTreeMap<Code, String>,
-    /// The message shown for a code, whatever the error says.
+    /// The message shown for a code, in place of the error's own.
     #[serde(default)]
     pub messages: BTreeMap<Code, String>,
 }
 
 impl ErrorSettings {
-    /// The body of an error, as JSON.
+    /// Returns the body of an error.
     pub fn body(&self, error: &ApiError, request_id: &str, now: Timestamp) -> Value {
         let code = self.codes.get(&error.code).map_or(error.code.as_str(), String::as_str);
         let title = self.titles.get(&error.code).map_or(error.code.title(), String::as_str);
@@ -63,7 +62,7 @@ impl ErrorSettings {
         body
     }
 
-    /// The media type of [`ErrorSettings::body`].
+    /// Returns the media type of [`ErrorSettings::body`].
     pub fn content_type(&self) -> &'static str {
         if self.style == Style::Problem { "application/problem+json" } else { "application/json" }
     }

@@ -1,4 +1,4 @@
-//! What people and programs may send: names, e-mail addresses, JSON objects.
+//! Input of callers: names, e-mail addresses, JSON objects.
 
 mod parse;
 pub mod validation;

@@ -1,4 +1,4 @@
-//! Values that are checked as they are parsed, so that a handler never sees a bad one.
+//! Values that are checked as they are parsed, so that a handler never gets an invalid one.
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -8,18 +8,17 @@ use std::marker::PhantomData;
 /// The most characters of a name.
 pub const NAME_LIMIT: usize = 100;
 
-/// A name for people to read: 1 to 100 characters, none of them a control character, no space at its ends.
+/// A display name: 1 to 100 characters, no control characters, no space at its ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Name(String);
 
 impl Name {
-    /// The text.
     pub fn into_string(self) -> String {
         self.0
     }
 }
 
-/// Cuts space off the ends and checks the rest.
+/// Trims a name and checks it.
 pub fn name(text: &str) -> Result<Name, String> {
     let text = text.trim();
     let length = text.chars().count();
@@ -32,7 +31,8 @@ pub fn name(text: &str) -> Result<Name, String> {
     Ok(Name(text.to_owned()))
 }
 
-/// Control characters, and those that reorder or hide the text around them (Unicode's bidirectional controls).
+/// Returns whether a character is a control character, or reorders or hides the text around it (Unicode's bidirectional
+/// controls).
 pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
@@ -57,24 +57,22 @@ impl utoipa::PartialSchema for Name {
 }
 impl utoipa::ToSchema for Name {}
 
-/// An e-mail address in lower case: the form in which addresses are kept and compared.
+/// An e-mail address in lower case, the form in which addresses are stored and compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Email(String);
 
 impl Email {
-    /// The text.
     pub fn into_string(self) -> String {
         self.0
     }
 
-    /// The text, borrowed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Checks the shape only: something, one `@`, a dot in the domain, at most 254 bytes (RFC 5321). That mail arrives is
-/// the only real check.
+/// Checks the shape only: a local part, one `@`, a dot in the domain, at most 254 bytes (RFC 5321). Only a delivered
+/// mail proves an address.
 impl std::str::FromStr for Email {
     type Err = String;
 
@@ -108,12 +106,12 @@ impl utoipa::PartialSchema for Email {
 }
 impl utoipa::ToSchema for Email {}
 
-/// Tells a field that was left out (`None`) from one that is null (`Some(None)`), for PATCH.
+/// Distinguishes an absent field (`None`) from a null one (`Some(None)`), for PATCH.
 pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// A struct that is a JSON object and nothing else: serde would also take an array of the fields' values in order.
+/// A struct that is read only from a JSON object: serde would also accept an array of the fields' values.
 #[derive(Clone, Copy, Debug)]
 pub struct Object<T>(pub T);
 
@@ -133,7 +131,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// A list of [`Object`]s, without the wrapping.
+/// Reads a list of [`Object`]s and unwraps them.
 ///
 /// # Errors
 /// Those of the deserializer.

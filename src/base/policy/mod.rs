@@ -1,4 +1,4 @@
-//! Who may do what: roles, permissions, the scope of a key, the status of a subscription.
+//! The access policy: roles, permissions, the scope of a key, the status of a subscription.
 
 pub mod permission;
 mod role;

@@ -1,4 +1,4 @@
-//! The one table of who may do what.
+//! The table of permissions, with the least role that has each.
 
 use super::role::{OrganizationRole, WorkspaceRole};
 use crate::base::json::WriteJson;
@@ -9,13 +9,13 @@ use std::sync::LazyLock;
 /// The least role that has a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Least {
-    /// A role in the workspace; admins and owners of the organization have them all.
+    /// A role in the workspace; admins and owners of the organization have all of them.
     Workspace(WorkspaceRole),
     /// A role in the organization.
     Organization(OrganizationRole),
 }
 
-/// A permission as a type, so that it stands in a handler's signature: `WorkspaceAccess<can::KeysManage>`.
+/// A permission as a type, for a handler's signature: `WorkspaceAccess<can::KeysManage>`.
 pub trait Can: 'static {
     /// The permission that the guard demands.
     const PERMISSION: Permission;
@@ -23,20 +23,20 @@ pub trait Can: 'static {
 
 macro_rules! permissions {
     ($($(#[$doc:meta])* $variant:ident = $text:literal, $level:ident $role:ident;)+) => {
-        /// One verb on one kind of thing.
+        /// One action on one kind of resource.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
         pub enum Permission { $($(#[$doc])* #[serde(rename = $text)] $variant),+ }
 
         impl Permission {
-            /// All of them, as the table lists them.
+            /// All permissions, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// As the wire spells it.
+            /// Returns the spelling on the wire.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
 
-            /// The least role that has it.
+            /// Returns the least role that has the permission.
             pub const fn least(self) -> Least {
                 match self { $(Self::$variant => permissions!(@least $level $role)),+ }
             }
@@ -52,7 +52,7 @@ macro_rules! permissions {
             }
         }
 
-        // Derived, the refusal would repeat what was sent.
+        // A derived implementation would repeat the input in its error.
         impl<'de> serde::Deserialize<'de> for Permission {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 <std::borrow::Cow<'_, str>>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
@@ -115,38 +115,35 @@ permissions! {
 }
 
 impl Permission {
-    /// Whether a role in a workspace has it.
+    /// Returns whether a role in a workspace has the permission.
     pub fn held_in_workspace(self, role: WorkspaceRole) -> bool {
         matches!(self.least(), Least::Workspace(least) if role >= least)
     }
 
-    /// Whether a role in an organization has it.
+    /// Returns whether a role in an organization has the permission.
     pub fn held_in_organization(self, role: OrganizationRole) -> bool {
         matches!(self.least(), Least::Organization(least) if role >= least)
     }
 
-    /// Whether a key of this scope keeps it: a `read_only` key keeps the `…:read` ones.
+    /// Returns whether a key of this scope keeps the permission: a `read_only` key keeps those that end in `:read`.
     pub fn kept_by(self, scope: Scope) -> bool {
         scope == Scope::Full || self.as_str().ends_with(":read")
     }
 }
 
-/// What a key of this role and scope may do. On the wire: a list, in the order of the table.
+/// The permissions of a key. On the wire: a list in the order of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyPermissions {
     /// The creator's role in the workspace.
     pub role: WorkspaceRole,
-    /// What the key keeps of it.
     pub scope: Scope,
 }
 
 impl KeyPermissions {
-    /// One after the other.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.iter().copied().filter(move |permission| self.contains(*permission))
     }
 
-    /// Whether this is one of them.
     pub fn contains(self, permission: Permission) -> bool {
         permission.held_in_workspace(self.role) && permission.kept_by(self.scope)
     }
@@ -158,7 +155,7 @@ impl Serialize for KeyPermissions {
     }
 }
 
-/// From the serialization, once: by role, then scope.
+/// The serialized lists, by role, then scope.
 static LISTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let of_role = |role| [Scope::Full, Scope::ReadOnly].map(|scope| KeyPermissions { role, scope });
     let all = [WorkspaceRole::Viewer, WorkspaceRole::Editor, WorkspaceRole::Admin].into_iter().flat_map(of_role);

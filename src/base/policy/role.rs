@@ -1,4 +1,4 @@
-//! Roles, and how a role in the organization reaches into its workspaces.
+//! Roles, and the effect of an organization role in its workspaces.
 
 use crate::base::sql::text_enum;
 
@@ -40,13 +40,13 @@ text_enum! {
     }
 }
 
-/// What somebody is in a workspace: the role given there, or admin for an admin of the organization.
+/// Returns a user's role in a workspace: the role given there, or admin for an admin of the organization.
 pub fn effective_role(organization: OrganizationRole, workspace: Option<WorkspaceRole>) -> Option<WorkspaceRole> {
     if organization >= OrganizationRole::Admin { Some(WorkspaceRole::Admin) } else { workspace }
 }
 
 impl CreatorRole {
-    /// Whether someone with these roles may create keys.
+    /// Returns whether a user with these roles may create keys.
     pub fn admits(self, organization: OrganizationRole, workspace: WorkspaceRole) -> bool {
         match self {
             Self::Viewer => true,

@@ -1,4 +1,4 @@
-//! [`Scope`]: what a key keeps of its creator's role.
+//! [`Scope`]: the share of its creator's permissions that a key has.
 
 use crate::base::sql::text_enum;
 

@@ -1,4 +1,4 @@
-//! [`SubscriptionStatus`]: where a subscription stands.
+//! [`SubscriptionStatus`]: the state of a subscription.
 
 use crate::base::sql::text_enum;
 

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
 
-/// A connection to whichever database the configuration names.
+/// A connection to PostgreSQL or SQLite.
 #[derive(diesel::MultiConnection)]
 pub enum Conn {
     /// PostgreSQL, for more than one node.
@@ -15,8 +15,8 @@ pub enum Conn {
     Sqlite(SqliteConnection),
 }
 
-/// The same expression, compiled once for each backend, on the native connection: for the statements that
-/// diesel's multi-backend refuses (`ON CONFLICT`, several rows in one INSERT).
+/// Evaluates an expression on the native connection, compiled once for each backend: for statements that diesel's
+/// multi-backend refuses (`ON CONFLICT`, several rows in one INSERT).
 macro_rules! each {
     ($conn:expr, |$native:ident| $body:expr) => {
         match $conn {
@@ -28,11 +28,11 @@ macro_rules! each {
 pub(crate) use each;
 
 impl Conn {
-    /// A transaction that will write.
+    /// Runs a transaction that will write.
     ///
-    /// On SQLite it is `BEGIN IMMEDIATE`: a plain one that reads first and then writes is refused as soon as another
-    /// connection wrote in between, and no busy timeout helps. On PostgreSQL it is READ COMMITTED, so whoever reads
-    /// before writing locks the row ([`crate::base::sql::ForUpdate`]).
+    /// On SQLite it is `BEGIN IMMEDIATE`: SQLite refuses a plain transaction that reads first and then writes if
+    /// another connection wrote in between, and no busy timeout helps. On PostgreSQL it is READ COMMITTED, so a caller
+    /// that reads before it writes locks the row ([`crate::base::sql::ForUpdate`]).
     pub fn write<T, E>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E>
     where
         E: From<Error>,
@@ -43,7 +43,8 @@ impl Conn {
         }
     }
 
-    /// A transaction that begins with these statements, in one round trip; a savepoint inside another one, without them.
+    /// Runs a transaction that begins with the statements `begin`, in one round trip. Inside another transaction it
+    /// makes a savepoint, without these statements.
     pub(crate) fn transaction_by<T, E>(
         &mut self,
         begin: &str,
@@ -62,8 +63,8 @@ impl Conn {
                 Ok(value)
             }
             Err(error) => {
-                // SQLite has ended the transaction itself after some errors, such as a full disk: then there is nothing
-                // to roll back. What went wrong first is what the caller hears; the pool drops a connection that is stuck.
+                // SQLite ends the transaction itself after some errors, such as a full disk: then there is nothing to
+                // roll back. The caller gets the first error, and the pool drops a stuck connection.
                 if let Err(rollback) = <Self as Connection>::TransactionManager::rollback_transaction(self) {
                     tracing::debug!(%rollback, "nothing was rolled back");
                 }

@@ -1,4 +1,4 @@
-//! [`JsonObject`]: a JSON object as rows and the wire know it.
+//! [`JsonObject`]: a JSON object in rows and on the wire.
 
 use super::MultiBackend;
 use super::sql_types::Jsonb;

@@ -8,7 +8,7 @@ pub struct Timestamptz;
 
 impl diesel::sql_types::SqlOrd for Timestamptz {}
 
-// `table!` asks for arithmetic of any type of this name, because PostgreSQL's own has it.
+// `table!` requires arithmetic of any type of this name, because PostgreSQL's own type has it.
 impl diesel::sql_types::ops::Add for Timestamptz {
     type Rhs = diesel::sql_types::Interval;
     type Output = Self;

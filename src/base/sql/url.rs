@@ -1,8 +1,8 @@
-//! [`DatabaseUrl`]: which database the configuration names.
+//! [`DatabaseUrl`]: the kind and address of the database.
 
 use std::fmt;
 
-/// Where the data is: `postgres://…` or `sqlite://PATH`. Its `Display` hides the password.
+/// The database's address: `postgres://…` or `sqlite://PATH`. `Display` hides the password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// A libpq connection URL.

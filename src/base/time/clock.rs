@@ -1,16 +1,16 @@
-//! The one source of time. Nothing else in the program asks the operating system what time it is.
+//! The one source of time. Nothing else in the program reads the operating system's clocks.
 //!
-//! What has expired stays expired: the time never runs backwards while the process lives. It is counted from the monotonic
-//! clock, and the system's clock only says how far that is from UTC. When the system's clock is set forward, so is ours.
-//! When it is set back, ours goes on as if nothing had happened, at its usual pace: keys still expire when they should
-//! have. Who corrects a clock that ran ahead starts the servers anew.
+//! An expired key stays expired: the time never runs backwards while the process lives. It is counted from the
+//! monotonic clock, and the system's clock only gives the offset of that from UTC. When the system's clock is set
+//! forward, so is ours. When it is set back, ours goes on as if nothing had happened, at its usual pace: keys still
+//! expire when they should have. After correcting a clock that ran ahead, restart the servers.
 
 use crate::base::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The system's clock, or one that a test moves by hand. Clones share the hands.
+/// The system's clock, or one that a test moves. Clones move together.
 #[derive(Clone, Debug)]
 pub struct Clock {
     shared: Arc<Shared>,
@@ -22,35 +22,35 @@ struct Shared {
     ahead: AtomicI64,
     /// Milliseconds that the system's clock seems to have been set back; zero outside tests.
     set_back: AtomicI64,
-    /// Nanoseconds from the monotonic clock to UTC: the most that was ever seen.
+    /// Nanoseconds from the monotonic clock to UTC: the largest offset seen so far.
     offset: AtomicI64,
-    /// Whether the log was told that the system's clock is behind.
+    /// Whether the log already says that the system's clock is behind.
     told: AtomicBool,
 }
 
-/// What one look at the clock said.
+/// The result of one reading of the clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// In UTC: see [`Clock::now`].
     pub now: Timestamp,
     /// See [`Clock::monotonic`].
     pub monotonic: Duration,
-    /// What no test moves.
+    /// The monotonic time, which no test moves.
     system: Duration,
 }
 
 impl Moment {
-    /// How long ago it was: for metrics, never for decisions, since no test moves it. Costs one look at the system's clock.
+    /// Returns the time since then: for metrics, never for decisions, since no test moves it. Costs one reading of the
+    /// system's clock.
     pub fn elapsed(&self) -> Duration {
         system_monotonic().saturating_sub(self.system)
     }
 }
 
-/// A clock that is behind by more than this was set back; less is what a correction of a leap second makes.
+/// Nanoseconds. A clock that is behind by more was set back; a leap second's correction makes less.
 const WORTH_TELLING: i64 = 1_000_000_000;
 
 impl Clock {
-    /// The system's clock.
     pub fn system() -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -62,17 +62,17 @@ impl Clock {
         }
     }
 
-    /// Now, in UTC. Never earlier than what any clone said before.
+    /// Returns the time in UTC, never earlier than any clone returned before.
     ///
-    /// Costs two looks at the system's clocks, some 45 ns, and three loads; it writes only when the clock was set.
+    /// Costs two readings of the system's clocks, some 45 ns, and three loads; it writes only when the clock was set.
     pub fn now(&self) -> Timestamp {
         self.look().now
     }
 
-    /// [`Clock::now`] and [`Clock::monotonic`] at once: as long as the former alone.
+    /// Reads [`Clock::now`] and [`Clock::monotonic`] at once, at the cost of the former alone.
     pub fn look(&self) -> Moment {
         let shared = &*self.shared;
-        // UTC first: a pause between the two makes this offset too small, which is not believed, and never too large.
+        // UTC first: a pause between the two makes the offset too small, which is ignored, and never too large.
         let utc = system_utc();
         let system = system_monotonic();
         let monotonic = signed_nanoseconds(system);
@@ -84,15 +84,15 @@ impl Clock {
         }
         let ahead = shared.ahead.load(Ordering::Relaxed);
         let milliseconds = (monotonic.saturating_add(most)) / 1_000_000;
-        // Only a test can have moved it out of chrono's years.
+        // Only a test can move the time out of chrono's years.
         let now = Timestamp::from_millis(milliseconds.saturating_add(ahead)).unwrap_or(Timestamp::EPOCH);
         Moment { now, monotonic: system + Duration::from_millis(u64::try_from(ahead).unwrap_or(0)), system }
     }
 
-    /// Tells the operator once that the system's clock is behind by so much, or is right again.
+    /// Logs a warning when the system's clock falls behind, once until it is right again.
     fn tell(&self, behind: Duration) {
         let is_behind = signed_nanoseconds(behind) > WORTH_TELLING;
-        // A pause between the looks at the two clocks looks like this for a moment, and then is nothing.
+        // A pause between the two readings can make the clock seem right again for a moment.
         if self.shared.told.swap(is_behind, Ordering::Relaxed) != is_behind && is_behind {
             tracing::warn!(
                 seconds = behind.as_secs_f64(),
@@ -102,25 +102,25 @@ impl Clock {
         }
     }
 
-    /// Time since some fixed moment, which only goes forward, and goes on while the machine sleeps: for measuring how
-    /// long something took. Costs what reading the system's clock costs, some 20 ns.
+    /// Returns the time since a fixed moment, which only goes forward, and goes on while the machine sleeps: for
+    /// measuring durations. Costs one reading of the system's clock, some 20 ns.
     pub fn monotonic(&self) -> Duration {
         let ahead = u64::try_from(self.shared.ahead.load(Ordering::Relaxed)).unwrap_or(0);
         system_monotonic() + Duration::from_millis(ahead)
     }
 
-    /// Moves the clock, and all its clones, forward: how tests let days pass.
+    /// Moves the clock and all its clones forward, for tests.
     pub fn advance(&self, by: Duration) {
         self.shared.ahead.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
-    /// Lets it look as if somebody had set the system's clock back, for tests. The monotonic clock knows nothing of it.
+    /// Simulates that the system's clock was set back, for tests. The monotonic clock is not affected.
     pub fn set_system_back(&self, by: Duration) {
         self.shared.set_back.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 }
 
-/// The nanoseconds of a time, as clocks keep them in memory; of more than five centuries, of these.
+/// Returns the nanoseconds of a duration; of more than five centuries, `u64::MAX`.
 pub(crate) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -129,7 +129,7 @@ fn signed_nanoseconds(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// Nanoseconds since 1970, by the system. Negative before that.
+/// Returns the system's time in nanoseconds since 1970; negative before that.
 fn system_utc() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => signed_nanoseconds(since),
@@ -137,7 +137,7 @@ fn system_utc() -> i64 {
     }
 }
 
-/// `CLOCK_BOOTTIME` on Linux: `CLOCK_MONOTONIC`, which std has, stands still while the machine sleeps.
+/// Reads `CLOCK_BOOTTIME` on Linux: `CLOCK_MONOTONIC`, which std uses, stops while the machine sleeps.
 fn system_monotonic() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = rustix::time::ClockId::Boottime;

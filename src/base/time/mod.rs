@@ -1,4 +1,4 @@
-//! Time: the only clock, and the instant as rows and the wire know it.
+//! Time: the only clock, and the instant in rows and on the wire.
 
 mod clock;
 mod timestamp;

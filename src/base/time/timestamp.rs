@@ -1,4 +1,4 @@
-//! [`Timestamp`]: the instant as rows and the wire know it.
+//! [`Timestamp`]: the instant in rows and on the wire.
 
 use crate::base::json::{WriteJson, write_plain};
 use crate::base::sql::MultiBackend;
@@ -16,16 +16,16 @@ use std::io::Write;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// A UTC instant in whole milliseconds, of the 262,000 years that chrono knows: what the wire shows is exactly what the
-/// row holds.
+/// A UTC instant in whole milliseconds, within chrono's 262,000 years. Rows and the wire have the same precision.
 ///
-/// A number, so that comparing is one instruction; and never zero, so that an absent one takes no more room: a node holds
-/// hundreds of thousands of them.
+/// It is a number, so that a comparison is one instruction, and never zero, so that an `Option` takes no more room: a
+/// node holds hundreds of thousands of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Timestamptz)]
 pub struct Timestamp(NonZeroU64);
 
-/// What is added to the milliseconds since 1970: the order stays, and what would be zero lies before chrono's first year.
+/// Added to the milliseconds since 1970. The order stays, and the instant that would be zero is before chrono's first
+/// year.
 const BIAS: u64 = 1 << 63;
 
 impl Timestamp {
@@ -35,7 +35,7 @@ impl Timestamp {
         None => unreachable!(),
     };
 
-    /// The instant this many milliseconds after 1970; `None` outside chrono's 262,000 years.
+    /// Returns the instant this many milliseconds after 1970; `None` outside chrono's 262,000 years.
     pub const fn from_millis(milliseconds: i64) -> Option<Self> {
         const FIRST: i64 = DateTime::<Utc>::MIN_UTC.timestamp_millis();
         const LAST: i64 = DateTime::<Utc>::MAX_UTC.timestamp_millis();
@@ -48,30 +48,30 @@ impl Timestamp {
         }
     }
 
-    /// Milliseconds since 1970.
+    /// Returns the milliseconds since 1970.
     pub const fn millis(self) -> i64 {
         (self.0.get() ^ BIAS) as i64
     }
 
-    /// Whole seconds since 1970, rounded down: the unit of a JWT's times.
+    /// Returns the whole seconds since 1970, rounded down: the unit of a JWT's times.
     pub fn seconds(self) -> i64 {
         self.millis().div_euclid(1000)
     }
 
-    /// This instant and `duration` more; the last representable one if that overflows.
+    /// Returns this instant plus `duration`; the last representable instant if that overflows.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self::from_millis(self.millis().saturating_add(millis_of(duration))).unwrap_or(DateTime::<Utc>::MAX_UTC.into())
     }
 
-    /// This instant less `duration`; the first representable one if that overflows.
+    /// Returns this instant minus `duration`; the first representable instant if that overflows.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self::from_millis(self.millis().saturating_sub(millis_of(duration))).unwrap_or(DateTime::<Utc>::MIN_UTC.into())
     }
 
     fn date_time(self) -> DateTime<Utc> {
-        // Made of no other.
+        // Always within chrono's range.
         DateTime::from_timestamp_millis(self.millis()).unwrap_or_default()
     }
 }
@@ -81,10 +81,10 @@ fn millis_of(duration: Duration) -> i64 {
 }
 
 impl From<DateTime<Utc>> for Timestamp {
-    /// Cuts to milliseconds.
+    /// Truncates to milliseconds.
     fn from(time: DateTime<Utc>) -> Self {
         let biased = NonZeroU64::new(time.timestamp_millis() as u64 ^ BIAS);
-        // chrono's first year is long after what would be zero.
+        // chrono's first year is long after the instant that would be zero.
         Self(biased.unwrap_or(NonZeroU64::MIN))
     }
 }
@@ -103,7 +103,7 @@ impl std::fmt::Display for Timestamp {
 }
 
 impl Timestamp {
-    /// What `Display` writes, for the years 0 to 9999: digit by digit, and without an allocation.
+    /// Returns the text of `Display` for the years 0 to 9999, without an allocation.
     fn characters(self) -> Option<[u8; 24]> {
         let time = self.date_time();
         let year = u32::try_from(time.year()).ok().filter(|year| *year <= 9999)?;
@@ -136,7 +136,7 @@ impl WriteJson for Timestamp {
     }
 }
 
-/// Any RFC 3339 time, of any offset, of the years 1970 to 9999: what both databases and every client can hold.
+/// Reads an RFC 3339 time of any offset, of the years 1970 to 9999, which both databases and every client can hold.
 impl std::str::FromStr for Timestamp {
     type Err = String;
 

@@ -30,7 +30,7 @@ pub struct ExportArgs {
     output: Option<PathBuf>,
 }
 
-/// Runs the command. The keys are in the output, and all else on standard error.
+/// Runs the command. The keys go to the output, and all else to standard error.
 pub fn run(db: &ScopedDb, args: &ExportArgs) -> Result<(), String> {
     let format = args.format.or_else(|| args.output.as_deref().and_then(FileFormat::of_path));
     let format = format.unwrap_or(FileFormat::Jsonl);
@@ -42,13 +42,13 @@ pub fn run(db: &ScopedDb, args: &ExportArgs) -> Result<(), String> {
     })?;
     let written = write(db, args, format, &file).and_then(|()| file.sync_all().map_err(|error| error.to_string()));
     written.map_err(|error| {
-        // Half of the keys could be taken for all of them.
+        // A partial file could be taken for a complete one.
         let _ = std::fs::remove_file(path);
         format!("{name}: {error}")
     })
 }
 
-/// One that is there may be open to others.
+/// Makes a new file for its owner only. It refuses an existing file, which others may be able to read.
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
-/// The most faults that are printed one by one.
+/// The most line errors that are printed.
 const SHOWN: u64 = 1_000;
 
 /// What to import.
@@ -44,7 +44,7 @@ fn renaming(text: &str) -> Result<(String, String), String> {
     Ok((old.to_owned(), new.to_owned()))
 }
 
-/// Runs the command. What is wrong with lines is on standard error, and what was done on standard output.
+/// Runs the command. Errors of lines go to standard error, and the summary to standard output.
 pub fn run(config: &Config, db: &ScopedDb, args: &ImportArgs) -> Result<(), String> {
     let name = args.file.display();
     let format = args.format.or_else(|| FileFormat::of_path(&args.file));

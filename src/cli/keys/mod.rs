@@ -22,7 +22,6 @@ pub enum KeysCommand {
     Revoke(RevokeArgs),
 }
 
-/// Runs the command.
 pub fn run(config: &Config, db: &ScopedDb, command: &KeysCommand) -> Result<(), String> {
     match command {
         KeysCommand::Import(args) => import::run(config, db, args),

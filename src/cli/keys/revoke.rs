@@ -30,7 +30,7 @@ pub struct RevokeArgs {
     dry_run: bool,
 }
 
-/// Runs the command: as many transactions as it takes. A line for each key: id, preview, creator, name.
+/// Runs the command in as many transactions as needed. Prints a line for each key: id, preview, creator, name.
 pub fn run(config: &Config, db: &ScopedDb, args: &RevokeArgs) -> Result<(), String> {
     let workspace = args.workspace;
     let text = |error: crate::base::error::ApiError| error.to_string();

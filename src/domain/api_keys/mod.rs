@@ -1,7 +1,7 @@
 //! API keys: their text, their life cycle and their verification.
 //!
-//! [`format`] creates and checks the text ([`KeyFormat`]). [`ApiKey`] is the row; `creator_roles` derives its status
-//! and role from its creator's current roles. [`manage`] has the changes, one by one and in bulk. [`verify`] verifies
+//! [`mod@format`] creates and checks the text ([`KeyFormat`]). [`ApiKey`] is the row; `creator_roles` derives status
+//! and role from the creator's current roles. [`manage`] has the changes, one by one and in bulk. [`verify`] verifies
 //! the key of each request, and keeps `lastUsedAt` off the request path ([`LastUsed`]). [`import`] and [`export`] move
 //! keys between servers.
 
@@ -24,4 +24,4 @@ pub use manage::{KeyFilter, KeyPrefix, MAX_BATCH, NewKey, Removed, RemovedKeys, 
 pub use model::ApiKey;
 pub use program::{Program, ProgramAccess};
 pub use transfer::{export, import};
-pub use verify::{ApiKeys, BroughtBy, CachedKey, FLUSH_INTERVAL, LastUse, LastUsed, Refused, Used};
+pub use verify::{ApiKeys, CachedKey, FLUSH_INTERVAL, LastUse, LastUsed, PresentedBy, Refused, Used};

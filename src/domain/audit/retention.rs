@@ -10,7 +10,7 @@ use crate::base::sql::schema::audit_events as events;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
 use crate::infra::db::Db;
-use crate::infra::periodic as retention;
+use crate::infra::periodic;
 use diesel::prelude::*;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const BATCH: i64 = 1_000;
 /// Prunes for ever, if there is a limit.
 pub async fn keep_retention(db: Db, clock: Clock, retention_days: u16) {
     let kept = Duration::from_secs(u64::from(retention_days) * 86_400);
-    retention::keep(&clock, kept, "audit events", async |before| prune(&db, before).await).await;
+    periodic::keep(&clock, kept, "audit events", async |before| prune(&db, before).await).await;
 }
 
 /// Takes away all events from before that moment.

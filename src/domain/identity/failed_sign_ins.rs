@@ -57,7 +57,7 @@ impl FailedSignIns {
     }
 
     /// Queues an event without waiting. Logs a warning if the queue is full.
-    pub fn tell(&self, failed: FailedSignIn) {
+    pub fn enqueue(&self, failed: FailedSignIn) {
         if self.queue.try_send(failed).is_err() {
             tracing::warn!("too many failed sign-ins at once: one is not in the audit trail");
         }

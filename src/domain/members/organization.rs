@@ -210,8 +210,8 @@ impl OrganizationMember {
 }
 
 /// Checks that only an owner changes or makes an owner.
-pub(crate) fn ensure_may_touch(own: OrganizationRole, access_change: OrganizationRole) -> Result<(), ApiError> {
-    if access_change == OrganizationRole::Owner && !Permission::OwnersManage.held_in_organization(own) {
+pub(crate) fn ensure_may_touch(own: OrganizationRole, other: OrganizationRole) -> Result<(), ApiError> {
+    if other == OrganizationRole::Owner && !Permission::OwnersManage.held_in_organization(own) {
         return Err(Code::InsufficientPermission.into());
     }
     Ok(())

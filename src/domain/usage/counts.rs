@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 const BATCH: usize = 1_000;
 /// Workspaces whose counts are taken under one lock, so that no request waits long for it, and 100,000 rows are never
 /// in memory at once.
-const AT_A_TIME: usize = 256;
+const MAX_BATCH: usize = 256;
 
 /// The requests of a key in one hour that [`Usage`] has not taken yet. 16 bytes, since a node caches 100,000 of them.
 ///
@@ -115,7 +115,7 @@ impl<R: Counted> Usage<R> {
     pub fn count(&self, record: &Arc<R>, hour: Hour, outcome: RequestOutcome) {
         let usage = record.usage();
         if usage.hour.load(Relaxed) != hour.0 {
-            self.turn(record, hour, outcome);
+            self.start_hour(record, hour, outcome);
         } else if usage.of(outcome).fetch_add(1, Relaxed) == 0 {
             self.note(record);
         }
@@ -135,7 +135,7 @@ impl<R: Counted> Usage<R> {
     /// Sets the record to another hour: usually the next one, or an earlier one for a request that began before the
     /// hour changed, or after the clock was set back.
     #[cold]
-    fn turn(&self, record: &Arc<R>, hour: Hour, outcome: RequestOutcome) {
+    fn start_hour(&self, record: &Arc<R>, hour: Hour, outcome: RequestOutcome) {
         let (key, mut waiting) = (record.key(), self.lock());
         let waiting = waiting_of(&mut waiting, key);
         waiting.take_from(record);
@@ -151,7 +151,7 @@ impl<R: Counted> Usage<R> {
         read: impl FnOnce(&mut dyn Iterator<Item = (KeyId, Hour, Tally)>) -> T,
     ) -> T {
         // No code can panic in the middle of a change while it holds one of the locks.
-        let _nobody_writes = self.writing.read().unwrap_or_else(PoisonError::into_inner);
+        let _reading = self.writing.read().unwrap_or_else(PoisonError::into_inner);
         let unwritten: Vec<_> = match self.lock().get_mut(&workspace) {
             None => Vec::new(),
             Some(waiting) => {
@@ -170,9 +170,9 @@ impl<R: Counted> Usage<R> {
             return;
         }
         let outcome = db.for_all_tenants().session_blocking(|session| {
-            for some in workspaces.chunks(AT_A_TIME) {
+            for some in workspaces.chunks(MAX_BATCH) {
                 for batch in self.take(some).chunks(BATCH) {
-                    let _nobody_reads = self.writing.write().unwrap_or_else(PoisonError::into_inner);
+                    let _writing = self.writing.write().unwrap_or_else(PoisonError::into_inner);
                     session.write(|conn| model::add(conn, batch))?;
                     self.forget(batch);
                 }

@@ -6,12 +6,12 @@ use crate::base::error::ApiError;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
 use crate::infra::db::Db;
-use crate::infra::periodic as retention;
+use crate::infra::periodic;
 use std::time::Duration;
 
 /// Prunes forever, if a limit is configured.
 pub async fn keep_retention(db: Db, clock: Clock, kept: Duration) {
-    retention::keep(&clock, kept, "usage", async |before| prune(&db, before).await).await;
+    periodic::keep(&clock, kept, "usage", async |before| prune(&db, before).await).await;
 }
 
 /// Deletes the hours that ended before the moment.

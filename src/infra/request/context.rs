@@ -31,7 +31,7 @@ pub struct RequestContext {
 #[derive(Clone, Debug, Default)]
 struct Client {
     address: Option<IpAddr>,
-    /// Kept only for requests that may change something.
+    /// Snapshot only for requests that may change something.
     user_agent: Option<HeaderValue>,
 }
 

@@ -1,14 +1,15 @@
-//! The one line that tells how a request ended. Its fields are computed only when somebody reads it.
+//! The log line of an ended request. Its fields are computed only if the line is written.
 //!
-//! The route is the template, such as `/v1/workspaces/{workspaceId}`, never the path, the query or a header's value
-//! that the caller chose, save for an inbound request id. The request's own id comes with every line (`crate::infra::telemetry::logs`).
+//! The route is the template, such as `/v1/workspaces/{workspaceId}`. The line has no path, no query and no header's
+//! value of the caller's choice, except an inbound request id. Every line has the request's own id
+//! (`crate::infra::telemetry::logs`).
 
 use crate::base::error::{ApiError, Code};
 use crate::infra::request::RequestContext;
 use crate::server::observe::RequestRecord;
 use std::error::Error as _;
 
-/// What the line tells.
+/// The data of a log line.
 pub(super) struct Line<'a> {
     pub(super) context: &'a RequestContext,
     pub(super) record: &'a RequestRecord,
@@ -17,7 +18,7 @@ pub(super) struct Line<'a> {
     pub(super) error: Option<&'a ApiError>,
 }
 
-/// An event with the fields of every line, and its own.
+/// Emits an event with the fields of every line, and its own.
 macro_rules! event {
     ($level:ident, $line:ident, { $($own:tt)* }, $message:literal) => {
         tracing::event!(
@@ -34,8 +35,8 @@ macro_rules! event {
     };
 }
 
-/// Writes it: errors, refusals and changes at `info` or above. What only reads and succeeds is the bulk of all requests,
-/// and of no interest to an operator: `debug`.
+/// Writes the line: errors, refusals and changes at `info` or above. Successful reads are most of the requests and of
+/// no interest to an operator: `debug`.
 pub(super) fn write(line: &Line<'_>) {
     match line.error {
         Some(error) if error.code == Code::Internal => {
@@ -50,7 +51,7 @@ pub(super) fn write(line: &Line<'_>) {
     }
 }
 
-/// The chain of causes, which the caller never sees.
+/// Returns the chain of causes, which the caller never sees.
 fn cause(error: &ApiError) -> String {
     let mut causes = Vec::new();
     let mut next = error.source();

@@ -6,17 +6,17 @@ use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use std::net::SocketAddr;
 
-/// The media type of what Prometheus reads.
+/// The media type of OpenMetrics, which Prometheus reads.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The listener, bound.
+/// A bound listener for `/metrics`.
 pub struct MetricsServer {
     address: SocketAddr,
     server: Server,
 }
 
 impl MetricsServer {
-    /// Binds the address, if there is one. One thread is enough for a scraper.
+    /// Binds the address, if one is configured. One thread is enough for a scraper.
     ///
     /// # Errors
     /// A text for the operator.
@@ -34,12 +34,11 @@ impl MetricsServer {
         Ok(Some(Self { address, server: server.run() }))
     }
 
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What serves it, to be awaited.
+    /// Returns the server, to be awaited.
     pub fn into_server(self) -> Server {
         self.server
     }

@@ -1,4 +1,4 @@
-//! What is logged, traced and counted of each request.
+//! Logs, traces and metrics of each request.
 
 mod log_line;
 mod metrics_listener;

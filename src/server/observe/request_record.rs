@@ -1,6 +1,6 @@
-//! [`RequestRecord`]: a request as it came, and what is told of it when it ends: it is counted, and its line is written.
+//! [`RequestRecord`]: counts a request when it ends, and writes its log line.
 //!
-//! What it brought is kept because a panic or a time-out leaves no request to ask.
+//! It keeps the request's data, because a panic or a time-out leaves no request.
 
 use super::log_line::{Line, write};
 use crate::api::State;
@@ -17,7 +17,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, Uri};
 
-/// A request as it came.
+/// The data of a request that its end needs.
 pub(crate) struct RequestRecord {
     at: Moment,
     pub(super) method: Method,
@@ -25,16 +25,16 @@ pub(crate) struct RequestRecord {
     inbound_request_id: Option<HeaderValue>,
 }
 
-/// Where a request went.
+/// The route of a request.
 enum RequestRoute {
     /// A path without parameters, whose route is known at once.
     Route(RouteId),
-    /// Any other: actix finds the route.
+    /// Any other path, whose route actix finds.
     Uri(Uri),
 }
 
 impl RequestRecord {
-    /// Of a request that came at this moment, for this route if its path has no parameters. Cost: one look into a map; no
+    /// Records a request that came at `at`; `route` is set if its path has no parameters. Cost: one map lookup; no
     /// allocation.
     pub(crate) fn new(req: &ServiceRequest, at: Moment, route: Option<RouteId>) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl RequestRecord {
         }
     }
 
-    /// The request has ended so.
+    /// Counts the ended request, writes its log line and completes its span.
     pub(crate) fn ended<B>(
         &self,
         state: &State,
@@ -80,14 +80,15 @@ impl RequestRecord {
         }
     }
 
-    /// The inbound request id, cut to 64 plain characters: the one thing on a line that the caller chose.
+    /// Returns the inbound request id, cut to 64 visible ASCII characters: the only text of the caller's choice on a
+    /// log line.
     pub(super) fn inbound_request_id(&self) -> Option<String> {
         let inbound = self.inbound_request_id.as_ref()?.to_str().ok()?;
         Some(inbound.chars().filter(char::is_ascii_graphic).take(64).collect())
     }
 }
 
-/// Counts how the verification of the caller's credential went.
+/// Counts the outcome of verifying the caller's credential.
 fn count<B>(
     state: &State,
     context: &RequestContext,

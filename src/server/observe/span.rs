@@ -1,4 +1,4 @@
-//! The span around each request, for whoever looks at `debug`, and for traces.
+//! The span around each request, for logs at `debug` and for traces.
 
 use crate::infra::request::RequestId;
 use crate::infra::telemetry::traces;
@@ -10,26 +10,26 @@ use tracing_actix_web::RootSpanBuilder;
 
 /// Builds the span.
 ///
-/// `log.filter` is fixed at start-up. Where it does not let the span through, `tracing-actix-web` has nothing to do and is
-/// left out ([`RequestSpan::is_wanted`]): its own request id, its entries in the request's extensions and its future cost a
-/// tenth of a cached key's whole request, and opening and closing a span still more. Lines have their request's id all
-/// the same, from [`crate::infra::request::RequestContext`].
+/// `log.filter` is fixed at start-up. If it excludes the span, `tracing-actix-web` is left out
+/// ([`RequestSpan::is_wanted`]): its request id, its entries in the request's extensions and its future cost a tenth of
+/// a cached key's whole request, and opening and closing a span costs more. Log lines still have the request's id, from
+/// [`crate::infra::request::RequestContext`].
 pub struct RequestSpan;
 
 impl RequestSpan {
-    /// Whether the filter of this process lets the span through, or a collector takes it.
+    /// Returns whether the log filter admits the span, or a collector takes it.
     pub fn is_wanted() -> bool {
         traces::are_on() || !Self::open(None, None).is_disabled()
     }
 
-    // Also with nothing to tell: whether a span is wanted is decided for each place in the code.
+    // The values may be absent: `tracing` decides for each place in the code whether a span is wanted.
     fn open(id: Option<RequestId>, method: Option<&str>) -> Span {
         tracing::debug_span!("request", request_id = id.map(field::display), method = method.map(field::display))
     }
 }
 
 impl RootSpanBuilder for RequestSpan {
-    /// The id is given here, since the span comes before all else: `http::pipeline` finds it in the request.
+    /// Assigns the request's id, because the span comes first. `server::pipeline` finds the id in the request.
     fn on_request_start(req: &ServiceRequest) -> Span {
         let id = RequestId::random();
         req.extensions_mut().insert(id);
@@ -39,6 +39,6 @@ impl RootSpanBuilder for RequestSpan {
         }
     }
 
-    /// Nothing: what is told of a request's end is told inside the span, by `super::request_record`.
+    /// Does nothing: `super::request_record` reports the request's end, inside the span.
     fn on_request_end<B: MessageBody>(_: Span, _: &Result<ServiceResponse<B>, Error>) {}
 }

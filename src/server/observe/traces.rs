@@ -1,4 +1,4 @@
-//! The span of a request, for OpenTelemetry: how it begins, and what is known when it ends.
+//! The start and the end of a request's span, for OpenTelemetry.
 
 use super::log_line::Line;
 use crate::infra::request::RequestId;
@@ -16,7 +16,7 @@ const TRACEPARENT: &str = "traceparent";
 /// The methods that semantic conventions know by name.
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
-/// The span of a request that begins, under the one that its `traceparent` names.
+/// Starts the span of a request, under the span that its `traceparent` names.
 pub(super) fn request(req: &ServiceRequest, id: RequestId) -> Span {
     let method = known_method(req.method().as_str());
     let span = tracing::debug_span!(
@@ -29,13 +29,13 @@ pub(super) fn request(req: &ServiceRequest, id: RequestId) -> Span {
         keyward.request_id = field::display(id),
     );
     let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Inbound(req));
-    // A span that begins here can't have begun before, and no other layer holds spans of this target.
+    // The span has not begun before, and no other layer holds spans of this target.
     _ = span.set_parent(parent);
     span
 }
 
-/// What is known when it ends, on the span that this code runs in. Costs an allocation for each text, where the trace is
-/// one of those that are kept.
+/// Sets the attributes of an ended request on the current span. Costs an allocation for each text, if the trace is
+/// sampled.
 pub(super) fn end(line: &Line<'_>) {
     let context = Span::current().context();
     let span = context.span();
@@ -58,7 +58,7 @@ pub(super) fn end(line: &Line<'_>) {
     if let Some(code) = code {
         span.set_attribute(KeyValue::new("keyward.code", code));
     }
-    // A refusal is no error of the server's: by the conventions its span's status stays unset.
+    // By the conventions, a 4xx is no error of the server, and the span's status stays unset.
     if line.status >= 500 {
         span.set_attribute(KeyValue::new("error.type", code.unwrap_or("_OTHER")));
         span.set_status(Status::error(""));
@@ -69,7 +69,7 @@ fn known_method(method: &str) -> Option<&'static str> {
     METHODS.into_iter().find(|known| *known == method)
 }
 
-/// What is taken of a request's trace context: the ids and the flag. `tracestate` would be text of the caller's choice.
+/// Extracts the ids and the flag of a request's trace context. `tracestate` would be text of the caller's choice.
 struct Inbound<'a>(&'a ServiceRequest);
 
 impl Extractor for Inbound<'_> {
@@ -83,8 +83,8 @@ impl Extractor for Inbound<'_> {
     }
 }
 
-/// Whether the parts have their lengths, which the propagator does not look at: `00-{32}-{16}-{2}`. Later versions may
-/// have more behind it.
+/// Returns whether the parts have their lengths, which the propagator does not check: `00-{32}-{16}-{2}`. Later
+/// versions may have more parts.
 fn is_well_formed(traceparent: &str) -> bool {
     let bytes = traceparent.as_bytes();
     let digits = |(at, byte): (usize, &u8)| match at {

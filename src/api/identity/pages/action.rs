@@ -1,7 +1,7 @@
-//! Where the links in mails lead: a page on which a person sets a new password or confirms an address.
+//! The page that mailed links open: a person sets a new password there, or confirms an address.
 //!
-//! Plain HTML with one style and no script. Opening a link changes nothing, because scanners of mail open links too;
-//! the button does.
+//! Plain HTML with one style and no script. Opening a link changes nothing, because mail scanners open links too. The
+//! button sends the change.
 
 use super::html::{escape, page};
 use crate::api::State;
@@ -90,7 +90,7 @@ pub async fn act(state: web::Data<State>, payload: web::Payload) -> Result<HttpR
     match done {
         Ok(page) => Ok(page),
         Err(FirebaseRefusal::Firebase(refusal)) => match refusal.about_password() {
-            // The code is still good: the person may choose another password.
+            // The code is still valid: the person may choose another password.
             Some(reason) => match builtin.look_at_code(OobCode::from_client(code.clone())).await {
                 Ok(known) => Ok(form(known.purpose, &known.account.email, &code, Some(&reason))),
                 Err(refusal) => Err(refusal.into()),

@@ -1,5 +1,5 @@
-//! What the built-in provider's pages for people have in common: plain HTML with one style and no script, which nobody
-//! may keep or put into a frame.
+//! The frame of the built-in provider's pages: plain HTML with one style and no script. Browsers may neither store it
+//! nor embed it in another page.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 const STYLE: &str = include_str!("pages.css");
 
-/// A whole page. Title and body are HTML: what people typed comes escaped.
+/// Renders a page. `title` and `body` are HTML: the caller escapes text that people typed.
 pub(super) fn page(status: StatusCode, title: &str, body: &str) -> HttpResponse {
     let hash = STANDARD.encode(Sha256::digest(STYLE));
     let policy = format!(
@@ -20,7 +20,7 @@ pub(super) fn page(status: StatusCode, title: &str, body: &str) -> HttpResponse 
         .content_type(ContentType::html())
         .insert_header((header::CONTENT_SECURITY_POLICY, policy))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        // The address has a secret in it.
+        // The page's URL contains a secret.
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .body(format!(
@@ -30,7 +30,7 @@ pub(super) fn page(status: StatusCode, title: &str, body: &str) -> HttpResponse 
         ))
 }
 
-/// A text as HTML.
+/// Escapes a text for HTML.
 pub(super) fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
         match c {

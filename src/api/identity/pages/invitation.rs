@@ -1,7 +1,7 @@
-//! Where the links of mailed invitations lead: a page on which a person signs up, or in, and joins.
+//! The page that links of mailed invitations open: a person signs up or signs in there, and joins.
 //!
-//! As on the [`super::action`], opening the link changes nothing; the button does. Who has no good token sees the
-//! same page whatever is wrong with it.
+//! As in [`super::action`], opening the link changes nothing; the button sends the change. All invalid tokens get the
+//! same page.
 
 use super::html::{escape, page};
 use crate::api::State;
@@ -96,7 +96,7 @@ pub async fn join(state: web::Data<State>, req: HttpRequest, payload: web::Paylo
     }
 }
 
-/// What the person can mend in the form; the invitation is still good.
+/// Returns the message for a fault that the person can correct in the form. The invitation stays valid.
 fn fault_of(refusal: FirebaseError) -> Option<String> {
     match refusal {
         FirebaseError::InvalidLoginCredentials => Some("This is not the account's password".to_owned()),
@@ -105,7 +105,7 @@ fn fault_of(refusal: FirebaseError) -> Option<String> {
     }
 }
 
-/// The form, if the token is good, with what was wrong the last time.
+/// Renders the form for a valid token, with the fault of the last attempt.
 async fn form(state: &State, token: SecretString, fault: Option<&str>) -> Result<HttpResponse, ApiError> {
     let invited = state.identity.builtin()?.look_at_invitation(InvitationToken::from(token.clone())).await?;
     let Some(Invited { email, organization, has_account }) = invited else { return Ok(invalid()) };
@@ -149,7 +149,7 @@ fn done(invited: &Invited) -> HttpResponse {
     page(StatusCode::OK, "Welcome", &body)
 }
 
-/// One page for every token that is not good, so that it tells nothing.
+/// The one page for all invalid tokens, so that it does not reveal whether a token existed.
 fn invalid() -> HttpResponse {
     failed(
         "This invitation is not valid. It may have been used, withdrawn or replaced by a newer one, or it is too old. Ask \

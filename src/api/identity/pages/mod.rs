@@ -1,4 +1,4 @@
-//! Pages that links in mails lead to.
+//! Pages that mailed links open.
 
 pub(super) mod action;
 mod html;

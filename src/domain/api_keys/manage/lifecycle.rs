@@ -216,7 +216,7 @@ impl ApiKey {
         ensure_alive(&key, now)?;
         let (before, _) = key;
         let after = Self { disabled_at: before.disabled_at.or(Some(now)), ..before.clone() };
-        after.save_standing(conn)?;
+        after.save_lifecycle(conn)?;
         access_change.revoking(after.entry(Action::ApiKeyDisabled).changed(before.facts(), after.facts()));
         Ok(())
     }
@@ -242,7 +242,7 @@ impl ApiKey {
             ensure_room(conn, config, before.organization_id, before.workspace_id, now)?;
         }
         let after = Self { disabled_at: None, ..before.clone() };
-        after.save_standing(conn)?;
+        after.save_lifecycle(conn)?;
         access_change.revoking(after.entry(Action::ApiKeyEnabled).changed(before.facts(), after.facts()));
         Ok(())
     }
@@ -260,7 +260,7 @@ impl ApiKey {
     ) -> Result<(), ApiError> {
         let (before, _) = Self::lock_to_change(conn, access, id)?;
         let after = Self { revoked_at: before.revoked_at.or(Some(now)), ..before.clone() };
-        after.save_standing(conn)?;
+        after.save_lifecycle(conn)?;
         access_change.revoking(after.entry(Action::ApiKeyRevoked).changed(before.facts(), after.facts()));
         Ok(())
     }
@@ -282,7 +282,7 @@ impl ApiKey {
     }
 
     /// Writes the fields that decide the key's status.
-    fn save_standing(&self, conn: &mut Conn) -> Result<(), ApiError> {
+    fn save_lifecycle(&self, conn: &mut Conn) -> Result<(), ApiError> {
         diesel::update(api_keys::table.find(self.id))
             .set((api_keys::disabled_at.eq(self.disabled_at), api_keys::revoked_at.eq(self.revoked_at)))
             .execute(conn)?;

@@ -79,7 +79,7 @@ impl ApiKey {
     }
 
     /// Returns keys with their creators' roles, oldest first.
-    pub(super) fn with_standing(conn: &mut Conn, ids: &[KeyId]) -> Result<Vec<KeyWithCreator>, ApiError> {
+    pub(super) fn with_creators(conn: &mut Conn, ids: &[KeyId]) -> Result<Vec<KeyWithCreator>, ApiError> {
         let rows: Vec<(Self, CreatorRoleColumns)> = with_creator!(api_keys::table)
             .filter(api_keys::id.eq_any(ids))
             .select((Self::as_select(), creator_role_columns!()))

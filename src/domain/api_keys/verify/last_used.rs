@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// Rows per statement: two parameters each, well below both databases' limits.
 const BATCH: usize = 500;
-/// The value of a [`LastUse`] with nothing to write. It is earlier than any use.
+/// The value of a [`LastUse`] with marker to write. It is earlier than any use.
 const NOTHING: i64 = 0;
 
 /// The interval between flushes, and so the most that a crash can lose.

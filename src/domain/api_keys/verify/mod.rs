@@ -31,9 +31,9 @@ use unknown_keys::UnknownKeys;
 
 /// The sender of a key to verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BroughtBy {
+pub enum PresentedBy {
     /// The key's holder. Unknown keys are limited for each client address.
-    ItsUser,
+    Client,
     /// A service, for its many clients. They share one address, so a limit on it would reject all of them for one
     /// client's keys. The service is trusted, and can limit its clients itself.
     Service,
@@ -62,7 +62,7 @@ pub struct ApiKeys {
     pub last_used: LastUsed<CachedKey>,
     pub usage: Usage<CachedKey>,
     pub cache: Cache<CachedKey>,
-    guesses: UnknownKeys,
+    unknown_keys: UnknownKeys,
     db: Db,
     clock: Clock,
     /// Delays each fill of the cache. Tests inject this fault.
@@ -77,7 +77,7 @@ impl ApiKeys {
             last_used: LastUsed::of_table("api_keys"),
             usage: Usage::default(),
             cache: Cache::new(cluster, config.cluster.cached_keys),
-            guesses: UnknownKeys::new(config, cluster),
+            unknown_keys: UnknownKeys::new(config, cluster),
             db: db.clone(),
             clock: cluster.clock().clone(),
             slow_fill: config.cluster.faults.slow_fill,
@@ -94,7 +94,7 @@ impl ApiKeys {
         &self,
         key: PresentedKey<'_>,
         from: Option<IpAddr>,
-        brought_by: BroughtBy,
+        presented_by: PresentedBy,
     ) -> Result<KeyCaller, Refused> {
         if !self.format.recognizes(key) {
             return Err(Code::InvalidApiKey.into());
@@ -104,13 +104,13 @@ impl ApiKeys {
             CacheLookup::Fresh(known) => known,
             CacheLookup::Unknown { before, was_known } => {
                 if !was_known {
-                    self.guesses.check_not_cached(&digest)?;
-                    if brought_by == BroughtBy::ItsUser {
-                        self.guesses.check_limit(from, self.clock.now())?;
+                    self.unknown_keys.check_not_cached(&digest)?;
+                    if presented_by == PresentedBy::Client {
+                        self.unknown_keys.check_limit(from, self.clock.now())?;
                     }
                 }
                 // Boxed, so that the future for a cached key stays small to move.
-                Box::pin(self.look_up(digest, before, from, brought_by)).await?
+                Box::pin(self.look_up(digest, before, from, presented_by)).await?
             }
         };
         let now = self.clock.now();
@@ -152,14 +152,14 @@ impl ApiKeys {
         digest: [u8; 32],
         before: Generation,
         from: Option<IpAddr>,
-        brought_by: BroughtBy,
+        presented_by: PresentedBy,
     ) -> Result<Arc<CachedKey>, ApiError> {
         let found = self.db.for_all_tenants().read(move |conn| CachedKey::find(conn, &digest)).await?;
         let Some(known) = found.map(Arc::new) else {
             self.cache.forget(&digest);
-            self.guesses.remember(digest, before);
-            if brought_by == BroughtBy::ItsUser {
-                self.guesses.count(from, self.clock.now());
+            self.unknown_keys.remember(digest, before);
+            if presented_by == PresentedBy::Client {
+                self.unknown_keys.count(from, self.clock.now());
             }
             return Err(Code::InvalidApiKey.into());
         };

@@ -1,6 +1,6 @@
 //! [`UnknownKeys`]: keeps a flood of unknown keys from the database.
 //!
-//! Only well-formed keys count, since a wrong checksum costs nothing. A key that was not found is remembered, so a
+//! Only well-formed keys count, since a wrong checksum costs marker. A key that was not found is remembered, so a
 //! program that keeps using a deleted key costs one statement. New unknown keys are limited per client address. Keys
 //! that this node has in its cache are not limited, so a tenant behind the same address is not affected.
 
@@ -15,29 +15,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The maximum number of remembered unknown keys.
-const REMEMBERED: usize = 10_000;
+const MAX_REMEMBERED: usize = 10_000;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The remembered unknown keys, and the number of lookups of unknown keys per client address.
 pub(super) struct UnknownKeys {
-    nobodys: Cache<()>,
-    nothing: Arc<()>,
-    brought: Throttle,
+    negative_cache: Cache<()>,
+    marker: Arc<()>,
+    attempts: Throttle,
     most_a_minute: u32,
 }
 
 impl std::fmt::Debug for UnknownKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UnknownKeys").field("nobodys", &self.nobodys).finish_non_exhaustive()
+        f.debug_struct("UnknownKeys").field("negative_cache", &self.negative_cache).finish_non_exhaustive()
     }
 }
 
 impl UnknownKeys {
     pub(super) fn new(config: &Config, cluster: &Arc<Cluster>) -> Self {
         Self {
-            nobodys: Cache::new(cluster, REMEMBERED.min(config.cluster.cached_keys)),
-            nothing: Arc::new(()),
-            brought: Throttle::new(MINUTE),
+            negative_cache: Cache::new(cluster, MAX_REMEMBERED.min(config.cluster.cached_keys)),
+            marker: Arc::new(()),
+            attempts: Throttle::new(MINUTE),
             most_a_minute: config.rate_limit.unknown_keys_per_minute,
         }
     }
@@ -47,7 +47,7 @@ impl UnknownKeys {
     /// # Errors
     /// `invalid_api_key` for a remembered unknown key.
     pub(super) fn check_not_cached(&self, digest: &[u8; 32]) -> Result<(), ApiError> {
-        match self.nobodys.get(digest) {
+        match self.negative_cache.get(digest) {
             CacheLookup::Fresh(_) => Err(Code::InvalidApiKey.into()),
             CacheLookup::Unknown { .. } => Ok(()),
         }
@@ -60,7 +60,7 @@ impl UnknownKeys {
     pub(super) fn check_limit(&self, from: Option<IpAddr>, now: Timestamp) -> Result<(), ApiError> {
         match self.charge(from, now) {
             // The lookup counts only if it finds no key; see `count`.
-            Ok(charge) => self.brought.give_back(charge),
+            Ok(charge) => self.attempts.give_back(charge),
             Err(wait) => {
                 let message = "Too many unknown API keys came from your address. Try again later.";
                 return Err(ApiError::rate_limited(message, wait));
@@ -71,7 +71,7 @@ impl UnknownKeys {
 
     /// Remembers a key as unknown, as read at generation `before` or later.
     pub(super) fn remember(&self, digest: [u8; 32], before: Generation) {
-        self.nobodys.enter(digest, UNKNOWN_KEYS, before, self.nothing.clone());
+        self.negative_cache.enter(digest, UNKNOWN_KEYS, before, self.marker.clone());
     }
 
     /// Counts an unknown key for the address.
@@ -81,6 +81,6 @@ impl UnknownKeys {
     }
 
     fn charge(&self, from: Option<IpAddr>, now: Timestamp) -> Result<crate::infra::throttle::Permit, Duration> {
-        self.brought.charge(&[(from.map(network), self.most_a_minute)], now)
+        self.attempts.charge(&[(from.map(network), self.most_a_minute)], now)
     }
 }

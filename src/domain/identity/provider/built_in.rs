@@ -209,7 +209,7 @@ impl BuiltIn {
             // Only a wrong password is a failed attempt; a full queue or a failed database is not.
             Err(FirebaseRefusal::Firebase(FirebaseError::InvalidLoginCredentials)) => {
                 let (email, request) = (email.to_owned(), RequestContext::origin());
-                self.failed_sign_ins.tell(FailedSignIn { email, request, at: now });
+                self.failed_sign_ins.enqueue(FailedSignIn { email, request, at: now });
             }
             Err(_) => self.limits.give_back(attempt),
         }

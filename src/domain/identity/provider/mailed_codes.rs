@@ -44,7 +44,7 @@ impl Purpose {
 pub(crate) struct OobCode(SecretString);
 
 /// A stored code with its account.
-pub(crate) struct Known {
+pub(crate) struct MailedCode {
     pub(crate) account: Account,
     pub(crate) purpose: Purpose,
     pub(crate) expires_at: Timestamp,
@@ -96,14 +96,14 @@ impl OobCode {
     }
 
     /// Reads the code's record. The code stays valid.
-    pub(crate) fn find(&self, conn: &mut Conn) -> Result<Option<Known>, ApiError> {
+    pub(crate) fn find(&self, conn: &mut Conn) -> Result<Option<MailedCode>, ApiError> {
         let row: Option<(Account, Purpose, Timestamp)> = oob_codes::table
             .find(self.hash())
             .inner_join(accounts::table)
             .select((Account::as_select(), oob_codes::purpose, oob_codes::expires_at))
             .first(conn)
             .optional()?;
-        Ok(row.map(|(account, purpose, expires_at)| Known { account, purpose, expires_at }))
+        Ok(row.map(|(account, purpose, expires_at)| MailedCode { account, purpose, expires_at }))
     }
 
     /// Consumes the code. `false` when another request has consumed it.

@@ -14,4 +14,4 @@ pub(crate) use account_changes::Change;
 pub use accounts::Account;
 pub(crate) use built_in::{BuiltIn, SignIn};
 pub(crate) use firebase_error::{FirebaseError, FirebaseErrorBody, FirebaseRefusal};
-pub(crate) use mailed_codes::{Known, OobCode, Purpose};
+pub(crate) use mailed_codes::{MailedCode, OobCode, Purpose};

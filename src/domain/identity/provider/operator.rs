@@ -55,7 +55,11 @@ impl Account {
     ///
     /// # Errors
     /// Those of [`Account::verify_email`].
-    pub fn vouch_for_email(conn: &mut Conn, access_change: &mut AccessChange, email: &str) -> Result<Self, ApiError> {
+    pub fn verify_email_of_user(
+        conn: &mut Conn,
+        access_change: &mut AccessChange,
+        email: &str,
+    ) -> Result<Self, ApiError> {
         let row = accounts::table.filter(accounts::email.eq(email.to_lowercase())).select(Self::as_select());
         let before = ForUpdate(row).get_result::<Self>(conn)?;
         let after = Self::verify_email(conn, email)?;

@@ -55,7 +55,7 @@ impl Passwords {
             count => count.min(Semaphore::MAX_PERMITS),
         };
         let admitted = at_once.saturating_add(config.max_queued_hashes).min(Semaphore::MAX_PERMITS);
-        let dummy = nobodys_hash(&params).map_err(|error| format!("identity.argon2: {error}"))?;
+        let dummy = dummy_hash(&params).map_err(|error| format!("identity.argon2: {error}"))?;
         Ok(Self {
             argon2,
             running: Arc::new(Semaphore::new(at_once)),
@@ -160,7 +160,7 @@ fn hash(argon2: &Argon2<'_>, password: &SecretString) -> Result<SecretString, Er
 
 /// Returns a hash that matches no password and costs as much to verify as the parameters say. It is the hash of a
 /// random text with the least cost, relabeled with these parameters, so that start-up allocates no Argon2 memory.
-fn nobodys_hash(params: &Params) -> Result<SecretString, Error> {
+fn dummy_hash(params: &Params) -> Result<SecretString, Error> {
     let least = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(Params::MIN_M_COST, 1, 1, None)?);
     let hash = hash(&least, &format!("{:032x}", rand::random::<u128>()).into())?;
     let named = |m: u32, t: u32, p: u32| format!("$m={m},t={t},p={p}$");

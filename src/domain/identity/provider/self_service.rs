@@ -4,7 +4,7 @@ use super::account_changes::Change;
 use super::accounts::{Account, RefreshToken};
 use super::built_in::{BuiltIn, SignIn};
 use super::firebase_error::{FirebaseError, FirebaseRefusal};
-use super::mailed_codes::{Known, OobCode, Purpose};
+use super::mailed_codes::{MailedCode, OobCode, Purpose};
 use crate::base::error::{ApiError, Code};
 use crate::base::input::validation::Email;
 use crate::base::sql::Conn;
@@ -43,7 +43,7 @@ fn check_recent(claims: &Claims, now: Timestamp) -> Result<(), FirebaseError> {
 }
 
 /// Returns the record of a code that is valid now.
-fn check_code(conn: &mut Conn, code: &OobCode, now: Timestamp) -> TransactionAnswer<Known> {
+fn check_code(conn: &mut Conn, code: &OobCode, now: Timestamp) -> TransactionAnswer<MailedCode> {
     let Some(known) = code.find(conn)? else { return Ok(Err(FirebaseError::InvalidOobCode)) };
     if known.expires_at <= now {
         return Ok(Err(FirebaseError::ExpiredOobCode));
@@ -203,7 +203,7 @@ impl BuiltIn {
     }
 
     /// Returns the account and purpose of a code.
-    pub(crate) async fn look_at_code(&self, code: OobCode) -> Result<Known, FirebaseRefusal> {
+    pub(crate) async fn look_at_code(&self, code: OobCode) -> Result<MailedCode, FirebaseRefusal> {
         let now = self.clock.now();
         Ok(self.store.for_all_tenants().read(move |conn| check_code(conn, &code, now)).await??)
     }

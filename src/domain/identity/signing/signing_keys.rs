@@ -196,7 +196,7 @@ impl SigningKeyRow {
 
     /// Locks the table against inserts until the transaction ends.
     fn lock(conn: &mut Conn) -> Result<(), ApiError> {
-        // Row locks don't block inserts. SQLite's transaction has locked the whole file.
+        // SigningKeyRow locks don't block inserts. SQLite's transaction has locked the whole file.
         if let Conn::Postgres(postgres) = conn {
             postgres.batch_execute("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE")?;
         }
