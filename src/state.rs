@@ -54,6 +54,8 @@ pub struct State {
     pub collections: Collections,
     /// The OpenAPI document of this configuration, as JSON.
     pub document: Bytes,
+    /// The same in OpenAPI 3.0.
+    pub document_3_0: Bytes,
     /// Every route in it.
     pub routes: RouteTable,
     /// What Prometheus is told.
@@ -93,7 +95,7 @@ impl State {
         let collections = Collections::of(&config)?;
         let document = openapi::document(&config, &collections);
         let routes = RouteTable::new(&document);
-        let document = openapi::text(&document, &collections::schemas(&collections))?.into();
+        let texts = openapi::Texts::new(&document, &collections::schemas(&collections))?;
         let metrics = Metrics::new(&config, &routes, clock.now(), &db, &identity);
         cluster.register_metrics(&metrics);
         api_keys.cache.register_metrics(&metrics, ["cache_lookups", "cache_entries"]);
@@ -119,7 +121,8 @@ impl State {
             rate_limits,
             service_tokens,
             collections,
-            document,
+            document: texts.v3_1.into(),
+            document_3_0: texts.v3_0.into(),
             routes,
             metrics,
         };

@@ -7,6 +7,7 @@ use crate::db::Timestamp;
 use crate::error::ApiError;
 use crate::http::Body;
 use crate::ids::UserId;
+use crate::openapi::errors;
 use crate::state::State;
 use actix_web::{post, web};
 use serde::{Deserialize, Serialize};
@@ -42,8 +43,8 @@ pub struct RevokedKeys {
 ///
 /// All that match, at most 500 in one request: either all of those or none. They stop at once and for good; their records
 /// stay. What is revoked or expired already does not match. A use in the last seconds may not be known yet.
-#[utoipa::path(tag = "API keys", request_body = RevokeKeys,
-    responses((status = 200, description = "Which ones.", body = RevokedKeys)))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), request_body = RevokeKeys,
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Which ones.", body = RevokedKeys)))]
 #[post("")]
 pub async fn revoke_api_keys(
     state: web::Data<State>,

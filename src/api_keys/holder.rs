@@ -10,6 +10,7 @@ use crate::access::{CallerId, Credential, Guard, state_of, verify};
 use crate::error::{ApiError, Code};
 use crate::http::authentication::credential_of;
 use crate::ids::{KeyId, OrganizationId};
+use crate::openapi::errors;
 use crate::state::State;
 use crate::telemetry::RequestContext;
 use actix_web::dev::Payload;
@@ -64,7 +65,7 @@ impl FromRequest for KeyHolder {
 /// It stops at once and for good, with all its values if it was rolled. Whoever holds a key may do so, with a read-only one
 /// too, from any address, and whatever subscription and rate limit say. A key that has stopped already is answered alike.
 #[utoipa::path(tag = "Programs", security(("apiKey" = []), ("apiKeyHeader" = [])),
-    responses((status = 204, description = "No node honours it any more.")))]
+    responses(errors::Program, errors::Write, (status = 204, description = "No node honours it any more.")))]
 #[post("")]
 pub async fn revoke_held_key(state: web::Data<State>, holder: KeyHolder) -> Result<HttpResponse, ApiError> {
     let (id, now) = (holder.key_id, state.clock.now());

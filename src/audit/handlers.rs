@@ -6,6 +6,7 @@ use super::wire::{AuditEventView, AuditExportQuery, AuditQuery};
 use crate::access::{OrganizationAccess, can};
 use crate::error::ApiError;
 use crate::http::{ListScope, Page, query};
+use crate::openapi::errors;
 use crate::state::State;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpRequest, HttpResponse, get, web};
@@ -18,7 +19,7 @@ const JSON_LINES: &str = "application/x-ndjson";
 ///
 /// Who changed whose access, when and from where, newest first.
 #[utoipa::path(tag = "Audit", params(AuditQuery),
-    responses((status = 200, description = "A page.", body = Page<AuditEventView>)))]
+    responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<AuditEventView>)))]
 #[get("/organizations/{organizationId}/audit-events")]
 pub async fn list_audit_events(
     state: web::Data<State>,
@@ -37,7 +38,7 @@ pub async fn list_audit_events(
 ///
 /// All that match, oldest first, as JSON Lines: one event a line.
 #[utoipa::path(tag = "Audit", params(AuditExportQuery),
-    responses((status = 200, description = "The events, each a line of JSON.", body = String,
+    responses(errors::Person, errors::Missing, (status = 200, description = "The events, each a line of JSON.", body = String,
         content_type = "application/x-ndjson")))]
 #[get("/organizations/{organizationId}/audit-events/export")]
 pub async fn export_audit_events(

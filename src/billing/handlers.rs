@@ -7,6 +7,7 @@ use super::signature::{self, STRIPE_SIGNATURE};
 use crate::config::StripeSettings;
 use crate::error::ApiError;
 use crate::http::Body;
+use crate::openapi::errors;
 use crate::state::State;
 use actix_web::{HttpRequest, post, web};
 use serde::Serialize;
@@ -25,7 +26,7 @@ pub struct Received {
     tag = "Billing",
     security(()),
     request_body(content = StripeEvent),
-    responses((status = 200, description = "What became of it.", body = Received)),
+    responses(errors::Public, errors::TooLarge, errors::Invalid, (status = 200, description = "What became of it.", body = Received)),
 )]
 #[post("/webhook")]
 pub async fn stripe_webhook(

@@ -2,31 +2,50 @@
 
 use crate::collections::{self, Collections};
 use crate::config::Config;
-use crate::openapi;
-use clap::Args;
+use crate::openapi::{self, Texts};
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+
+/// A version of OpenAPI.
+#[derive(Clone, Copy, ValueEnum)]
+enum Version {
+    /// The newest one that Keyward writes.
+    #[value(name = "3.1")]
+    V3_1,
+    /// For tools that don't read 3.1.
+    #[value(name = "3.0")]
+    V3_0,
+}
 
 /// Print, or compare.
 #[derive(Args)]
 pub struct OpenapiArgs {
+    /// The version of OpenAPI.
+    #[arg(long, value_name = "VERSION", default_value = "3.1")]
+    version: Version,
     /// Compare with the committed document instead of printing.
     #[arg(long)]
     check: bool,
-    /// The committed document.
-    #[arg(long, value_name = "FILE", default_value = "openapi/keyward.json")]
-    file: PathBuf,
+    /// The committed document: openapi/keyward.json, or openapi/keyward-3.0.json.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
 }
 
 /// Prints the document, or fails when the committed one is another.
 pub fn run(config: &Config, args: &OpenapiArgs) -> Result<(), String> {
     let collections = Collections::of(config)?;
-    let text = openapi::text(&openapi::document(config, &collections), &collections::schemas(&collections))?;
+    let texts = Texts::new(&openapi::document(config, &collections), &collections::schemas(&collections))?;
+    let (text, usual) = match args.version {
+        Version::V3_1 => (texts.v3_1, "openapi/keyward.json"),
+        Version::V3_0 => (texts.v3_0, "openapi/keyward-3.0.json"),
+    };
     if !args.check {
         print!("{text}");
         return Ok(());
     }
-    let file = args.file.display();
-    let committed = std::fs::read_to_string(&args.file).map_err(|error| format!("{file}: {error}"))?;
+    let file = args.file.clone().unwrap_or_else(|| usual.into());
+    let committed = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let file = file.display();
     if committed != text {
         return Err(format!("{file} is not the document of this binary. Run `make openapi` and review the change."));
     }

@@ -7,6 +7,7 @@ use super::schema::RESERVED;
 use crate::db::Timestamp;
 use crate::idempotency::Idempotency;
 use crate::ids::DocumentId;
+use crate::openapi::{errors, json_schema};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::openapi::path::{
@@ -15,8 +16,10 @@ use utoipa::openapi::path::{
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{ContentBuilder, HeaderBuilder, PathItem, Ref, RefOr, Required, ResponseBuilder, Schema};
-use utoipa::{IntoParams, PartialSchema};
+use utoipa::openapi::{
+    ContentBuilder, HeaderBuilder, PathItem, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
+};
+use utoipa::{IntoParams, IntoResponses, PartialSchema};
 
 /// The group of these operations.
 pub const TAG: &str = "Collections";
@@ -28,12 +31,15 @@ pub fn schemas(collections: &Collections) -> BTreeMap<String, Value> {
         let name = sent(collection);
         let mut own = collection.schema.source().clone();
         own["type"] = json!("object");
-        point_references_at(&mut own, &format!("#/components/schemas/{name}"));
+        schemas.extend(json_schema::hoist(&mut own, &name, &[DOCUMENT]));
         schemas.insert(shown(collection), with_own_fields(own.clone()));
         schemas.insert(name, own);
     }
     schemas
 }
+
+/// What the name of the schema of a whole document ends with.
+const DOCUMENT: &str = "document";
 
 /// The name of the schema of what a client sends.
 fn sent(collection: &Collection) -> String {
@@ -42,25 +48,7 @@ fn sent(collection: &Collection) -> String {
 
 /// The name of the schema of what a client gets.
 fn shown(collection: &Collection) -> String {
-    format!("collections.{}.document", collection.name)
-}
-
-/// `$ref: "#/$defs/x"` is about the schema; in the document the schema is a part.
-fn point_references_at(schema: &mut Value, place: &str) {
-    match schema {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match value {
-                    Value::String(reference) if name == "$ref" && reference.starts_with('#') => {
-                        *reference = format!("{place}{}", &reference[1..]);
-                    }
-                    other => point_references_at(other, place),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| point_references_at(item, place)),
-        _ => {}
-    }
+    format!("{}.{DOCUMENT}", sent(collection))
 }
 
 fn with_own_fields(mut schema: Value) -> Value {
@@ -95,6 +83,9 @@ pub fn paths(collection: &Collection) -> Paths {
         .build()
 }
 
+/// Responses by status.
+type ErrorSet = BTreeMap<String, RefOr<Response>>;
+
 struct Describe<'c> {
     collection: &'c Collection,
     for_programs: bool,
@@ -102,9 +93,10 @@ struct Describe<'c> {
 
 impl Describe<'_> {
     fn list_and_create(&self) -> PathItem {
-        let list = self.operation("list", "List").parameters(Some(self.list_parameters()));
-        let create =
-            self.operation("create", "Create a document of").parameters(Some(Idempotency::into_params(|| None)));
+        let list = self.operation("list", "List", &self.list_errors()).parameters(Some(self.list_parameters()));
+        let create = self
+            .operation("create", "Create a document of", &[errors::Write::responses(), errors::Body::responses()])
+            .parameters(Some(Idempotency::into_params(|| None)));
         let mut item = PathItem::new(HttpMethod::Get, list.response("200", json_response("A page.", self.page())));
         item.post = Some(
             create
@@ -124,29 +116,31 @@ impl Describe<'_> {
         let if_match = || text_header_parameter("If-Match", "Write only this version: the `ETag` that was read.");
         let if_none_match = text_header_parameter("If-None-Match", "Answer 304 if this is still the version.");
         let id = || self.document_parameter();
+        let deleting = [errors::Write::responses(), errors::Conditional::responses()];
+        let replacing = [errors::Write::responses(), errors::Conditional::responses(), errors::Body::responses()];
         let mut item = PathItem::new(
             HttpMethod::Get,
-            self.operation("read", "Read a document of")
+            self.operation("read", "Read a document of", &[errors::Missing::responses()])
                 .parameters(Some([id(), if_none_match]))
                 .response("200", self.document("The document."))
                 .response("304", ResponseBuilder::new().description("It is still the version of If-None-Match.")),
         );
         item.put = Some(
-            self.operation("replace", "Replace a document of")
+            self.operation("replace", "Replace a document of", &replacing)
                 .parameters(Some([id(), if_match()]))
                 .request_body(Some(whole()))
                 .response("200", self.document("Replaced."))
                 .build(),
         );
         item.patch = Some(
-            self.operation("change", "Change a document of")
+            self.operation("change", "Change a document of", &replacing)
                 .parameters(Some([id(), if_match()]))
                 .request_body(Some(self.body(self.wrapped(Schema::Object(patch.build()).into()), true)))
                 .response("200", self.document("Changed."))
                 .build(),
         );
         item.delete = Some(
-            self.operation("delete", "Delete a document of")
+            self.operation("delete", "Delete a document of", &deleting)
                 .parameters(Some([id(), if_match()]))
                 .response("204", ResponseBuilder::new().description("Deleted, with what belongs to it."))
                 .build(),
@@ -154,8 +148,15 @@ impl Describe<'_> {
         item
     }
 
-    /// What all have: the name, the group, who may call, and the parameters of the path.
-    fn operation(&self, verb: &str, title: &str) -> OperationBuilder {
+    /// The errors of a list besides those of its credentials: what its path names may be missing.
+    fn list_errors(&self) -> Vec<ErrorSet> {
+        let has_parameters = !self.for_programs || self.collection.path.parent().is_some();
+        has_parameters.then(errors::Missing::responses).into_iter().collect()
+    }
+
+    /// What all have: the name, the group, who may call, the parameters of the path, and the errors of the credentials
+    /// besides the operation's own.
+    fn operation(&self, verb: &str, title: &str, errors: &[ErrorSet]) -> OperationBuilder {
         let (name, of) = (&self.collection.name, if self.for_programs { "" } else { "workspace_" });
         let whose = if self.for_programs { "the API key's workspace" } else { "a workspace, as a person" };
         let mut operation = OperationBuilder::new()
@@ -163,6 +164,10 @@ impl Describe<'_> {
             .operation_id(Some(format!("{verb}_{of}{name}")))
             .summary(Some(format!("{title} {name}")))
             .description(Some(format!("In {whose}.")));
+        let errors = std::iter::once(errors::Program::responses()).chain(errors.iter().cloned());
+        for (status, response) in errors.flatten() {
+            operation = operation.response(status, response);
+        }
         if let Some(parent) = self.collection.path.parent() {
             operation = operation.parameter(id_parameter(&parent.parameter));
         }

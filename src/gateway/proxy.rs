@@ -5,6 +5,7 @@
 use crate::access::{KeyCaller, Permission, Program};
 use crate::error::ApiError;
 use crate::http::query;
+use crate::openapi::errors;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
@@ -37,7 +38,7 @@ pub struct Wanted {
 /// the proxy's: keys that are bound to addresses are refused, and all its clients share the limit on unknown keys.
 #[utoipa::path(get, path = "/forward-auth", tag = "Gateways", params(Wanted, ("X-Workspace-Id" = Option<String>, Header, description = "If sent, it must be the key's workspace.")),
     security(("apiKey" = []), ("apiKeyHeader" = [])),
-    responses((status = 200, description = "It may pass. The body is empty.", headers(
+    responses(errors::Program, (status = 200, description = "It may pass. The body is empty.", headers(
         ("X-Keyward-Key-Id" = String, description = "The key."),
         ("X-Keyward-Workspace-Id" = String, description = "Its workspace."),
         ("X-Keyward-Organization-Id" = String, description = "That workspace's organization."),

@@ -7,6 +7,7 @@ use crate::error::ApiError;
 use crate::http::Body;
 use crate::http::validation::Object;
 use crate::json::json;
+use crate::openapi::errors;
 use crate::state::State;
 use crate::telemetry::RequestContext;
 use crate::telemetry::metrics::{CredentialKind, Verification};
@@ -26,7 +27,7 @@ use std::net::IpAddr;
 /// Keys that are bound to addresses are compared with the address of the service's client, if the service stands in
 /// `server.trusted_proxies` and sends that address in `X-Forwarded-For`; else with the service's own.
 #[utoipa::path(post, path = "/keys/verify", tag = "Gateways", security(("serviceToken" = [])), request_body = VerifyKey,
-    responses((status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
+    responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
 pub async fn verify_key(
     state: web::Data<State>,
     _service: Service,

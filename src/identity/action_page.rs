@@ -6,6 +6,7 @@
 use super::firebase_error::{FirebaseError, Refusal};
 use super::oob_codes::{OobCode, Purpose};
 use super::pages::{escape, page};
+use crate::openapi::errors;
 use crate::state::State;
 use actix_web::http::StatusCode;
 use actix_web::{Error, HttpResponse, get, post, web};
@@ -41,6 +42,7 @@ pub(super) struct ActionForm {
     security(()),
     params(Link),
     responses(
+        errors::Public,
         (status = 200, description = "The form.", body = String, content_type = "text/html"),
         (status = 400, description = "The link is not good (any more).", body = String, content_type = "text/html"),
     )
@@ -60,10 +62,12 @@ pub(super) async fn action_page(state: web::Data<State>, link: web::Query<Link>)
 ///
 /// The form of the page.
 #[utoipa::path(
+    operation_id = "submit_action",
     tag = "Identity",
     security(()),
     request_body(content = ActionForm, content_type = "application/x-www-form-urlencoded"),
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "Done.", body = String, content_type = "text/html"),
         (status = 400, description = "The link is not good, or the password is not.", body = String,
             content_type = "text/html"),

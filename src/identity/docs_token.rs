@@ -4,6 +4,7 @@
 use super::builtin::ID_TOKEN_SECONDS;
 use super::firebase::{address_of, no_store, read};
 use super::firebase_error::{FirebaseError, Refusal};
+use crate::openapi::errors;
 use crate::state::State;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, post, web};
@@ -59,6 +60,7 @@ pub(super) struct OAuthError {
     security(()),
     request_body(content = PasswordGrant, content_type = "application/x-www-form-urlencoded"),
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "An ID token to authorize with.", body = TokenResponse),
         (status = 400, description = "Refused.", body = OAuthError),
         (status = 429, description = "Too many attempts.", body = OAuthError,

@@ -11,6 +11,7 @@ use super::token::Claims;
 use super::{IdentityService, Verified};
 use crate::clock::Clock;
 use crate::error::Code;
+use crate::openapi::errors;
 use crate::state::State;
 use actix_web::{Error, HttpRequest, HttpResponse, post, web};
 use secrecy::{ExposeSecret, SecretString};
@@ -33,10 +34,12 @@ impl IdentityService {
 /// Name, picture, password; or confirms an e-mail address by a mailed code. Firebase's `accounts:update`. A new
 /// password ends every sign-in and answers new tokens.
 #[utoipa::path(
+    operation_id = "update_account",
     tag = "Identity",
     security(()),
     request_body = UpdateRequest,
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "The account; after a change of the password its new tokens, too.",
             body = UpdateResponse),
         (status = 400, description = "Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, \
@@ -76,10 +79,12 @@ pub(super) async fn update(
 ///
 /// Firebase's `accounts:delete`. The person leaves every organization, and its API keys stop.
 #[utoipa::path(
+    operation_id = "delete_account",
     tag = "Identity",
     security(()),
     request_body = DeleteRequest,
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "Deleted.", body = DeleteResponse),
         (status = 400, description = "Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, \
             `USER_DISABLED`, `USER_NOT_FOUND`, `CREDENTIAL_TOO_OLD_LOGIN_AGAIN` (deletion wants a sign-in of the last \
@@ -109,6 +114,7 @@ pub(super) async fn delete(
     security(()),
     request_body = OobRequest,
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "The mail is on its way, if there is somebody to send it to.", body = OobResponse),
         (status = 400, description = "Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, \
             `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, \
@@ -150,6 +156,7 @@ pub(super) async fn send_oob_code(
     security(()),
     request_body = ResetRequest,
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "What the code is good for.", body = ResetResponse),
         (status = 400, description = "Refused: `MISSING_OOB_CODE`, `INVALID_OOB_CODE` (unknown, used or replaced), \
             `EXPIRED_OOB_CODE`, `USER_DISABLED`, `WEAK_PASSWORD : …`, `INVALID_JSON` or `TOO_MANY_ATTEMPTS_TRY_LATER`.",

@@ -9,6 +9,7 @@ use super::pages::{escape, page};
 use crate::error::{ApiError, Code};
 use crate::http::validation;
 use crate::invitations::InvitationToken;
+use crate::openapi::errors;
 use crate::state::State;
 use actix_web::http::StatusCode;
 use actix_web::{Error, HttpRequest, HttpResponse, get, post, web};
@@ -44,6 +45,7 @@ pub(super) struct JoinForm {
     security(()),
     params(InvitationLink),
     responses(
+        errors::Public,
         (status = 200, description = "The form.", body = String, content_type = "text/html"),
         (status = 400, description = "The link is not good (any more).", body = String, content_type = "text/html"),
     )
@@ -61,10 +63,12 @@ pub(super) async fn invitation_page(
 ///
 /// The form of the page.
 #[utoipa::path(
+    operation_id = "submit_invitation",
     tag = "Identity",
     security(()),
     request_body(content = JoinForm, content_type = "application/x-www-form-urlencoded"),
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "A member now.", body = String, content_type = "text/html"),
         (status = 400, description = "The link is not good, or the password is not.", body = String,
             content_type = "text/html"),

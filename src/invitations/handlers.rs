@@ -10,6 +10,7 @@ use crate::http::{Body, ListScope, Page, PageQuery, path_parameter};
 use crate::idempotency::{Idempotency, Outcome};
 use crate::ids::{InvitationId, OrganizationId};
 use crate::members::ensure_may_touch;
+use crate::openapi::errors;
 use crate::state::State;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use serde::{Deserialize, Serialize};
@@ -66,7 +67,7 @@ pub struct InvitationInput {
 ///
 /// Those that nobody has accepted yet.
 #[utoipa::path(tag = "Invitations", params(PageQuery),
-    responses((status = 200, description = "A page.", body = Page<InvitationView>)))]
+    responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<InvitationView>)))]
 #[get("/organizations/{organizationId}/invitations")]
 pub async fn list_invitations(
     state: web::Data<State>,
@@ -85,7 +86,7 @@ pub async fn list_invitations(
 /// Where the server sends mail, a link is mailed to the address. The token is another one, and answered this once; an
 /// older invitation of the same address is withdrawn. Only an owner invites owners.
 #[utoipa::path(tag = "Invitations", params(Idempotency), request_body = InvitationInput,
-    responses((status = 201, description = "Invited.", body = InvitationWithToken),
+    responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Invited.", body = InvitationWithToken),
         (status = 200, description = "Invited before, with the same Idempotency-Key: without the token.", body = InvitationWithToken)))]
 #[post("/organizations/{organizationId}/invitations")]
 pub async fn create_invitation(
@@ -134,7 +135,7 @@ pub async fn create_invitation(
 /// Mail an invitation again
 ///
 /// With a new link; an older link is dead. The invitation lasts as long as a new one, and may have expired before.
-#[utoipa::path(tag = "Invitations", responses((status = 200, description = "Mailed.", body = InvitationView)))]
+#[utoipa::path(tag = "Invitations", responses(errors::Person, errors::Write, (status = 200, description = "Mailed.", body = InvitationView)))]
 #[post("/organizations/{organizationId}/invitations/{invitationId}/resend")]
 pub async fn resend_invitation(
     state: web::Data<State>,
@@ -160,7 +161,9 @@ pub async fn resend_invitation(
 }
 
 /// Withdraw an invitation
-#[utoipa::path(tag = "Invitations", responses((status = 204, description = "Withdrawn.")))]
+///
+/// Its token stops at once.
+#[utoipa::path(tag = "Invitations", responses(errors::Person, errors::Write, (status = 204, description = "Withdrawn.")))]
 #[delete("/organizations/{organizationId}/invitations/{invitationId}")]
 pub async fn withdraw_invitation(
     state: web::Data<State>,
@@ -193,7 +196,7 @@ pub struct Accepted {
 ///
 /// The caller's e-mail address must be the invited one, and verified. A token that was mailed verifies it.
 #[utoipa::path(tag = "Invitations", request_body = AcceptInput,
-    responses((status = 200, description = "A member now.", body = Accepted)))]
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "A member now.", body = Accepted)))]
 #[post("/invitations/accept")]
 pub async fn accept_invitation(
     state: web::Data<State>,

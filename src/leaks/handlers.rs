@@ -11,6 +11,7 @@ use crate::hex;
 use crate::http::authentication::credential_of;
 use crate::http::validation::{Object, is_unprintable};
 use crate::http::{Body, from_slice};
+use crate::openapi::errors;
 use crate::state::State;
 use crate::telemetry::RequestContext;
 use actix_web::{HttpRequest, post, web};
@@ -72,7 +73,7 @@ pub struct LeakFeedback {
 /// `Github-Public-Key-Identifier` and `Github-Public-Key-Signature`, which are checked where `leaks.github` is configured; a
 /// scanner of one's own sends a service token.
 #[utoipa::path(tag = "Gateways", security(("serviceToken" = [])), request_body = Vec<LeakedKey>,
-    responses((status = 200, description = "What became of each.", body = Vec<LeakFeedback>)))]
+    responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What became of each.", body = Vec<LeakFeedback>)))]
 #[post("")]
 pub async fn revoke_leaked_keys(
     state: web::Data<State>,

@@ -8,6 +8,7 @@ use crate::http::validation::Name;
 use crate::http::{Body, ListScope, Page, PageQuery};
 use crate::idempotency::{Idempotency, Outcome};
 use crate::ids::OrganizationId;
+use crate::openapi::errors;
 use crate::state::State;
 use actix_web::{HttpResponse, delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};
@@ -41,7 +42,7 @@ pub struct OrganizationInput {
 ///
 /// Those that the caller belongs to.
 #[utoipa::path(tag = "Organizations", params(PageQuery),
-    responses((status = 200, description = "A page.", body = Page<OrganizationView>)))]
+    responses(errors::Person, (status = 200, description = "A page.", body = Page<OrganizationView>)))]
 #[get("/organizations")]
 pub async fn list_organizations(
     state: web::Data<State>,
@@ -60,7 +61,7 @@ pub async fn list_organizations(
 ///
 /// The caller becomes its owner, and its trial starts.
 #[utoipa::path(tag = "Organizations", params(Idempotency), request_body = OrganizationInput,
-    responses((status = 201, description = "Made.", body = OrganizationView),
+    responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Made.", body = OrganizationView),
         (status = 200, description = "Made before, with the same Idempotency-Key.", body = OrganizationView)))]
 #[post("/organizations")]
 pub async fn create_organization(
@@ -91,15 +92,19 @@ pub async fn create_organization(
 }
 
 /// Read an organization
-#[utoipa::path(tag = "Organizations", responses((status = 200, description = "The organization.", body = OrganizationView)))]
+///
+/// Its name, and the caller's role in it.
+#[utoipa::path(tag = "Organizations", responses(errors::Person, errors::Missing, (status = 200, description = "The organization.", body = OrganizationView)))]
 #[get("/organizations/{organizationId}")]
 pub async fn read_organization(access: OrganizationAccess<can::OrganizationRead>) -> web::Json<OrganizationView> {
     web::Json(OrganizationView::new(access.organization().clone(), access.role()))
 }
 
 /// Rename an organization
+///
+/// Its id stays.
 #[utoipa::path(tag = "Organizations", request_body = OrganizationInput,
-    responses((status = 200, description = "Renamed.", body = OrganizationView)))]
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Renamed.", body = OrganizationView)))]
 #[patch("/organizations/{organizationId}")]
 pub async fn rename_organization(
     state: web::Data<State>,
@@ -118,7 +123,7 @@ pub async fn rename_organization(
 /// Delete an organization
 ///
 /// Its workspaces, members and API keys go with it, at once and for good.
-#[utoipa::path(tag = "Organizations", responses((status = 204, description = "Deleted.")))]
+#[utoipa::path(tag = "Organizations", responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
 #[delete("/organizations/{organizationId}")]
 pub async fn delete_organization(
     state: web::Data<State>,

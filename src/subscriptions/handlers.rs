@@ -4,6 +4,7 @@ use super::model::{Status, Subscription};
 use crate::access::{OrganizationAccess, can};
 use crate::db::Timestamp;
 use crate::error::ApiError;
+use crate::openapi::errors;
 use crate::state::State;
 use actix_web::{get, web};
 use serde::Serialize;
@@ -38,7 +39,7 @@ pub struct SubscriptionView {
 /// Read the subscription
 ///
 /// Only a billing event or the operator changes it.
-#[utoipa::path(tag = "Organizations", responses((status = 200, description = "The subscription.", body = SubscriptionView)))]
+#[utoipa::path(tag = "Organizations", responses(errors::Person, errors::Missing, (status = 200, description = "The subscription.", body = SubscriptionView)))]
 #[get("/organizations/{organizationId}/subscription")]
 pub async fn read_subscription(
     state: web::Data<State>,

@@ -9,6 +9,7 @@ use crate::db::Conn;
 use crate::error::ApiError;
 use crate::http::{path_parameter, query};
 use crate::ids::KeyId;
+use crate::openapi::errors;
 use crate::state::State;
 use actix_web::{HttpRequest, get, web};
 use std::collections::HashSet;
@@ -20,8 +21,8 @@ type KeyAccess = WorkspaceAccess<can::KeysOwn>;
 ///
 /// How many requests came with it, by hour or by day in UTC, and what became of them. What this node counted shows at
 /// once, what other nodes counted within seconds.
-#[utoipa::path(tag = "API keys", params(UsageQuery),
-    responses((status = 200, description = "One entry for each hour or day.", body = UsageSeries)))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(UsageQuery),
+    responses(errors::Person, errors::Missing, errors::Invalid, (status = 200, description = "One entry for each hour or day.", body = UsageSeries)))]
 #[get("/workspaces/{workspaceId}/api-keys/{keyId}/usage")]
 pub async fn read_api_key_usage(
     state: web::Data<State>,
@@ -44,8 +45,8 @@ pub async fn read_api_key_usage(
 /// How many requests came with its API keys, by hour or by day in UTC, and what became of them: with all of them, those that
 /// were deleted too, for a workspace admin; with their own for other members. What this node counted shows at once, what
 /// other nodes counted within seconds.
-#[utoipa::path(tag = "API keys", params(UsageQuery),
-    responses((status = 200, description = "One entry for each hour or day.", body = UsageSeries)))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(UsageQuery),
+    responses(errors::Person, errors::Missing, errors::Invalid, (status = 200, description = "One entry for each hour or day.", body = UsageSeries)))]
 #[get("/workspaces/{workspaceId}/usage")]
 pub async fn read_workspace_usage(
     state: web::Data<State>,

@@ -3,6 +3,7 @@
 use crate::access::{OrganizationRole, SignedIn};
 use crate::error::ApiError;
 use crate::ids::{OrganizationId, UserId};
+use crate::openapi::errors;
 use crate::organizations::Organization;
 use crate::state::State;
 use actix_web::{get, web};
@@ -37,7 +38,7 @@ pub struct Me {
 /// Who I am
 ///
 /// The signed-in person, and the organizations it belongs to, newest first.
-#[utoipa::path(tag = "Account", responses((status = 200, description = "The caller.", body = Me)))]
+#[utoipa::path(tag = "Account", responses(errors::Person, (status = 200, description = "The caller.", body = Me)))]
 #[get("/me")]
 pub async fn me(state: web::Data<State>, caller: SignedIn) -> Result<web::Json<Me>, ApiError> {
     let id = caller.user().id;
