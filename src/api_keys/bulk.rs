@@ -21,9 +21,9 @@ pub struct RevokeKeys {
     /// They were not used since then; if never, they were not made since then.
     unused_since: Option<Timestamp>,
     prefix: Option<KeyStart>,
-    /// Only say which they are.
+    /// Only say which they are; false if left out.
     #[serde(default)]
-    #[schema(default = false)]
+    #[schema(required = false)]
     dry_run: bool,
 }
 

@@ -31,8 +31,9 @@ pub fn schemas(collections: &Collections) -> BTreeMap<String, Value> {
         let name = sent(collection);
         let mut own = collection.schema.source().clone();
         own["type"] = json!("object");
-        schemas.extend(json_schema::hoist(&mut own, &name, &[DOCUMENT]));
+        schemas.extend(json_schema::hoist(&mut own, &name, &[DOCUMENT, PATCH]));
         schemas.insert(shown(collection), with_own_fields(own.clone()));
+        schemas.insert(patched(collection), patch_body(collection));
         schemas.insert(name, own);
     }
     schemas
@@ -40,6 +41,8 @@ pub fn schemas(collections: &Collections) -> BTreeMap<String, Value> {
 
 /// What the name of the schema of a whole document ends with.
 const DOCUMENT: &str = "document";
+/// What the name of the schema of a change's body ends with.
+const PATCH: &str = "patch";
 
 /// The name of the schema of what a client sends.
 fn sent(collection: &Collection) -> String {
@@ -49,6 +52,31 @@ fn sent(collection: &Collection) -> String {
 /// The name of the schema of what a client gets.
 fn shown(collection: &Collection) -> String {
     format!("{}.{DOCUMENT}", sent(collection))
+}
+
+/// The name of the schema of the body of a change. It has one since it is the body of two media types.
+fn patched(collection: &Collection) -> String {
+    format!("{}.{PATCH}", sent(collection))
+}
+
+fn patch_body(collection: &Collection) -> Value {
+    let patch = ObjectBuilder::new()
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+        .description(Some("A merge patch (RFC 7396): fields to set, and null for those to remove."));
+    json!(wrapped(collection, Schema::Object(patch.build()).into()))
+}
+
+/// What a client sends, in the collection's envelope.
+fn wrapped(collection: &Collection, schema: RefOr<Schema>) -> RefOr<Schema> {
+    let Some(envelope) = &collection.envelope else { return schema };
+    Schema::Object(
+        ObjectBuilder::new()
+            .property(envelope, schema)
+            .required(envelope)
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .build(),
+    )
+    .into()
 }
 
 fn with_own_fields(mut schema: Value) -> Value {
@@ -100,7 +128,9 @@ impl Describe<'_> {
         let mut item = PathItem::new(HttpMethod::Get, list.response("200", json_response("A page.", self.page())));
         item.post = Some(
             create
-                .request_body(Some(self.body(self.wrapped(Ref::from_schema_name(sent(self.collection)).into()), false)))
+                .request_body(Some(
+                    self.body(wrapped(self.collection, Ref::from_schema_name(sent(self.collection)).into()), false),
+                ))
                 .response("201", self.document("Made."))
                 .response("200", self.document("Made before, with the same Idempotency-Key."))
                 .build(),
@@ -109,10 +139,7 @@ impl Describe<'_> {
     }
 
     fn one(&self) -> PathItem {
-        let whole = || self.body(self.wrapped(Ref::from_schema_name(sent(self.collection)).into()), false);
-        let patch = ObjectBuilder::new()
-            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
-            .description(Some("A merge patch (RFC 7396): fields to set, and null for those to remove."));
+        let whole = || self.body(wrapped(self.collection, Ref::from_schema_name(sent(self.collection)).into()), false);
         let if_match = || text_header_parameter("If-Match", "Write only this version: the `ETag` that was read.");
         let if_none_match = text_header_parameter("If-None-Match", "Answer 304 if this is still the version.");
         let id = || self.document_parameter();
@@ -135,7 +162,7 @@ impl Describe<'_> {
         item.patch = Some(
             self.operation("change", "Change a document of", &replacing)
                 .parameters(Some([id(), if_match()]))
-                .request_body(Some(self.body(self.wrapped(Schema::Object(patch.build()).into()), true)))
+                .request_body(Some(self.body(Ref::from_schema_name(patched(self.collection)).into(), true)))
                 .response("200", self.document("Changed."))
                 .build(),
         );
@@ -200,18 +227,6 @@ impl Describe<'_> {
             parameters.push(query_parameter(&field.name, text, schema_of(field)));
         }
         parameters
-    }
-
-    fn wrapped(&self, schema: RefOr<Schema>) -> RefOr<Schema> {
-        let Some(envelope) = &self.collection.envelope else { return schema };
-        Schema::Object(
-            ObjectBuilder::new()
-                .property(envelope, schema)
-                .required(envelope)
-                .additional_properties(Some(AdditionalProperties::FreeForm(false)))
-                .build(),
-        )
-        .into()
     }
 
     fn body(&self, schema: RefOr<Schema>, is_patch: bool) -> RequestBody {

@@ -145,6 +145,7 @@ pub(super) async fn other_operation() -> Result<HttpResponse, Error> {
     operation_id = "refresh_id_token",
     tag = "Identity",
     security(()),
+    params(("key" = Option<String>, Query, description = "The Web API key that Firebase's clients send. Any text.")),
     request_body(content(
         (RefreshRequest = "application/x-www-form-urlencoded"),
         (RefreshRequest = "application/json"),

@@ -36,7 +36,8 @@ pub fn schemes(config: &Config) -> Vec<(&'static str, SecurityScheme)> {
     schemes
 }
 
-/// Reduces what an operation names to what is configured. An operation that names nothing takes a person's credential.
+/// Reduces what an operation names to what is configured. An operation that names nothing takes a person's credential;
+/// one that names the empty requirement takes none.
 pub fn authenticate(operation: &mut Operation, config: &Config) {
     let configured: Vec<&str> = schemes(config).into_iter().map(|(name, _)| name).collect();
     let named = |names: &[&str]| {
@@ -51,15 +52,10 @@ pub fn authenticate(operation: &mut Operation, config: &Config) {
         }
         Some(mut own) => {
             let known = named(&[&OF_PERSONS[..], &OF_PROGRAMS[..], &["serviceToken"]].concat());
-            own.retain(|requirement| known.contains(requirement) || *requirement == nothing());
+            own.retain(|requirement| known.contains(requirement));
             own
         }
     });
-}
-
-/// What an operation without credentials requires.
-fn nothing() -> SecurityRequirement {
-    SecurityRequirement::default()
 }
 
 fn requirement(name: &str) -> SecurityRequirement {

@@ -6,6 +6,8 @@ mod documented;
 mod error_responses;
 pub mod errors;
 pub mod json_schema;
+mod references;
+mod schema_3_0;
 mod text;
 mod version_3_0;
 
@@ -16,14 +18,12 @@ use crate::collections::{self, Collections};
 use crate::config::Config;
 use crate::ids::{InvitationId, KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::routes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
-use utoipa::openapi::schema::ArrayItems;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, Schema, Server,
-    ServerBuilder,
+    ComponentsBuilder, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, RefOr, Required, Server, ServerBuilder,
 };
 
 /// The document of a configuration.
@@ -48,12 +48,10 @@ pub fn document(config: &Config, collections: &Collections) -> OpenApi {
     document.tags =
         Some(tags.map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build()).collect());
     for (path, item) in &mut document.paths.paths {
-        let is_api = path.starts_with(&config.server.base_path);
         for operation in operations_mut(item) {
-            if is_api {
-                credentials::authenticate(operation, config);
-            }
+            credentials::authenticate(operation, config);
             add_path_parameters(operation, path);
+            references::refer_from_body(operation);
             for response in operation.responses.responses.values_mut() {
                 if let RefOr::T(response) = response {
                     error_responses::add_request_id(response);
@@ -73,7 +71,8 @@ pub fn document(config: &Config, collections: &Collections) -> OpenApi {
     components.responses = error_responses::used_by(document.paths.paths.values().flat_map(operations), config);
     let header = RefOr::T(error_responses::request_id_header());
     components.headers.insert(error_responses::REQUEST_ID.to_owned(), header);
-    refer_from_pages(&mut components.schemas);
+    references::refer_from_pages(&mut components.schemas);
+    references::refer_from_variants(&mut components.schemas);
     document.components = Some(components);
     document
 }
@@ -151,21 +150,6 @@ fn make_ids_unique(document: &mut OpenApi) {
         let id = operation.operation_id.clone().unwrap_or_default();
         let candidates = (1..).map(|count| if count == 1 { id.clone() } else { format!("{id}_{count}") });
         operation.operation_id = candidates.into_iter().find(|id| taken.insert(id.clone()));
-    }
-}
-
-/// Makes the items of `Page_X` a reference to `X`, which utoipa copies into each page.
-fn refer_from_pages(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
-    let names: Vec<String> = schemas.keys().cloned().collect();
-    for (name, schema) in schemas {
-        let Some(item) = name.strip_prefix("Page_").filter(|item| names.iter().any(|name| name == item)) else {
-            continue;
-        };
-        if let RefOr::T(Schema::Object(page)) = schema
-            && let Some(RefOr::T(Schema::Array(data))) = page.properties.get_mut("data")
-        {
-            data.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(item).into()));
-        }
     }
 }
 
