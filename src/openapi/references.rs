@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::ArrayItems;
-use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::openapi::{Ref, RefOr, Required, Schema};
 
 /// Makes the items of `Page_X` a reference to `X`: utoipa copies `X` into each page.
 pub fn refer_from_pages(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
@@ -34,15 +34,19 @@ pub fn refer_from_variants(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     }
 }
 
-/// Makes the schema of a body that may be left out a reference: utoipa makes it a choice between that and null.
+/// Makes the schema of a body that may be left out a reference: utoipa makes it a choice between that and null. Every other
+/// body is required, also one of several media types, of which utoipa does not say it.
 pub fn refer_from_body(operation: &mut Operation) {
     let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    let mut is_optional = false;
     for content in body.content.values_mut() {
         let RefOr::T(content) = content else { continue };
         let Some(RefOr::T(Schema::OneOf(choice))) = &content.schema else { continue };
         let reference = choice.items.iter().find(|item| matches!(item, RefOr::Ref(_)));
         if let Some(reference) = reference.cloned().filter(|_| choice.items.len() == 2) {
             content.schema = Some(reference);
+            is_optional = true;
         }
     }
+    body.required = Some(if is_optional { Required::False } else { Required::True });
 }
