@@ -18,6 +18,7 @@ use crate::collections::{self, Collections};
 use crate::config::Config;
 use crate::ids::{InvitationId, KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::routes;
+use actix_web::http::Uri;
 use std::collections::BTreeSet;
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
@@ -102,8 +103,9 @@ const TAGS: [(&str, &str); 13] = [
 fn servers(config: &Config) -> Vec<Server> {
     let here = ServerBuilder::new().url("/").description(Some("The server that serves this document."));
     let url = &config.server.public_url;
-    let host = url.split("://").nth(1).unwrap_or_default();
-    let is_local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| host.starts_with(name));
+    let parsed = url.parse::<Uri>().ok();
+    let host = parsed.as_ref().and_then(Uri::host).unwrap_or_default();
+    let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
     let public = ServerBuilder::new().url(url).description(Some("The public address."));
     std::iter::once(here).chain((!is_local).then_some(public)).map(ServerBuilder::build).collect()
 }

@@ -63,3 +63,15 @@ fn operations_have_ids_of_one_style_and_no_two_the_same() {
     ids.dedup();
     assert_eq!(ids.len(), count);
 }
+
+#[test]
+fn the_public_address_is_a_server_unless_it_is_this_machine() {
+    let urls = |public: &str| {
+        let mut config = load(&Sources::default()).unwrap_or_else(|error| panic!("{error}"));
+        config.server.public_url = public.to_owned();
+        servers(&config).into_iter().map(|server| server.url).collect::<Vec<_>>()
+    };
+    assert_eq!(urls("http://localhost:8080"), ["/"]);
+    assert_eq!(urls("http://[::1]:8080"), ["/"]);
+    assert_eq!(urls("https://localhost.example.com"), ["/", "https://localhost.example.com"]);
+}
