@@ -1,7 +1,7 @@
 # One command for each thing that a contributor does. Works on Debian, Ubuntu and macOS.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test reliability bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase setup-bench lint-deploy
+.PHONY: help run test reliability bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase setup-openapi setup-bench lint-deploy
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,7 +9,7 @@ help: ## Show this list
 run: setup ## Try Keyward on this machine: demo tenant, SQLite in ./data, http://127.0.0.1:8080
 	cargo run -- demo
 
-test: setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase ## Run all tests, on SQLite and on PostgreSQL
+test: setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase setup-openapi ## Run all tests, on SQLite and on PostgreSQL
 	cargo test
 
 reliability: setup setup-postgres ## Measure what happens when things break, into docs/operations/reliability.md (5 minutes)
@@ -28,11 +28,12 @@ lint-deploy: ## Check deploy/ with promtool (Debian: prometheus) and systemd-ana
 	promtool check rules deploy/alerts.yml
 	systemd-analyze security --offline=true --threshold=15 deploy/keyward.service
 
-openapi: setup setup-node ## Write openapi/keyward.json and the SDK's types anew
+openapi: setup setup-node ## Write the documents in openapi/ and the SDK's types anew
 	cargo build
 	mkdir -p openapi target
-	target/debug/keyward openapi > target/openapi.json
-	mv target/openapi.json openapi/keyward.json
+	target/debug/keyward openapi > target/keyward.json
+	target/debug/keyward openapi --version 3.0 > target/keyward-3.0.json
+	mv target/keyward.json target/keyward-3.0.json openapi/
 	cd clients/typescript && npm ci --no-audit --no-fund --ignore-scripts && npm run --silent generate
 
 fuzz-api: setup ## Send thousands of generated requests, and compare the answers with the OpenAPI document
@@ -63,6 +64,10 @@ setup-node: ## Install what the TypeScript SDK needs, if it is missing
 
 setup-firebase: ## Install what the tests with Firebase's SDKs need, if it is missing
 	@scripts/setup.sh firebase
+
+setup-openapi: ## Install what the tests of the OpenAPI document need, if it is missing
+	@scripts/setup.sh openapi
+	@tests/openapi/install.sh $(or $(CARGO_TARGET_DIR),target)/openapi
 
 setup-bench: ## Install what the benchmarks need, if it is missing
 	@scripts/setup.sh bench

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests or the benchmarks need, and only when it is missing:
-# setup.sh build|postgres|redis|nginx|contracts|node|firebase|bench
+# setup.sh build|postgres|redis|nginx|contracts|node|firebase|openapi|bench
 # Without root, or without apt, it prints the command instead and fails.
 set -euo pipefail
 
@@ -16,6 +16,8 @@ has_postgres() {
 has_redis() { command -v redis-server > /dev/null; }
 has_pgbouncer() { command -v pgbouncer > /dev/null || [ -x /usr/sbin/pgbouncer ]; }
 has_nginx() { command -v nginx > /dev/null || [ -x /usr/sbin/nginx ]; }
+# Debian's Python makes no virtual environments without a package of its own.
+has_python() { command -v python3 > /dev/null && python3 -c 'import ensurepip, venv' 2> /dev/null; }
 has_node() { command -v node > /dev/null && command -v npm > /dev/null; }
 # macOS has no valgrind for its own processors, and no way to keep a program on a core.
 has_load_tools() {
@@ -61,20 +63,25 @@ case "${1:-}" in
         packages=chromium
         formulae=chromium
         ;;
+    openapi)
+        if has_node && has_python; then exit; fi
+        packages="python3 python3-venv"
+        formulae="python"
+        ;;
     bench)
         if has_node && has_load_tools; then exit; fi
         packages="wrk valgrind util-linux"
         formulae="wrk"
         ;;
     *)
-        echo "usage: $0 build|postgres|redis|nginx|node|firebase|bench" >&2
+        echo "usage: $0 build|postgres|redis|nginx|contracts|node|firebase|openapi|bench" >&2
         exit 2
         ;;
 esac
 
 # Node.js from elsewhere brings its own npm, and conflicts with Debian's package of that name.
 case "$1" in
-    firebase | bench)
+    firebase | openapi | bench)
         if ! has_node; then
             packages="$packages nodejs npm"
             formulae="$formulae node"

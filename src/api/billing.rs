@@ -1,6 +1,7 @@
 //! `POST /billing/stripe/webhook`. Stripe authenticates by its signature over the body.
 
 use crate::api::State;
+use crate::api::errors;
 use crate::base::config::StripeSettings;
 use crate::base::error::ApiError;
 use crate::domain::billing::WebhookOutcome;
@@ -26,7 +27,7 @@ pub struct Received {
     tag = "Billing",
     security(()),
     request_body(content = StripeEvent),
-    responses((status = 200, description = "What became of it.", body = Received)),
+    responses(errors::Public, errors::TooLarge, errors::Invalid, (status = 200, description = "What became of it.", body = Received)),
 )]
 #[post("/webhook")]
 pub async fn stripe_webhook(

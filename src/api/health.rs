@@ -1,6 +1,7 @@
 //! `/healthz` and `/readyz`, for probes and load balancers.
 
 use crate::api::State;
+use crate::api::errors;
 use crate::base::error::{ApiError, Code, FieldError};
 use crate::infra::rate_limit::StoreState;
 use actix_web::{get, web};
@@ -15,7 +16,9 @@ pub struct Health {
 }
 
 /// Is the process alive?
-#[utoipa::path(tag = "Operation", security(()), responses((status = 200, description = "It is.", body = Health)))]
+///
+/// It asks nothing of the database; `/readyz` does.
+#[utoipa::path(tag = "Operation", security(()), responses(errors::Public, (status = 200, description = "It is.", body = Health)))]
 #[get("/healthz")]
 pub async fn healthz() -> web::Json<Health> {
     web::Json(Health { status: "ok" })
@@ -64,7 +67,7 @@ enum CacheState {
 ///
 /// 503 while the database can't be reached, or a Redis without which programs are refused
 /// (`rate_limit.when_unavailable = "deny"`); `details` names each part that is not ready.
-#[utoipa::path(tag = "Operation", security(()), responses((status = 200, description = "It can.", body = Readiness)))]
+#[utoipa::path(tag = "Operation", security(()), responses(errors::Public, (status = 200, description = "It can.", body = Readiness)))]
 #[get("/readyz")]
 pub async fn readyz(state: web::Data<State>) -> Result<web::Json<Readiness>, ApiError> {
     let asked = state.for_all_tenants().read(|conn| Ok(diesel::sql_query("SELECT 1").execute(conn)?)).await;

@@ -2,6 +2,7 @@
 
 use crate::api::SignedIn;
 use crate::api::State;
+use crate::api::errors;
 use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{InvitationId, OrganizationId};
@@ -69,7 +70,7 @@ pub struct InvitationInput {
 ///
 /// Those that nobody has accepted yet.
 #[utoipa::path(tag = "Invitations", params(PageQuery),
-    responses((status = 200, description = "A page.", body = Page<InvitationView>)))]
+    responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<InvitationView>)))]
 #[get("/organizations/{organizationId}/invitations")]
 pub async fn list_invitations(
     state: web::Data<State>,
@@ -88,7 +89,7 @@ pub async fn list_invitations(
 /// Where the server sends mail, a link is mailed to the address. The token is another one, and answered this once; an
 /// older invitation of the same address is withdrawn. Only an owner invites owners.
 #[utoipa::path(tag = "Invitations", params(Idempotency), request_body = InvitationInput,
-    responses((status = 201, description = "Invited.", body = InvitationWithToken),
+    responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Invited.", body = InvitationWithToken),
         (status = 200, description = "Invited before, with the same Idempotency-Key: without the token.", body = InvitationWithToken)))]
 #[post("/organizations/{organizationId}/invitations")]
 pub async fn create_invitation(
@@ -137,7 +138,7 @@ pub async fn create_invitation(
 /// Mail an invitation again
 ///
 /// With a new link; an older link is dead. The invitation lasts as long as a new one, and may have expired before.
-#[utoipa::path(tag = "Invitations", responses((status = 200, description = "Mailed.", body = InvitationView)))]
+#[utoipa::path(tag = "Invitations", responses(errors::Person, errors::Write, (status = 200, description = "Mailed.", body = InvitationView)))]
 #[post("/organizations/{organizationId}/invitations/{invitationId}/resend")]
 pub async fn resend_invitation(
     state: web::Data<State>,
@@ -163,7 +164,9 @@ pub async fn resend_invitation(
 }
 
 /// Withdraw an invitation
-#[utoipa::path(tag = "Invitations", responses((status = 204, description = "Withdrawn.")))]
+///
+/// Its token stops at once.
+#[utoipa::path(tag = "Invitations", responses(errors::Person, errors::Write, (status = 204, description = "Withdrawn.")))]
 #[delete("/organizations/{organizationId}/invitations/{invitationId}")]
 pub async fn withdraw_invitation(
     state: web::Data<State>,
@@ -199,7 +202,7 @@ pub struct Accepted {
 ///
 /// The caller's e-mail address must be the invited one, and verified. A token that was mailed verifies it.
 #[utoipa::path(tag = "Invitations", request_body = AcceptInput,
-    responses((status = 200, description = "A member now.", body = Accepted)))]
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "A member now.", body = Accepted)))]
 #[post("/invitations/accept")]
 pub async fn accept_invitation(
     state: web::Data<State>,

@@ -2,6 +2,7 @@
 
 use crate::api::State;
 use crate::api::authentication::credential_of;
+use crate::api::errors;
 use crate::api::{Caller, state_of, verify};
 use crate::base::error::{ApiError, Code};
 use crate::base::input::from_slice;
@@ -75,7 +76,7 @@ pub struct LeakFeedback {
 /// `Github-Public-Key-Identifier` and `Github-Public-Key-Signature`, which are checked where `leaks.github` is configured; a
 /// scanner of one's own sends a service token.
 #[utoipa::path(tag = "Gateways", security(("serviceToken" = [])), request_body = Vec<LeakedKey>,
-    responses((status = 200, description = "What became of each.", body = Vec<LeakFeedback>)))]
+    responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What became of each.", body = Vec<LeakFeedback>)))]
 #[post("")]
 pub async fn revoke_leaked_keys(
     state: web::Data<State>,

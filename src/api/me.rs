@@ -2,6 +2,7 @@
 
 use crate::api::SignedIn;
 use crate::api::State;
+use crate::api::errors;
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, UserId};
 use crate::base::policy::OrganizationRole;
@@ -38,7 +39,7 @@ pub struct Me {
 /// Who I am
 ///
 /// The signed-in person, and the organizations it belongs to, newest first.
-#[utoipa::path(tag = "Account", responses((status = 200, description = "The caller.", body = Me)))]
+#[utoipa::path(tag = "Account", responses(errors::Person, (status = 200, description = "The caller.", body = Me)))]
 #[get("/me")]
 pub async fn me(state: web::Data<State>, caller: SignedIn) -> Result<web::Json<Me>, ApiError> {
     let id = caller.user().id;

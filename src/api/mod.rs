@@ -6,6 +6,7 @@ pub mod authentication;
 pub mod billing;
 mod caller;
 pub mod collections;
+pub mod errors;
 mod extractors;
 pub mod gateway;
 pub mod health;

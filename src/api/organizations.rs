@@ -2,6 +2,7 @@
 
 use crate::api::SignedIn;
 use crate::api::State;
+use crate::api::errors;
 use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
@@ -43,7 +44,7 @@ pub struct OrganizationInput {
 ///
 /// Those that the caller belongs to.
 #[utoipa::path(tag = "Organizations", params(PageQuery),
-    responses((status = 200, description = "A page.", body = Page<OrganizationView>)))]
+    responses(errors::Person, (status = 200, description = "A page.", body = Page<OrganizationView>)))]
 #[get("/organizations")]
 pub async fn list_organizations(
     state: web::Data<State>,
@@ -62,7 +63,7 @@ pub async fn list_organizations(
 ///
 /// The caller becomes its owner, and its trial starts.
 #[utoipa::path(tag = "Organizations", params(Idempotency), request_body = OrganizationInput,
-    responses((status = 201, description = "Made.", body = OrganizationView),
+    responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Made.", body = OrganizationView),
         (status = 200, description = "Made before, with the same Idempotency-Key.", body = OrganizationView)))]
 #[post("/organizations")]
 pub async fn create_organization(
@@ -93,15 +94,19 @@ pub async fn create_organization(
 }
 
 /// Read an organization
-#[utoipa::path(tag = "Organizations", responses((status = 200, description = "The organization.", body = OrganizationView)))]
+///
+/// Its name, and the caller's role in it.
+#[utoipa::path(tag = "Organizations", responses(errors::Person, errors::Missing, (status = 200, description = "The organization.", body = OrganizationView)))]
 #[get("/organizations/{organizationId}")]
 pub async fn read_organization(access: OrganizationAccess<can::OrganizationRead>) -> web::Json<OrganizationView> {
     web::Json(OrganizationView::new(access.organization().clone(), access.role()))
 }
 
 /// Rename an organization
+///
+/// Its id stays.
 #[utoipa::path(tag = "Organizations", request_body = OrganizationInput,
-    responses((status = 200, description = "Renamed.", body = OrganizationView)))]
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Renamed.", body = OrganizationView)))]
 #[patch("/organizations/{organizationId}")]
 pub async fn rename_organization(
     state: web::Data<State>,
@@ -120,7 +125,7 @@ pub async fn rename_organization(
 /// Delete an organization
 ///
 /// Its workspaces, members and API keys go with it, at once and for good.
-#[utoipa::path(tag = "Organizations", responses((status = 204, description = "Deleted.")))]
+#[utoipa::path(tag = "Organizations", responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
 #[delete("/organizations/{organizationId}")]
 pub async fn delete_organization(
     state: web::Data<State>,

@@ -1,6 +1,7 @@
 //! `GET /organizations/{organizationId}/subscription`: read only.
 
 use crate::api::State;
+use crate::api::errors;
 use crate::base::error::ApiError;
 use crate::base::policy::SubscriptionStatus;
 use crate::base::policy::can;
@@ -40,7 +41,7 @@ pub struct SubscriptionView {
 /// Read the subscription
 ///
 /// Only a billing event or the operator changes it.
-#[utoipa::path(tag = "Organizations", responses((status = 200, description = "The subscription.", body = SubscriptionView)))]
+#[utoipa::path(tag = "Organizations", responses(errors::Person, errors::Missing, (status = 200, description = "The subscription.", body = SubscriptionView)))]
 #[get("/organizations/{organizationId}/subscription")]
 pub async fn read_subscription(
     state: web::Data<State>,

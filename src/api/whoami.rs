@@ -1,6 +1,7 @@
 //! `GET /whoami`: the caller behind a credential.
 
 use crate::api::Caller;
+use crate::api::errors;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::json::{json, write_json};
@@ -19,10 +20,20 @@ pub struct SubscriptionSummary<'k> {
     plan: &'k str,
 }
 
+/// The kind of a program.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ProgramKind {
+    /// An API key.
+    ApiKey,
+}
+
 /// Who is behind an API key, and what it may do now.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProgramView<'k> {
+    #[schema(inline)]
+    kind: ProgramKind,
     key_id: KeyId,
     #[schema(required, example = "Production")]
     name: Option<&'k str>,
@@ -48,10 +59,20 @@ write_json!(ProgramView<'_> {
 });
 write_json!(SubscriptionSummary<'_> { "status": status, "plan": plan });
 
+/// The kind of a person.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum PersonKind {
+    /// A user.
+    User,
+}
+
 /// Who is behind an ID token.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PersonView<'k> {
+    #[schema(inline)]
+    kind: PersonKind,
     user_id: UserId,
     #[schema(required, example = "ada@example.com")]
     email: Option<&'k str>,
@@ -61,7 +82,11 @@ pub struct PersonView<'k> {
 
 /// Who is behind a credential.
 #[derive(Serialize, utoipa::ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(untagged)]
+#[schema(discriminator(property_name = "kind", mapping(
+    ("api_key" = "#/components/schemas/ProgramView"),
+    ("user" = "#/components/schemas/PersonView"),
+)))]
 pub enum WhoAmI<'k> {
     /// A program.
     ApiKey(ProgramView<'k>),
@@ -72,6 +97,7 @@ pub enum WhoAmI<'k> {
 impl<'k> From<&'k KeyCaller> for ProgramView<'k> {
     fn from(key: &'k KeyCaller) -> Self {
         Self {
+            kind: ProgramKind::ApiKey,
             permissions: KeyPermissions { role: key.role, scope: key.scope },
             key_id: key.key_id,
             name: key.name.as_deref(),
@@ -89,12 +115,13 @@ impl<'k> From<&'k KeyCaller> for ProgramView<'k> {
 /// Works with an API key and with an ID token.
 #[utoipa::path(get, path = "/whoami", tag = "Programs", params(("X-Workspace-Id" = Option<String>, Header, description = "If sent with an API key, it must be the key's workspace.")),
     security(("apiKey" = []), ("apiKeyHeader" = []), ("idToken" = []), ("signIn" = [])),
-    responses((status = 200, description = "The caller.", body = WhoAmI)))]
+    responses(errors::Program, (status = 200, description = "The caller.", body = WhoAmI)))]
 pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
     match &caller {
         Caller::ApiKey(key) => whoami_response(key),
         Caller::User(user) => {
-            let person = PersonView { user_id: user.id, email: user.email.as_deref(), name: user.name.as_deref() };
+            let (email, name) = (user.email.as_deref(), user.name.as_deref());
+            let person = PersonView { kind: PersonKind::User, user_id: user.id, email, name };
             Ok(HttpResponse::Ok().json(WhoAmI::User(person)))
         }
         Caller::Service(_) => Err(Code::CredentialNotAccepted.into()),
@@ -119,6 +146,7 @@ mod tests {
         let (key_id, workspace_id, organization_id) = (KeyId::new(), WorkspaceId::new(), OrganizationId::new());
         for name in [None, Some("Production"), Some("\"\\ Ключ")] {
             let view = || ProgramView {
+                kind: ProgramKind::ApiKey,
                 key_id,
                 name,
                 workspace_id,

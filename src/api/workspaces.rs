@@ -1,6 +1,7 @@
 //! `/organizations/{organizationId}/workspaces` and `/workspaces/{workspaceId}`
 
 use crate::api::State;
+use crate::api::errors;
 use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, WorkspaceId};
@@ -45,7 +46,7 @@ pub struct WorkspaceInput {
 ///
 /// Those that the caller sees: a member the ones it was added to, an admin of the organization all of them.
 #[utoipa::path(tag = "Workspaces", params(PageQuery),
-    responses((status = 200, description = "A page.", body = Page<WorkspaceView>)))]
+    responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<WorkspaceView>)))]
 #[get("/organizations/{organizationId}/workspaces")]
 pub async fn list_workspaces(
     state: web::Data<State>,
@@ -61,8 +62,10 @@ pub async fn list_workspaces(
 }
 
 /// Create a workspace
+///
+/// The organization's owners and admins are admins of it.
 #[utoipa::path(tag = "Workspaces", params(Idempotency), request_body = WorkspaceInput,
-    responses((status = 201, description = "Made.", body = WorkspaceView),
+    responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Made.", body = WorkspaceView),
         (status = 200, description = "Made before, with the same Idempotency-Key.", body = WorkspaceView)))]
 #[post("/organizations/{organizationId}/workspaces")]
 pub async fn create_workspace(
@@ -89,15 +92,19 @@ pub async fn create_workspace(
 }
 
 /// Read a workspace
-#[utoipa::path(tag = "Workspaces", responses((status = 200, description = "The workspace.", body = WorkspaceView)))]
+///
+/// Its name and organization, and the caller's role in it.
+#[utoipa::path(tag = "Workspaces", responses(errors::Person, errors::Missing, (status = 200, description = "The workspace.", body = WorkspaceView)))]
 #[get("/workspaces/{workspaceId}")]
 pub async fn read_workspace(access: WorkspaceAccess<can::WorkspaceRead>) -> web::Json<WorkspaceView> {
     web::Json(WorkspaceView::new(access.workspace().clone(), Some(access.role())))
 }
 
 /// Rename a workspace
+///
+/// Its id stays.
 #[utoipa::path(tag = "Workspaces", request_body = WorkspaceInput,
-    responses((status = 200, description = "Renamed.", body = WorkspaceView)))]
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Renamed.", body = WorkspaceView)))]
 #[patch("/workspaces/{workspaceId}")]
 pub async fn rename_workspace(
     state: web::Data<State>,
@@ -116,7 +123,7 @@ pub async fn rename_workspace(
 /// Delete a workspace
 ///
 /// Its members and API keys go with it, at once and for good.
-#[utoipa::path(tag = "Workspaces", responses((status = 204, description = "Deleted.")))]
+#[utoipa::path(tag = "Workspaces", responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
 #[delete("/workspaces/{workspaceId}")]
 pub async fn delete_workspace(
     state: web::Data<State>,

@@ -5,6 +5,7 @@ pub mod error;
 pub mod ids;
 pub mod input;
 pub mod json;
+pub mod json_schema;
 pub mod network;
 pub mod paging;
 pub mod policy;

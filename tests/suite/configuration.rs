@@ -13,7 +13,7 @@ tests_once![
     later_layers_win,
     every_preset_loads_and_says_what_its_contract_documents,
     secrets_are_not_printed,
-    the_committed_document_is_the_one_served,
+    the_committed_documents_are_those_served,
     the_demo_tries_a_configuration_and_leaves_its_database_alone,
 ];
 
@@ -179,10 +179,13 @@ async fn secrets_are_not_printed() {
     assert!(text.contains("redis://@redis.example:6379"), "{text}");
 }
 
-async fn the_committed_document_is_the_one_served() {
-    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/keyward.json");
-    let output = process::output(process::command(&["openapi", "--check", "--file", committed])).await;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+async fn the_committed_documents_are_those_served() {
+    for (version, name) in [("3.1", "keyward.json"), ("3.0", "keyward-3.0.json")] {
+        let committed = format!("{}/openapi/{name}", env!("CARGO_MANIFEST_DIR"));
+        let arguments = ["openapi", "--version", version, "--check", "--file", &committed];
+        let output = process::output(process::command(&arguments)).await;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 async fn the_demo_tries_a_configuration_and_leaves_its_database_alone() {

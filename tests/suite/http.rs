@@ -221,5 +221,9 @@ async fn docs_and_document_are_served(db: Backend) {
     }
     let redirect = server.get("/docs").send().await.expect(308);
     assert_eq!(redirect.header("location"), Some("/docs/"));
-    assert_eq!(server.get("/openapi.json").send().await.expect(200)["openapi"], "3.1.0");
+    for (path, version) in [("/openapi.json", "3.1.0"), ("/openapi-3.0.json", "3.0.3")] {
+        let document = server.get(path).send().await.expect(200);
+        assert_eq!(document["openapi"], version);
+        assert_eq!(document.header("content-type"), Some("application/json"));
+    }
 }

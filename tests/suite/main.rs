@@ -33,6 +33,7 @@ mod matrix;
 mod members;
 mod metrics;
 mod migrations;
+mod openapi;
 mod operation;
 mod organizations;
 mod rate_limits;
@@ -78,6 +79,7 @@ fn tests() -> Vec<Test> {
         members::tests(),
         metrics::tests(),
         migrations::tests(),
+        openapi::tests(),
         operation::tests(),
         operation::tests_once(),
         organizations::tests(),

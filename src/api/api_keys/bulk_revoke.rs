@@ -2,6 +2,7 @@
 
 use super::wire::ApiKeyView;
 use crate::api::State;
+use crate::api::errors;
 use crate::base::error::ApiError;
 use crate::base::ids::UserId;
 use crate::base::policy::can;
@@ -21,9 +22,9 @@ pub struct RevokeKeys {
     /// They were not used since then; if never, they were not made since then.
     unused_since: Option<Timestamp>,
     prefix: Option<KeyPrefix>,
-    /// Only say which they are.
+    /// Only say which they are; false if left out.
     #[serde(default)]
-    #[schema(default = false)]
+    #[schema(required = false)]
     dry_run: bool,
 }
 
@@ -43,8 +44,8 @@ pub struct RevokedKeys {
 ///
 /// All that match, at most 500 in one request: either all of those or none. They stop at once and for good; their records
 /// stay. What is revoked or expired already does not match. A use in the last seconds may not be known yet.
-#[utoipa::path(tag = "API keys", request_body = RevokeKeys,
-    responses((status = 200, description = "Which ones.", body = RevokedKeys)))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), request_body = RevokeKeys,
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Which ones.", body = RevokedKeys)))]
 #[post("")]
 pub async fn revoke_api_keys(
     state: web::Data<State>,

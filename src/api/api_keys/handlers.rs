@@ -2,6 +2,7 @@
 
 use super::wire::{ApiKeyView, ApiKeyWithPlaintext, ChangeKey, CreateKey, RollKey, TransferKey, ensure_future};
 use crate::api::State;
+use crate::api::errors;
 use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::KeyId;
@@ -24,8 +25,8 @@ type Answer = Result<web::Json<ApiKeyView>, ApiError>;
 /// List API keys
 ///
 /// A member's own; a workspace admin's list has everyone's.
-#[utoipa::path(tag = "API keys", params(KeyListQuery),
-    responses((status = 200, description = "A page.", body = Page<ApiKeyView>)))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(KeyListQuery),
+    responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<ApiKeyView>)))]
 #[get("/workspaces/{workspaceId}/api-keys")]
 pub async fn list_api_keys(
     state: web::Data<State>,
@@ -51,8 +52,8 @@ pub async fn list_api_keys(
 /// Create an API key
 ///
 /// The key has its creator's role, today's and not that of its creation. `plaintext` is answered this once.
-#[utoipa::path(tag = "API keys", params(Idempotency), request_body = Option<CreateKey>,
-    responses((status = 201, description = "Made.", body = ApiKeyWithPlaintext),
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(Idempotency), request_body = Option<CreateKey>,
+    responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Made.", body = ApiKeyWithPlaintext),
         (status = 200, description = "Made before, with the same Idempotency-Key: without the plaintext, and with `Idempotent-Replayed: true`.", body = ApiKeyWithPlaintext)))]
 #[post("/workspaces/{workspaceId}/api-keys")]
 pub async fn create_api_key(
@@ -105,7 +106,9 @@ pub async fn create_api_key(
 }
 
 /// Read an API key
-#[utoipa::path(tag = "API keys", responses((status = 200, description = "The key.", body = ApiKeyView)))]
+///
+/// Without its value, which only its creation and a roll answer.
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Missing, (status = 200, description = "The key.", body = ApiKeyView)))]
 #[get("/workspaces/{workspaceId}/api-keys/{keyId}")]
 pub async fn read_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
     let id = path_parameter(&req, "keyId")?;
@@ -114,8 +117,10 @@ pub async fn read_api_key(state: web::Data<State>, access: KeyAccess, req: HttpR
 }
 
 /// Rename an API key, or change its expiry or addresses
-#[utoipa::path(tag = "API keys", request_body = ChangeKey,
-    responses((status = 200, description = "Changed.", body = ApiKeyView)))]
+///
+/// Fields that are left out stay; null clears.
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), request_body = ChangeKey,
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Changed.", body = ApiKeyView)))]
 #[patch("/workspaces/{workspaceId}/api-keys/{keyId}")]
 pub async fn change_api_key(
     state: web::Data<State>,
@@ -134,7 +139,7 @@ pub async fn change_api_key(
 /// Delete an API key
 ///
 /// It stops at once, and its record is gone for good.
-#[utoipa::path(tag = "API keys", responses((status = 204, description = "Deleted.")))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
 #[delete("/workspaces/{workspaceId}/api-keys/{keyId}")]
 pub async fn delete_api_key(
     state: web::Data<State>,
@@ -152,8 +157,8 @@ pub async fn delete_api_key(
 /// Roll an API key
 ///
 /// A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap.
-#[utoipa::path(tag = "API keys", params(Idempotency), request_body = Option<RollKey>,
-    responses((status = 200, description = "Rolled. A replay lacks the plaintext, and has `Idempotent-Replayed: true`.", body = ApiKeyWithPlaintext)))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(Idempotency), request_body = Option<RollKey>,
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Rolled. A replay lacks the plaintext, and has `Idempotent-Replayed: true`.", body = ApiKeyWithPlaintext)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/roll")]
 pub async fn roll_api_key(
     state: web::Data<State>,
@@ -190,7 +195,7 @@ pub async fn roll_api_key(
 /// Disable an API key
 ///
 /// It stops at once, until it is enabled.
-#[utoipa::path(tag = "API keys", responses((status = 200, description = "Disabled.", body = ApiKeyView)))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Write, (status = 200, description = "Disabled.", body = ApiKeyView)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/disable")]
 pub async fn disable_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
     change_key(state, access, &req, ApiKey::disable).await
@@ -199,7 +204,7 @@ pub async fn disable_api_key(state: web::Data<State>, access: KeyAccess, req: Ht
 /// Enable an API key
 ///
 /// The opposite of disabling it.
-#[utoipa::path(tag = "API keys", responses((status = 200, description = "Enabled.", body = ApiKeyView)))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Write, (status = 200, description = "Enabled.", body = ApiKeyView)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/enable")]
 pub async fn enable_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
     let shared = state.clone();
@@ -212,7 +217,7 @@ pub async fn enable_api_key(state: web::Data<State>, access: KeyAccess, req: Htt
 /// Revoke an API key
 ///
 /// It stops at once and for good; its record stays.
-#[utoipa::path(tag = "API keys", responses((status = 200, description = "Revoked.", body = ApiKeyView)))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Write, (status = 200, description = "Revoked.", body = ApiKeyView)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/revoke")]
 pub async fn revoke_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
     change_key(state, access, &req, ApiKey::revoke).await
@@ -221,8 +226,8 @@ pub async fn revoke_api_key(state: web::Data<State>, access: KeyAccess, req: Htt
 /// Transfer an API key
 ///
 /// Another member becomes the creator whose role the key inherits.
-#[utoipa::path(tag = "API keys", request_body = TransferKey,
-    responses((status = 200, description = "Transferred.", body = ApiKeyView)))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), request_body = TransferKey,
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Transferred.", body = ApiKeyView)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/transfer")]
 pub async fn transfer_api_key(
     state: web::Data<State>,

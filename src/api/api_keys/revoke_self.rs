@@ -6,6 +6,7 @@
 
 use crate::api::State;
 use crate::api::authentication::credential_of;
+use crate::api::errors;
 use crate::api::{Credential, state_of, verify};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{KeyId, OrganizationId};
@@ -66,7 +67,7 @@ impl FromRequest for PresentedKeyOwner {
 /// It stops at once and for good, with all its values if it was rolled. Whoever holds a key may do so, with a read-only one
 /// too, from any address, and whatever subscription and rate limit say. A key that has stopped already is answered alike.
 #[utoipa::path(tag = "Programs", security(("apiKey" = []), ("apiKeyHeader" = [])),
-    responses((status = 204, description = "No node honours it any more.")))]
+    responses(errors::Program, errors::Write, (status = 204, description = "No node honours it any more.")))]
 #[post("")]
 pub async fn revoke_held_key(state: web::Data<State>, holder: PresentedKeyOwner) -> Result<HttpResponse, ApiError> {
     let (id, now) = (holder.key_id, state.clock.now());

@@ -2,6 +2,7 @@
 
 use super::wire::{AuditExportQuery, AuditQuery};
 use crate::api::State;
+use crate::api::errors;
 use crate::base::error::ApiError;
 use crate::base::policy::can;
 use crate::domain::access::OrganizationAccess;
@@ -19,7 +20,7 @@ const JSON_LINES: &str = "application/x-ndjson";
 ///
 /// Who changed whose access, when and from where, newest first.
 #[utoipa::path(tag = "Audit", params(AuditQuery),
-    responses((status = 200, description = "A page.", body = Page<AuditEventView>)))]
+    responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<AuditEventView>)))]
 #[get("/organizations/{organizationId}/audit-events")]
 pub async fn list_audit_events(
     state: web::Data<State>,
@@ -38,7 +39,7 @@ pub async fn list_audit_events(
 ///
 /// All that match, oldest first, as JSON Lines: one event a line.
 #[utoipa::path(tag = "Audit", params(AuditExportQuery),
-    responses((status = 200, description = "The events, each a line of JSON.", body = String,
+    responses(errors::Person, errors::Missing, (status = 200, description = "The events, each a line of JSON.", body = String,
         content_type = "application/x-ndjson")))]
 #[get("/organizations/{organizationId}/audit-events/export")]
 pub async fn export_audit_events(

@@ -1,7 +1,8 @@
 //! The configured routes in the OpenAPI document.
 
-use crate::api::Idempotency;
+use crate::api::{Idempotency, errors};
 use crate::base::ids::DocumentId;
+use crate::base::json_schema;
 use crate::base::time::Timestamp;
 use crate::domain::collections::DOCUMENT_ID;
 use crate::domain::collections::field::{Field, Kind};
@@ -15,8 +16,10 @@ use utoipa::openapi::path::{
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{ContentBuilder, HeaderBuilder, PathItem, Ref, RefOr, Required, ResponseBuilder, Schema};
-use utoipa::{IntoParams, PartialSchema};
+use utoipa::openapi::{
+    ContentBuilder, HeaderBuilder, PathItem, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
+};
+use utoipa::{IntoParams, IntoResponses, PartialSchema};
 
 pub const TAG: &str = "Collections";
 
@@ -28,12 +31,18 @@ pub fn schemas(collections: &Collections) -> BTreeMap<String, Value> {
         let name = sent(collection);
         let mut own = collection.schema.source().clone();
         own["type"] = json!("object");
-        point_references_at(&mut own, &format!("#/components/schemas/{name}"));
+        schemas.extend(json_schema::hoist(&mut own, &name, &[DOCUMENT, PATCH]));
         schemas.insert(shown(collection), with_own_fields(own.clone()));
+        schemas.insert(patched(collection), patch_body(collection));
         schemas.insert(name, own);
     }
     schemas
 }
+
+/// Ends the name of the schema of a whole document.
+const DOCUMENT: &str = "document";
+/// Ends the name of the schema of a change's body.
+const PATCH: &str = "patch";
 
 /// The name of the schema of requests.
 fn sent(collection: &Collection) -> String {
@@ -42,25 +51,32 @@ fn sent(collection: &Collection) -> String {
 
 /// The name of the schema of responses.
 fn shown(collection: &Collection) -> String {
-    format!("collections.{}.document", collection.name)
+    format!("{}.{DOCUMENT}", sent(collection))
 }
 
-/// Moves each `$ref`, such as `#/$defs/x`, from the schema's root to the schema's place in the OpenAPI document.
-fn point_references_at(schema: &mut Value, place: &str) {
-    match schema {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match value {
-                    Value::String(reference) if name == "$ref" && reference.starts_with('#') => {
-                        *reference = format!("{place}{}", &reference[1..]);
-                    }
-                    other => point_references_at(other, place),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| point_references_at(item, place)),
-        _ => {}
-    }
+/// The name of the schema of the body of a change. It has one since it is the body of two media types.
+fn patched(collection: &Collection) -> String {
+    format!("{}.{PATCH}", sent(collection))
+}
+
+fn patch_body(collection: &Collection) -> Value {
+    let patch = ObjectBuilder::new()
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+        .description(Some("A merge patch (RFC 7396): fields to set, and null for those to remove."));
+    json!(wrapped(collection, Schema::Object(patch.build()).into()))
+}
+
+/// What a client sends, in the collection's envelope.
+fn wrapped(collection: &Collection, schema: RefOr<Schema>) -> RefOr<Schema> {
+    let Some(envelope) = &collection.envelope else { return schema };
+    Schema::Object(
+        ObjectBuilder::new()
+            .property(envelope, schema)
+            .required(envelope)
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .build(),
+    )
+    .into()
 }
 
 fn with_own_fields(mut schema: Value) -> Value {
@@ -95,6 +111,9 @@ pub fn paths(collection: &Collection) -> Paths {
         .build()
 }
 
+/// Responses by status.
+type ErrorSet = BTreeMap<String, RefOr<Response>>;
+
 struct Describe<'c> {
     collection: &'c Collection,
     for_programs: bool,
@@ -102,13 +121,16 @@ struct Describe<'c> {
 
 impl Describe<'_> {
     fn list_and_create(&self) -> PathItem {
-        let list = self.operation("list", "List").parameters(Some(self.list_parameters()));
-        let create =
-            self.operation("create", "Create a document of").parameters(Some(Idempotency::into_params(|| None)));
+        let list = self.operation("list", "List", &self.list_errors()).parameters(Some(self.list_parameters()));
+        let create = self
+            .operation("create", "Create a document of", &[errors::Write::responses(), errors::Body::responses()])
+            .parameters(Some(Idempotency::into_params(|| None)));
         let mut item = PathItem::new(HttpMethod::Get, list.response("200", json_response("A page.", self.page())));
         item.post = Some(
             create
-                .request_body(Some(self.body(self.wrapped(Ref::from_schema_name(sent(self.collection)).into()), false)))
+                .request_body(Some(
+                    self.body(wrapped(self.collection, Ref::from_schema_name(sent(self.collection)).into()), false),
+                ))
                 .response("201", self.document("Made."))
                 .response("200", self.document("Made before, with the same Idempotency-Key."))
                 .build(),
@@ -117,36 +139,35 @@ impl Describe<'_> {
     }
 
     fn one(&self) -> PathItem {
-        let whole = || self.body(self.wrapped(Ref::from_schema_name(sent(self.collection)).into()), false);
-        let patch = ObjectBuilder::new()
-            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
-            .description(Some("A merge patch (RFC 7396): fields to set, and null for those to remove."));
+        let whole = || self.body(wrapped(self.collection, Ref::from_schema_name(sent(self.collection)).into()), false);
         let if_match = || text_header_parameter("If-Match", "Write only this version: the `ETag` that was read.");
         let if_none_match = text_header_parameter("If-None-Match", "Answer 304 if this is still the version.");
         let id = || self.document_parameter();
+        let deleting = [errors::Write::responses(), errors::Conditional::responses()];
+        let replacing = [errors::Write::responses(), errors::Conditional::responses(), errors::Body::responses()];
         let mut item = PathItem::new(
             HttpMethod::Get,
-            self.operation("read", "Read a document of")
+            self.operation("read", "Read a document of", &[errors::Missing::responses()])
                 .parameters(Some([id(), if_none_match]))
                 .response("200", self.document("The document."))
                 .response("304", ResponseBuilder::new().description("It is still the version of If-None-Match.")),
         );
         item.put = Some(
-            self.operation("replace", "Replace a document of")
+            self.operation("replace", "Replace a document of", &replacing)
                 .parameters(Some([id(), if_match()]))
                 .request_body(Some(whole()))
                 .response("200", self.document("Replaced."))
                 .build(),
         );
         item.patch = Some(
-            self.operation("change", "Change a document of")
+            self.operation("change", "Change a document of", &replacing)
                 .parameters(Some([id(), if_match()]))
-                .request_body(Some(self.body(self.wrapped(Schema::Object(patch.build()).into()), true)))
+                .request_body(Some(self.body(Ref::from_schema_name(patched(self.collection)).into(), true)))
                 .response("200", self.document("Changed."))
                 .build(),
         );
         item.delete = Some(
-            self.operation("delete", "Delete a document of")
+            self.operation("delete", "Delete a document of", &deleting)
                 .parameters(Some([id(), if_match()]))
                 .response("204", ResponseBuilder::new().description("Deleted, with what belongs to it."))
                 .build(),
@@ -154,8 +175,15 @@ impl Describe<'_> {
         item
     }
 
-    /// Starts an operation with the parts that all share: id, tag, security, and the path's parameters.
-    fn operation(&self, verb: &str, title: &str) -> OperationBuilder {
+    /// The errors of a list besides those of its credentials.
+    fn list_errors(&self) -> Vec<ErrorSet> {
+        let has_parameters = !self.for_programs || self.collection.path.parent().is_some();
+        has_parameters.then(errors::Missing::responses).into_iter().collect()
+    }
+
+    /// Starts an operation with the parts that all share (id, tag, security, the path's parameters, the errors of the
+    /// credentials) and the operation's own errors.
+    fn operation(&self, verb: &str, title: &str, errors: &[ErrorSet]) -> OperationBuilder {
         let (name, of) = (&self.collection.name, if self.for_programs { "" } else { "workspace_" });
         let whose = if self.for_programs { "the API key's workspace" } else { "a workspace, as a person" };
         let mut operation = OperationBuilder::new()
@@ -163,6 +191,10 @@ impl Describe<'_> {
             .operation_id(Some(format!("{verb}_{of}{name}")))
             .summary(Some(format!("{title} {name}")))
             .description(Some(format!("In {whose}.")));
+        let errors = std::iter::once(errors::Program::responses()).chain(errors.iter().cloned());
+        for (status, response) in errors.flatten() {
+            operation = operation.response(status, response);
+        }
         if let Some(parent) = self.collection.path.parent() {
             operation = operation.parameter(id_parameter(&parent.parameter));
         }
@@ -195,18 +227,6 @@ impl Describe<'_> {
             parameters.push(query_parameter(&field.name, text, schema_of(field)));
         }
         parameters
-    }
-
-    fn wrapped(&self, schema: RefOr<Schema>) -> RefOr<Schema> {
-        let Some(envelope) = &self.collection.envelope else { return schema };
-        Schema::Object(
-            ObjectBuilder::new()
-                .property(envelope, schema)
-                .required(envelope)
-                .additional_properties(Some(AdditionalProperties::FreeForm(false)))
-                .build(),
-        )
-        .into()
     }
 
     fn body(&self, schema: RefOr<Schema>, is_patch: bool) -> RequestBody {

@@ -2,6 +2,7 @@
 //!
 //! `api::authentication` has verified the key before, as for every request of a program.
 
+use crate::api::errors;
 use crate::base::error::ApiError;
 use crate::base::policy::Permission;
 use crate::domain::api_keys::KeyCaller;
@@ -39,7 +40,7 @@ pub struct Wanted {
 /// the proxy's: keys that are bound to addresses are refused, and all its clients share the limit on unknown keys.
 #[utoipa::path(get, path = "/forward-auth", tag = "Gateways", params(Wanted, ("X-Workspace-Id" = Option<String>, Header, description = "If sent, it must be the key's workspace.")),
     security(("apiKey" = []), ("apiKeyHeader" = [])),
-    responses((status = 200, description = "It may pass. The body is empty.", headers(
+    responses(errors::Program, (status = 200, description = "It may pass. The body is empty.", headers(
         ("X-Keyward-Key-Id" = String, description = "The key."),
         ("X-Keyward-Workspace-Id" = String, description = "Its workspace."),
         ("X-Keyward-Organization-Id" = String, description = "That workspace's organization."),

@@ -3,6 +3,7 @@
 use super::wire::{KeyVerdict, VerifiedKey, VerifyKey};
 use crate::api::Service;
 use crate::api::State;
+use crate::api::errors;
 use crate::base::error::ApiError;
 use crate::base::input::validation::Object;
 use crate::base::json::json;
@@ -28,7 +29,7 @@ use std::net::IpAddr;
 /// Keys that are bound to addresses are compared with the address of the service's client, if the service stands in
 /// `server.trusted_proxies` and sends that address in `X-Forwarded-For`; else with the service's own.
 #[utoipa::path(post, path = "/keys/verify", tag = "Gateways", security(("serviceToken" = [])), request_body = VerifyKey,
-    responses((status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
+    responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
 pub async fn verify_key(
     state: web::Data<State>,
     _service: Service,

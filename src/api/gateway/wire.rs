@@ -27,9 +27,9 @@ pub struct VerifyKey {
     pub(super) permission: Option<Permission>,
     /// The workspace that the key must belong to.
     pub(super) workspace_id: Option<WorkspaceId>,
-    /// How many requests this one counts as.
+    /// How many requests this one counts as; 1 if left out.
     #[serde(default)]
-    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000, default = 1)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]
     pub(super) cost: Cost,
 }
 

@@ -3,6 +3,7 @@
 
 use super::firebase::{address_of, no_store, read};
 use crate::api::State;
+use crate::api::errors;
 use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
 use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
 use actix_web::http::header::RETRY_AFTER;
@@ -59,6 +60,7 @@ pub(super) struct OAuthError {
     security(()),
     request_body(content = PasswordGrant, content_type = "application/x-www-form-urlencoded"),
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "An ID token to authorize with.", body = TokenResponse),
         (status = 400, description = "Refused.", body = OAuthError),
         (status = 429, description = "Too many attempts.", body = OAuthError,

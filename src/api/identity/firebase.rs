@@ -8,6 +8,7 @@ use super::firebase_wire::{
     read_json,
 };
 use crate::api::State;
+use crate::api::errors;
 use crate::base::error::{ApiError, Code};
 use crate::domain::identity::provider::BuiltIn;
 use crate::domain::identity::provider::{FirebaseError, FirebaseErrorBody};
@@ -44,6 +45,7 @@ pub(super) fn no_store(body: impl Serialize) -> HttpResponse {
     security(()),
     request_body = PasswordRequest,
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "The account and its tokens.", body = SignUpResponse),
         (status = 400, description = "Refused: `EMAIL_EXISTS`, `INVALID_EMAIL`, `MISSING_EMAIL`, `MISSING_PASSWORD`, \
             `WEAK_PASSWORD : …`, `ADMIN_ONLY_OPERATION` (neither address nor password), `INVALID_JSON` or \
@@ -74,6 +76,7 @@ pub(super) async fn sign_up(
     security(()),
     request_body = PasswordRequest,
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "The account and its tokens.", body = SignInResponse),
         (status = 400, description = "Refused: `INVALID_LOGIN_CREDENTIALS` (unknown address and wrong password alike), \
             `USER_DISABLED`, `INVALID_EMAIL`, `MISSING_EMAIL`, `MISSING_PASSWORD`, `INVALID_JSON` or \
@@ -96,10 +99,12 @@ pub(super) async fn sign_in(
 ///
 /// Firebase's `accounts:lookup`.
 #[utoipa::path(
+    operation_id = "look_up_account",
     tag = "Identity",
     security(()),
     request_body = LookupRequest,
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "The account.", body = LookupResponse),
         (status = 400, description = "Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED` (signed out \
             since), `USER_DISABLED`, `USER_NOT_FOUND` or `INVALID_JSON`.", body = FirebaseErrorBody),
@@ -126,7 +131,7 @@ pub(super) async fn look_up(
     tag = "Identity",
     security(()),
     params(("operation" = String, Path, description = "The operation.", example = "signInWithIdp")),
-    responses((status = 400, description = "Refused: `OPERATION_NOT_ALLOWED`.", body = FirebaseErrorBody))
+    responses(errors::Public, (status = 400, description = "Refused: `OPERATION_NOT_ALLOWED`.", body = FirebaseErrorBody))
 )]
 #[post("/identitytoolkit.googleapis.com/v1/accounts:{operation}")]
 pub(super) async fn other_operation() -> Result<HttpResponse, Error> {
@@ -137,13 +142,16 @@ pub(super) async fn other_operation() -> Result<HttpResponse, Error> {
 ///
 /// Firebase's `securetoken.googleapis.com`. The refresh token stays the same.
 #[utoipa::path(
+    operation_id = "refresh_id_token",
     tag = "Identity",
     security(()),
+    params(("key" = Option<String>, Query, description = "The Web API key that Firebase's clients send. Any text.")),
     request_body(content(
         (RefreshRequest = "application/x-www-form-urlencoded"),
         (RefreshRequest = "application/json"),
     )),
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "A new ID token.", body = RefreshResponse),
         (status = 400, description = "Refused: `MISSING_GRANT_TYPE`, `INVALID_GRANT_TYPE`, `MISSING_REFRESH_TOKEN`, \
             `INVALID_REFRESH_TOKEN`, `TOKEN_EXPIRED` (signed out since), `USER_NOT_FOUND` (deleted since), \

@@ -6,6 +6,7 @@ use super::firebase_account_wire::{
 };
 use super::firebase_wire::read_json;
 use crate::api::State;
+use crate::api::errors;
 use crate::base::error::Code;
 use crate::base::time::Clock;
 use crate::domain::identity::provider::OobCode;
@@ -37,10 +38,12 @@ impl IdentityService {
 /// Name, picture, password; or confirms an e-mail address by a mailed code. Firebase's `accounts:update`. A new
 /// password ends every sign-in and answers new tokens.
 #[utoipa::path(
+    operation_id = "update_account",
     tag = "Identity",
     security(()),
     request_body = UpdateRequest,
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "The account; after a change of the password its new tokens, too.",
             body = UpdateResponse),
         (status = 400, description = "Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, \
@@ -80,10 +83,12 @@ pub(super) async fn update(
 ///
 /// Firebase's `accounts:delete`. The person leaves every organization, and its API keys stop.
 #[utoipa::path(
+    operation_id = "delete_account",
     tag = "Identity",
     security(()),
     request_body = DeleteRequest,
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "Deleted.", body = DeleteResponse),
         (status = 400, description = "Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, \
             `USER_DISABLED`, `USER_NOT_FOUND`, `CREDENTIAL_TOO_OLD_LOGIN_AGAIN` (deletion wants a sign-in of the last \
@@ -113,6 +118,7 @@ pub(super) async fn delete(
     security(()),
     request_body = OobRequest,
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "The mail is on its way, if there is somebody to send it to.", body = OobResponse),
         (status = 400, description = "Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, \
             `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, \
@@ -154,6 +160,7 @@ pub(super) async fn send_oob_code(
     security(()),
     request_body = ResetRequest,
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "What the code is good for.", body = ResetResponse),
         (status = 400, description = "Refused: `MISSING_OOB_CODE`, `INVALID_OOB_CODE` (unknown, used or replaced), \
             `EXPIRED_OOB_CODE`, `USER_DISABLED`, `WEAK_PASSWORD : …`, `INVALID_JSON` or `TOO_MANY_ATTEMPTS_TRY_LATER`.",

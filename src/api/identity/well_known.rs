@@ -1,6 +1,7 @@
 //! Public keys and discovery document of the built-in provider. Other services verify its tokens with them.
 
 use crate::api::State;
+use crate::api::errors;
 use crate::domain::identity::tokens::jwk::JwkSet;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{Error, HttpResponse, get, web};
@@ -31,7 +32,7 @@ pub(super) struct OpenIdConfiguration {
 #[utoipa::path(
     tag = "Identity",
     security(()),
-    responses((status = 200, description = "The public keys.", body = JwkSet))
+    responses(errors::Public, (status = 200, description = "The public keys.", body = JwkSet))
 )]
 #[get("/.well-known/jwks.json")]
 pub(super) async fn jwks(state: web::Data<State>) -> Result<HttpResponse, Error> {
@@ -46,7 +47,7 @@ pub(super) async fn jwks(state: web::Data<State>) -> Result<HttpResponse, Error>
 #[utoipa::path(
     tag = "Identity",
     security(()),
-    responses((status = 200, description = "The public keys.", body = std::collections::BTreeMap<String, String>))
+    responses(errors::Public, (status = 200, description = "The public keys.", body = std::collections::BTreeMap<String, String>))
 )]
 #[get("/robot/v1/metadata/x509/securetoken@keyward")]
 pub(super) async fn certificates(state: web::Data<State>) -> Result<HttpResponse, Error> {
@@ -59,7 +60,7 @@ pub(super) async fn certificates(state: web::Data<State>) -> Result<HttpResponse
 #[utoipa::path(
     tag = "Identity",
     security(()),
-    responses((status = 200, description = "The issuer and its keys' address.", body = OpenIdConfiguration))
+    responses(errors::Public, (status = 200, description = "The issuer and its keys' address.", body = OpenIdConfiguration))
 )]
 #[get("/.well-known/openid-configuration")]
 pub(super) async fn openid_configuration(state: web::Data<State>) -> Result<HttpResponse, Error> {

@@ -2,6 +2,7 @@
 
 use super::wire::{OrganizationMemberView, OrganizationRoleInput, RemovalQuery};
 use crate::api::State;
+use crate::api::errors;
 use crate::base::error::ApiError;
 use crate::base::policy::can;
 use crate::domain::access::OrganizationAccess;
@@ -11,8 +12,10 @@ use crate::infra::http::{Body, ListScope, Page, PageQuery, path_parameter, query
 use actix_web::{HttpRequest, delete, get, patch, web};
 
 /// List an organization's members
+///
+/// With their roles, newest first.
 #[utoipa::path(tag = "Members", params(PageQuery),
-    responses((status = 200, description = "A page.", body = Page<OrganizationMemberView>)))]
+    responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<OrganizationMemberView>)))]
 #[get("/organizations/{organizationId}/members")]
 pub async fn list_organization_members(
     state: web::Data<State>,
@@ -30,7 +33,7 @@ pub async fn list_organization_members(
 ///
 /// Only an owner names owners and takes the role from them. An organization always keeps one.
 #[utoipa::path(tag = "Members", request_body = OrganizationRoleInput,
-    responses((status = 200, description = "Changed.", body = OrganizationMemberView)))]
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Changed.", body = OrganizationMemberView)))]
 #[patch("/organizations/{organizationId}/members/{userId}")]
 pub async fn change_organization_member(
     state: web::Data<State>,
@@ -53,7 +56,7 @@ pub async fn change_organization_member(
 ///
 /// Its API keys are orphaned, or, with `transferKeysTo`, taken over by another member. Any member may leave.
 #[utoipa::path(tag = "Members", params(RemovalQuery),
-    responses((status = 200, description = "Removed.", body = RemovedKeys)))]
+    responses(errors::Person, errors::Write, (status = 200, description = "Removed.", body = RemovedKeys)))]
 #[delete("/organizations/{organizationId}/members/{userId}")]
 pub async fn remove_organization_member(
     state: web::Data<State>,

@@ -2,6 +2,7 @@
 
 use super::wire::{RemovalQuery, WorkspaceMemberView, WorkspaceRoleInput};
 use crate::api::State;
+use crate::api::errors;
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::json::json;
@@ -18,7 +19,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, put, web};
 ///
 /// Everybody with a role in it, the organization's admins and owners included.
 #[utoipa::path(tag = "Members", params(PageQuery),
-    responses((status = 200, description = "A page.", body = Page<WorkspaceMemberView>)))]
+    responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<WorkspaceMemberView>)))]
 #[get("/workspaces/{workspaceId}/members")]
 pub async fn list_workspace_members(
     state: web::Data<State>,
@@ -33,7 +34,7 @@ pub async fn list_workspace_members(
 /// Everybody with a role in the API key's workspace.
 #[utoipa::path(tag = "Programs", params(PageQuery, ("X-Workspace-Id" = Option<String>, Header, description = "If sent, it must be the key's workspace.")),
     security(("apiKey" = []), ("apiKeyHeader" = [])),
-    responses((status = 200, description = "A page.", body = Page<WorkspaceMemberView>)))]
+    responses(errors::Program, (status = 200, description = "A page.", body = Page<WorkspaceMemberView>)))]
 #[get("/members")]
 pub async fn list_members(
     state: web::Data<State>,
@@ -57,8 +58,10 @@ async fn list(
 }
 
 /// Add a member of the organization to the workspace, or change its role
+///
+/// The change counts from the next request on, also for the API keys of the member.
 #[utoipa::path(tag = "Members", request_body = WorkspaceRoleInput,
-    responses((status = 200, description = "It has the role.", body = WorkspaceMemberView)))]
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "It has the role.", body = WorkspaceMemberView)))]
 #[put("/workspaces/{workspaceId}/members/{userId}")]
 pub async fn put_workspace_member(
     state: web::Data<State>,
@@ -80,7 +83,7 @@ pub async fn put_workspace_member(
 ///
 /// Its API keys there are orphaned, or, with `transferKeysTo`, taken over by another member.
 #[utoipa::path(tag = "Members", params(RemovalQuery),
-    responses((status = 200, description = "Removed.", body = RemovedKeys)))]
+    responses(errors::Person, errors::Write, (status = 200, description = "Removed.", body = RemovedKeys)))]
 #[delete("/workspaces/{workspaceId}/members/{userId}")]
 pub async fn remove_workspace_member(
     state: web::Data<State>,

@@ -25,7 +25,6 @@ pub struct UsageBucket {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct UsageSeries {
     /// How long a bucket is.
-    #[schema(inline)]
     interval: Interval,
     data: Vec<UsageBucket>,
 }

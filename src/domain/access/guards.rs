@@ -1,7 +1,7 @@
-//! Guards stand in a handler's signature. They are only made of a membership that was read and has the permission.
+//! Guards: arguments of handlers and queries. They are only made from a membership row whose role has the permission.
 //!
-//! Their fields are private and queries for a tenant's rows take them, so the id that was checked is the id that is
-//! used. Not visible: 404, with the same body as missing. Visible but not allowed: 403.
+//! Their fields are private, and queries for a tenant's rows take them, so the checked id is the used id. Not visible:
+//! 404, with the same body as missing. Visible but not allowed: 403.
 
 use super::membership::{OrganizationMembership, WorkspaceMembership};
 use crate::base::error::ApiError;
@@ -13,11 +13,10 @@ use std::marker::PhantomData;
 
 /// The organization that a request was authorized for.
 pub trait Guard {
-    /// Its id.
     fn organization_id(&self) -> OrganizationId;
 }
 
-/// A person who has permission `P` in the organization that the path names.
+/// A person's access to the organization that the path names, with permission `P`.
 #[derive(Debug)]
 pub struct OrganizationAccess<P> {
     membership: OrganizationMembership,
@@ -29,22 +28,18 @@ impl<P> OrganizationAccess<P> {
         Self { membership, permission: PhantomData }
     }
 
-    /// The organization.
     pub fn organization(&self) -> &Organization {
         &self.membership.organization
     }
 
-    /// Its id.
     pub fn organization_id(&self) -> OrganizationId {
         self.membership.organization.id
     }
 
-    /// Who asks.
     pub fn user(&self) -> &User {
         &self.membership.user
     }
 
-    /// The asker's role.
     pub fn role(&self) -> OrganizationRole {
         self.membership.role
     }
@@ -64,8 +59,8 @@ impl<P> Guard for OrganizationAccess<P> {
     }
 }
 
-/// Someone who has permission `P` in the workspace that the path names: a person, or, for keys and where
-/// `keys.manage_with_keys` says so, an API key of that workspace.
+/// Access to the workspace that the path names, with permission `P`. The caller is a person or, at endpoints about keys
+/// and with `keys.manage_with_keys`, an API key of that workspace.
 #[derive(Debug)]
 pub struct WorkspaceAccess<P> {
     membership: WorkspaceMembership,
@@ -77,32 +72,29 @@ impl<P> WorkspaceAccess<P> {
         Self { membership, permission: PhantomData }
     }
 
-    /// The workspace.
     pub fn workspace(&self) -> &Workspace {
         &self.membership.workspace
     }
 
-    /// Its id.
     pub fn workspace_id(&self) -> WorkspaceId {
         self.membership.workspace.id
     }
 
-    /// Who asks; for an API key, its creator.
+    /// The caller; for an API key, its creator.
     pub fn user_id(&self) -> UserId {
         self.membership.user_id
     }
 
-    /// The asker's role in the workspace.
+    /// The caller's role in the workspace.
     pub fn role(&self) -> WorkspaceRole {
         self.membership.role
     }
 
-    /// The asker's role in the organization.
     pub fn organization_role(&self) -> OrganizationRole {
         self.membership.organization_role
     }
 
-    /// Whether the asker has this permission too.
+    /// Whether the caller's role has this permission too.
     pub fn may(&self, permission: Permission) -> bool {
         permission.held_in_workspace(self.membership.role)
     }

@@ -1,4 +1,4 @@
-//! What a person is in an organization or a workspace. Guards are made of these rows, and of nothing else.
+//! A person's roles in an organization and a workspace. Guards are only made from these rows.
 
 use super::guards::{OrganizationAccess, WorkspaceAccess};
 use crate::base::error::{ApiError, Code};
@@ -17,7 +17,7 @@ pub struct OrganizationMembership {
 }
 
 impl OrganizationMembership {
-    /// Reads it in one statement.
+    /// Reads the membership in one statement.
     ///
     /// # Errors
     /// `not_found` where the organization does not exist or the person is no member of it.
@@ -27,7 +27,7 @@ impl OrganizationMembership {
         Ok(Self { organization, user, role })
     }
 
-    /// The guard with permission `P`, if the role has it.
+    /// Makes the guard, if the role has permission `P`.
     ///
     /// # Errors
     /// `insufficient_permission`
@@ -49,7 +49,7 @@ pub struct WorkspaceMembership {
 }
 
 impl WorkspaceMembership {
-    /// Reads it in one statement.
+    /// Reads the membership in one statement.
     ///
     /// # Errors
     /// `not_found` where the workspace does not exist or the person has no role in it.
@@ -59,17 +59,15 @@ impl WorkspaceMembership {
         Ok(Self { workspace, user_id, organization_role, role })
     }
 
-    /// The workspace.
     pub fn workspace(&self) -> &Workspace {
         &self.workspace
     }
 
-    /// The person.
     pub fn user_id(&self) -> UserId {
         self.user_id
     }
 
-    /// Refuses a person whose role lacks the permission.
+    /// Checks that the role has the permission.
     ///
     /// # Errors
     /// `insufficient_permission`
@@ -80,7 +78,7 @@ impl WorkspaceMembership {
         }
     }
 
-    /// The guard with permission `P`, if the role has it.
+    /// Makes the guard, if the role has permission `P`.
     ///
     /// # Errors
     /// `insufficient_permission`

@@ -1,4 +1,4 @@
-//! The one table of what is recorded, and the kinds of who and what.
+//! The actions that the audit trail records, and the kinds of actors and targets.
 
 use crate::base::sql::text_enum;
 

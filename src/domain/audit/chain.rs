@@ -1,19 +1,19 @@
-//! The hash that ties each event to the one before it.
+//! The hash that ties each event to the event before it.
 //!
 //! `hash = SHA-256(previous hash ‖ content)`. The first event's previous hash is 32 zero bytes. The content is a JSON
 //! array in UTF-8 without spaces: organization, sequence, id, time (RFC 3339, milliseconds, `Z`), workspace, the
 //! actor's kind, id, name and email, action, the target's kind, id and name, before and after (each as the text of its
-//! JSON object), address, user agent, request id; what is absent is `null`. An export has all of it, so anybody can
-//! compute it again.
+//! JSON object), address, user agent, request id. Absent values are `null`. An export has all of these, so its reader
+//! can compute the hashes again.
 
 use super::model::AuditEvent;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-/// What comes before the first event.
+/// The previous hash of the first event.
 pub(super) const GENESIS: [u8; 32] = [0; 32];
 
-/// The hash of an event behind another one's.
+/// Returns the hash of an event that follows an event with the hash `previous`.
 pub(super) fn hash(previous: &[u8], event: &AuditEvent) -> Vec<u8> {
     let content = json!([
         event.organization_id,

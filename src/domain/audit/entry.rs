@@ -1,4 +1,4 @@
-//! [`Entry`]: what a change says of itself. Who did it, the [`super::Trail`] adds.
+//! [`Entry`]: a change for the audit trail. [`super::Trail`] adds the actor and the request.
 
 use super::action::{Action, ActorKind, TargetKind};
 use crate::base::error::ApiError;
@@ -9,7 +9,7 @@ use crate::infra::request::CallerId;
 use diesel::prelude::*;
 use serde_json::{Map, Value};
 
-/// What was changed in an organization.
+/// A change in an organization.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub(super) organization: OrganizationId,
@@ -20,7 +20,7 @@ pub struct Entry {
     pub(super) after: Option<Map<String, Value>>,
 }
 
-/// What a change was made to, and what it was called then.
+/// The target of a change, with its name at that time.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub(super) kind: TargetKind,
@@ -29,57 +29,55 @@ pub struct Target {
 }
 
 impl Target {
-    /// The organization itself.
     pub fn organization(id: OrganizationId, name: impl Into<Option<String>>) -> Self {
         Self { kind: TargetKind::Organization, id: id.to_string(), name: name.into() }
     }
 
-    /// A workspace.
     pub fn workspace(id: WorkspaceId, name: &str) -> Self {
         Self { kind: TargetKind::Workspace, id: id.to_string(), name: Some(name.to_owned()) }
     }
 
-    /// A person, by the address.
+    /// A person, named by the e-mail address.
     pub fn user(id: UserId, email: Option<&str>) -> Self {
         Self { kind: TargetKind::User, id: id.to_string(), name: email.map(str::to_owned) }
     }
 
-    /// An invitation, by the invited address.
+    /// An invitation, named by the invited address.
     pub fn invitation(id: InvitationId, email: &str) -> Self {
         Self { kind: TargetKind::Invitation, id: id.to_string(), name: Some(email.to_owned()) }
     }
 
-    /// An API key, by its name, or else by what may be shown of its value.
+    /// An API key, named by its name or else by its preview.
     pub fn api_key(id: KeyId, name: Option<&str>, preview: &str) -> Self {
         Self { kind: TargetKind::ApiKey, id: id.to_string(), name: Some(name.unwrap_or(preview).to_owned()) }
     }
 }
 
 impl Entry {
-    /// Something was done.
+    /// An entry without a workspace and without states.
     pub fn new(action: Action, organization: OrganizationId, target: Target) -> Self {
         Self { organization, workspace: None, action, target, before: None, after: None }
     }
 
-    /// It was done in that workspace.
+    /// Sets the workspace of the change.
     #[must_use]
     pub fn within(self, workspace: WorkspaceId) -> Self {
         Self { workspace: Some(workspace), ..self }
     }
 
-    /// How it was: a JSON object, without secrets.
+    /// Sets the state before the change: a JSON object without secrets.
     #[must_use]
     pub fn before(self, state: Value) -> Self {
         Self { before: object(state), ..self }
     }
 
-    /// How it is now: a JSON object, without secrets.
+    /// Sets the state after the change: a JSON object without secrets.
     #[must_use]
     pub fn after(self, state: Value) -> Self {
         Self { after: object(state), ..self }
     }
 
-    /// How it was and is, as far as that differs. An entry whose two states are alike is not written: nothing happened.
+    /// Sets both states, reduced to the fields that differ. An entry without a difference is not written.
     #[must_use]
     pub fn changed(self, before: Value, after: Value) -> Self {
         let (mut before, mut after) = (object(before).unwrap_or_default(), object(after).unwrap_or_default());
@@ -95,7 +93,7 @@ impl Entry {
         Self { before: Some(before), after: Some(after), ..self }
     }
 
-    /// Which organization's access it changes.
+    /// The organization whose access changes.
     pub(crate) fn organization(&self) -> OrganizationId {
         self.organization
     }
@@ -113,26 +111,23 @@ fn object(state: Value) -> Option<Map<String, Value>> {
     }
 }
 
-/// Who did it.
+/// The actor of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// A person.
     User(UserId),
-    /// A program.
     ApiKey(KeyId),
-    /// A gateway or another service.
     Service(ServiceTokenId),
-    /// Whoever runs the server.
+    /// The operator, by the command line.
     Operator,
     /// The billing provider, by the id of its event.
     Billing(String),
-    /// A scanner that finds keys where anybody can read them, by its name.
+    /// A scanner that finds keys in public places, by its name.
     LeakScanner(&'static str),
-    /// Somebody who did not prove to be anybody.
+    /// A client without a valid credential.
     Anonymous,
 }
 
-/// An actor as it was called at that time.
+/// An actor with its name at that time.
 #[derive(Clone, Debug)]
 pub(super) struct NamedActor {
     pub(super) kind: ActorKind,
@@ -145,7 +140,6 @@ pub(super) struct NamedActor {
 const MAX_NAME_LENGTH: usize = 100;
 
 impl From<CallerId> for Actor {
-    /// The caller of a request.
     fn from(caller: CallerId) -> Self {
         match caller {
             CallerId::User(id) => Self::User(id),
@@ -156,7 +150,7 @@ impl From<CallerId> for Actor {
 }
 
 impl Actor {
-    /// Looks up what the actor is called now. One SELECT by primary key at most.
+    /// Reads the actor's present name, by at most one SELECT by primary key.
     pub(super) fn named(&self, conn: &mut Conn) -> Result<NamedActor, ApiError> {
         let bare = |kind, id: Option<&str>| NamedActor { kind, id: id.map(str::to_owned), name: None, email: None };
         Ok(match self {
@@ -184,13 +178,13 @@ impl Actor {
     }
 }
 
-/// What the operating system calls whoever runs the command. It proves nothing, and helps to tell colleagues apart.
+/// The name of the command's user in the operating system. It proves nothing, but distinguishes colleagues.
 fn operators_name() -> Option<String> {
     let name = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).ok()?;
     Some(printable(&name, MAX_NAME_LENGTH)).filter(|name| !name.is_empty())
 }
 
-/// A text from outside, bounded and without what a terminal would act on.
+/// Removes control and other unprintable characters, and cuts the text to `most` characters.
 pub(super) fn printable(text: &str, most: usize) -> String {
     text.chars().filter(|c| !crate::base::input::validation::is_unprintable(*c)).take(most).collect()
 }

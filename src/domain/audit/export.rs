@@ -1,4 +1,4 @@
-//! A trail as JSON Lines, oldest first, batch by batch: however long it is, memory is bounded.
+//! Export of a trail as JSON Lines, oldest first, in batches: memory is bounded for a trail of any length.
 
 use super::model::{AuditEvent, Filter, Head};
 use super::view::AuditEventView;
@@ -9,7 +9,7 @@ use crate::base::sql::Conn;
 /// How many events are in memory at once.
 const BATCH: i64 = 500;
 
-/// A reader of one trail, as it was when the reader was made: what comes later is not part of it.
+/// A reader of one trail. Events after the reader's creation are not part of the export.
 #[derive(Clone, Debug)]
 pub struct Export {
     organization: OrganizationId,
@@ -21,7 +21,7 @@ pub struct Export {
 }
 
 impl Export {
-    /// A reader from the beginning on. `None`: nothing was ever recorded for the organization.
+    /// Starts before the first event. Returns `None` for an organization without a trail.
     ///
     /// # Errors
     /// Those of the database.
@@ -30,7 +30,7 @@ impl Export {
         Ok(head.map(|head| Self { organization, filter, position: 0, end: head.sequence }))
     }
 
-    /// The next lines; `None` after the last ones.
+    /// Returns the next batch of lines; `None` after the last batch.
     ///
     /// # Errors
     /// Those of the database.

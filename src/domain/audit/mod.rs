@@ -1,24 +1,25 @@
 //! The audit trail: who changed whose access, when and from where. One [`AuditEvent`] for each change, written in the
 //! change's own transaction.
 //!
-//! # How an event comes to be
-//! Whatever changes access runs in `State::change_access` and has its `AccessChange`. That is the only way to tell the other
-//! nodes of a change, and telling them takes an [`Entry`]: what is not recorded does not take effect elsewhere, and a
-//! function that records nothing has a parameter that it does not use, which the lint refuses. What takes nobody's
-//! access away, such as a new key, is noted there, too. At the end of the transaction, [`Trail`] adds who acted and
-//! from where, and writes. `tests/suite/audit/` has a table of every route and command that writes.
+//! # How an event is written
+//! All changes of access run in `ScopedStore::change_access`, and have its `AccessChange`. Only an `AccessChange`
+//! announces a change to the other nodes, and an announcement takes an [`Entry`]. So an unrecorded change has no effect
+//! on other nodes, and a function that records nothing has an unused parameter, which the lint refuses. Changes that
+//! take no access away, such as a new key, are recorded there too (`AccessChange::audit_only`). At the end of the
+//! transaction, [`Trail`] adds the actor and the request, and writes the events. `tests/suite/audit/` has a table of
+//! all routes and commands that write.
 //!
 //! # The chain
-//! Each organization has a chain of its own ([`chain`]): an event's hash covers the hash before it, so that a changed,
+//! Each organization has its own chain ([`chain`]). An event's hash covers the hash before it, so that a changed,
 //! missing or swapped event shows. `audit_heads` has both ends: the last event, so that a cut tail shows, and the last
-//! one that [`retention`] took away. Whoever writes holds the head's row, the last of all locks and several in the
-//! order of their ids, so nobody waits for another in a circle. The database's triggers refuse every other change of an
-//! event. [`verification`] looks whether the chains are whole. A chain proves nothing against somebody who rewrites all
-//! of it, so `keyward audit verify` prints each head's hash, to be kept elsewhere.
+//! event that [`retention`] deleted. A writer locks the head's row. This is the last lock of its transaction, and
+//! several heads are locked in the order of their ids, so no deadlock arises. The database's triggers refuse all other
+//! changes of events. [`verification`] checks the chains. A chain that was rewritten as a whole passes this check, so
+//! `keyward audit verify` prints each head's hash, for storage elsewhere.
 //!
 //! # When the organization is deleted
-//! The trail stays, without a foreign key: whoever may delete an organization must not be able to wipe out what was
-//! done in it. No member can read it any more; the operator can export it, and retention takes it in the end.
+//! The trail stays, without a foreign key: a member who may delete an organization must not be able to delete its
+//! history. No member can read the trail any more. The operator can export it, and retention deletes it in the end.
 
 mod action;
 mod chain;

@@ -1,5 +1,5 @@
-//! Rows of `audit_events` and `audit_heads`. Only [`super::Trail`] adds events, and only [`super::retention`] takes
-//! away.
+//! Rows of `audit_events` and `audit_heads`. Only [`super::Trail`] adds events, and only [`super::retention`] deletes
+//! them.
 
 use super::action::{Action, ActorKind};
 use super::chain::GENESIS;
@@ -13,48 +13,38 @@ use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
 use diesel::prelude::*;
 
-/// What was changed, by whom, when and from where. Kinds, actions and ids are texts here: a row that a newer version
-/// wrote, or that somebody spoiled, must still be listed and verified.
+/// A recorded change of access. Kinds, actions and ids are texts, so that rows of a newer version and manipulated rows
+/// can still be listed and verified.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = events)]
 pub struct AuditEvent {
-    /// In whose trail it is.
     pub organization_id: OrganizationId,
-    /// Its place there, from 1.
+    /// The position in the organization's trail, from 1 without gaps.
     pub sequence: i64,
-    /// Its id.
     pub id: String,
-    /// In which workspace, if in one.
+    /// `None` for a change of the organization.
     pub workspace_id: Option<String>,
-    /// What kind of actor.
     pub actor_kind: String,
-    /// Which one.
     pub actor_id: Option<String>,
-    /// Its name at that time.
+    /// At that time.
     pub actor_name: Option<String>,
-    /// A person's address at that time.
+    /// A person's e-mail address at that time.
     pub actor_email: Option<String>,
-    /// What was done.
     pub action: String,
-    /// To what kind of thing.
     pub target_kind: String,
-    /// To which one.
     pub target_id: String,
-    /// What that was called at that time.
+    /// At that time.
     pub target_name: Option<String>,
-    /// What was changed, as it was: the text of a JSON object.
+    /// The text of a JSON object; `None` for a new target.
     pub state_before: Option<String>,
-    /// The same as it was then.
+    /// The text of a JSON object; `None` for a deleted target.
     pub state_after: Option<String>,
-    /// The client's address.
     pub address: Option<String>,
-    /// What the client called itself.
+    /// The client's own claim.
     pub user_agent: Option<String>,
-    /// The request.
     pub request_id: Option<String>,
-    /// When.
     pub occurred_at: Timestamp,
-    /// What ties it to the event before it; see [`super::chain`].
+    /// SHA-256; see [`super::chain`].
     pub hash: Vec<u8>,
 }
 
@@ -75,13 +65,13 @@ impl Head {
         Self { organization_id, sequence: 0, hash: start.clone(), pruned_sequence: 0, pruned_hash: start }
     }
 
-    /// Holds the organization's chain until the transaction ends. The last lock that a transaction takes.
+    /// Locks the organization's chain until the transaction ends. It is the last lock of a transaction.
     pub(super) fn lock(conn: &mut Conn, organization: OrganizationId) -> Result<Self, ApiError> {
         let row = heads::table.find(organization).select(Self::as_select());
         if let Some(head) = ForUpdate(row).get_result(conn).optional()? {
             return Ok(head);
         }
-        // Of two first events at once, the second waits here for the first one's commit.
+        // Of two simultaneous first events, the second waits here for the first one's commit.
         let first = Self::before_all(organization);
         each!(conn, |native| diesel::insert_into(heads::table)
             .values(&first)
@@ -91,12 +81,11 @@ impl Head {
         Ok(ForUpdate(row).get_result(conn)?)
     }
 
-    /// The chain's ends now.
+    /// Reads both ends of the chain, without a lock.
     pub(super) fn of(conn: &mut Conn, organization: OrganizationId) -> Result<Option<Self>, ApiError> {
         Ok(heads::table.find(organization).select(Self::as_select()).first(conn).optional()?)
     }
 
-    /// Writes both ends.
     pub(super) fn save(&self, conn: &mut Conn) -> Result<(), ApiError> {
         diesel::update(heads::table.find(self.organization_id))
             .set((
@@ -110,20 +99,16 @@ impl Head {
     }
 }
 
-/// Which events; what is `None` does not matter.
+/// A filter of events. A field that is `None` accepts all events.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of actors of this kind.
     pub actor_kind: Option<ActorKind>,
-    /// Of this actor.
     pub actor_id: Option<String>,
-    /// Of this action.
     pub action: Option<Action>,
-    /// About this thing.
     pub target_id: Option<String>,
-    /// Not before.
+    /// Inclusive.
     pub from: Option<Timestamp>,
-    /// Before.
+    /// Exclusive.
     pub to: Option<Timestamp>,
 }
 
@@ -154,13 +139,12 @@ impl Filter {
 }
 
 impl AuditEvent {
-    /// Adds the event.
     pub(super) fn insert(&self, conn: &mut Conn) -> Result<(), ApiError> {
         diesel::insert_into(events::table).values(self).execute(conn)?;
         Ok(())
     }
 
-    /// A page of an organization's events, newest first.
+    /// Returns a page of an organization's events, newest first.
     ///
     /// # Errors
     /// Those of the database.
@@ -178,8 +162,8 @@ impl AuditEvent {
         Ok(query.order(events::sequence.desc()).limit(page.limit()).select(Self::as_select()).load(conn)?)
     }
 
-    /// Some events of an organization behind a place in its trail, oldest first: for exports, which page through the
-    /// whole. Whoever calls it has checked who may read them.
+    /// Returns at most `most` events after the sequence `after`, oldest first, for exports and verification. The caller
+    /// has checked the permission to read them.
     ///
     /// # Errors
     /// Those of the database.

@@ -1,6 +1,6 @@
-//! Taking away what is older than `audit.retention_days`, from the oldest on.
+//! Deletes events that are older than `audit.retention_days`, oldest first.
 //!
-//! The head keeps the hash of the last event that went, so what is left is still a chain that hangs on something.
+//! The head keeps the hash of the last deleted event, so the remaining chain can still be verified.
 
 use super::model::Head;
 use crate::base::error::ApiError;
@@ -14,16 +14,16 @@ use crate::infra::periodic;
 use diesel::prelude::*;
 use std::time::Duration;
 
-/// The most events that one transaction takes away, so that nobody who writes one waits long.
+/// The most events that one transaction deletes, so that writers of events wait only briefly.
 const BATCH: i64 = 1_000;
 
-/// Prunes for ever, if there is a limit.
+/// The background task that deletes old events. It ends at once if `retention_days` is 0.
 pub async fn keep_retention(db: Db, clock: Clock, retention_days: u16) {
     let kept = Duration::from_secs(u64::from(retention_days) * 86_400);
     periodic::keep(&clock, kept, "audit events", async |before| prune(&db, before).await).await;
 }
 
-/// Takes away all events from before that moment.
+/// Deletes all events before that moment.
 async fn prune(db: &Db, before: Timestamp) -> Result<(), ApiError> {
     let old = events::table.filter(events::occurred_at.lt(before)).select(events::organization_id).distinct();
     let organizations: Vec<OrganizationId> = db.for_all_tenants().read(move |conn| Ok(old.load(conn)?)).await?;
@@ -40,7 +40,7 @@ async fn prune(db: &Db, before: Timestamp) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Takes the first events of an organization away, as far as they are old.
+/// Deletes the first events of an organization that are old, at most [`BATCH`]. Returns their number.
 fn prune_some(conn: &mut Conn, organization: OrganizationId, before: Timestamp) -> Result<usize, ApiError> {
     let mut head = Head::lock(conn, organization)?;
     let first: Vec<(i64, Vec<u8>, Timestamp)> = events::table
@@ -49,7 +49,7 @@ fn prune_some(conn: &mut Conn, organization: OrganizationId, before: Timestamp) 
         .limit(BATCH)
         .select((events::sequence, events::hash, events::occurred_at))
         .load(conn)?;
-    // Up to the last old one of the batch: nodes' clocks differ, and a chain has no holes.
+    // Up to the last old event of the batch: nodes' clocks differ, and a chain must have no gaps.
     let Some((sequence, hash, _)) = first.into_iter().rev().find(|(_, _, time)| *time < before) else { return Ok(0) };
     (head.pruned_sequence, head.pruned_hash) = (sequence, hash);
     head.save(conn)?;

@@ -1,4 +1,4 @@
-//! [`Trail`]: the entries of one transaction, and how they become events.
+//! [`Trail`]: collects the entries of one transaction, and writes them as events.
 
 use super::chain;
 use super::entry::{Actor, Entry, NamedActor, printable};
@@ -11,10 +11,10 @@ use crate::infra::request::{RequestContext, RequestOrigin};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The most characters of a client's name for itself.
+/// In characters.
 const MAX_USER_AGENT_LENGTH: usize = 256;
 
-/// What a transaction has to tell, and on whose behalf it runs.
+/// The entries of a transaction, with its request and actor.
 #[derive(Debug)]
 pub struct Trail {
     request: Option<RequestOrigin>,
@@ -23,34 +23,34 @@ pub struct Trail {
 }
 
 impl Trail {
-    /// An empty one, on behalf of the request that this code works for; without a request, of the operator.
+    /// An empty trail for the current request. Without a request, the actor is the operator.
     pub fn here() -> Self {
         Self { request: RequestContext::origin(), actor: None, entries: Vec::new() }
     }
 
-    /// Who acts, where the request's caller is not who did it, or has no credential.
+    /// Sets the actor, if it is not the request's caller or the caller has no credential.
     pub fn act_as(&mut self, actor: Actor) {
         self.actor = Some(actor);
     }
 
-    /// On behalf of another request, which is over by now.
+    /// Sets the request that caused the entries, if it has already ended.
     pub fn on_behalf_of(&mut self, request: Option<RequestOrigin>) {
         self.request = request;
     }
 
-    /// Keeps an entry, if it says anything.
+    /// Adds an entry, unless its two states are equal.
     pub fn add(&mut self, entry: Entry) {
         if !entry.says_nothing() {
             self.entries.push(entry);
         }
     }
 
-    /// Writes the events, at the end of the transaction: the chains' heads are held only until its commit.
+    /// Writes the events. It runs at the end of the transaction, so that the chains' heads are locked only briefly.
     ///
     /// Cost: one SELECT for the actor; for each organization two statements, and one for each event.
     ///
     /// # Errors
-    /// `internal` when nobody is known to act, or those of the database.
+    /// `internal` when the actor is unknown, and those of the database.
     pub fn write(&self, conn: &mut Conn, now: Timestamp) -> Result<(), ApiError> {
         let mut by_organization: BTreeMap<OrganizationId, Vec<&Entry>> = BTreeMap::new();
         for entry in &self.entries {
@@ -78,7 +78,7 @@ impl Trail {
         }
         let Some(request) = &self.request else { return Ok(Actor::Operator) };
         let caller = request.caller.map(Actor::from);
-        // Written as somebody's own deed it would be a lie, and left out it would be forgotten.
+        // No default: a wrong actor or a missing event would falsify the trail.
         caller.ok_or_else(|| ApiError::internal("a change of access by nobody: the handler must say who acts"))
     }
 

@@ -1,4 +1,4 @@
-//! Whether the chains are whole.
+//! Verification of the chains.
 
 use super::chain;
 use super::model::{AuditEvent, Filter, Head};
@@ -16,31 +16,31 @@ use std::fmt;
 /// How many events are in memory at once.
 const BATCH: i64 = 1_000;
 
-/// A whole chain.
+/// A chain without a fault.
 #[derive(Debug)]
 pub struct VerifiedTrail {
-    /// How many events it has.
+    /// How many events there are, without those that retention deleted.
     pub events: i64,
-    /// The place of the last one.
+    /// The sequence of the last event.
     pub sequence: i64,
-    /// Its hash in hex: kept elsewhere, it shows later that the chain was not written anew.
+    /// The last event's hash in hex. Stored elsewhere, it proves later that the chain was not rewritten.
     pub hash: String,
 }
 
-/// The first thing that is wrong with a chain.
+/// The first fault of a chain.
 #[derive(Debug, PartialEq, Eq)]
 pub enum TrailFault {
-    /// The event is not what was recorded, or does not follow the one before it.
+    /// The event was changed, or does not follow the one before it.
     Changed(String, i64),
-    /// The event at this place can't be read: one of its columns holds what never was written there.
+    /// The event with this sequence can't be read: a column has an invalid value.
     Unreadable(i64),
-    /// There is no event at this place, and there is a later one.
+    /// There is no event with this sequence, but a later one.
     Missing(i64),
-    /// The last events are missing: the head says that there was this place.
+    /// The last events are missing, up to this sequence of the head.
     Cut(i64),
-    /// The last event is not the one that the head knows.
+    /// The last event differs from the head.
     OtherHead(String, i64),
-    /// There are events, and no head.
+    /// There are events, but no head.
     NoHead,
 }
 
@@ -61,7 +61,7 @@ impl fmt::Display for TrailFault {
     }
 }
 
-/// Every organization that has, or had, a trail.
+/// Returns all organizations with a trail, deleted organizations too.
 ///
 /// # Errors
 /// Those of the database.
@@ -72,8 +72,7 @@ pub fn organizations(conn: &mut Conn) -> Result<BTreeSet<OrganizationId>, ApiErr
     Ok(all)
 }
 
-/// Computes every hash of a chain anew, batch by batch, on one snapshot of the database: writers neither wait nor
-/// disturb.
+/// Computes all hashes of a chain again, in batches, on one snapshot of the database: writers neither wait nor disturb.
 ///
 /// # Errors
 /// Those of the database.
@@ -115,7 +114,7 @@ fn walk(conn: &mut Conn, organization: OrganizationId) -> Result<Result<Verified
     }
 }
 
-/// Which event behind this place can't be read: found one by one.
+/// Finds the unreadable event after this sequence, by reading one event at a time.
 fn unreadable(conn: &mut Conn, organization: OrganizationId, mut sequence: i64) -> Result<TrailFault, ApiError> {
     loop {
         match AuditEvent::batch_of(conn, organization, &Filter::default(), sequence, 1) {

@@ -1,4 +1,4 @@
-//! [`AuditEventView`]: an event as the API, the export and the command line show it.
+//! [`AuditEventView`]: the JSON of an event for the API, the export and the command line.
 
 use super::action::{Action, ActorKind, TargetKind};
 use super::model::AuditEvent;
@@ -72,7 +72,7 @@ pub struct AuditEventView {
 
 impl From<AuditEvent> for AuditEventView {
     fn from(event: AuditEvent) -> Self {
-        // Written by this program as JSON; what somebody else put there is shown as the text that it is.
+        // This program writes JSON. A text that was changed in the database is shown as it is.
         let state = |text: Option<String>| text.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text)));
         let AuditEvent { actor_kind, actor_id, actor_name, actor_email, target_kind, target_id, target_name, .. } =
             event;

@@ -1,6 +1,6 @@
-//! Stripe's events, as far as they matter here, in the shapes of API version [`API_VERSION`]: there, a subscription's
-//! period is its items' (`items.data[].current_period_end`), and an invoice names its subscription under
-//! `parent.subscription_details`. An event in an older shape is refused, with the missing field's name.
+//! Stripe's events, in the shapes of API version [`API_VERSION`]: the items of a subscription have its period
+//! (`items.data[].current_period_end`), and an invoice names its subscription in `parent.subscription_details`. An
+//! event of an older shape is refused with the name of the missing field.
 
 use super::history::{InvoiceNews, Snapshot, StripeStatus};
 use crate::base::error::ApiError;
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// The version that the webhook endpoint must have at Stripe; later ones of the same shape do, too.
+/// The API version that the webhook endpoint at Stripe must have. Later versions of the same shape work too.
 pub const API_VERSION: &str = "2025-03-31.basil";
 
 /// An event of Stripe's.
@@ -43,36 +43,20 @@ struct EventData {
     previous_attributes: Option<Value>,
 }
 
-/// What an event tells.
+/// The facts of an event that matter here.
 #[derive(Clone, Debug)]
 pub enum News {
     /// A version of a subscription.
-    Subscription {
-        /// Its id.
-        id: String,
-        /// Its customer's.
-        customer: String,
-        /// The version.
-        snapshot: Snapshot,
-    },
-    /// What became of an invoice.
-    Invoice {
-        /// Of that subscription.
-        subscription: String,
-        /// Of that customer.
-        customer: String,
-        /// What.
-        news: InvoiceNews,
-    },
-    /// A Checkout session: a customer is an organization, and so is what it subscribed to.
+    Subscription { id: String, customer: String, snapshot: Snapshot },
+    /// A paid invoice, or a failed payment.
+    Invoice { subscription: String, customer: String, news: InvoiceNews },
+    /// A Checkout session. It ties a customer and its subscription to an organization.
     CheckoutSession {
-        /// The customer.
         customer: String,
-        /// What was subscribed to, if anything.
+        /// `None` for a session without a subscription.
         subscription: Option<String>,
-        /// The organization.
         organization: OrganizationId,
-        /// When the session was completed.
+        /// Completion of the session, in seconds since 1970.
         completed: i64,
     },
 }
@@ -141,18 +125,19 @@ struct CheckoutSession {
 }
 
 impl StripeEvent {
-    /// The event in a body whose signature is good.
+    /// Parses the body of a request with a verified signature.
     ///
     /// # Errors
-    /// `bad_request` for what is not JSON, `validation_failed` for another shape.
+    /// `bad_request` for a body that is not JSON, `validation_failed` for another shape.
     pub fn read(body: &[u8]) -> Result<Self, ApiError> {
         from_slice(body).map(|Object(event)| event)
     }
 
-    /// What it tells; nothing, if it is of another type, or about what is no subscription or of no organization.
+    /// Returns the facts. `None` for events of other types, invoices without a subscription, and sessions without an
+    /// organization.
     ///
     /// # Errors
-    /// `validation_failed` with the field that is not as in [`API_VERSION`].
+    /// `validation_failed` with the field that differs from [`API_VERSION`].
     pub fn news(&self) -> Result<Option<News>, ApiError> {
         match self.r#type.as_str() {
             "customer.subscription.created"
@@ -171,7 +156,7 @@ impl StripeEvent {
         let object: StripeSubscription = self.object()?;
         let before = self.data.previous_attributes.as_ref();
         let replaced = |name: &str| before.and_then(|before| before.get(name));
-        // Deleted is over, whatever the status says.
+        // A deleted subscription has ended, whatever its status.
         let is_over = self.r#type.ends_with(".deleted") && !object.status.is_final();
         let snapshot = Snapshot {
             created: self.created,

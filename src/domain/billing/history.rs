@@ -1,24 +1,25 @@
-//! [`History`]: what events told of one Stripe subscription, and what counts of it.
+//! [`History`]: the known events of one Stripe subscription, and its present state.
 //!
-//! Stripe promises no order, delivers twice, and dates events in whole seconds. So this is a set, and what counts is a
-//! function of the set, never of the order of arrival:
-//! 1. A subscription that ended stays so: Stripe revives none. No date weighs against that.
+//! Stripe promises no order, delivers twice, and dates events in whole seconds. So a history is a set, and the present
+//! state is a function of the set, never of the order of arrival:
+//! 1. A subscription that ended stays ended, whatever the dates: Stripe revives none.
 //! 2. Else the newest version counts, by the second in which Stripe made it.
-//! 3. Of several of one second, the creation is the earliest, and one that says that it replaced another
-//!    (`previous_attributes`: the other's status, the other's prices) is the later one. Where that says nothing, the one with less access counts.
-//! 4. An invoice that was paid, or failed, counts while it is newer than all versions, and only if it is the
-//!    subscription's latest: the next version has it in its own status.
+//! 3. Of several versions of one second, the creation is the earliest. A version that names another version's status or
+//!    prices as replaced (`previous_attributes`) is later than that one. If neither decides, the version with less
+//!    access counts.
+//! 4. A paid invoice or a failed payment counts while it is newer than all versions, and only if it is the
+//!    subscription's latest invoice: the status of the next version includes it.
 //!
-//! What can't matter any more is dropped: versions from before the newest one that is not past due (those since say since
-//! when it is), and invoices that are not newer than the newest version.
+//! Facts that can't matter any more are dropped: versions before the newest one that is not past due (the later
+//! versions show the start of the past-due time), and invoices that are not newer than the newest version.
 
 use crate::base::ids::OrganizationId;
 use crate::base::sql::text_enum;
 use serde::{Deserialize, Serialize};
 
 text_enum! {
-    /// Where a subscription stands at Stripe. In this order: of two of one second, the later one of these counts, unless
-    /// they say themselves which of them is newer.
+    /// The status of a subscription at Stripe. The order matters: of two versions of one second, the one with the later
+    /// status in this list counts, unless one names the other as replaced.
     StripeStatus {
         /// In its trial.
         Trialing = "trialing",
@@ -40,13 +41,13 @@ text_enum! {
 }
 
 impl StripeStatus {
-    /// Whether it stays so for ever.
+    /// Whether the status never changes again.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Canceled | Self::IncompleteExpired)
     }
 }
 
-/// One version of a subscription, as an event brought it. Times are seconds since 1970.
+/// One version of a subscription, from one event. Times are seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When Stripe made the event.
@@ -55,42 +56,38 @@ pub struct Snapshot {
     pub event: String,
     /// Whether it is the subscription's first version.
     pub is_first: bool,
-    /// Where the subscription stood.
     pub status: StripeStatus,
-    /// The status that this version replaced, if it says so.
+    /// The status that this version replaced, if the event has it.
     pub replaced_status: Option<StripeStatus>,
-    /// What is paid for.
     pub prices: Vec<String>,
-    /// The prices that this version replaced, if it says so.
+    /// The prices that this version replaced, if the event has them.
     pub replaced_prices: Option<Vec<String>>,
-    /// Until when it is paid.
+    /// The end of the paid period.
     pub period_end: Option<i64>,
-    /// When its trial ends.
     pub trial_end: Option<i64>,
-    /// When it is to end, if that was decided.
+    /// The scheduled end, if any.
     pub cancel_at: Option<i64>,
-    /// The newest invoice.
     pub latest_invoice: Option<String>,
-    /// The organization, by the metadata.
+    /// From the metadata.
     pub organization: Option<OrganizationId>,
-    /// When the subscription was made.
+    /// The creation of the subscription.
     pub subscribed_at: i64,
 }
 
-/// What became of an invoice.
+/// The payment of an invoice, or its failure.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InvoiceNews {
-    /// Which one.
+    /// The invoice's id.
     pub invoice: String,
     /// When Stripe made the event, in seconds since 1970.
     pub created: i64,
-    /// Whether it was paid; else the payment failed.
+    /// If false, the payment failed.
     pub is_paid: bool,
     /// The event's id.
     pub event: String,
 }
 
-/// What is known of a subscription; see the module.
+/// The known events of a subscription; see the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct History {
@@ -99,14 +96,14 @@ pub struct History {
     invoices: Vec<InvoiceNews>,
 }
 
-/// What counts of a subscription.
+/// The present state of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Present<'h> {
     /// The newest version.
     pub snapshot: &'h Snapshot,
-    /// Its status, or what an invoice made of it since.
+    /// The version's status, or the status by a newer invoice.
     pub status: StripeStatus,
-    /// Since when it is past due, if it is: seconds since 1970.
+    /// The start of the past-due time, in seconds since 1970. `None` if the status is not past due.
     pub past_due_since: Option<i64>,
 }
 
@@ -117,13 +114,13 @@ impl History {
         self.tidy();
     }
 
-    /// Adds what became of an invoice.
+    /// Adds the payment of an invoice, or its failure.
     pub fn hear(&mut self, news: InvoiceNews) {
         self.invoices.push(news);
         self.tidy();
     }
 
-    /// Drops what can't matter any more, whatever comes.
+    /// Drops facts that can't matter any more, whatever arrives later.
     fn tidy(&mut self) {
         self.snapshots.sort();
         self.snapshots.dedup_by(|one, other| one.event == other.event);
@@ -144,7 +141,7 @@ impl History {
         self.invoices.dedup_by(|later, kept| later.invoice == kept.invoice);
     }
 
-    /// What counts, once there is a version.
+    /// Returns the present state; `None` before the first version.
     pub fn present(&self) -> Option<Present<'_>> {
         let newest = self.snapshots.last()?.created;
         let snapshot = self.latest_of(newest)?;
@@ -162,7 +159,7 @@ impl History {
         Some(present)
     }
 
-    /// The last version of a second.
+    /// Returns the latest version of a second.
     fn latest_of(&self, second: i64) -> Option<&Snapshot> {
         let ties = || self.snapshots.iter().filter(|version| version.created == second);
         let is_replaced = |version: &&Snapshot| ties().any(|other| other.replaces(version) && !version.replaces(other));
@@ -171,12 +168,12 @@ impl History {
         last.or_else(|| ties().max_by_key(strictness))
     }
 
-    /// The first second of the past due versions without another in between.
+    /// Returns the first second of the unbroken run of past-due versions up to the newest.
     fn past_due_since(&self, newest: &Snapshot) -> Option<i64> {
         if newest.status != StripeStatus::PastDue {
             return None;
         }
-        // What is kept begins with the newest second that had a version that was not past due, if there was one.
+        // The first stored version is of the newest second with a version that is not past due, if there is one.
         let first = self.snapshots.first()?.created;
         let was_due = self.latest_of(first).is_some_and(|version| version.status == StripeStatus::PastDue);
         let mut seconds = self.snapshots.iter().map(|version| version.created);
@@ -185,7 +182,7 @@ impl History {
 }
 
 impl Snapshot {
-    /// Whether it says that it came after the other one.
+    /// Whether this version says that it came after the other one.
     fn replaces(&self, other: &Self) -> bool {
         if self.is_first || other.is_first {
             return other.is_first && !self.is_first;

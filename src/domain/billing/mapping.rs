@@ -1,4 +1,4 @@
-//! What Stripe's words mean here: the one table of statuses, prices to plans, and which of several subscriptions counts.
+//! Maps Stripe's statuses and prices to statuses and plans, and chooses among several subscriptions.
 
 use super::history::{History, Present, StripeStatus};
 use crate::base::config::Config;
@@ -6,7 +6,7 @@ use crate::base::policy::SubscriptionStatus;
 use crate::base::time::Timestamp;
 use crate::domain::subscriptions::SubscriptionChange;
 
-/// What an organization has paid for, by all of its Stripe subscriptions together.
+/// The subscription of an organization, computed from all of its Stripe subscriptions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paid {
     status: SubscriptionStatus,
@@ -14,12 +14,12 @@ pub struct Paid {
     trial_ends_at: Option<Timestamp>,
     current_period_end: Option<Timestamp>,
     grace_ends_at: Option<Timestamp>,
-    /// Some price is not configured.
+    /// None of the prices is in `billing.stripe.prices`.
     pub has_unknown_price: bool,
 }
 
-/// The table. `None`: it never began, so the organization keeps what it has, such as the rest of its trial.
-/// Only `past_due` has grace: in `unpaid`, Stripe has given up.
+/// The table of statuses. `None`: the subscription never began, so the organization keeps its present one, such as the
+/// rest of its trial. Only `past_due` has grace: in `unpaid`, Stripe has given up.
 fn status_of(status: StripeStatus) -> Option<SubscriptionStatus> {
     match status {
         StripeStatus::Trialing => Some(SubscriptionStatus::Trialing),
@@ -31,7 +31,7 @@ fn status_of(status: StripeStatus) -> Option<SubscriptionStatus> {
     }
 }
 
-/// How good it is to have a subscription of this status beside another one.
+/// The rank of a status among several subscriptions: the highest counts.
 fn worth(status: StripeStatus) -> u8 {
     match status {
         StripeStatus::Trialing | StripeStatus::Active => 3,
@@ -41,8 +41,8 @@ fn worth(status: StripeStatus) -> u8 {
     }
 }
 
-/// What counts of an organization's Stripe subscriptions, given by their ids: the best; of several, the newest. `None`
-/// while none has begun.
+/// Returns the state by the best of an organization's Stripe subscriptions, which come with their ids; of equally good
+/// ones, by the newest. `None` while none has begun.
 pub fn paid<'h>(config: &Config, subscriptions: impl Iterator<Item = (&'h str, &'h History)>) -> Option<Paid> {
     let begun = subscriptions.filter_map(|(id, history)| {
         let present = history.present()?;
@@ -52,8 +52,8 @@ pub fn paid<'h>(config: &Config, subscriptions: impl Iterator<Item = (&'h str, &
     best.map(|(status, present, _)| Paid::of(config, status, &present))
 }
 
-/// What counts until Stripe says otherwise may end later than Stripe said, as far as its news are on their way; what was
-/// canceled for that moment ends on time.
+/// A trial or a paid period lasts `billing.renewal_leeway` longer than at Stripe, because the event about its renewal
+/// may still be on its way. A subscription that is canceled for that moment ends on time.
 impl Paid {
     fn of(config: &Config, status: SubscriptionStatus, present: &Present<'_>) -> Self {
         let prices = config.billing.stripe.as_ref().map(|stripe| &stripe.prices);
@@ -81,7 +81,7 @@ impl Paid {
         };
         Self {
             status,
-            // Not the plan before it: that would depend on the order of arrival.
+            // Not the previous plan: it would depend on the order of arrival.
             plan: plan.map_or(Config::DEFAULT_PLAN, String::as_str).to_owned(),
             trial_ends_at: trial_end.and_then(time),
             current_period_end: period_end.and_then(time),
@@ -90,7 +90,6 @@ impl Paid {
         }
     }
 
-    /// What to write.
     pub fn change(&self, now: Timestamp) -> SubscriptionChange {
         SubscriptionChange {
             status: Some(self.status),
@@ -102,7 +101,7 @@ impl Paid {
         }
     }
 
-    /// What an organization has whose only subscription turned out to be another one's.
+    /// The state of an organization whose only subscription turned out to belong to another organization.
     pub fn nothing() -> Self {
         Self {
             status: SubscriptionStatus::Canceled,
@@ -115,7 +114,7 @@ impl Paid {
     }
 }
 
-/// Stripe's seconds; nothing for years that no row can hold.
+/// Converts Stripe's seconds. `None` before 1970 and after the year 9999, which no row can store.
 fn time(seconds: i64) -> Option<Timestamp> {
     (0..253_402_300_800).contains(&seconds).then(|| Timestamp::from_millis(seconds * 1000)).flatten()
 }

@@ -1,4 +1,4 @@
-//! What became of the webhook's requests, for Prometheus.
+//! Counts of the webhook's requests by outcome, for Prometheus.
 
 use crate::base::sql::text_enum;
 use crate::base::time::Timestamp;
@@ -51,19 +51,18 @@ impl Webhooks {
         }
     }
 
-    /// Counts a request that was no event: its signature or its shape was wrong.
+    /// Counts a request with a wrong signature or shape.
     pub fn count_refused(&self) {
         self.refused.fetch_add(1, Relaxed);
     }
 
-    /// Whether it is time to take old event ids away; says so once an hour, to one caller.
+    /// Whether old event ids are due for deletion: true once an hour, for one caller.
     pub fn is_pruning_due(&self, now: Timestamp) -> bool {
         let last = self.pruned_at.load(Relaxed);
         now.minus(PRUNE_EVERY).millis() >= last
             && self.pruned_at.compare_exchange(last, now.millis(), Relaxed, Relaxed).is_ok()
     }
 
-    /// Registers the counts.
     pub fn register_metrics(&self, metrics: &Metrics) {
         let (taken, refused) = (Arc::clone(&self.taken), Arc::clone(&self.refused));
         metrics.register(Kind::Counter, "billing_webhooks", "Events of the payment provider", move |readings| {

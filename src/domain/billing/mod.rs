@@ -1,25 +1,26 @@
-//! What the payment provider tells of subscriptions: Stripe's webhook, `POST /billing/stripe/webhook`.
+//! Subscriptions by the payment provider: Stripe's webhook, `POST /billing/stripe/webhook`.
 //!
 //! # The way of an event
-//! [`signature`] proves that Stripe sent these bytes lately; [`events`] reads them, in the shapes of API version
-//! [`API_VERSION`]; [`model`] takes them in, in one transaction: it remembers the event's id, what the event tells of its
-//! subscription ([`History`]) and which organization the customer is; and where that changes what the organization has
-//! paid for ([`mapping`]), it changes its subscription, which reaches every node before the answer.
+//! [`signature`] verifies that Stripe sent the body recently. [`events`] parses it, in the shapes of API version
+//! [`API_VERSION`]. [`model`] stores it in one transaction: the event's id, the facts about its subscription
+//! ([`History`]), and the customer's organization. If the organization's state by Stripe changes ([`mapping`]), its
+//! subscription changes too, on every node before the response.
 //!
 //! # In any order, and any number of times
-//! Nothing depends on the order of arrival. What is stored of a subscription is a set of versions, from which only those
-//! are dropped that no later arrival can make matter again; what counts is computed from the set. So it makes no
-//! difference which event came first, came twice, or came before anybody knew whose it was: see [`history`].
+//! Nothing depends on the order of arrival. A subscription is stored as a set of versions. Only versions that no later
+//! arrival can make matter again are dropped. The present state is computed from the set. So an event may come first,
+//! come twice, or come before its organization is known: see [`history`].
 //!
-//! # Whose a subscription is
-//! `metadata.organization_id` of the subscription; without it, `client_reference_id` of the Checkout session that
-//! made it; without that, the one of the customer's newest session. Until one is known, what came is remembered. An
-//! organization with several subscriptions has the best of them. Whoever can choose these values can pay for another
-//! organization: make Checkout sessions on a server of your own, not by a link that customers can edit.
+//! # The organization of a subscription
+//! `metadata.organization_id` of the subscription; without it, `client_reference_id` of the Checkout session that made
+//! the subscription; without that, `client_reference_id` of the customer's newest session. Events are stored until one
+//! of them is known. An organization with several subscriptions has the best of them. A person who can choose these
+//! values can pay for another organization: make Checkout sessions on your own server, not by a link that customers can
+//! edit.
 //!
 //! # Locks
-//! The event's id, the customer, then organizations in the order of their ids: two deliveries of one event, two events of
-//! one customer, and two customers of one organization each wait for one another.
+//! The event's id, the customer, then organizations in the order of their ids. So two deliveries of one event, two
+//! events of one customer, and two customers of one organization each wait for one another.
 
 pub(crate) mod events;
 mod history;

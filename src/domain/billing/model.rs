@@ -1,4 +1,4 @@
-//! Rows of `stripe_events`, `stripe_customers` and `stripe_subscriptions`, and the transaction that takes an event in.
+//! Rows of `stripe_events`, `stripe_customers` and `stripe_subscriptions`, and the transaction that stores an event.
 
 use super::events::News;
 use super::history::History;
@@ -18,14 +18,14 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How long ids of events are kept. Stripe sends an event again for 30 days at most. After that, one that comes again
-/// changes nothing either, by what the history is.
+/// How long event ids are kept. Stripe repeats an event for at most 30 days. A later repetition changes nothing either,
+/// because a history is a set.
 const KEPT: Duration = Duration::from_secs(35 * 86_400);
 /// A second delivery within this time may come while the first one still waits for the other nodes.
 const MAY_BE_UNANSWERED: Duration = Duration::from_secs(60);
-/// A history without anything in it.
+/// An empty history.
 const NOTHING_KNOWN: &str = "{}";
-/// The most ids that one transaction takes away.
+/// The most event ids that one transaction deletes.
 const BATCH: i64 = 1_000;
 
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -47,10 +47,9 @@ struct StripeSubscriptionRow {
     history: String,
 }
 
-/// Takes an event in: all of it or nothing, and once.
+/// Stores an event once, and applies it to the subscriptions of the organizations.
 ///
-/// Cost: seven statements, and where an organization has something else for it then, those of
-/// [`Subscription::change`].
+/// Cost: seven statements, and for each organization that changes those of [`Subscription::change`].
 ///
 /// # Errors
 /// Those of the database.
@@ -76,7 +75,7 @@ pub fn take_in(
     for row in &mut after {
         row.assign_organization(&customer)?;
     }
-    // Those that something changes for; held in the order of their ids.
+    // Organizations of the changed rows, before and after, locked in the order of their ids.
     let changed: Vec<&StripeSubscriptionRow> = after.iter().filter(|row| !before.contains(row)).collect();
     let old = before.iter().filter(|row| changed.iter().any(|changed| changed.id == row.id));
     let concerned: BTreeSet<OrganizationId> =
@@ -96,7 +95,7 @@ pub fn take_in(
     let mut outcome = if is_known { WebhookOutcome::Unchanged } else { WebhookOutcome::Untied };
     for (organization, before) in paid_before {
         let after = paid_by(conn, config, organization)?;
-        // What is the same for Stripe changes nothing here: the operator may have set something else since.
+        // Without a change at Stripe the subscription stays, because the operator may have changed it since.
         if after == before {
             continue;
         }
@@ -110,7 +109,7 @@ pub fn take_in(
     Ok(outcome)
 }
 
-/// Takes old ids of events away.
+/// Deletes old event ids, at most [`BATCH`]. Returns their number.
 ///
 /// # Errors
 /// Those of the database.
@@ -128,7 +127,7 @@ pub fn prune(conn: &mut Conn, now: Timestamp) -> Result<usize, ApiError> {
     Ok(gone)
 }
 
-/// Whether the event is new. A second one at the same time waits here for the first one's end.
+/// Stores the event's id. Returns whether it is new. A simultaneous second delivery waits here for the first one's end.
 fn remember(conn: &mut Conn, event: &str, now: Timestamp) -> Result<bool, ApiError> {
     let row = (stripe_events::id.eq(event), stripe_events::received_at.eq(now));
     let added = each!(conn, |native| diesel::insert_into(stripe_events::table)
@@ -138,7 +137,8 @@ fn remember(conn: &mut Conn, event: &str, now: Timestamp) -> Result<bool, ApiErr
     Ok(added == 1)
 }
 
-/// The first delivery may have taken access away and not have answered yet: then this one answers no sooner.
+/// The first delivery may have taken access away, and may still wait for the other nodes. Then the second one waits as
+/// long.
 fn wait_for_the_first(
     conn: &mut Conn,
     access_change: &mut AccessChange,
@@ -157,13 +157,13 @@ fn wait_for_the_first(
     Ok(())
 }
 
-/// Holds the organization, if there is one.
+/// Locks the organization. Returns whether it exists.
 fn exists(conn: &mut Conn, organization: OrganizationId) -> Result<bool, ApiError> {
     let row = organizations::table.find(organization).select(organizations::id);
     Ok(ForUpdate(row).get_result::<OrganizationId>(conn).optional()?.is_some())
 }
 
-/// What Stripe's subscriptions are worth to an organization.
+/// Computes the organization's state from all of its Stripe subscriptions.
 fn paid_by(conn: &mut Conn, config: &Config, organization: OrganizationId) -> Result<Option<Paid>, ApiError> {
     let rows: Vec<(String, String)> = stripe_subscriptions::table
         .filter(stripe_subscriptions::organization_id.eq(organization))
@@ -187,7 +187,7 @@ impl News {
         }
     }
 
-    /// Adds it to what is known of the customer and its subscriptions.
+    /// Adds the facts to the customer and its subscriptions.
     fn enter(
         self,
         event: &str,
@@ -211,7 +211,7 @@ impl News {
                 }
                 if let Some(id) = subscription {
                     let row = StripeSubscriptionRow::find_or_add(rows, &customer.id, &id);
-                    // A subscription has one session; if not, the choice does not depend on the order.
+                    // A subscription has one session. If there are several, the choice must not depend on their order.
                     let known = row.session_organization_id.unwrap_or(organization);
                     row.session_organization_id = Some(known.min(organization));
                 }
@@ -222,7 +222,7 @@ impl News {
 }
 
 impl Customer {
-    /// Holds the customer, known or not.
+    /// Locks the customer's row, and adds it first if it is missing.
     fn lock(conn: &mut Conn, id: &str) -> Result<Self, ApiError> {
         let new = Self { id: id.to_owned(), organization_id: None, tied_at: 0, tied_by: String::new() };
         each!(conn, |native| diesel::insert_into(stripe_customers::table)
@@ -265,7 +265,7 @@ impl StripeSubscriptionRow {
         Ok(())
     }
 
-    /// Whose it is, by what is known now.
+    /// Sets the organization from the metadata, else the session, else the customer.
     fn assign_organization(&mut self, customer: &Customer) -> Result<(), ApiError> {
         let history = parse(&self.history)?;
         let named = history.present().and_then(|present| present.snapshot.organization);

@@ -9,16 +9,15 @@ use data_encoding::HEXLOWER;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
-/// The header's name.
 pub const STRIPE_SIGNATURE: &str = "stripe-signature";
-/// How far Stripe's clock and ours may differ, the way here included.
+/// How far Stripe's clock and ours may differ, including the time of the transport.
 const TOLERANCE: Duration = Duration::from_secs(300);
 
-/// Whether somebody who knows one of the secrets sent these bytes within five minutes of `now`. One HMAC for each
-/// secret; the comparison takes the same time wherever the texts differ.
+/// Verifies that the body was signed with one of the secrets within five minutes of `now`. Cost: one HMAC for each
+/// secret. The comparison takes the same time wherever the texts differ.
 ///
 /// # Errors
-/// `bad_request` that says what is wrong, and nothing of the secrets or the body.
+/// `bad_request` with the reason, without the secrets and the body.
 pub fn verify(header: Option<&str>, body: &[u8], secrets: &[SecretString], now: Timestamp) -> Result<(), ApiError> {
     let header = header.ok_or_else(|| ApiError::bad_request("There must be exactly one Stripe-Signature header."))?;
     let (time, signatures) = parse(header).ok_or_else(|| {
@@ -26,7 +25,7 @@ pub fn verify(header: Option<&str>, body: &[u8], secrets: &[SecretString], now: 
     })?;
     let is_good = secrets.iter().any(|secret| {
         let expected = sign(secret, time, body);
-        // Not `any`, whose time would tell which one is nearly good.
+        // Not `any`: its time would depend on the position of the matching signature.
         let equal = |given: &&str| verify_slices_are_equal(expected.as_bytes(), given.as_bytes()).is_ok();
         signatures.iter().filter(|given| equal(given)).count() > 0
     });
@@ -40,7 +39,7 @@ pub fn verify(header: Option<&str>, body: &[u8], secrets: &[SecretString], now: 
     Ok(())
 }
 
-/// The time and all `v1` signatures. Other schemes, such as `v0`, prove nothing.
+/// Returns the time and all `v1` signatures. Other schemes, such as `v0`, prove nothing.
 fn parse(header: &str) -> Option<(&str, Vec<&str>)> {
     let mut time = None;
     let mut signatures = Vec::new();
@@ -58,7 +57,7 @@ fn parse(header: &str) -> Option<(&str, Vec<&str>)> {
     Some((time?, signatures)).filter(|(_, signatures)| !signatures.is_empty())
 }
 
-/// The signature, in lower-case hex.
+/// Returns the signature in lower-case hex.
 fn sign(secret: &SecretString, time: &str, body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
     let mut context = hmac::Context::with_key(&key);

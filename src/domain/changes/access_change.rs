@@ -1,4 +1,4 @@
-//! [`AccessChange`]: what a transaction that changes access tells the other nodes and the audit trail.
+//! [`AccessChange`]: the audit events of a transaction, and the cache entries that it invalidates on all nodes.
 
 use crate::base::error::ApiError;
 use crate::base::sql::Conn;
@@ -9,7 +9,7 @@ use crate::infra::cluster::Groups;
 /// Collects the changes of access of one transaction. A function that changes access takes it, so it can only run in
 /// [`super::ScopedStore::change_access`], which announces the changes to all nodes and waits for them.
 ///
-/// The nodes can't be told without an [`Entry`], so a change of access always has its audit event.
+/// An announcement takes an [`Entry`], so a change of access always has its audit event.
 #[derive(Debug)]
 pub struct AccessChange {
     groups: Groups,

@@ -1,4 +1,4 @@
-//! Changes of access: one transaction that tells the other nodes and the audit trail.
+//! Changes of access: one transaction that writes audit events and informs the other nodes.
 
 mod access_change;
 mod store;

@@ -18,17 +18,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store over an open database.
     pub fn new(db: Db, cluster: Arc<Cluster>) -> Self {
         Self { db, cluster }
     }
 
-    /// The pool beneath.
     pub fn db(&self) -> &Db {
         &self.db
     }
 
-    /// The database as the organization sees it that a guard let the request into.
+    /// The database, limited to the guard's organization. On PostgreSQL, row-level security shows only its rows.
     #[must_use]
     pub fn scoped_to(&self, guard: &impl Guard) -> ScopedStore {
         let organization = guard.organization_id();
@@ -39,15 +37,15 @@ impl Store {
         ScopedStore { db: self.db.for_organization(organization), cluster: Arc::clone(&self.cluster) }
     }
 
-    /// The database without the second wall between tenants: for requests that no guard let into one organization, such
-    /// as a sign-in or a person's list of organizations, and for work in the background.
+    /// The database without row-level security: for requests without a guard of one organization, such as a sign-in or
+    /// a person's list of organizations, and for background tasks.
     #[must_use]
     pub fn for_all_tenants(&self) -> ScopedStore {
         ScopedStore { db: self.db.for_all_tenants(), cluster: Arc::clone(&self.cluster) }
     }
 }
 
-/// The database, for the rows of one scope. Cost: two counts of references, and its queries'.
+/// The database, limited to the rows of one scope. Cost: two reference counts, and those of its queries.
 #[derive(Clone, Debug)]
 pub struct ScopedStore {
     db: ScopedDb,
@@ -55,7 +53,7 @@ pub struct ScopedStore {
 }
 
 impl ScopedStore {
-    /// The rows of a scope, for the command line.
+    /// Makes a store for the command line.
     pub fn new(db: ScopedDb, cluster: Arc<Cluster>) -> Self {
         Self { db, cluster }
     }
@@ -72,7 +70,7 @@ impl ScopedStore {
         self.db.read(body).await
     }
 
-    /// Runs a transaction that changes nobody's access.
+    /// Runs a transaction that changes no access.
     ///
     /// # Errors
     /// As [`ScopedDb::write`].
@@ -84,7 +82,7 @@ impl ScopedStore {
         self.db.write(body).await
     }
 
-    /// Runs a transaction that changes access, and returns when no node honours the old access any more. The audit
+    /// Runs a transaction that changes access, and returns when no node accepts the old access any more. The audit
     /// events are written at its end, so that the heads of the audit chains are its last locks.
     ///
     /// # Errors

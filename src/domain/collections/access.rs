@@ -1,5 +1,4 @@
-//! [`CollectionAccess`]: someone who may read or write the documents of the collection that the route is of, in one
-//! workspace.
+//! [`CollectionAccess`]: the guard for the documents of one collection in one workspace.
 
 use super::collection::Collection;
 use crate::base::error::{ApiError, Code};
@@ -10,19 +9,19 @@ use crate::domain::api_keys::KeyCaller;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// What somebody wants with a collection.
+/// A use of a collection: [`Read`] or [`Write`].
 pub trait Intent: 'static {
-    /// What it takes.
+    /// The permission that this use requires.
     fn permission(collection: &Collection) -> Permission;
-    /// Whether keys may want it at all.
+    /// Whether API keys have this use at all.
     fn is_open_to_keys(collection: &Collection) -> bool;
 }
 
-/// To read.
+/// Reading documents.
 #[derive(Debug)]
 pub struct Read;
 
-/// To write.
+/// Writing documents.
 #[derive(Debug)]
 pub struct Write;
 
@@ -44,8 +43,8 @@ impl Intent for Write {
     }
 }
 
-/// Someone who may do `I` with the documents of one collection in one workspace: a program in its key's, or a person in
-/// the one that the path names.
+/// Access to the documents of one collection in one workspace, for the use `I`. A program has its key's workspace, a
+/// person the workspace that the path names.
 #[derive(Debug)]
 pub struct CollectionAccess<I> {
     collection: Arc<Collection>,
@@ -57,27 +56,24 @@ pub struct CollectionAccess<I> {
 }
 
 impl<I> CollectionAccess<I> {
-    /// Which collection.
     pub fn collection(&self) -> &Arc<Collection> {
         &self.collection
     }
 
-    /// Whose documents.
     pub fn organization_id(&self) -> OrganizationId {
         self.organization_id
     }
 
-    /// Whose documents.
     pub fn workspace_id(&self) -> WorkspaceId {
         self.workspace_id
     }
 
-    /// The document that these belong to, where the collection is nested. Whether it is there is not checked yet.
+    /// The parent document in a nested collection. Its existence is not checked yet.
     pub fn parent_id(&self) -> Option<DocumentId> {
         self.parent_id
     }
 
-    /// Who asks: a key's or a person's id.
+    /// The id of the key or the person.
     pub fn caller_id(&self) -> &str {
         &self.caller_id
     }
@@ -90,7 +86,7 @@ impl<I> Guard for CollectionAccess<I> {
 }
 
 impl<I: Intent> CollectionAccess<I> {
-    /// The guard of a program, in its key's workspace.
+    /// Makes the guard of a program, in its key's workspace.
     ///
     /// # Errors
     /// `credential_not_accepted` where keys may not do this, `read_only_key`, `insufficient_permission`
@@ -107,7 +103,7 @@ impl<I: Intent> CollectionAccess<I> {
         Ok(Self { collection, organization_id, workspace_id, parent_id: None, caller_id, intent: PhantomData })
     }
 
-    /// The guard of a person, in the workspace of a membership.
+    /// Makes the guard of a person, in the workspace of a membership.
     ///
     /// # Errors
     /// `insufficient_permission`
@@ -119,7 +115,7 @@ impl<I: Intent> CollectionAccess<I> {
         Ok(Self { collection, organization_id, workspace_id, parent_id: None, caller_id, intent: PhantomData })
     }
 
-    /// The guard for the documents of one parent, where the collection is nested.
+    /// Limits the guard of a nested collection to the documents of one parent.
     #[must_use]
     pub fn beneath(self, parent_id: Option<DocumentId>) -> Self {
         Self { parent_id, ..self }

@@ -1,8 +1,8 @@
-//! Documents as they are sent: JSON in which each object has each name once, out of its envelope.
+//! Reads documents from request bodies: takes them out of their envelope, and refuses duplicate field names.
 //!
-//! serde_json takes the last of two fields of one name, other parsers the first
-//! ([RFC 8259, 4](https://www.rfc-editor.org/rfc/rfc8259#section-4)): what is checked here and what is used elsewhere must
-//! be the same, so such a body is refused.
+//! Of two fields with one name, `serde_json` takes the last, other parsers the first ([RFC 8259,
+//! 4](https://www.rfc-editor.org/rfc/rfc8259#section-4)). The value that is checked here must be the value that is used
+//! elsewhere, so such a body is refused.
 
 use super::collection::Collection;
 use crate::base::error::ApiError;
@@ -15,18 +15,18 @@ use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 use std::fmt;
 
-/// Reads a body, and takes the document out of it. Gives the bytes too: what an idempotency key is compared by.
+/// Reads a body. Returns its document, and its bytes for the comparison by an idempotency key.
 ///
 /// # Errors
-/// Those of [`Body::json`]; `bad_request` for what is not JSON; `validation_failed` for JSON of another shape, with the
-/// field's JSON Pointer.
+/// Those of [`Body::json`]; `bad_request` for a body that is not JSON; `validation_failed` for JSON of another shape,
+/// with the field's JSON Pointer.
 pub async fn read(body: Body<()>, collection: &Collection) -> Result<(JsonObject, Vec<u8>), ApiError> {
     let bytes = body.json().await?;
     let document = unwrap(collection, parse(&bytes)?)?;
     Ok((document, bytes))
 }
 
-/// The JSON Pointer of what the documents of a collection are sent in.
+/// The JSON Pointer of the document in a request's body: empty, or that of the envelope.
 pub fn within(collection: &Collection) -> String {
     collection.envelope.as_ref().map_or_else(String::new, |envelope| format!("/{envelope}"))
 }
@@ -73,12 +73,12 @@ fn pointer(path: &Path) -> String {
     path.iter().map(step).collect()
 }
 
-/// A field's name in a JSON Pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901#section-3)).
+/// Escapes a field's name for a JSON Pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901#section-3)).
 pub fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// A JSON value whose objects have each name once.
+/// A JSON value without duplicate field names.
 struct Unambiguous(Value);
 
 impl<'de> Deserialize<'de> for Unambiguous {

@@ -1,4 +1,4 @@
-//! [`Collections`]: what configuration declares, compiled and checked.
+//! [`Collections`]: the configured collections, compiled and checked.
 
 use super::field::Field;
 use super::path::{CollectionPath, overlap};
@@ -8,32 +8,28 @@ use crate::base::policy::{Least, Permission};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// A resource that tenants keep in Keyward.
+/// A configured resource, whose documents tenants store in Keyward.
 #[derive(Debug)]
 pub struct Collection {
-    /// Its name in configuration, which its documents are stored under.
+    /// The name in the configuration and in the rows of its documents.
     pub name: String,
-    /// Where it is.
     pub path: CollectionPath,
-    /// The name of the collection that its documents belong to documents of.
+    /// The name of the parent collection, if the collection is nested.
     pub parent: Option<String>,
-    /// The field of a request's body that the document is in.
+    /// The field of a request's body that contains the document. `None`: the body is the document.
     pub envelope: Option<String>,
-    /// What it takes to read.
+    /// The permission to read documents.
     pub read: Permission,
-    /// What it takes to write.
+    /// The permission to write documents.
     pub write: Permission,
-    /// Whether API keys may write.
     pub keys_may_write: bool,
-    /// What a list can be filtered by.
     pub filters: Vec<Field>,
-    /// What a list can be sorted by, besides the time of creation.
+    /// Besides the time of creation.
     pub sorts: Vec<Field>,
     /// The largest document, in bytes of JSON.
     pub max_bytes: usize,
-    /// The most documents of a workspace.
+    /// The most documents of a workspace. `None`: any number.
     pub max_documents: Option<u32>,
-    /// What a document looks like.
     pub schema: DocumentSchema,
 }
 
@@ -41,11 +37,11 @@ pub struct Collection {
 #[derive(Clone, Debug, Default)]
 pub struct Collections(Vec<Arc<Collection>>);
 
-/// The most documents of a workspace that can be asked for: they are counted, one by one, at each creation.
+/// The highest `max_documents`, because each creation counts the documents one by one.
 const MAX_DOCUMENTS_LIMIT: u32 = 100_000;
 
 impl Collections {
-    /// Compiles the schemas, and checks what configuration says.
+    /// Compiles the schemas, and checks the settings.
     ///
     /// # Errors
     /// A text for the operator, which names the key.
@@ -71,13 +67,13 @@ impl Collections {
         Ok(Self(all))
     }
 
-    /// One after the other, by name.
+    /// Returns the collections in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Collection>> {
         self.0.iter()
     }
 
-    /// Refuses a collection whose path another collection or another route has. `taken` are the paths of all other
-    /// routes, as the OpenAPI document has them.
+    /// Refuses a collection whose path clashes with another collection or another route. `taken` has the paths of all
+    /// other routes, as in the OpenAPI document.
     ///
     /// # Errors
     /// A text for the operator, which names the key.
@@ -167,7 +163,7 @@ impl Collection {
         }
     }
 
-    /// All fields that need an index, each once.
+    /// Returns the fields that need an index, without duplicates.
     pub fn indexed(&self) -> Vec<&Field> {
         let mut fields: Vec<&Field> = Vec::new();
         for field in self.filters.iter().chain(&self.sorts) {
@@ -178,7 +174,7 @@ impl Collection {
         fields
     }
 
-    /// The templates of its routes, of programs and of people, and of lists and of single documents.
+    /// Returns the templates of the routes: list and document for programs, then list and document for people.
     pub fn all_paths(&self, base_path: &str) -> [String; 4] {
         let (list, document) = (self.path.template().to_owned(), self.path.of_document());
         [

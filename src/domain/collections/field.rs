@@ -1,9 +1,10 @@
-//! [`Field`]: a field of a collection that its lists can be filtered or sorted by, and how both databases spell it.
+//! [`Field`]: a field for filters and orders of lists, and its SQL for both databases.
 //!
-//! A field's **key** is the expression that its index is over: text cut to [`KEY_LENGTH`] characters (an index entry
-//! has a limit in PostgreSQL), numbers and booleans as doubles, and below all others what a document without the field
-//! has. On PostgreSQL it is spelled with what row-level security lets an index answer, once the database's superuser has
-//! declared the functions in it leakproof (`docs/operations/postgresql.md`): `coalesce` would not do. The names of fields are letters, digits, `_` and `-`, so they stand in the SQL as they are; values never do.
+//! A field's **key** is the expression of its index: text cut to [`KEY_LENGTH`] characters (PostgreSQL limits the size
+//! of an index entry), numbers and booleans as doubles. A document without the field has a key below all others. Under
+//! row-level security, PostgreSQL uses an index only if the functions in its expression are leakproof. The key has only
+//! functions that the database's superuser can declare so (`docs/operations/postgresql.md`); `coalesce` would not do.
+//! The names of fields are letters, digits, `_` and `-`, so they are in the SQL as they are. Values are always bound.
 
 use super::schema::DocumentSchema;
 use crate::base::sql::MultiBackend;
@@ -13,44 +14,38 @@ use diesel::sql_types::{Bool, Double, Text};
 use serde_json::Value;
 use std::fmt::Write;
 
-/// How many characters of a text its index holds.
+/// The most characters of a text in an index.
 pub const KEY_LENGTH: usize = 200;
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Text.
     Text,
     /// Integers and other numbers.
     Number,
-    /// `true` and `false`.
     Boolean,
 }
 
 /// A field that a list can be filtered or sorted by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// As configuration and queries spell it: `content.mediaType`.
+    /// As in the configuration and in queries: `content.mediaType`.
     pub name: String,
-    /// What it holds.
     pub kind: Kind,
 }
 
-/// A value of a field, as it was asked for.
+/// A value to compare a field with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldValue {
-    /// Of a text.
     Text(String),
-    /// Of a number or, as 0 and 1, of a boolean.
+    /// A number, or a boolean as 0 or 1.
     Number(f64),
 }
 
-/// Which database an expression is for.
+/// The database that an expression is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// PostgreSQL.
     Postgres,
-    /// SQLite.
     Sqlite,
 }
 
@@ -59,10 +54,10 @@ pub type Condition =
     Box<dyn BoxableExpression<crate::base::sql::schema::documents::table, MultiBackend, SqlType = Bool>>;
 
 impl Field {
-    /// The field of a schema.
+    /// Makes the field of a name, with the type that the schema declares.
     ///
     /// # Errors
-    /// What the schema must say of it.
+    /// A text for the operator: the name is malformed, or the schema declares no single type for it.
     pub fn of(schema: &DocumentSchema, name: &str) -> Result<Self, String> {
         let steps: Vec<&str> = name.split('.').collect();
         let is_plain = |step: &&str| {
@@ -82,16 +77,16 @@ impl Field {
         Ok(Self { name: name.to_owned(), kind })
     }
 
-    /// A value of this field, from a query.
+    /// Parses a value of this field from a query string.
     ///
     /// # Errors
-    /// What it must be.
+    /// The rule that the value breaks, such as "must be a number".
     pub fn parse(&self, text: &str) -> Result<FieldValue, String> {
         match self.kind {
             Kind::Text if text.contains('\0') => Err("must not contain U+0000".into()),
             Kind::Text => Ok(FieldValue::Text(text.to_owned())),
             Kind::Number => {
-                // JSON's own numbers: Rust's would also be "inf" and "+5".
+                // As JSON, because Rust's own parser also takes "inf" and "+5".
                 let is_number = !text.contains(|c: char| c.is_ascii_whitespace());
                 let parsed = is_number.then(|| serde_json::from_str::<Value>(text).ok()).flatten();
                 let number = parsed.and_then(|value| value.as_f64());
@@ -105,7 +100,7 @@ impl Field {
         }
     }
 
-    /// The value as JSON has it.
+    /// The SQL of the field's value in the document.
     fn value(&self, dialect: Dialect) -> String {
         match dialect {
             Dialect::Postgres => format!("(body #>> '{{{}}}')", self.name.replace('.', ",")),
@@ -121,7 +116,7 @@ impl Field {
         }) + "'"
     }
 
-    /// The expression that the field's index is over. Never NULL.
+    /// The SQL of the field's key. Its value is never NULL.
     pub fn key(&self, dialect: Dialect) -> String {
         let value = self.value(dialect);
         let holds = |postgres: &str, sqlite: &str| match dialect {
@@ -157,8 +152,8 @@ impl Field {
         }
     }
 
-    /// That a document's field is this value. The index finds the key; of a long text the rest is compared too, and an
-    /// empty one is told from a missing one.
+    /// The condition that the field has this value. The index finds the key. For text, the whole value is compared too:
+    /// long texts may have the same key, and so may an empty text and a missing field.
     pub fn equals(&self, dialect: Dialect, value: FieldValue) -> Condition {
         let key = self.key(dialect);
         match value {
@@ -176,7 +171,7 @@ impl Field {
         }
     }
 
-    /// That a document comes after a position in the order of this field.
+    /// The condition that a document comes after a position in the order of this field.
     pub fn is_beyond(&self, dialect: Dialect, descending: bool, value: FieldValue, id: String) -> Condition {
         let start = bool_sql(&format!("(({}), id) {} (", self.key(dialect), if descending { "<" } else { ">" }));
         match value {
@@ -187,7 +182,7 @@ impl Field {
         }
     }
 
-    /// Where a document stands in the order of this field: the same as [`Field::key`], from the document itself.
+    /// Computes a document's key: the same value as the SQL of [`Field::key`].
     pub fn key_of(&self, document: &serde_json::Map<String, Value>) -> FieldValue {
         let pointer = self.name.split('.').fold(String::new(), |path, step| path + "/" + step);
         let (first, rest) = pointer[1..].split_once('/').unwrap_or((&pointer[1..], ""));
@@ -211,7 +206,7 @@ fn bool_sql(text: &str) -> SqlLiteral<Bool> {
     diesel::dsl::sql::<Bool>(text)
 }
 
-/// The one kind that a schema declares, also where it may be null.
+/// Returns the one kind that a schema declares. Null may be allowed besides.
 fn kind_of(schema: &Value) -> Option<Kind> {
     let one = |name: &str| match name {
         "string" => Some(Kind::Text),

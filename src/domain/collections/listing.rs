@@ -10,40 +10,37 @@ use crate::infra::http::PageQuery;
 use std::fmt;
 use std::str::FromStr;
 
-/// What a list shows, and in which order.
+/// The query of one page of a list.
 #[derive(Debug)]
 pub struct Listing {
     /// The fields that must have these values.
     pub filters: Vec<(Field, FieldValue)>,
-    /// The order.
     pub order: Order,
-    /// Which page of it.
     pub position: Position<ListPosition>,
 }
 
-/// The order of a list. Documents that are alike in it stand by age.
+/// The order of a list. Documents with equal keys are in the order of their ids, and so of their creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// By the time of creation.
     Created {
-        /// Newest first: what a list is without `sort`.
+        /// Newest first: the default of a list.
         descending: bool,
     },
     /// By a field.
     Field {
-        /// Which.
         field: Field,
         /// Largest first.
         descending: bool,
     },
 }
 
-/// Where a document stands in a list: what a cursor is made from.
+/// The position of a document in a list. A cursor contains it.
 #[derive(Clone, Debug)]
 pub struct ListPosition {
-    /// In the order of a field.
+    /// The field's key; `None` in the order of creation.
     pub key: Option<FieldValue>,
-    /// Among those that are alike.
+    /// Orders documents with equal keys.
     pub id: DocumentId,
 }
 
@@ -52,15 +49,15 @@ pub struct ListPosition {
 pub struct Selection {
     filters: Vec<(Field, FieldValue)>,
     order: Order,
-    /// What tells one list's cursors from another's.
+    /// Identifies the list, so that it refuses cursors of other lists.
     scope: String,
 }
 
 impl Selection {
-    /// Reads a query string.
+    /// Parses a query string.
     ///
     /// # Errors
-    /// `bad_request` for an unknown parameter, one that comes twice, or a malformed value.
+    /// `bad_request` for an unknown or repeated parameter, or a malformed value.
     pub fn parse(collection: &Collection, owner: &str, query: &str) -> Result<(Self, PageQuery), ApiError> {
         let (page, others) = PageQuery::split(query)?;
         let (mut filters, mut sort): (Vec<(Field, FieldValue)>, Option<String>) = (Vec::new(), None);
@@ -90,15 +87,15 @@ impl Selection {
         Ok((Self { filters, order, scope }, page))
     }
 
-    /// What its cursors belong to.
+    /// Identifies the list in its cursors.
     pub fn scope(&self) -> &str {
         &self.scope
     }
 
-    /// One page of it.
+    /// Returns the query of one page.
     ///
     /// # Errors
-    /// `bad_request` for a cursor that somebody made up.
+    /// `bad_request` for a cursor that does not fit the order.
     pub fn at(self, position: Position<ListPosition>) -> Result<Listing, ApiError> {
         if position.after.as_ref().is_some_and(|place| !self.order.has(place)) {
             return Err(ApiError::bad_request("The cursor is not one of this list. Start again without a cursor."));
@@ -106,14 +103,13 @@ impl Selection {
         Ok(Listing { filters: self.filters, order: self.order, position })
     }
 
-    /// The order of the list.
     pub fn order(&self) -> &Order {
         &self.order
     }
 }
 
 impl Order {
-    /// Whether a document can stand there.
+    /// Whether the position fits this order.
     fn has(&self, place: &ListPosition) -> bool {
         match (self, &place.key) {
             (Self::Created { .. }, None) => true,
@@ -123,7 +119,7 @@ impl Order {
         }
     }
 
-    /// Where a document stands in it.
+    /// Returns a document's position in this order.
     pub fn place_of(&self, document: &Document) -> ListPosition {
         let key = match self {
             Self::Created { .. } => None,
@@ -156,7 +152,7 @@ impl fmt::Display for ListPosition {
         match &self.key {
             None => write!(f, "{}", self.id),
             Some(FieldValue::Text(text)) => write!(f, "{} t{text}", self.id),
-            // The bits, since infinity must come back too.
+            // As bits, because infinity must survive the round trip too.
             Some(FieldValue::Number(number)) => write!(f, "{} n{:x}", self.id, number.to_bits()),
         }
     }

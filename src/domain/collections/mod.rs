@@ -1,10 +1,10 @@
-//! Resources that tenants keep in Keyward, declared by configuration: `[collections.NAME]`.
+//! Resources that tenants store in Keyward, declared in the configuration: `[collections.NAME]`.
 //!
-//! [`Collections`] is what configuration declares, compiled and checked once: `collection` one of them, `path` where it
-//! is, `schema` what its documents look like, `field` what a list can be filtered and sorted by. `store` compares them with
-//! the database at the start, and keeps an index for each field. A request passes a guard of `access`, which knows the
-//! collection from its route, and ends in `handlers`; `body` reads what is sent, `model` has the rows and `listing` the lists. `documentation` puts
-//! the configured routes into the OpenAPI document.
+//! [`Collections`] has the declared collections, compiled and checked once. `collection` has one of them, `path` its
+//! path, `schema` the shape of its documents, `field` the fields for filters and orders. `store` compares the
+//! collections with the database at the start, and makes an index for each field. `access` has the guard of a request.
+//! `body` reads documents from requests, `model` has the rows, and `listing` the lists. `api::collections` has the
+//! endpoints and their part of the OpenAPI document.
 //!
 //! Programs find a collection at `/v1/posts`, in the workspace of their key; people at
 //! `/v1/workspaces/{workspaceId}/posts`, in any workspace that they have a role in.

@@ -14,36 +14,31 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::Bool;
 
-/// What a tenant keeps.
+/// A document of a tenant.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = documents)]
 pub struct Document {
-    /// Its id.
     pub id: DocumentId,
-    /// Whose it is.
     pub organization_id: OrganizationId,
-    /// Where it lives.
     pub workspace_id: WorkspaceId,
-    /// Of which collection it is.
+    /// The collection's name.
     pub collection: String,
-    /// The document that it belongs to, in a nested collection.
+    /// The parent document, in a nested collection.
     pub parent_id: Option<DocumentId>,
-    /// What the tenant wrote.
+    /// The tenant's fields, without Keyward's own.
     pub body: JsonObject,
-    /// How often it was written.
+    /// How often the document was written, from 1.
     pub version: i64,
-    /// The key or the person who made it.
+    /// The id of the key or the person.
     pub created_by: String,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was last written.
     pub updated_at: Timestamp,
 }
 
 type Boxed<'q> = documents::BoxedQuery<'q, MultiBackend>;
 
-/// The documents that a guard is about. The collection's name stands in the SQL itself, because only then the databases
-/// see that its partial indexes fit.
+/// Selects the documents of a guard. The collection's name is a literal in the SQL, because only then the databases see
+/// that its partial indexes fit.
 fn of<I>(access: &CollectionAccess<I>) -> Boxed<'static> {
     let collection = access.collection();
     let query = documents::table
@@ -57,10 +52,10 @@ fn of<I>(access: &CollectionAccess<I>) -> Boxed<'static> {
 }
 
 impl Document {
-    /// A page of documents. In a nested collection one statement more: is their parent there?
+    /// Returns a page of documents. In a nested collection, one more statement checks that the parent exists.
     ///
     /// # Errors
-    /// `not_found` for a parent that is not there.
+    /// `not_found` for a missing parent.
     pub fn page_of(conn: &mut Conn, access: &CollectionAccess<Read>, listing: Listing) -> Result<Vec<Self>, ApiError> {
         ensure_parent(conn, access)?;
         let dialect = conn.into();
@@ -90,7 +85,7 @@ impl Document {
         Ok(query.load(conn)?)
     }
 
-    /// One document.
+    /// Reads one document.
     ///
     /// # Errors
     /// `not_found`
@@ -98,10 +93,11 @@ impl Document {
         Ok(of(access).filter(documents::id.eq(id)).select(Self::as_select()).first(conn)?)
     }
 
-    /// Makes a document. With a limit on their number, creations in a workspace go one after another, and each counts.
+    /// Creates a document. With `max_documents`, creations in a workspace run one after another, and each counts the
+    /// documents.
     ///
     /// # Errors
-    /// `conflict` when the workspace has as many as it may, `not_found` when the parent or the workspace is not there.
+    /// `conflict` when the workspace has `max_documents`, `not_found` for a missing parent or workspace.
     pub fn create(
         conn: &mut Conn,
         access: &CollectionAccess<Write>,
@@ -124,13 +120,13 @@ impl Document {
             updated_at: now,
         };
         match diesel::insert_into(documents::table).values(&row).execute(conn) {
-            // Workspace or parent went away since they were looked at.
+            // The workspace or the parent was deleted since the check.
             Err(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => Err(ApiError::not_found()),
             done => done.map(|_| row).map_err(Into::into),
         }
     }
 
-    /// Holds a document until the transaction ends, if it is the version that the caller wants to write.
+    /// Locks a document until the transaction ends, if it has an expected version.
     ///
     /// # Errors
     /// `not_found`, `precondition_failed`
@@ -148,7 +144,7 @@ impl Document {
         Ok(row)
     }
 
-    /// Writes another body into a document that is held.
+    /// Replaces the body of a locked document.
     ///
     /// # Errors
     /// Those of the database.
@@ -163,7 +159,7 @@ impl Document {
             .get_result(conn)?)
     }
 
-    /// Deletes a document that is held, and what belongs to it.
+    /// Deletes a locked document and its child documents.
     ///
     /// # Errors
     /// Those of the database.
@@ -173,12 +169,10 @@ impl Document {
     }
 }
 
-/// Which versions a write is meant for: `If-Match`.
+/// The versions that a write is meant for, from `If-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// Whatever is there.
     Any,
-    /// One of these.
     OneOf(Vec<i64>),
 }
 
@@ -191,7 +185,7 @@ impl Expected {
     }
 }
 
-/// That the document which the path goes through is there, and of the parent's collection.
+/// Checks that the path's parent document exists in the parent collection.
 fn ensure_parent<I>(conn: &mut Conn, access: &CollectionAccess<I>) -> Result<(), ApiError> {
     let (Some(id), Some(collection)) = (access.parent_id(), &access.collection().parent) else { return Ok(()) };
     let one = documents::id

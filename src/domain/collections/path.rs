@@ -1,4 +1,4 @@
-//! [`CollectionPath`]: where a collection is, under the base path.
+//! [`CollectionPath`]: the path of a collection, below the base path.
 
 /// The parameter that names a document in the paths of its collection.
 pub const DOCUMENT_ID: &str = "documentId";
@@ -10,7 +10,7 @@ pub struct CollectionPath {
     parent: Option<ParentPath>,
 }
 
-/// What stands before a nested collection's own part.
+/// The parent's part of a nested collection's path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParentPath {
     /// The parent's template: `forms`.
@@ -20,10 +20,10 @@ pub struct ParentPath {
 }
 
 impl CollectionPath {
-    /// The path as configuration spells it.
+    /// Parses a path of the configuration.
     ///
     /// # Errors
-    /// What it must look like.
+    /// A text for the operator with the expected form.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("{text:?} must look like \"posts\" or \"forms/{{id}}/submissions\"");
         let mut parent = None;
@@ -46,12 +46,10 @@ impl CollectionPath {
         }
     }
 
-    /// As configuration spells it.
     pub fn template(&self) -> &str {
         &self.template
     }
 
-    /// What it is nested in, if anything.
     pub fn parent(&self) -> Option<&ParentPath> {
         self.parent.as_ref()
     }

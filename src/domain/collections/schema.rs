@@ -1,4 +1,4 @@
-//! [`DocumentSchema`]: what a collection's documents look like, and what is wrong with one.
+//! [`DocumentSchema`]: the JSON Schema of a collection's documents, and their validation.
 
 use super::body::escaped;
 use crate::base::error::{ApiError, FieldError};
@@ -7,9 +7,9 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::{Value, json};
 
-/// What Keyward adds to each document; a schema can't declare fields of these names.
+/// The fields that Keyward adds to each document. A schema can't declare fields of these names.
 pub const RESERVED: [&str; 4] = ["id", "createdAt", "updatedAt", "createdBy"];
-/// The most faults that an answer names.
+/// The most faults in one response.
 const MAX_FAULTS: usize = 20;
 
 /// A compiled JSON Schema, [draft 2020-12](https://json-schema.org/draft/2020-12/schema).
@@ -20,12 +20,12 @@ pub struct DocumentSchema {
 }
 
 impl DocumentSchema {
-    /// Compiles a schema; none takes any object.
+    /// Compiles a schema. Without a schema, all objects are valid.
     ///
-    /// Nothing is fetched for a `$ref`, and patterns run in linear time: texts that tenants send can't stall the server.
+    /// Nothing is fetched for a `$ref`, and patterns run in linear time, so that documents can't stall the server.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A text for the operator with the fault of the schema.
     pub fn compile(source: Option<Value>) -> Result<Self, String> {
         let source = source.unwrap_or_else(|| json!({ "type": "object" }));
         if !source.is_object() {
@@ -51,12 +51,12 @@ impl DocumentSchema {
         Ok(Self { source, validator })
     }
 
-    /// As it was written.
+    /// The schema as it was configured.
     pub fn source(&self) -> &Value {
         &self.source
     }
 
-    /// The schema of a field, by its steps, also through `$ref` to a part of this schema.
+    /// Finds the schema of a field by the steps of its name. Follows `$ref` to parts of this schema.
     pub fn of_field(&self, steps: &[&str]) -> Option<&Value> {
         steps
             .iter()
@@ -64,7 +64,7 @@ impl DocumentSchema {
     }
 
     fn resolve<'s>(&'s self, mut schema: &'s Value) -> Option<&'s Value> {
-        // A chain of references that is longer than this goes in a circle.
+        // A longer chain of references is a cycle.
         for _ in 0..32 {
             match schema.get("$ref") {
                 None => return Some(schema),
@@ -74,7 +74,8 @@ impl DocumentSchema {
         None
     }
 
-    /// Checks a document. Time grows with its size. `within` is the JSON Pointer of what the client sent it in: empty, or `/post`.
+    /// Validates a document. The time grows with its size. `within` is the JSON Pointer of the document in the
+    /// request's body: empty, or `/post`.
     ///
     /// # Errors
     /// `validation_failed`, each field named by its JSON Pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901))
@@ -105,18 +106,17 @@ impl DocumentSchema {
     }
 }
 
-/// A document that its collection takes: the only kind that is written.
+/// A valid document. Only valid documents are written.
 #[derive(Clone, Debug)]
 pub struct Accepted(JsonObject);
 
 impl Accepted {
-    /// The document.
     pub fn into_object(self) -> JsonObject {
         self.0
     }
 }
 
-/// What an error says, at the field that must change: a missing one is named itself, not the object that lacks it.
+/// Reports an error at the field that must change. For a missing field, that is the field itself, not the object.
 fn named(error: &ValidationError<'_>, within: &str) -> Vec<FieldError> {
     let place = format!("{within}{}", error.instance_path());
     let below = |name: &str| format!("{place}/{}", escaped(name));
@@ -130,12 +130,12 @@ fn named(error: &ValidationError<'_>, within: &str) -> Vec<FieldError> {
             let unknown = |name: &String| FieldError { field: below(name), message: "is not a known field".into() };
             unexpected.iter().map(unknown).collect()
         }
-        // Without the value: an answer does not repeat what may be large, or secret.
+        // Without the value, which may be large or secret.
         _ => vec![FieldError { field: place, message: error.masked_with("the value").to_string() }],
     }
 }
 
-/// PostgreSQL can't hold U+0000 in JSON, so neither database takes it.
+/// PostgreSQL can't store U+0000 in JSON, so it is refused with either database.
 fn find_null_characters(value: &Value, place: &str, faults: &mut Vec<FieldError>) {
     let fault = |place: &str| FieldError { field: place.to_owned(), message: "must not contain U+0000".into() };
     match value {

@@ -1,8 +1,8 @@
-//! What the database holds of collections, compared with what configuration declares: at the start, before anything is
-//! served.
+//! Prepares the database for the configured collections, at the start and before the first request.
 //!
-//! Each field to filter or sort by has an index over its key, of the documents of its collection alone. Indexes are named
-//! after what they are, so that those that fit stay, and those of fields that are not declared any more go.
+//! Each field for filters or orders has a partial index over its key, with only the documents of its collection. The
+//! name of an index is a hash of its definition, so that fitting indexes stay, and indexes of undeclared fields are
+//! dropped.
 
 use super::collection::{Collection, Collections};
 use super::field::Dialect;
@@ -26,14 +26,14 @@ impl From<&mut Conn> for Dialect {
     }
 }
 
-/// Records the collections, and makes the indexes that are missing. Runs in one transaction; nodes that start at the same
-/// time go one after another.
+/// Records the collections, makes missing indexes and drops the others. Runs in one transaction. Nodes that start at
+/// the same time run it one after another.
 ///
 /// # Errors
-/// A text for the operator: a collection that has documents is not configured any more, or is nested in another one now.
+/// A text for the operator: a collection with documents is not configured any more, or has another parent now.
 pub fn prepare(conn: &mut Conn, declared: &Collections) -> Result<Result<(), String>, ApiError> {
     if let Conn::Postgres(postgres) = conn {
-        // An index over many documents takes longer than a request may, and other nodes may be making it.
+        // An index over many documents takes longer than a request may, and another node may be making it.
         postgres.batch_execute(
             "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(7238917401)",
         )?;
@@ -123,7 +123,7 @@ fn arrange_indexes(conn: &mut Conn, declared: &Collections) -> QueryResult<()> {
     Ok(())
 }
 
-/// The collections that were ever configured, and how many documents each has.
+/// Returns all collections that were ever configured, with their numbers of documents.
 ///
 /// # Errors
 /// Those of the database.
@@ -136,11 +136,11 @@ pub fn kept(conn: &mut Conn) -> Result<Vec<(String, i64)>, ApiError> {
     names.into_iter().map(count).collect()
 }
 
-/// Deletes all documents of a collection, of all tenants, with what belongs to them; and forgets the collection. Gives
-/// their number.
+/// Deletes a collection, and all of its documents of all tenants with their child documents. Returns the number of the
+/// collection's documents.
 ///
 /// # Errors
-/// `not_found` for a collection that never was.
+/// `not_found` for a collection that was never configured.
 pub fn forget(conn: &mut Conn, name: &str) -> Result<usize, ApiError> {
     let deleted = diesel::delete(documents::table.filter(documents::collection.eq(name))).execute(conn)?;
     match diesel::delete(collections::table.find(name)).execute(conn)? {

@@ -56,7 +56,7 @@ pub struct UsageQuery {
     /// Before when: the last bucket is the one that ends then, or later. Left out, now.
     to: Option<Timestamp>,
     /// How long a bucket is: `hour` covers at most 31 days, `day` at most 366.
-    #[param(inline, value_type = Option<Interval>, default = "hour")]
+    #[param(value_type = Option<Interval>, default = "hour")]
     interval: Option<Interval>,
 }
 

@@ -1,29 +1,27 @@
-//! The OpenAPI document: collected from the routes, then completed with what all operations share, so that no
-//! handler has to repeat it and none can forget it: credentials, errors, `X-Request-ID`. [`text()`] is the document as it is
-//! served.
+//! The OpenAPI document: collected from the routes, then completed with what all operations share: credentials, error
+//! responses, `X-Request-ID`. [`Texts`] is the document as it is served, in OpenAPI 3.1 and 3.0.
 
+mod credentials;
 mod documented;
+mod error_responses;
+mod references;
+mod schema_3_0;
 mod text;
+mod version_3_0;
 
 pub use documented::Documented;
-pub use text::text;
+pub use text::Texts;
 
 use crate::api::collections::TAG;
 use crate::base::config::Config;
-use crate::base::error::style::Style;
-use crate::base::error::{ApiError, Code};
 use crate::base::ids::{InvitationId, KeyId, OrganizationId, UserId, WorkspaceId};
-use crate::base::time::Timestamp;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use actix_web::http::Uri;
+use std::collections::BTreeSet;
 use utoipa::PartialSchema;
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes};
-use utoipa::openapi::security::{SecurityRequirement, SecurityScheme};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required,
-    Response, ResponseBuilder, Schema,
+    ComponentsBuilder, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, RefOr, Required, Server, ServerBuilder,
 };
 
 /// The document that was collected from the routes, with what all operations have in common.
@@ -32,39 +30,47 @@ pub fn complete(config: &Config, mut document: OpenApi) -> OpenApi {
         .title("Keyward")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(DESCRIPTION))
+        .contact(Some(ContactBuilder::new().name(Some("Keyward")).build()))
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
+    document.servers = Some(servers(config));
     // A group without operations would be an empty heading.
     let is_used = |name: &str| match name {
         TAG => !config.collections.is_empty(),
         "Billing" => config.billing.stripe.is_some(),
+        "Identity" => config.identity.builtin,
         _ => true,
     };
     let tags = TAGS.iter().filter(|(name, _)| is_used(name));
     document.tags =
         Some(tags.map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build()).collect());
-    let mut components = document.components.take().map_or_else(ComponentsBuilder::new, ComponentsBuilder::from);
-    for (name, scheme) in credentials(config) {
-        components = components.security_scheme(name, scheme);
-    }
-    if let Some(schema) = error_schema(config) {
-        components = components.schema("Error", schema);
-    }
-    document.components = Some(components.build());
     for (path, item) in &mut document.paths.paths {
-        let is_api = path.starts_with(&config.server.base_path);
-        let methods = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-        for (place, operation) in methods.into_iter().enumerate() {
-            let Some(operation) = operation else { continue };
-            if is_api {
-                authenticate(operation, config);
-            }
+        for operation in operations_mut(item) {
+            credentials::authenticate(operation, config);
             add_path_parameters(operation, path);
-            let takes_credentials = operation.security.as_ref().is_none_or(|ways| *ways != [nothing()]);
-            add_errors(operation, config, is_api && takes_credentials, place != 0, path.contains('{'));
-            add_request_id(operation);
+            references::refer_from_body(operation);
+            for response in operation.responses.responses.values_mut() {
+                if let RefOr::T(response) = response {
+                    error_responses::add_request_id(response);
+                }
+            }
         }
     }
+    make_ids_unique(&mut document);
+    let mut components = document.components.take().map_or_else(ComponentsBuilder::new, ComponentsBuilder::from);
+    for (name, scheme) in credentials::schemes(config) {
+        components = components.security_scheme(name, scheme);
+    }
+    if let Some(schema) = error_responses::schema(config) {
+        components = components.schema("Error", schema);
+    }
+    let mut components = components.build();
+    components.responses = error_responses::used_by(document.paths.paths.values().flat_map(operations), config);
+    let header = RefOr::T(error_responses::request_id_header());
+    components.headers.insert(error_responses::REQUEST_ID.to_owned(), header);
+    references::refer_from_pages(&mut components.schemas);
+    references::refer_from_variants(&mut components.schemas);
+    document.components = Some(components);
     document
 }
 
@@ -89,55 +95,24 @@ const TAGS: [(&str, &str); 13] = [
     ("Operation", "For probes and load balancers."),
 ];
 
-/// The ways to authenticate.
-fn credentials(config: &Config) -> Vec<(&'static str, SecurityScheme)> {
-    let bearer = |text: &str, format: Option<&str>| {
-        let mut scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text));
-        if let Some(format) = format {
-            scheme = scheme.bearer_format(format);
-        }
-        SecurityScheme::Http(scheme.build())
-    };
-    let mut schemes = vec![("idToken", bearer("A person's ID token.", Some("JWT")))];
-    if config.identity.builtin {
-        let flow = Flow::Password(Password::new("/docs/token", Scopes::new()));
-        let scheme = OAuth2::with_description([flow], "Sign in with e-mail and password.");
-        schemes.push(("signIn", SecurityScheme::OAuth2(scheme)));
-    }
-    if config.keys.bearer() {
-        schemes.push(("apiKey", bearer("A program's API key.", None)));
-    }
-    if let Some(name) = config.keys.own_headers().next() {
-        let value = ApiKeyValue::with_description(name, "A program's API key.");
-        schemes.push(("apiKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(value))));
-    }
-    schemes.push(("serviceToken", bearer("A gateway's service token, from the command line.", None)));
-    schemes
+/// Where the API is: on the server that serves the document, and at the address that other machines know.
+fn servers(config: &Config) -> Vec<Server> {
+    let here = ServerBuilder::new().url("/").description(Some("The server that serves this document."));
+    let url = &config.server.public_url;
+    let parsed = url.parse::<Uri>().ok();
+    let host = parsed.as_ref().and_then(Uri::host).unwrap_or_default();
+    let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+    let public = ServerBuilder::new().url(url).description(Some("The public address."));
+    std::iter::once(here).chain((!is_local).then_some(public)).map(ServerBuilder::build).collect()
 }
 
-/// Which credentials an operation takes: those it names, or else a person's.
-fn authenticate(operation: &mut Operation, config: &Config) {
-    let configured: Vec<&str> = credentials(config).into_iter().map(|(name, _)| name).collect();
-    let named = |names: &[&str]| {
-        let names = names.iter().filter(|name| configured.contains(name));
-        names.map(|name| SecurityRequirement::new(*name, Vec::<String>::new())).collect::<Vec<_>>()
-    };
-    let about_keys = operation.tags.iter().flatten().any(|tag| tag == "API keys");
-    match &mut operation.security {
-        Some(own) => {
-            let known = named(&["apiKey", "apiKeyHeader", "idToken", "signIn", "serviceToken"]);
-            own.retain(|requirement| known.contains(requirement) || *requirement == nothing());
-        }
-        None if about_keys && config.keys.manage_with_keys => {
-            operation.security = Some(named(&["idToken", "signIn", "apiKey", "apiKeyHeader"]));
-        }
-        None => operation.security = Some(named(&["idToken", "signIn"])),
-    }
+/// The operations of a path.
+fn operations(item: &PathItem) -> impl Iterator<Item = &Operation> {
+    [&item.get, &item.post, &item.put, &item.patch, &item.delete].into_iter().flatten()
 }
 
-/// What an operation for everybody requires.
-fn nothing() -> SecurityRequirement {
-    SecurityRequirement::default()
+fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
 /// The ids in a path, which guards and not handlers read.
@@ -162,121 +137,19 @@ fn add_path_parameters(operation: &mut Operation, path: &str) {
     }
 }
 
-/// The codes that an operation can answer.
-fn codes(operation: &Operation, is_api: bool, writes: bool, has_parameters: bool) -> Vec<Code> {
-    let has_body = operation.request_body.is_some();
-    let takes_keys = operation.tags.iter().flatten().any(|tag| tag == "Programs" || tag == "Gateways" || tag == TAG);
-    let is_conditional = operation.parameters.iter().flatten().any(|parameter| match parameter {
-        RefOr::T(parameter) => parameter.name == "If-Match",
-        RefOr::Ref(_) => false,
-    });
-    let is_bounded = operation.parameters.iter().flatten().any(|parameter| match parameter {
-        RefOr::T(parameter) => parameter.name == "interval",
-        RefOr::Ref(_) => false,
-    });
-    let applies = |code: &Code| match code.status().as_u16() {
-        400 => true,
-        401 => is_api,
-        403 => match code {
-            Code::SubscriptionInactive | Code::IpNotAllowed | Code::WorkspaceMismatch => is_api && takes_keys,
-            _ => is_api,
-        },
-        404 => is_api && (has_parameters || writes),
-        409 => is_api && writes,
-        412 => is_conditional,
-        422 => (is_api || operation.tags.iter().flatten().any(|tag| tag == "Billing")) && (writes || is_bounded),
-        413 => has_body,
-        415 => has_body && is_api,
-        // A key is counted wherever it is sent, and before it is refused.
-        429 => is_api,
-        500 => true,
-        503 => true,
-        _ => false,
-    };
-    Code::ALL.iter().copied().filter(applies).collect()
-}
-
-fn add_errors(operation: &mut Operation, config: &Config, is_api: bool, writes: bool, has_parameters: bool) {
-    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in codes(operation, is_api, writes, has_parameters) {
-        by_status.entry(code.status().as_u16()).or_default().push(code);
-    }
-    for (status, codes) in by_status {
-        let responses = &mut operation.responses.responses;
-        responses.entry(status.to_string()).or_insert_with(|| RefOr::T(error_response(config, &codes)));
+/// Numbers the ids of collections' operations that another operation has, too.
+fn make_ids_unique(document: &mut OpenApi) {
+    let is_configured = |operation: &Operation| operation.tags.iter().flatten().any(|tag| tag == TAG);
+    let all = document.paths.paths.values().flat_map(operations);
+    let own = all.filter(|operation| !is_configured(operation));
+    let mut taken: BTreeSet<String> = own.filter_map(|operation| operation.operation_id.clone()).collect();
+    let all = document.paths.paths.values_mut().flat_map(operations_mut);
+    for operation in all.filter(|operation| is_configured(operation)) {
+        let id = operation.operation_id.clone().unwrap_or_default();
+        let candidates = (1..).map(|count| if count == 1 { id.clone() } else { format!("{id}_{count}") });
+        operation.operation_id = candidates.into_iter().find(|id| taken.insert(id.clone()));
     }
 }
 
-fn error_response(config: &Config, codes: &[Code]) -> Response {
-    let shown: Vec<String> = codes.iter().map(|code| format!("`{}`", code.as_str())).collect();
-    let examples = codes.iter().map(|code| {
-        let mut error = ApiError::new(*code);
-        if *code == Code::ValidationFailed {
-            error = ApiError::invalid("name", "must be 1 to 100 characters long; it is 0");
-        }
-        let body = config.errors.body(&error, "req_Xw3PbV9cQ2LzT7mKd1Rf", example_time());
-        (code.as_str(), utoipa::openapi::example::ExampleBuilder::new().value(Some(body)).build())
-    });
-    let content =
-        ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).examples_from_iter(examples).build();
-    let mut response =
-        ResponseBuilder::new().description(shown.join(", ")).content(config.errors.content_type(), content);
-    match codes.first().map(|code| code.status().as_u16()) {
-        Some(401) => response = response.header("WWW-Authenticate", text_header("`Bearer` (RFC 6750).")),
-        Some(429) => {
-            response = response
-                .header("Retry-After", text_header("Seconds to wait."))
-                .header("RateLimit-Policy", text_header("The limits, as on each answer to an API key."))
-                .header("RateLimit", text_header("What is left of them."));
-        }
-        Some(503) => response = response.header("Retry-After", text_header("Seconds to wait.")),
-        _ => {}
-    }
-    response.build()
-}
-
-fn text_header(description: &str) -> utoipa::openapi::Header {
-    HeaderBuilder::new().description(Some(description)).build()
-}
-
-fn add_request_id(operation: &mut Operation) {
-    for response in operation.responses.responses.values_mut() {
-        if let RefOr::T(response) = response {
-            response
-                .headers
-                .insert("X-Request-ID".to_owned(), RefOr::T(text_header("Names this request in Keyward's logs.")));
-        }
-    }
-}
-
-/// A fixed moment, so that the document does not change from day to day.
-fn example_time() -> Timestamp {
-    Timestamp::from_millis(1_772_280_000_000).unwrap_or(Timestamp::EPOCH)
-}
-
-/// The schema of an error's body in the configured style.
-fn error_schema(config: &Config) -> Option<RefOr<Schema>> {
-    let text = json!({"type": "string"});
-    let details = json!({"type": "array", "items": {"type": "object", "required": ["field", "message"],
-        "properties": {"field": text, "message": text}}, "description": "The fields to blame."});
-    let object =
-        |required: Value, properties: Value| json!({"type": "object", "required": required, "properties": properties});
-    let schema = match config.errors.style {
-        Style::Envelope => object(
-            json!(["error"]),
-            json!({"error": object(
-                json!(["code", "message", "timestamp", "requestId"]),
-                json!({"code": text, "message": text, "timestamp": {"type": "string", "format": "date-time"},
-                    "requestId": text, "details": details}),
-            )}),
-        ),
-        Style::Flat => object(json!(["error"]), json!({"error": text})),
-        Style::Titled => object(json!(["error", "message"]), json!({"error": text, "message": text})),
-        Style::Problem => object(
-            json!(["type", "title", "status", "detail", "instance", "code", "requestId"]),
-            json!({"type": text, "title": text, "status": {"type": "integer"}, "detail": text, "instance": text,
-                "code": text, "requestId": text, "details": details}),
-        ),
-    };
-    serde_json::from_value(schema).ok()
-}
+#[cfg(test)]
+mod tests;

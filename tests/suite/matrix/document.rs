@@ -90,7 +90,7 @@ impl Operation {
             body,
             body_is_optional: operation["requestBody"]["required"] != true,
             statuses: responses.keys().map(|status| status.parse().expect("a status")).collect(),
-            is_public: operation["security"] == serde_json::json!([{}]),
+            is_public: operation["security"] == serde_json::json!([]),
         }
     }
 

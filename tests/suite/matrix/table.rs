@@ -120,7 +120,6 @@ pub const ROWS: &[Row] = &[
         })),
     row("POST /identitytoolkit.googleapis.com/v1/accounts:resetPassword", Public, 400)
         .json(|t| json!({ "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"] })),
-    row("POST /identitytoolkit.googleapis.com/v1/accounts:{operation}", Public, 400),
     row("GET /__/auth/action", Public, 400),
     row("POST /__/auth/action", Public, 400)
         .form(|t| json!({ "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"] })),

@@ -61,7 +61,7 @@ export interface paths {
          * Do what a mailed link is for
          * @description The form of the page.
          */
-        post: operations["act"];
+        post: operations["submit_action"];
         delete?: never;
         options?: never;
         head?: never;
@@ -85,7 +85,7 @@ export interface paths {
          * Join by a mailed invitation
          * @description The form of the page.
          */
-        post: operations["join"];
+        post: operations["submit_invitation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -119,7 +119,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Is the process alive? */
+        /**
+         * Is the process alive?
+         * @description It asks nothing of the database; `/readyz` does.
+         */
         get: operations["healthz"];
         put?: never;
         post?: never;
@@ -142,7 +145,7 @@ export interface paths {
          * Delete the own account
          * @description Firebase's `accounts:delete`. The person leaves every organization, and its API keys stop.
          */
-        post: operations["delete"];
+        post: operations["delete_account"];
         delete?: never;
         options?: never;
         head?: never;
@@ -162,7 +165,7 @@ export interface paths {
          * Look up the account of an ID token
          * @description Firebase's `accounts:lookup`.
          */
-        post: operations["look_up"];
+        post: operations["look_up_account"];
         delete?: never;
         options?: never;
         head?: never;
@@ -264,27 +267,7 @@ export interface paths {
          * @description Name, picture, password; or confirms an e-mail address by a mailed code. Firebase's `accounts:update`. A new
          *     password ends every sign-in and answers new tokens.
          */
-        post: operations["update"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/identitytoolkit.googleapis.com/v1/accounts:{operation}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Any other account operation
-         * @description Keyward offers none of Firebase's other `accounts:` operations.
-         */
-        post: operations["other_operation"];
+        post: operations["update_account"];
         delete?: never;
         options?: never;
         head?: never;
@@ -346,7 +329,7 @@ export interface paths {
          * Refresh an ID token
          * @description Firebase's `securetoken.googleapis.com`. The refresh token stays the same.
          */
-        post: operations["refresh"];
+        post: operations["refresh_id_token"];
         delete?: never;
         options?: never;
         head?: never;
@@ -521,7 +504,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read an organization */
+        /**
+         * Read an organization
+         * @description Its name, and the caller's role in it.
+         */
         get: operations["read_organization"];
         put?: never;
         post?: never;
@@ -532,7 +518,10 @@ export interface paths {
         delete: operations["delete_organization"];
         options?: never;
         head?: never;
-        /** Rename an organization */
+        /**
+         * Rename an organization
+         * @description Its id stays.
+         */
         patch: operations["rename_organization"];
         trace?: never;
     };
@@ -611,7 +600,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Withdraw an invitation */
+        /**
+         * Withdraw an invitation
+         * @description Its token stops at once.
+         */
         delete: operations["withdraw_invitation"];
         options?: never;
         head?: never;
@@ -645,7 +637,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List an organization's members */
+        /**
+         * List an organization's members
+         * @description With their roles, newest first.
+         */
         get: operations["list_organization_members"];
         put?: never;
         post?: never;
@@ -712,7 +707,10 @@ export interface paths {
          */
         get: operations["list_workspaces"];
         put?: never;
-        /** Create a workspace */
+        /**
+         * Create a workspace
+         * @description The organization's owners and admins are admins of it.
+         */
         post: operations["create_workspace"];
         delete?: never;
         options?: never;
@@ -768,7 +766,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a workspace */
+        /**
+         * Read a workspace
+         * @description Its name and organization, and the caller's role in it.
+         */
         get: operations["read_workspace"];
         put?: never;
         post?: never;
@@ -779,7 +780,10 @@ export interface paths {
         delete: operations["delete_workspace"];
         options?: never;
         head?: never;
-        /** Rename a workspace */
+        /**
+         * Rename a workspace
+         * @description Its id stays.
+         */
         patch: operations["rename_workspace"];
         trace?: never;
     };
@@ -835,7 +839,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read an API key */
+        /**
+         * Read an API key
+         * @description Without its value, which only its creation and a roll answer.
+         */
         get: operations["read_api_key"];
         put?: never;
         post?: never;
@@ -846,7 +853,10 @@ export interface paths {
         delete: operations["delete_api_key"];
         options?: never;
         head?: never;
-        /** Rename an API key, or change its expiry or addresses */
+        /**
+         * Rename an API key, or change its expiry or addresses
+         * @description Fields that are left out stay; null clears.
+         */
         patch: operations["change_api_key"];
         trace?: never;
     };
@@ -999,7 +1009,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Add a member of the organization to the workspace, or change its role */
+        /**
+         * Add a member of the organization to the workspace, or change its role
+         * @description The change counts from the next request on, also for the API keys of the member.
+         */
         put: operations["put_workspace_member"];
         post?: never;
         /**
@@ -1286,6 +1299,8 @@ export interface components {
             /** @example ok */
             status: string;
         };
+        /** @enum {string} */
+        Interval: "hour" | "day";
         /** @example inv_01k4w5c9q2e0vb7m3t8z6r1xhd */
         InvitationId: string;
         /** @description Whom to invite, and as what. */
@@ -1519,145 +1534,49 @@ export interface components {
         /** @description One page of a list. */
         Page_ApiKeyView: {
             /** @description The things, newest first. */
-            data: {
-                allowedIps: components["schemas"]["AllowedIps"];
-                createdAt: components["schemas"]["Timestamp"];
-                /** @description Whose role it inherits. */
-                createdBy: components["schemas"]["UserId"];
-                expiresAt: components["schemas"]["Timestamp"] | null;
-                id: components["schemas"]["KeyId"];
-                lastUsedAt: components["schemas"]["Timestamp"] | null;
-                /** @example Production */
-                name: string | null;
-                overlapEndsAt: components["schemas"]["Timestamp"] | null;
-                /**
-                 * @description What may be shown of its value.
-                 * @example sk_live_abc...xyz
-                 */
-                preview: string;
-                role: components["schemas"]["WorkspaceRole"] | null;
-                scope: components["schemas"]["Scope"];
-                status: components["schemas"]["KeyStatus"];
-                workspaceId: components["schemas"]["WorkspaceId"];
-            }[];
+            data: components["schemas"]["ApiKeyView"][];
             /** @description For the next page; null on the last one. */
             nextCursor: string | null;
         };
         /** @description One page of a list. */
         Page_AuditEventView: {
             /** @description The things, newest first. */
-            data: {
-                action: components["schemas"]["Action"];
-                actor: components["schemas"]["AuditActor"];
-                /**
-                 * @description The client's address.
-                 * @example 203.0.113.7
-                 */
-                address: string | null;
-                /** @description The same as it was then: null for what is gone. */
-                after: Record<string, never> | null;
-                /** @description What was changed, as it was: null for what is new. */
-                before: Record<string, never> | null;
-                /**
-                 * @description SHA-256 over the hash of the event before and this event's content.
-                 * @example 3b64db95cb55c763391c707108489ae18b4112d783300de38e033b4c98c3deaf
-                 */
-                hash: string;
-                id: components["schemas"]["AuditEventId"];
-                occurredAt: components["schemas"]["Timestamp"];
-                organizationId: components["schemas"]["OrganizationId"];
-                /**
-                 * @description The `X-Request-ID` of the request.
-                 * @example req_Xw3PbV9cQ2LzT7mKd1Rf
-                 */
-                requestId: string | null;
-                /**
-                 * Format: int64
-                 * @description Its place in the organization's trail: from 1, without gaps.
-                 */
-                sequence: number;
-                target: components["schemas"]["AuditTarget"];
-                /**
-                 * @description What the client called itself: its own claim.
-                 * @example curl/8.14.1
-                 */
-                userAgent: string | null;
-                workspaceId: components["schemas"]["WorkspaceId"] | null;
-            }[];
+            data: components["schemas"]["AuditEventView"][];
             /** @description For the next page; null on the last one. */
             nextCursor: string | null;
         };
         /** @description One page of a list. */
         Page_InvitationView: {
             /** @description The things, newest first. */
-            data: {
-                createdAt: components["schemas"]["Timestamp"];
-                /** @example grace@example.com */
-                email: string;
-                expiresAt: components["schemas"]["Timestamp"];
-                id: components["schemas"]["InvitationId"];
-                role: components["schemas"]["OrganizationRole"];
-                workspaces: components["schemas"]["WorkspaceGrant"][];
-            }[];
+            data: components["schemas"]["InvitationView"][];
             /** @description For the next page; null on the last one. */
             nextCursor: string | null;
         };
         /** @description One page of a list. */
         Page_OrganizationMemberView: {
             /** @description The things, newest first. */
-            data: {
-                /** @example ada@example.com */
-                email: string | null;
-                id: components["schemas"]["UserId"];
-                joinedAt: components["schemas"]["Timestamp"];
-                /** @example Ada Lovelace */
-                name: string | null;
-                role: components["schemas"]["OrganizationRole"];
-            }[];
+            data: components["schemas"]["OrganizationMemberView"][];
             /** @description For the next page; null on the last one. */
             nextCursor: string | null;
         };
         /** @description One page of a list. */
         Page_OrganizationView: {
             /** @description The things, newest first. */
-            data: {
-                createdAt: components["schemas"]["Timestamp"];
-                id: components["schemas"]["OrganizationId"];
-                /** @example Acme */
-                name: string;
-                /** @description The caller's role in it. */
-                role: components["schemas"]["OrganizationRole"];
-            }[];
+            data: components["schemas"]["OrganizationView"][];
             /** @description For the next page; null on the last one. */
             nextCursor: string | null;
         };
         /** @description One page of a list. */
         Page_WorkspaceMemberView: {
             /** @description The things, newest first. */
-            data: {
-                /** @example ada@example.com */
-                email: string | null;
-                id: components["schemas"]["UserId"];
-                joinedAt: components["schemas"]["Timestamp"];
-                /** @example Ada Lovelace */
-                name: string | null;
-                /** @description The role that counts: `admin` for an admin of the organization. */
-                role: components["schemas"]["WorkspaceRole"];
-            }[];
+            data: components["schemas"]["WorkspaceMemberView"][];
             /** @description For the next page; null on the last one. */
             nextCursor: string | null;
         };
         /** @description One page of a list. */
         Page_WorkspaceView: {
             /** @description The things, newest first. */
-            data: {
-                createdAt: components["schemas"]["Timestamp"];
-                id: components["schemas"]["WorkspaceId"];
-                /** @example Production */
-                name: string;
-                organizationId: components["schemas"]["OrganizationId"];
-                role: components["schemas"]["WorkspaceRole"] | null;
-            }[];
+            data: components["schemas"]["WorkspaceView"][];
             /** @description For the next page; null on the last one. */
             nextCursor: string | null;
         };
@@ -1699,6 +1618,11 @@ export interface components {
         PersonView: {
             /** @example ada@example.com */
             email: string | null;
+            /**
+             * @description The kind of a person. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "user";
             /** @example Ada Lovelace */
             name: string | null;
             userId: components["schemas"]["UserId"];
@@ -1706,6 +1630,11 @@ export interface components {
         /** @description Who is behind an API key, and what it may do now. */
         ProgramView: {
             keyId: components["schemas"]["KeyId"];
+            /**
+             * @description The kind of a program. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "api_key";
             /** @example Production */
             name: string | null;
             organizationId: components["schemas"]["OrganizationId"];
@@ -1819,11 +1748,8 @@ export interface components {
         /** @description Which keys to revoke: those that everything named here is true of. At least one thing must be named. */
         RevokeKeys: {
             createdBy?: components["schemas"]["UserId"] | null;
-            /**
-             * @description Only say which they are.
-             * @default false
-             */
-            dryRun: boolean;
+            /** @description Only say which they are; false if left out. */
+            dryRun?: boolean;
             prefix?: components["schemas"]["KeyStart"] | null;
             unusedSince?: components["schemas"]["Timestamp"] | null;
         };
@@ -2033,7 +1959,8 @@ export interface components {
         /** @description How many requests there were, bucket by bucket, oldest first. None is missing: where nothing was, the counts are 0. */
         UsageSeries: {
             data: components["schemas"]["UsageBucket"][];
-            interval: ("hour" | "day") & Record<string, never>;
+            /** @description How long a bucket is. */
+            interval: components["schemas"]["Interval"];
         };
         /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
         UserId: string;
@@ -2069,10 +1996,9 @@ export interface components {
         VerifyKey: {
             /**
              * Format: int32
-             * @description How many requests this one counts as.
-             * @default 1
+             * @description How many requests this one counts as; 1 if left out.
              */
-            cost: number | null;
+            cost?: number | null;
             /**
              * Format: password
              * @description The key as the client sent it. Any text: what is no key is `NOT_FOUND`.
@@ -2083,13 +2009,7 @@ export interface components {
             workspaceId?: components["schemas"]["WorkspaceId"] | null;
         };
         /** @description Who is behind a credential. */
-        WhoAmI: (components["schemas"]["ProgramView"] & {
-            /** @enum {string} */
-            kind: "api_key";
-        }) | (components["schemas"]["PersonView"] & {
-            /** @enum {string} */
-            kind: "user";
-        });
+        WhoAmI: components["schemas"]["ProgramView"] | components["schemas"]["PersonView"];
         /** @description A role in a workspace that comes with the invitation. */
         WorkspaceGrant: {
             /** @description A workspace of the organization. */
@@ -2130,10 +2050,144 @@ export interface components {
             role: components["schemas"]["WorkspaceRole"] | null;
         };
     };
-    responses: never;
+    responses: {
+        /** @description `bad_request` */
+        BadRequest: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `body_too_large` */
+        BodyTooLarge: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
+        Conflict: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
+        Forbidden: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `insufficient_permission`, `read_only_key`, `subscription_inactive`, `ip_not_allowed`, `workspace_mismatch`, `credential_not_accepted` */
+        ForbiddenToProgram: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `internal` */
+        Internal: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `not_found` */
+        NotFound: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `rate_limited` */
+        RateLimited: {
+            headers: {
+                /** @description What is left of them. */
+                RateLimit?: string;
+                /** @description The limits, as on each answer to an API key. */
+                "RateLimit-Policy"?: string;
+                /** @description Seconds to wait. */
+                "Retry-After"?: string;
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
+        Unauthorized: {
+            headers: {
+                /** @description `Bearer` (RFC 6750). */
+                "WWW-Authenticate"?: string;
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `unavailable` */
+        Unavailable: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: string;
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `unsupported_media_type` */
+        UnsupportedMediaType: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `validation_failed` */
+        ValidationFailed: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description Names this request in Keyward's logs. */
+        RequestId: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -2150,49 +2204,16 @@ export interface operations {
             /** @description The public keys. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["JwkSet"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     openid_configuration: {
@@ -2207,49 +2228,16 @@ export interface operations {
             /** @description The issuer and its keys' address. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OpenIdConfiguration"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     action_page: {
@@ -2267,8 +2255,7 @@ export interface operations {
             /** @description The form. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2278,41 +2265,18 @@ export interface operations {
             /** @description The link is not good (any more). */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
             };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    act: {
+    submit_action: {
         parameters: {
             query?: never;
             header?: never;
@@ -2328,8 +2292,7 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2339,49 +2302,16 @@ export interface operations {
             /** @description The link is not good, or the password is not. */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
             };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     invitation_page: {
@@ -2399,8 +2329,7 @@ export interface operations {
             /** @description The form. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2410,41 +2339,18 @@ export interface operations {
             /** @description The link is not good (any more). */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
             };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    join: {
+    submit_invitation: {
         parameters: {
             query?: never;
             header?: never;
@@ -2460,8 +2366,7 @@ export interface operations {
             /** @description A member now. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2471,49 +2376,16 @@ export interface operations {
             /** @description The link is not good, or the password is not. */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
             };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     docs_token: {
@@ -2532,8 +2404,7 @@ export interface operations {
             /** @description An ID token to authorize with. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2543,62 +2414,28 @@ export interface operations {
             /** @description Refused. */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OAuthError"];
                 };
             };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            413: components["responses"]["BodyTooLarge"];
             /** @description Too many attempts. */
             429: {
                 headers: {
                     /** @description Seconds to wait. */
                     "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OAuthError"];
                 };
             };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     healthz: {
@@ -2613,52 +2450,19 @@ export interface operations {
             /** @description It is. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    delete: {
+    delete_account: {
         parameters: {
             query?: never;
             header?: never;
@@ -2674,8 +2478,7 @@ export interface operations {
             /** @description Deleted. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2685,52 +2488,19 @@ export interface operations {
             /** @description Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, `CREDENTIAL_TOO_OLD_LOGIN_AGAIN` (deletion wants a sign-in of the last five minutes), `OPERATION_NOT_ALLOWED : …` (the last owner of an organization) or `INVALID_JSON`. */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FirebaseErrorBody"];
                 };
             };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    look_up: {
+    look_up_account: {
         parameters: {
             query?: never;
             header?: never;
@@ -2746,8 +2516,7 @@ export interface operations {
             /** @description The account. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2757,49 +2526,16 @@ export interface operations {
             /** @description Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED` (signed out since), `USER_DISABLED`, `USER_NOT_FOUND` or `INVALID_JSON`. */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FirebaseErrorBody"];
                 };
             };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     reset_password: {
@@ -2818,8 +2554,7 @@ export interface operations {
             /** @description What the code is good for. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2829,49 +2564,16 @@ export interface operations {
             /** @description Refused: `MISSING_OOB_CODE`, `INVALID_OOB_CODE` (unknown, used or replaced), `EXPIRED_OOB_CODE`, `USER_DISABLED`, `WEAK_PASSWORD : …`, `INVALID_JSON` or `TOO_MANY_ATTEMPTS_TRY_LATER`. */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FirebaseErrorBody"];
                 };
             };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     send_oob_code: {
@@ -2890,8 +2592,7 @@ export interface operations {
             /** @description The mail is on its way, if there is somebody to send it to. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2901,49 +2602,16 @@ export interface operations {
             /** @description Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here), `TOO_MANY_ATTEMPTS_TRY_LATER` or `INVALID_JSON`. */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FirebaseErrorBody"];
                 };
             };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     sign_in: {
@@ -2962,8 +2630,7 @@ export interface operations {
             /** @description The account and its tokens. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2973,49 +2640,16 @@ export interface operations {
             /** @description Refused: `INVALID_LOGIN_CREDENTIALS` (unknown address and wrong password alike), `USER_DISABLED`, `INVALID_EMAIL`, `MISSING_EMAIL`, `MISSING_PASSWORD`, `INVALID_JSON` or `TOO_MANY_ATTEMPTS_TRY_LATER`. */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FirebaseErrorBody"];
                 };
             };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     sign_up: {
@@ -3034,8 +2668,7 @@ export interface operations {
             /** @description The account and its tokens. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3045,52 +2678,19 @@ export interface operations {
             /** @description Refused: `EMAIL_EXISTS`, `INVALID_EMAIL`, `MISSING_EMAIL`, `MISSING_PASSWORD`, `WEAK_PASSWORD : …`, `ADMIN_ONLY_OPERATION` (neither address nor password), `INVALID_JSON` or `TOO_MANY_ATTEMPTS_TRY_LATER`. */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FirebaseErrorBody"];
                 };
             };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    update: {
+    update_account: {
         parameters: {
             query?: never;
             header?: never;
@@ -3106,8 +2706,7 @@ export interface operations {
             /** @description The account; after a change of the password its new tokens, too. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3117,101 +2716,16 @@ export interface operations {
             /** @description Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, `CREDENTIAL_TOO_OLD_LOGIN_AGAIN` (a new password wants a sign-in of the last five minutes), `WEAK_PASSWORD : …`, `INVALID_PROFILE_ATTRIBUTE : …`, `INVALID_OOB_CODE`, `EXPIRED_OOB_CODE`, `OPERATION_NOT_ALLOWED : …` (a new address), `INVALID_JSON` or `TOO_MANY_ATTEMPTS_TRY_LATER`. */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FirebaseErrorBody"];
                 };
             };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    other_operation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The operation.
-                 * @example signInWithIdp
-                 */
-                operation: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Refused: `OPERATION_NOT_ALLOWED`. */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FirebaseErrorBody"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     readyz: {
@@ -3226,49 +2740,16 @@ export interface operations {
             /** @description It can. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     certificates: {
@@ -3283,8 +2764,7 @@ export interface operations {
             /** @description The public keys. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3293,46 +2773,17 @@ export interface operations {
                     };
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    refresh: {
+    refresh_id_token: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The Web API key that Firebase's clients send. Any text. */
+                key?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3347,8 +2798,7 @@ export interface operations {
             /** @description A new ID token. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3358,49 +2808,16 @@ export interface operations {
             /** @description Refused: `MISSING_GRANT_TYPE`, `INVALID_GRANT_TYPE`, `MISSING_REFRESH_TOKEN`, `INVALID_REFRESH_TOKEN`, `TOKEN_EXPIRED` (signed out since), `USER_NOT_FOUND` (deleted since), `USER_DISABLED` or `INVALID_JSON`. */
             400: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FirebaseErrorBody"];
                 };
             };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     forward_auth: {
@@ -3431,88 +2848,17 @@ export interface operations {
                     "X-Keyward-Scope"?: string;
                     /** @description Its workspace. */
                     "X-Keyward-Workspace-Id"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `subscription_inactive`, `ip_not_allowed`, `workspace_mismatch`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenToProgram"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     accept_invitation: {
@@ -3531,145 +2877,24 @@ export interface operations {
             /** @description A member now. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Accepted"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     revoke_leaked_keys: {
@@ -3688,145 +2913,24 @@ export interface operations {
             /** @description What became of each. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["LeakFeedback"][];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `subscription_inactive`, `ip_not_allowed`, `workspace_mismatch`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenToProgram"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     verify_key: {
@@ -3845,145 +2949,24 @@ export interface operations {
             /** @description What there is to say of the key. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["VerifiedKey"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `subscription_inactive`, `ip_not_allowed`, `workspace_mismatch`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenToProgram"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     me: {
@@ -3998,90 +2981,19 @@ export interface operations {
             /** @description The caller. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_members: {
@@ -4107,90 +3019,19 @@ export interface operations {
             /** @description A page. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_WorkspaceMemberView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `subscription_inactive`, `ip_not_allowed`, `workspace_mismatch`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenToProgram"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_organizations: {
@@ -4213,90 +3054,19 @@ export interface operations {
             /** @description A page. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_OrganizationView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_organization: {
@@ -4318,8 +3088,7 @@ export interface operations {
             /** @description Made before, with the same Idempotency-Key. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4329,145 +3098,24 @@ export interface operations {
             /** @description Made. */
             201: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OrganizationView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     read_organization: {
@@ -4484,101 +3132,20 @@ export interface operations {
             /** @description The organization. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OrganizationView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     delete_organization: {
@@ -4595,121 +3162,20 @@ export interface operations {
             /** @description Deleted. */
             204: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     rename_organization: {
@@ -4730,145 +3196,24 @@ export interface operations {
             /** @description Renamed. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OrganizationView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_audit_events: {
@@ -4909,101 +3254,20 @@ export interface operations {
             /** @description A page. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_AuditEventView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     export_audit_events: {
@@ -5037,101 +3301,20 @@ export interface operations {
             /** @description The events, each a line of JSON. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/x-ndjson": string;
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_invitations: {
@@ -5156,101 +3339,20 @@ export interface operations {
             /** @description A page. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_InvitationView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_invitation: {
@@ -5274,8 +3376,7 @@ export interface operations {
             /** @description Invited before, with the same Idempotency-Key: without the token. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5285,145 +3386,24 @@ export interface operations {
             /** @description Invited. */
             201: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["InvitationWithToken"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     withdraw_invitation: {
@@ -5441,121 +3421,20 @@ export interface operations {
             /** @description Withdrawn. */
             204: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     resend_invitation: {
@@ -5573,123 +3452,22 @@ export interface operations {
             /** @description Mailed. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["InvitationView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_organization_members: {
@@ -5714,101 +3492,20 @@ export interface operations {
             /** @description A page. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_OrganizationMemberView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     remove_organization_member: {
@@ -5829,123 +3526,22 @@ export interface operations {
             /** @description Removed. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RemovedKeys"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     change_organization_member: {
@@ -5967,145 +3563,24 @@ export interface operations {
             /** @description Changed. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OrganizationMemberView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     read_subscription: {
@@ -6122,101 +3597,20 @@ export interface operations {
             /** @description The subscription. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SubscriptionView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_workspaces: {
@@ -6241,101 +3635,20 @@ export interface operations {
             /** @description A page. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_WorkspaceView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_workspace: {
@@ -6359,8 +3672,7 @@ export interface operations {
             /** @description Made before, with the same Idempotency-Key. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6370,145 +3682,24 @@ export interface operations {
             /** @description Made. */
             201: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WorkspaceView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     whoami: {
@@ -6526,90 +3717,19 @@ export interface operations {
             /** @description The caller. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WhoAmI"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `subscription_inactive`, `ip_not_allowed`, `workspace_mismatch`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenToProgram"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     revoke_held_key: {
@@ -6624,121 +3744,20 @@ export interface operations {
             /** @description No node honours it any more. */
             204: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `subscription_inactive`, `ip_not_allowed`, `workspace_mismatch`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenToProgram"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     read_workspace: {
@@ -6755,101 +3774,20 @@ export interface operations {
             /** @description The workspace. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WorkspaceView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     delete_workspace: {
@@ -6866,121 +3804,20 @@ export interface operations {
             /** @description Deleted. */
             204: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     rename_workspace: {
@@ -7001,145 +3838,24 @@ export interface operations {
             /** @description Renamed. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WorkspaceView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_api_keys: {
@@ -7169,101 +3885,20 @@ export interface operations {
             /** @description A page. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_ApiKeyView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_api_key: {
@@ -7280,15 +3915,14 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["CreateKey"] | null;
+                "application/json": components["schemas"]["CreateKey"];
             };
         };
         responses: {
             /** @description Made before, with the same Idempotency-Key: without the plaintext, and with `Idempotent-Replayed: true`. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7298,145 +3932,24 @@ export interface operations {
             /** @description Made. */
             201: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKeyWithPlaintext"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     revoke_api_keys: {
@@ -7457,145 +3970,24 @@ export interface operations {
             /** @description Which ones. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RevokedKeys"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     read_api_key: {
@@ -7613,101 +4005,20 @@ export interface operations {
             /** @description The key. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKeyView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     delete_api_key: {
@@ -7725,121 +4036,20 @@ export interface operations {
             /** @description Deleted. */
             204: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     change_api_key: {
@@ -7861,145 +4071,24 @@ export interface operations {
             /** @description Changed. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKeyView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     disable_api_key: {
@@ -8017,123 +4106,22 @@ export interface operations {
             /** @description Disabled. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKeyView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     enable_api_key: {
@@ -8151,123 +4139,22 @@ export interface operations {
             /** @description Enabled. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKeyView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     revoke_api_key: {
@@ -8285,123 +4172,22 @@ export interface operations {
             /** @description Revoked. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKeyView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     roll_api_key: {
@@ -8419,152 +4205,31 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["RollKey"] | null;
+                "application/json": components["schemas"]["RollKey"];
             };
         };
         responses: {
             /** @description Rolled. A replay lacks the plaintext, and has `Idempotent-Replayed: true`. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKeyWithPlaintext"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     transfer_api_key: {
@@ -8586,145 +4251,24 @@ export interface operations {
             /** @description Transferred. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKeyView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     read_api_key_usage: {
@@ -8738,7 +4282,7 @@ export interface operations {
                 /** @description Before when: the last bucket is the one that ends then, or later. Left out, now. */
                 to?: components["schemas"]["Timestamp"];
                 /** @description How long a bucket is: `hour` covers at most 31 days, `day` at most 366. */
-                interval?: ("hour" | "day") & Record<string, never>;
+                interval?: components["schemas"]["Interval"];
             };
             header?: never;
             path: {
@@ -8752,112 +4296,21 @@ export interface operations {
             /** @description One entry for each hour or day. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UsageSeries"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_workspace_members: {
@@ -8882,101 +4335,20 @@ export interface operations {
             /** @description A page. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_WorkspaceMemberView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     put_workspace_member: {
@@ -8998,145 +4370,24 @@ export interface operations {
             /** @description It has the role. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WorkspaceMemberView"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `body_too_large` */
-            413: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unsupported_media_type` */
-            415: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     remove_workspace_member: {
@@ -9157,123 +4408,22 @@ export interface operations {
             /** @description Removed. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RemovedKeys"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `conflict`, `max_active_keys_reached`, `idempotency_key_reused`, `last_owner` */
-            409: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     read_workspace_usage: {
@@ -9287,7 +4437,7 @@ export interface operations {
                 /** @description Before when: the last bucket is the one that ends then, or later. Left out, now. */
                 to?: components["schemas"]["Timestamp"];
                 /** @description How long a bucket is: `hour` covers at most 31 days, `day` at most 366. */
-                interval?: ("hour" | "day") & Record<string, never>;
+                interval?: components["schemas"]["Interval"];
             };
             header?: never;
             path: {
@@ -9300,112 +4450,21 @@ export interface operations {
             /** @description One entry for each hour or day. */
             200: {
                 headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UsageSeries"];
                 };
             };
-            /** @description `bad_request` */
-            400: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
-            401: {
-                headers: {
-                    /** @description `Bearer` (RFC 6750). */
-                    "WWW-Authenticate"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `insufficient_permission`, `read_only_key`, `credential_not_accepted` */
-            403: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `validation_failed` */
-            422: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `rate_limited` */
-            429: {
-                headers: {
-                    /** @description What is left of them. */
-                    RateLimit?: string;
-                    /** @description The limits, as on each answer to an API key. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description `unavailable` */
-            503: {
-                headers: {
-                    /** @description Seconds to wait. */
-                    "Retry-After"?: string;
-                    /** @description Names this request in Keyward's logs. */
-                    "X-Request-ID"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
 }

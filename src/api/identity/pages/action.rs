@@ -5,6 +5,7 @@
 
 use super::html::{escape, page};
 use crate::api::State;
+use crate::api::errors;
 use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
 use crate::domain::identity::provider::{OobCode, Purpose};
 use actix_web::http::StatusCode;
@@ -41,6 +42,7 @@ pub(super) struct ActionForm {
     security(()),
     params(Link),
     responses(
+        errors::Public,
         (status = 200, description = "The form.", body = String, content_type = "text/html"),
         (status = 400, description = "The link is not good (any more).", body = String, content_type = "text/html"),
     )
@@ -60,10 +62,12 @@ pub async fn action_page(state: web::Data<State>, link: web::Query<Link>) -> Res
 ///
 /// The form of the page.
 #[utoipa::path(
+    operation_id = "submit_action",
     tag = "Identity",
     security(()),
     request_body(content = ActionForm, content_type = "application/x-www-form-urlencoded"),
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "Done.", body = String, content_type = "text/html"),
         (status = 400, description = "The link is not good, or the password is not.", body = String,
             content_type = "text/html"),

@@ -5,6 +5,7 @@
 
 use super::html::{escape, page};
 use crate::api::State;
+use crate::api::errors;
 use crate::base::error::{ApiError, Code};
 use crate::base::input::validation;
 use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
@@ -44,6 +45,7 @@ pub(super) struct JoinForm {
     security(()),
     params(InvitationLink),
     responses(
+        errors::Public,
         (status = 200, description = "The form.", body = String, content_type = "text/html"),
         (status = 400, description = "The link is not good (any more).", body = String, content_type = "text/html"),
     )
@@ -58,10 +60,12 @@ pub async fn invitation_page(state: web::Data<State>, link: web::Query<Invitatio
 ///
 /// The form of the page.
 #[utoipa::path(
+    operation_id = "submit_invitation",
     tag = "Identity",
     security(()),
     request_body(content = JoinForm, content_type = "application/x-www-form-urlencoded"),
     responses(
+        errors::Public, errors::TooLarge,
         (status = 200, description = "A member now.", body = String, content_type = "text/html"),
         (status = 400, description = "The link is not good, or the password is not.", body = String,
             content_type = "text/html"),

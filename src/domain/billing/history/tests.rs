@@ -1,4 +1,4 @@
-//! The order of arrival makes no difference, and what counts is what Stripe would say.
+//! The order of arrival makes no difference, and the present state is Stripe's.
 
 use super::*;
 use proptest::prelude::*;
@@ -30,7 +30,6 @@ fn invoice(created: i64, invoice: &str, is_paid: bool) -> InvoiceNews {
     InvoiceNews { invoice: invoice.to_owned(), created, is_paid, event: format!("evt_{created}_{invoice}_{is_paid}") }
 }
 
-/// One event.
 #[derive(Clone, Debug)]
 enum Told {
     Version(Snapshot),
@@ -52,7 +51,7 @@ fn versions(versions: &[Snapshot]) -> History {
     history(&versions.iter().cloned().map(Told::Version).collect::<Vec<_>>())
 }
 
-/// Any events at all, of few seconds, so that many are of one second.
+/// Any event, within a few seconds, so that many events share a second.
 fn any_event() -> impl Strategy<Value = Told> {
     let status = || select(&ALL[..]);
     let of_version = (0..6_i64, 0..1000_u32, any::<bool>(), status(), proptest::option::of(status()), 0..3_u8, 0..2_u8);
@@ -73,7 +72,7 @@ fn any_event() -> impl Strategy<Value = Told> {
     prop_oneof![3 => of_version, 1 => of_invoice]
 }
 
-/// Events, each of an id of its own.
+/// Events with distinct ids.
 fn any_events() -> impl Strategy<Value = Vec<Told>> {
     proptest::collection::vec(any_event(), 1..12).prop_map(|mut events| {
         let mut seen = std::collections::BTreeSet::new();
@@ -96,7 +95,7 @@ fn shuffled(events: Vec<Told>) -> impl Strategy<Value = (Vec<Told>, Vec<Told>)> 
     })
 }
 
-/// What happens to one subscription at Stripe: each step replaces the status before it, in the same second or later.
+/// The events of one subscription at Stripe: each step replaces the status before it, in the same second or later.
 fn any_life() -> impl Strategy<Value = Vec<Told>> {
     let step = (0..3_i64, select(&[Trialing, Active, PastDue, Unpaid, Paused][..]));
     (select(&[Incomplete, Trialing, Active][..]), proptest::collection::vec(step, 0..8), any::<bool>()).prop_map(
@@ -110,7 +109,7 @@ fn any_life() -> impl Strategy<Value = Vec<Told>> {
                     continue;
                 }
                 let created = last.created + later;
-                // There and back within one second can't be told from back and there.
+                // A change and its reversal within one second have no recognizable order.
                 let created = if seen.contains(&(created, status)) { created + 1 } else { created };
                 if created > last.created {
                     seen.insert((created, last.status));
@@ -184,7 +183,7 @@ fn of_one_second_the_one_that_names_the_other_as_replaced_is_newer() {
     assert_eq!(present.present().unwrap().snapshot.prices, upgraded.prices);
     let recovered = Snapshot { replaced_status: Some(PastDue), ..version(10, Active) };
     assert_eq!(versions(&[recovered, version(10, PastDue)]).present().unwrap().status, Active);
-    // Neither says so: the one with less access.
+    // Neither names the other as replaced, so the version with less access counts.
     assert_eq!(versions(&[version(10, Active), version(10, PastDue)]).present().unwrap().status, PastDue);
 }
 
