@@ -1349,7 +1349,7 @@ export interface components {
          * @description What keys start with, as far as `preview` shows it: before its dots.
          * @example sk_live_4f9
          */
-        KeyStart: string;
+        KeyPrefix: string;
         /** @enum {string} */
         KeyStatus: "active" | "disabled" | "revoked" | "expired" | "orphaned";
         /**
@@ -1750,7 +1750,7 @@ export interface components {
             createdBy?: components["schemas"]["UserId"] | null;
             /** @description Only say which they are; false if left out. */
             dryRun?: boolean;
-            prefix?: components["schemas"]["KeyStart"] | null;
+            prefix?: components["schemas"]["KeyPrefix"] | null;
             unusedSince?: components["schemas"]["Timestamp"] | null;
         };
         /** @description The keys that were revoked, or would be. */
@@ -1819,18 +1819,18 @@ export interface components {
             /** @example AMf-vBx… */
             refreshToken: string;
         };
-        /** @enum {string} */
-        Status: "trialing" | "active" | "canceled" | "expired" | "past_due";
         /**
          * @description Where requests are counted.
          * @enum {string}
          */
         StoreState: "memory" | "redis" | "away";
+        /** @enum {string} */
+        SubscriptionStatus: "trialing" | "active" | "canceled" | "expired" | "past_due";
         /** @description The subscription, as far as a program sees it. */
         SubscriptionSummary: {
             /** @example free */
             plan: string;
-            status: components["schemas"]["Status"];
+            status: components["schemas"]["SubscriptionStatus"];
         };
         /** @description A subscription. */
         SubscriptionView: {
@@ -1838,7 +1838,7 @@ export interface components {
             limits: components["schemas"]["LimitsView"];
             /** @example free */
             plan: string;
-            status: components["schemas"]["Status"];
+            status: components["schemas"]["SubscriptionStatus"];
             trialEndsAt: components["schemas"]["Timestamp"] | null;
         };
         /** @enum {string} */
