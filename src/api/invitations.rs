@@ -3,11 +3,13 @@
 use crate::api::SignedIn;
 use crate::api::State;
 use crate::api::errors;
+use crate::api::list_page;
 use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{InvitationId, OrganizationId};
 use crate::base::input::validation::{Email, objects};
 use crate::base::policy::{OrganizationRole, can};
+use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
 use crate::domain::invitations::InvitationToken;
@@ -79,9 +81,9 @@ pub async fn list_invitations(
 ) -> Result<web::Json<Page<InvitationView>>, ApiError> {
     let organization = access.organization_id();
     let scope = ListScope("invitations", &organization.text());
-    let position = page.position(scope)?;
-    let rows = state.scoped_to(&access).read(move |conn| Invitation::page_of(conn, &access, position)).await?;
-    Ok(web::Json(Page::new(rows, &position, scope, |(invitation, _)| invitation.id, Into::into)))
+    let store = state.scoped_to(&access);
+    let read = move |conn: &mut Conn, position| Invitation::page_of(conn, &access, position);
+    Ok(web::Json(list_page(store, &page, scope, read, |(invitation, _)| invitation.id, Into::into).await?))
 }
 
 /// Invite somebody

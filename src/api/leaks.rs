@@ -6,7 +6,8 @@ use crate::api::errors;
 use crate::api::{Caller, state_of, verify};
 use crate::base::error::{ApiError, Code};
 use crate::base::input::from_slice;
-use crate::base::input::validation::{Object, is_unprintable};
+use crate::base::input::validation::Object;
+use crate::base::text::printable;
 use crate::domain::api_keys::PresentedKey;
 use crate::domain::audit::Actor;
 use crate::domain::leaks::email;
@@ -141,7 +142,7 @@ impl LeakedKey {
     fn place(&self) -> LeakLocation {
         let tidy = |text: &str| -> String {
             let text = if self.token.is_empty() { text.to_owned() } else { text.replace(&self.token, "[redacted]") };
-            text.chars().filter(|c| !is_unprintable(*c)).take(MAX_URL_LENGTH).collect()
+            printable(&text, MAX_URL_LENGTH)
         };
         let given = |text: &Value| text.as_str().map(tidy).filter(|text| !text.is_empty());
         LeakLocation { url: given(&self.url), source: given(&self.source) }

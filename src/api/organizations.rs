@@ -3,11 +3,13 @@
 use crate::api::SignedIn;
 use crate::api::State;
 use crate::api::errors;
+use crate::api::list_page;
 use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
 use crate::base::input::validation::Name;
 use crate::base::policy::{OrganizationRole, can};
+use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
 use crate::domain::tenancy::Organization;
@@ -53,10 +55,10 @@ pub async fn list_organizations(
 ) -> Result<web::Json<Page<OrganizationView>>, ApiError> {
     let user = caller.user().id;
     let scope = ListScope("organizations", &user.text());
-    let position = page.position(scope)?;
-    let rows = state.for_all_tenants().read(move |conn| Organization::page_of(conn, user, position)).await?;
+    let store = state.for_all_tenants();
+    let read = move |conn: &mut Conn, position| Organization::page_of(conn, user, position);
     let show = |(organization, role)| OrganizationView::new(organization, role);
-    Ok(web::Json(Page::new(rows, &position, scope, |(organization, _)| organization.id, show)))
+    Ok(web::Json(list_page(store, &page, scope, read, |(organization, _)| organization.id, show).await?))
 }
 
 /// Create an organization

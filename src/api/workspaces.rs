@@ -2,11 +2,13 @@
 
 use crate::api::State;
 use crate::api::errors;
+use crate::api::list_page;
 use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::input::validation::Name;
 use crate::base::policy::{WorkspaceRole, can, effective_role};
+use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::{OrganizationAccess, WorkspaceAccess};
 use crate::domain::tenancy::Workspace;
@@ -55,10 +57,10 @@ pub async fn list_workspaces(
 ) -> Result<web::Json<Page<WorkspaceView>>, ApiError> {
     let (organization, role) = (access.organization_id(), access.role());
     let scope = ListScope("workspaces", &organization.text());
-    let position = page.position(scope)?;
-    let rows = state.scoped_to(&access).read(move |conn| Workspace::page_of(conn, &access, position)).await?;
+    let store = state.scoped_to(&access);
+    let read = move |conn: &mut Conn, position| Workspace::page_of(conn, &access, position);
     let show = |(workspace, own): (Workspace, _)| WorkspaceView::new(workspace, effective_role(role, own));
-    Ok(web::Json(Page::new(rows, &position, scope, |(workspace, _)| workspace.id, show)))
+    Ok(web::Json(list_page(store, &page, scope, read, |(workspace, _)| workspace.id, show).await?))
 }
 
 /// Create a workspace

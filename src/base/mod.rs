@@ -9,5 +9,7 @@ pub mod json_schema;
 pub mod network;
 pub mod paging;
 pub mod policy;
+pub mod secret_token;
 pub mod sql;
+pub mod text;
 pub mod time;

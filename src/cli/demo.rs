@@ -10,7 +10,7 @@ use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
 use crate::base::policy::Scope;
 use crate::base::sql::Conn;
 use crate::cli::serve::start;
-use crate::domain::api_keys::{NewKey, PlaintextKey, issue};
+use crate::domain::api_keys::{ApiKey, PlaintextKey, issue};
 use crate::domain::changes::AccessChange;
 use crate::domain::tenancy::Organization;
 use crate::domain::tenancy::User;
@@ -70,16 +70,9 @@ async fn seed(state: &State) -> Result<Option<PlaintextKey>, String> {
         let id = WorkspaceId::new();
         let row = Workspace { id, organization_id: organization, name: "Demo".into(), created_at: now };
         let workspace = Workspace::insert(conn, access_change, row)?;
-        let new = NewKey {
-            id: KeyId::new(),
-            organization_id: organization,
-            workspace_id: workspace.id,
-            creator_id: user.id,
-            name: Some("Demo".into()),
-            scope: config.keys.scopes.first().copied().unwrap_or(Scope::Full),
-            expires_at: None,
-            allowed_ips: Default::default(),
-        };
+        let scope = config.keys.scopes.first().copied().unwrap_or(Scope::Full);
+        let key = ApiKey::new(KeyId::new(), (organization, workspace.id), user.id, scope, now);
+        let new = ApiKey { name: Some("Demo".into()), ..key };
         issue(conn, access_change, &config, &format, new, now)
     };
     state.for_all_tenants().change_access(tenant).await.map(Some).map_err(failed)

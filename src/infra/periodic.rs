@@ -28,8 +28,7 @@ pub(crate) async fn keep(
         if now >= due {
             due = now + PRUNE_INTERVAL;
             if let Err(error) = prune(clock.now().minus(kept)).await {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, cause, what, "what is old can't be taken away; trying again later");
+                tracing::warn!(%error, cause = error.cause(), what, "what is old can't be taken away; trying again later");
             }
         }
         rt::time::sleep(POLL_INTERVAL).await;

@@ -9,10 +9,11 @@ use crate::base::error::{ApiError, Code};
 use crate::base::network::is_loopback_http;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
+use parking_lot::RwLock;
 use reqwest::header::{CACHE_CONTROL, HeaderMap};
 use serde::Deserialize;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The most bytes of an answer.
@@ -174,12 +175,12 @@ impl<K: Clone> RemoteKeys<K> {
             }
         };
         let answer = updated.answer_from_snapshot(id, now);
-        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(updated);
+        *self.kept.write() = Arc::new(updated);
         answer
     }
 
     fn kept(&self) -> Arc<Snapshot<K>> {
-        Arc::clone(&self.kept.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.kept.read())
     }
 
     async fn fetch(&self) -> Result<(HashMap<String, K>, Duration), String> {

@@ -1,9 +1,9 @@
 //! [`Throttle`]: counts of what one may do so often, which refill evenly (GCRA), in bounded memory of this node.
 
 use crate::base::time::Timestamp;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The most buckets: some megabytes.
@@ -40,7 +40,7 @@ impl Throttle {
     /// How long it takes until the same would be counted.
     pub(crate) fn charge(&self, wanted: &[(impl Hash, u32)], now: Timestamp) -> Result<Permit, Duration> {
         let now = now.millis();
-        let mut ends = lock(&self.ends);
+        let mut ends = self.ends.lock();
         let mut charges = Vec::with_capacity(wanted.len());
         let mut wait = 0;
         for (bucket, limit) in wanted {
@@ -63,7 +63,7 @@ impl Throttle {
 
     /// It does not count after all.
     pub(crate) fn give_back(&self, charge: Permit) {
-        let mut ends = lock(&self.ends);
+        let mut ends = self.ends.lock();
         for (key, cost) in charge.0 {
             if let Some(end) = ends.get_mut(&key) {
                 *end -= cost;
@@ -74,13 +74,8 @@ impl Throttle {
     /// How many there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        lock(&self.ends).len()
+        self.ends.lock().len()
     }
-}
-
-/// The lock, whatever became of whoever held it: a count is a count.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Drops what is over; if that is not enough, the half that would be over first. An attacker who brings ever new

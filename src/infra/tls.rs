@@ -10,6 +10,7 @@
 use crate::base::config::Tls;
 use crate::infra::telemetry::Metrics;
 use crate::infra::telemetry::metrics::Kind;
+use parking_lot::RwLock;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,8 +19,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys, ServerConfig};
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
 
 /// The certificate that handshakes get.
 pub struct Certificate {
@@ -59,7 +60,7 @@ impl Certificate {
         let file = self.files.certificate.display();
         match read(&self.files, &self.provider) {
             Ok(new) => {
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+                *self.current.write() = Arc::new(new);
                 self.reloaded.fetch_add(1, Relaxed);
                 tracing::info!(certificate = %file, "reloaded the certificate");
             }
@@ -87,7 +88,7 @@ impl Certificate {
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(&self.current.read()))
     }
 }
 

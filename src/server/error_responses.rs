@@ -66,7 +66,7 @@ impl Unrouted {
 }
 
 fn cause_of(error: &ApiError) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+    error.cause().unwrap_or_else(|| error.to_string())
 }
 
 impl std::fmt::Display for Unrouted {

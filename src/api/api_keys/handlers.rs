@@ -3,16 +3,15 @@
 use super::wire::{ApiKeyView, ApiKeyWithPlaintext, ChangeKey, CreateKey, RollKey, TransferKey, ensure_future};
 use crate::api::State;
 use crate::api::errors;
+use crate::api::list_page;
 use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::KeyId;
-use crate::base::input::validation::Name;
 use crate::base::policy::can;
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
 use crate::domain::api_keys::ApiKey;
-use crate::domain::api_keys::NewKey;
 use crate::domain::api_keys::manage::lifecycle;
 use crate::domain::api_keys::manage::lifecycle::KeyAccess;
 use crate::domain::api_keys::unused::KeyListQuery;
@@ -36,17 +35,16 @@ pub async fn list_api_keys(
     let (unused_since, page) = query::<KeyListQuery>(&req)?.into_parts(state.clock.now());
     let workspace = access.workspace_id();
     let scope = ListScope("api-keys", &workspace.text());
-    let position = page.position(scope)?;
-    let shared = state.clone();
-    let rows = state.scoped_to(&access).read(move |conn| match unused_since {
+    let (store, shared) = (state.scoped_to(&access), state.clone());
+    let read = move |conn: &mut Conn, position| match unused_since {
         None => ApiKey::page_of(conn, &access, position, None),
         Some(since) => {
             let used = shared.api_keys.last_used.used_since(since);
             ApiKey::page_of_unused(conn, &access, position, since, &used)
         }
-    });
-    let rows = rows.await?;
-    Ok(web::Json(Page::new(rows, &position, scope, |(key, _)| key.id, |row| ApiKeyView::new(&state, row))))
+    };
+    let show = |row| ApiKeyView::new(&state, row);
+    Ok(web::Json(list_page(store, &page, scope, read, |(key, _)| key.id, show).await?))
 }
 
 /// Create an API key
@@ -83,16 +81,8 @@ pub async fn create_api_key(
                 if replayed {
                     return Ok((ApiKey::visible(conn, &access, id)?, None));
                 }
-                let new = NewKey {
-                    id,
-                    organization_id: access.workspace().organization_id,
-                    workspace_id: access.workspace_id(),
-                    creator_id: access.user_id(),
-                    name: input.name.map(Name::into_string),
-                    scope,
-                    expires_at: input.expires_at,
-                    allowed_ips: input.allowed_ips.unwrap_or_default(),
-                };
+                let place = (access.workspace().organization_id, access.workspace_id());
+                let new = input.of(ApiKey::new(id, place, access.user_id(), scope, now));
                 let plaintext =
                     lifecycle::issue(conn, access_change, &shared.config, &shared.api_keys.format, new, now)?;
                 Ok((ApiKey::visible(conn, &access, id)?, Some(plaintext)))

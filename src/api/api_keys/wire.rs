@@ -8,6 +8,7 @@ use crate::base::policy::Scope;
 use crate::base::policy::WorkspaceRole;
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::AllowedIps;
+use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::KeyStatus;
 use crate::domain::api_keys::PlaintextKey;
 use crate::domain::api_keys::manage::lifecycle::KeyChange;
@@ -93,11 +94,23 @@ impl ApiKeyWithPlaintext {
 pub struct CreateKey {
     /// Also taken as `label`.
     #[serde(alias = "label")]
-    pub(super) name: Option<Name>,
+    name: Option<Name>,
     pub(super) scope: Option<Scope>,
     pub(super) expires_at: Option<Timestamp>,
     #[serde(default)]
-    pub(super) allowed_ips: Option<AllowedIps>,
+    allowed_ips: Option<AllowedIps>,
+}
+
+impl CreateKey {
+    /// The key with what the client says of it. The scope is checked elsewhere.
+    pub(super) fn of(self, key: ApiKey) -> ApiKey {
+        ApiKey {
+            name: self.name.map(Name::into_string),
+            expires_at: self.expires_at,
+            allowed_ips: self.allowed_ips.unwrap_or_default(),
+            ..key
+        }
+    }
 }
 
 /// What to change; what is left out stays, null clears.

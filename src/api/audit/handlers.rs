@@ -3,8 +3,10 @@
 use super::wire::{AuditExportQuery, AuditQuery};
 use crate::api::State;
 use crate::api::errors;
+use crate::api::list_page;
 use crate::base::error::ApiError;
 use crate::base::policy::can;
+use crate::base::sql::Conn;
 use crate::domain::access::OrganizationAccess;
 use crate::domain::audit::AuditEvent;
 use crate::domain::audit::AuditEventView;
@@ -27,12 +29,13 @@ pub async fn list_audit_events(
     access: OrganizationAccess<can::AuditRead>,
     req: HttpRequest,
 ) -> Result<web::Json<Page<AuditEventView>>, ApiError> {
-    let (filter, page) = query::<AuditQuery>(&req)?.into_parts();
+    let asked = query::<AuditQuery>(&req)?;
+    let (filter, page) = (asked.filter(), asked.into_page());
     let organization = access.organization_id();
     let scope = ListScope("audit-events", &organization.text());
-    let position = page.position(scope)?;
-    let rows = state.scoped_to(&access).read(move |conn| AuditEvent::page_of(conn, &access, &filter, position)).await?;
-    Ok(web::Json(Page::new(rows, &position, scope, |event| event.sequence, Into::into)))
+    let store = state.scoped_to(&access);
+    let read = move |conn: &mut Conn, position| AuditEvent::page_of(conn, &access, &filter, position);
+    Ok(web::Json(list_page(store, &page, scope, read, |event| event.sequence, Into::into).await?))
 }
 
 /// Export audit events
@@ -47,7 +50,7 @@ pub async fn export_audit_events(
     access: OrganizationAccess<can::AuditRead>,
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let filter = query::<AuditExportQuery>(&req)?.into_filter();
+    let filter = query::<AuditExportQuery>(&req)?.filter();
     let organization = access.organization_id();
     let db = state.scoped_to(&access);
     let export = db.clone().read(move |conn| Export::start(conn, organization, filter)).await?;

@@ -55,78 +55,65 @@ fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) 
     String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
-/// Which events to list.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct AuditQuery {
-    /// Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`.
-    #[serde(default, deserialize_with = "parsed")]
-    #[param(value_type = Option<String>, example = "usr_01k4w5c9q2e0vb7m3t8z6r1xhd")]
-    actor: Option<ActorQuery>,
-    /// What was done.
-    action: Option<Action>,
-    /// The id of what it was done to.
-    #[serde(default, deserialize_with = "parsed")]
-    #[param(value_type = Option<String>, example = "key_01k4w5c9q2e0vb7m3t8z6r1xhd")]
-    target: Option<TargetQuery>,
-    /// Not before this moment.
-    from: Option<Timestamp>,
-    /// Before this moment.
-    to: Option<Timestamp>,
-    /// How many events at most: 1 to 100, 20 if left out.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 100, example = 20)]
-    page_size: Option<String>,
-    /// Where to go on: the `nextCursor` of the page before.
-    cursor: Option<String>,
+/// A query for events: the filters, then what `more` adds. Not by `serde(flatten)`, which can't deny unknown parameters.
+macro_rules! event_query {
+    ($(#[doc = $doc:literal])* $name:ident { $($more:tt)* }) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Deserialize, utoipa::IntoParams)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub struct $name {
+            /// Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`.
+            #[serde(default, deserialize_with = "parsed")]
+            #[param(value_type = Option<String>, example = "usr_01k4w5c9q2e0vb7m3t8z6r1xhd")]
+            actor: Option<ActorQuery>,
+            /// What was done.
+            action: Option<Action>,
+            /// The id of what it was done to.
+            #[serde(default, deserialize_with = "parsed")]
+            #[param(value_type = Option<String>, example = "key_01k4w5c9q2e0vb7m3t8z6r1xhd")]
+            target: Option<TargetQuery>,
+            /// Not before this moment.
+            from: Option<Timestamp>,
+            /// Before this moment.
+            to: Option<Timestamp>,
+            $($more)*
+        }
+
+        impl $name {
+            /// The filters.
+            pub(super) fn filter(&self) -> Filter {
+                let (actor_kind, actor_id) = match &self.actor {
+                    None => (None, None),
+                    Some(ActorQuery::Id(id)) => (None, Some(id.clone())),
+                    Some(ActorQuery::Kind(kind)) => (Some(*kind), None),
+                };
+                let target_id = self.target.as_ref().map(|TargetQuery(id)| id.clone());
+                Filter { actor_kind, actor_id, action: self.action, target_id, from: self.from, to: self.to }
+            }
+        }
+    };
+}
+
+event_query! {
+    /// Which events to list.
+    AuditQuery {
+        /// How many events at most: 1 to 100, 20 if left out.
+        #[param(value_type = Option<u16>, minimum = 1, maximum = 100, example = 20)]
+        page_size: Option<String>,
+        /// Where to go on: the `nextCursor` of the page before.
+        cursor: Option<String>,
+    }
+}
+
+event_query! {
+    /// Which events to export.
+    AuditExportQuery {}
 }
 
 impl AuditQuery {
-    pub(super) fn into_parts(self) -> (Filter, PageQuery) {
-        let Self { actor, action, target, from, to, page_size, cursor } = self;
-        (filter(actor, action, target, from, to), PageQuery::new(page_size, cursor))
+    /// The page.
+    pub(super) fn into_page(self) -> PageQuery {
+        PageQuery::new(self.page_size, self.cursor)
     }
-}
-
-/// Which events to export.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct AuditExportQuery {
-    /// Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`.
-    #[serde(default, deserialize_with = "parsed")]
-    #[param(value_type = Option<String>, example = "usr_01k4w5c9q2e0vb7m3t8z6r1xhd")]
-    actor: Option<ActorQuery>,
-    /// What was done.
-    action: Option<Action>,
-    /// The id of what it was done to.
-    #[serde(default, deserialize_with = "parsed")]
-    #[param(value_type = Option<String>, example = "key_01k4w5c9q2e0vb7m3t8z6r1xhd")]
-    target: Option<TargetQuery>,
-    /// Not before this moment.
-    from: Option<Timestamp>,
-    /// Before this moment.
-    to: Option<Timestamp>,
-}
-
-impl AuditExportQuery {
-    pub(super) fn into_filter(self) -> Filter {
-        let Self { actor, action, target, from, to } = self;
-        filter(actor, action, target, from, to)
-    }
-}
-
-fn filter(
-    actor: Option<ActorQuery>,
-    action: Option<Action>,
-    target: Option<TargetQuery>,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-) -> Filter {
-    let (actor_kind, actor_id) = match actor {
-        None => (None, None),
-        Some(ActorQuery::Id(id)) => (None, Some(id)),
-        Some(ActorQuery::Kind(kind)) => (Some(kind), None),
-    };
-    Filter { actor_kind, actor_id, action, target_id: target.map(|TargetQuery(id)| id), from, to }
 }

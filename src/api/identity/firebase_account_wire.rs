@@ -1,7 +1,8 @@
 //! Bodies of the operations on the caller's own account, with Firebase's field names.
 
 use super::firebase_wire::ProviderView;
-use crate::base::input::validation::{is_unprintable, present};
+use crate::base::input::validation::present;
+use crate::base::text::is_unprintable;
 use crate::domain::identity::Account;
 use crate::domain::identity::provider::Change;
 use crate::domain::identity::provider::FirebaseError;

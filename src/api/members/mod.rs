@@ -1,6 +1,7 @@
 //! Endpoints of members.
 
 mod organization;
+mod removal;
 mod wire;
 mod workspace;
 

@@ -1,14 +1,17 @@
 //! `/organizations/{organizationId}/members`
 
+use super::removal::remove;
 use super::wire::{OrganizationMemberView, OrganizationRoleInput, RemovalQuery};
 use crate::api::State;
 use crate::api::errors;
+use crate::api::list_page;
 use crate::base::error::ApiError;
 use crate::base::policy::can;
+use crate::base::sql::Conn;
 use crate::domain::access::OrganizationAccess;
 use crate::domain::api_keys::RemovedKeys;
 use crate::domain::members::OrganizationMember;
-use crate::infra::http::{Body, ListScope, Page, PageQuery, path_parameter, query};
+use crate::infra::http::{Body, ListScope, Page, PageQuery, path_parameter};
 use actix_web::{HttpRequest, delete, get, patch, web};
 
 /// List an organization's members
@@ -24,9 +27,9 @@ pub async fn list_organization_members(
 ) -> Result<web::Json<Page<OrganizationMemberView>>, ApiError> {
     let organization = access.organization_id();
     let scope = ListScope("organization-members", &organization.text());
-    let position = page.position(scope)?;
-    let rows = state.scoped_to(&access).read(move |conn| OrganizationMember::page_of(conn, &access, position)).await?;
-    Ok(web::Json(Page::new(rows, &position, scope, |member| member.id, Into::into)))
+    let store = state.scoped_to(&access);
+    let read = move |conn: &mut Conn, position| OrganizationMember::page_of(conn, &access, position);
+    Ok(web::Json(list_page(store, &page, scope, read, |member| member.id, Into::into).await?))
 }
 
 /// Change a member's role
@@ -63,15 +66,5 @@ pub async fn remove_organization_member(
     access: OrganizationAccess<can::OrganizationRead>,
     req: HttpRequest,
 ) -> Result<web::Json<RemovedKeys>, ApiError> {
-    let user = path_parameter(&req, "userId")?;
-    let new_creator = query::<RemovalQuery>(&req)?.transfer_keys_to;
-    let now = state.clock.now();
-    let shared = state.clone();
-    let keys = state
-        .scoped_to(&access)
-        .change_access(move |conn, access_change| {
-            OrganizationMember::remove(conn, access_change, &shared.config, &access, user, new_creator, now)
-        })
-        .await?;
-    Ok(web::Json(keys))
+    remove(state, access, &req, OrganizationMember::remove).await
 }

@@ -1,18 +1,21 @@
 //! `/workspaces/{workspaceId}/members`, and `/members` for programs.
 
+use super::removal::remove;
 use super::wire::{RemovalQuery, WorkspaceMemberView, WorkspaceRoleInput};
 use crate::api::State;
 use crate::api::errors;
+use crate::api::list_page;
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::json::json;
 use crate::base::policy::can;
+use crate::base::sql::Conn;
 use crate::domain::access::{Guard, WorkspaceAccess};
 use crate::domain::api_keys::ProgramAccess;
 use crate::domain::api_keys::RemovedKeys;
 use crate::domain::changes::ScopedStore;
 use crate::domain::members::WorkspaceMember;
-use crate::infra::http::{Body, ListScope, Page, PageQuery, path_parameter, query};
+use crate::infra::http::{Body, ListScope, Page, PageQuery, path_parameter};
 use actix_web::{HttpRequest, HttpResponse, delete, get, put, web};
 
 /// List a workspace's members
@@ -51,9 +54,8 @@ async fn list(
     page: PageQuery,
 ) -> Result<HttpResponse, ApiError> {
     let scope = ListScope("workspace-members", &workspace.text());
-    let position = page.position(scope)?;
-    let rows = db.read(move |conn| WorkspaceMember::page_of(conn, organization, workspace, position)).await?;
-    let page = Page::new(rows, &position, scope, |member| member.id, WorkspaceMemberView::from);
+    let read = move |conn: &mut Conn, position| WorkspaceMember::page_of(conn, organization, workspace, position);
+    let page = list_page(db, &page, scope, read, |member| member.id, WorkspaceMemberView::from).await?;
     Ok(json(&page))
 }
 
@@ -90,15 +92,5 @@ pub async fn remove_workspace_member(
     access: WorkspaceAccess<can::MembersManage>,
     req: HttpRequest,
 ) -> Result<web::Json<RemovedKeys>, ApiError> {
-    let user = path_parameter(&req, "userId")?;
-    let new_creator = query::<RemovalQuery>(&req)?.transfer_keys_to;
-    let now = state.clock.now();
-    let shared = state.clone();
-    let keys = state
-        .scoped_to(&access)
-        .change_access(move |conn, access_change| {
-            WorkspaceMember::remove(conn, access_change, &shared.config, &access, user, new_creator, now)
-        })
-        .await?;
-    Ok(web::Json(keys))
+    remove(state, access, &req, WorkspaceMember::remove).await
 }

@@ -1,6 +1,7 @@
 //! `[identity]`: the issuers of ID tokens, and the costs and limits of sign-ins.
 
 use super::{IssuerSettings, duration, redacted};
+use crate::base::text::bytes_of_hex;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -43,7 +44,7 @@ impl Identity {
             return Err("identity: with builtin = false, issuers must name at least one".into());
         }
         if let Some(secret) = &self.master_secret
-            && !is_32_bytes_in_hex(secret.expose_secret())
+            && bytes_of_hex(secret.expose_secret()).is_none()
         {
             return Err("identity.master_secret: must be 32 bytes in hex, as `openssl rand -hex 32` prints".into());
         }
@@ -69,12 +70,7 @@ impl Identity {
     }
 }
 
-/// Returns whether the text is 32 bytes in hex, as `openssl rand -hex 32` prints.
-pub(crate) fn is_32_bytes_in_hex(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// `[identity.limits]`: limits on failed sign-ins and on sign-ups.
+/// `[identity.limits]`
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttemptLimitSettings {

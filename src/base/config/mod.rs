@@ -32,7 +32,6 @@ pub use billing::{Billing, StripeSettings};
 pub use cluster::{ClusterFaults, ClusterSettings};
 pub use collections::CollectionSettings;
 pub use database::Database;
-pub(crate) use identity::is_32_bytes_in_hex;
 pub use identity::{Argon2Settings, AttemptLimitSettings, Identity};
 pub use imported_keys::ImportedKeys;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};

@@ -1,6 +1,7 @@
 //! `[rate_limit]`: the store that counts requests. `[plans.NAME]` has the limits.
 
 use super::duration;
+use crate::base::text::without_password;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -72,13 +73,10 @@ impl FromStr for RateLimitStore {
 
 impl fmt::Display for RateLimitStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Redis(url) = self else { return f.write_str("memory") };
-        // The password is in the authority, or for a socket in the query.
-        let (address, _) = url.split_once('?').unwrap_or((url, ""));
-        let (scheme, rest) = address.split_once("://").unwrap_or(("redis", address));
-        match rest.rsplit_once('@') {
-            Some((user, host)) => write!(f, "{scheme}://{}@{host}", user.split(':').next().unwrap_or_default()),
-            None => write!(f, "{scheme}://{rest}"),
+        match self {
+            Self::Memory => f.write_str("memory"),
+            // A password stands in the authority, and for a socket in the query.
+            Self::Redis(url) => f.write_str(&without_password(url)),
         }
     }
 }

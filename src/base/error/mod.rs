@@ -108,6 +108,11 @@ impl ApiError {
     pub fn unavailable_because(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { source: Some(cause.into()), ..Self::new(Code::Unavailable) }
     }
+
+    /// What went wrong inside, for the log and the operator.
+    pub fn cause(&self) -> Option<String> {
+        self.source.as_ref().map(ToString::to_string)
+    }
 }
 
 impl From<Code> for ApiError {

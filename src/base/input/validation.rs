@@ -1,5 +1,6 @@
 //! Values that are checked as they are parsed, so that a handler never gets an invalid one.
 
+use crate::base::text::is_unprintable;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -29,13 +30,6 @@ pub fn name(text: &str) -> Result<Name, String> {
         return Err("must not contain control characters".into());
     }
     Ok(Name(text.to_owned()))
-}
-
-/// Returns whether a character is a control character, or reorders or hides the text around it (Unicode's bidirectional
-/// controls).
-pub(crate) fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 impl<'de> Deserialize<'de> for Name {

@@ -1,5 +1,6 @@
 //! [`DatabaseUrl`]: the kind and address of the database.
 
+use crate::base::text::without_password;
 use std::fmt;
 
 /// The database's address: `postgres://…` or `sqlite://PATH`. `Display` hides the password.
@@ -29,15 +30,8 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite://{path}"),
-            Self::Postgres(url) => {
-                // libpq takes a password in the authority and as a query parameter; neither is shown.
-                let (address, _) = url.split_once('?').unwrap_or((url, ""));
-                let (scheme, rest) = address.split_once("://").unwrap_or(("postgres", address));
-                match rest.rsplit_once('@') {
-                    Some((user, host)) => write!(f, "{scheme}://{}@{host}", user.split(':').next().unwrap_or(user)),
-                    None => write!(f, "{scheme}://{rest}"),
-                }
-            }
+            // libpq takes a password in the authority and as a query parameter; neither is shown.
+            Self::Postgres(url) => f.write_str(&without_password(url)),
         }
     }
 }

@@ -74,7 +74,7 @@ impl<W: Write> Sink<W> {
                 serde_json::to_writer(&mut *out, &key.object())?;
                 out.write_all(b"\n")
             }
-            Self::Csv(writer) => Ok(writer.write_record(ExportedKey::columns().map(|field| key.text(field)))?),
+            Self::Csv(writer) => Ok(writer.write_record(ExportedKey::columns().map(|field| field.text_of(key)))?),
         }
     }
 

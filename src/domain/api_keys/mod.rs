@@ -20,7 +20,7 @@ pub use creator_roles::{CreatorRoles, KeyStatus};
 pub use creators::creator_in;
 pub use format::{AllowedIps, KeyFormat, KeyHeaders, PlaintextKey, PresentedKey};
 pub use key_caller::KeyCaller;
-pub use manage::{KeyFilter, KeyPrefix, MAX_BATCH, NewKey, Removed, RemovedKeys, Selected, issue};
+pub use manage::{KeyFilter, KeyPrefix, MAX_BATCH, Removed, RemovedKeys, Selected, issue};
 pub use model::ApiKey;
 pub use program::{Program, ProgramAccess};
 pub use transfer::{export, import};

@@ -14,10 +14,12 @@ use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
 use crate::domain::audit::{Action, Entry, Target};
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// An API key's row. It holds no key text; the hash is in `api_key_secrets`.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+/// An API key's record. The value itself is not in it, and its hash in a table of its own. Its JSON is for an import's file
+/// of keys to add; clients get a view.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable, Serialize, Deserialize)]
 #[diesel(table_name = api_keys)]
 pub struct ApiKey {
     /// Stays the same when the key is rolled.
@@ -83,8 +85,35 @@ macro_rules! creator_role_columns {
 pub(super) use creator_role_columns;
 
 impl ApiKey {
-    /// Returns a page of the keys that the caller sees, newest first: all keys of the workspace for a caller who
-    /// manages keys, else the caller's own keys. With `unused_since`, only the keys without a flushed use since then.
+    /// A key that works from now on, without a preview: the rest is the maker's to say, by `ApiKey { name, ..ApiKey::new(…) }`.
+    pub fn new(
+        id: KeyId,
+        (organization_id, workspace_id): (OrganizationId, WorkspaceId),
+        creator_id: UserId,
+        scope: Scope,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            organization_id,
+            workspace_id,
+            creator_id,
+            name: None,
+            preview: String::new(),
+            scope,
+            allowed_ips: AllowedIps::default(),
+            expires_at: None,
+            disabled_at: None,
+            revoked_at: None,
+            orphaned_at: None,
+            overlap_ends_at: None,
+            last_used_at: None,
+            created_at: now,
+        }
+    }
+
+    /// A page of the keys that the caller sees, newest first: all of the workspace's for who manages keys, else its own.
+    /// With `unused_since`, only those that nobody used since then, as far as that is written.
     ///
     /// # Errors
     /// Database errors.

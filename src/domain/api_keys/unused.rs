@@ -7,6 +7,7 @@ use crate::base::ids::KeyId;
 use crate::base::paging::Position;
 use crate::base::sql::Conn;
 use crate::base::sql::schema::api_keys;
+use crate::base::text::number;
 use crate::base::time::Timestamp;
 use crate::infra::http::PageQuery;
 use diesel::prelude::*;
@@ -43,9 +44,7 @@ impl KeyListQuery {
 
 fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    // `str::parse` also accepts "+5".
-    let number = Some(&text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let days = number.and_then(|text| text.parse().ok()).filter(|days| (1..=MAX_DAYS).contains(days));
+    let days = number(&text).filter(|days| (1..=MAX_DAYS).contains(days));
     let wrong = || serde::de::Error::custom(format!("unusedForDays must be a number from 1 to {MAX_DAYS}"));
     days.map(Some).ok_or_else(wrong)
 }

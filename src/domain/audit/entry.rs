@@ -5,6 +5,7 @@ use crate::base::error::ApiError;
 use crate::base::ids::{InvitationId, KeyId, OrganizationId, ServiceTokenId, UserId, WorkspaceId};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{api_keys, service_tokens, users};
+use crate::base::text::printable;
 use crate::infra::request::CallerId;
 use diesel::prelude::*;
 use serde_json::{Map, Value};
@@ -182,11 +183,6 @@ impl Actor {
 fn operators_name() -> Option<String> {
     let name = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).ok()?;
     Some(printable(&name, MAX_NAME_LENGTH)).filter(|name| !name.is_empty())
-}
-
-/// Removes control and other unprintable characters, and cuts the text to `most` characters.
-pub(super) fn printable(text: &str, most: usize) -> String {
-    text.chars().filter(|c| !crate::base::input::validation::is_unprintable(*c)).take(most).collect()
 }
 
 #[cfg(test)]

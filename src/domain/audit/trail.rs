@@ -1,11 +1,12 @@
 //! [`Trail`]: collects the entries of one transaction, and writes them as events.
 
 use super::chain;
-use super::entry::{Actor, Entry, NamedActor, printable};
+use super::entry::{Actor, Entry, NamedActor};
 use super::model::{AuditEvent, Head};
 use crate::base::error::ApiError;
 use crate::base::ids::{AuditEventId, OrganizationId};
 use crate::base::sql::Conn;
+use crate::base::text::printable;
 use crate::base::time::Timestamp;
 use crate::infra::request::{RequestContext, RequestOrigin};
 use serde_json::{Map, Value};

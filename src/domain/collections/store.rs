@@ -9,6 +9,7 @@ use super::field::Dialect;
 use crate::base::error::ApiError;
 use crate::base::sql::schema::{collections, documents};
 use crate::base::sql::{Conn, each};
+use data_encoding::HEXLOWER;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -100,7 +101,7 @@ fn arrange_indexes(conn: &mut Conn, declared: &Collections) -> QueryResult<()> {
                 collection.name
             );
             let digest = Sha256::digest(&what);
-            let name = digest.iter().take(8).fold(INDEX_PREFIX.to_owned(), |name, byte| format!("{name}{byte:02x}"));
+            let name = format!("{INDEX_PREFIX}{}", HEXLOWER.encode(&digest[..8]));
             (name, what)
         })
         .collect();

@@ -16,7 +16,7 @@ use crate::base::sql::schema::{accounts, organization_members, users};
 use crate::base::time::Timestamp;
 use crate::domain::audit::{Action, Actor, Entry, Target, Trail};
 use crate::domain::changes::Store;
-use crate::domain::identity::BUILTIN_ISSUER;
+use crate::domain::identity::provider::is_user_of;
 use crate::infra::request::RequestOrigin;
 use diesel::prelude::*;
 use std::time::Duration;
@@ -102,15 +102,14 @@ async fn record(store: &Store, failed: FailedSignIn) {
         trail.write(conn, at)
     });
     if let Err(error) = written.await {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::error!(%error, cause, "a failed sign-in is not in the audit trail");
+        tracing::error!(%error, cause = error.cause(), "a failed sign-in is not in the audit trail");
     }
 }
 
 /// Returns the organizations of the account with that address, with its user.
 fn memberships(conn: &mut Conn, email: &str) -> Result<Vec<(OrganizationId, UserId)>, ApiError> {
     Ok(accounts::table
-        .inner_join(users::table.on(users::subject.eq(accounts::id).and(users::issuer.eq(BUILTIN_ISSUER))))
+        .inner_join(users::table.on(is_user_of(accounts::id)))
         .inner_join(organization_members::table.on(organization_members::user_id.eq(users::id)))
         .filter(accounts::email.eq(email))
         .select((organization_members::organization_id, users::id))

@@ -5,8 +5,9 @@ use super::token::InvitationToken;
 use crate::base::config::{Config, InvitationLimitSettings};
 use crate::base::error::ApiError;
 use crate::base::ids::UserId;
-use crate::base::input::validation::is_unprintable;
+use crate::base::input::validation::NAME_LIMIT;
 use crate::base::policy::can;
+use crate::base::text::printable;
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
 use crate::domain::tenancy::User;
@@ -73,8 +74,7 @@ impl InvitationMails {
         let text = email_body(organization, access.user(), invitation, &format!("{url}?token={}", token.expose()));
         let sent = self.mailer.send(&invitation.email, &format!("Invitation to join {organization}"), text.into());
         if let Err(error) = &sent {
-            let cause = std::error::Error::source(error).map(ToString::to_string);
-            tracing::warn!(invitation = %invitation.id, cause, "an invitation is not mailed");
+            tracing::warn!(invitation = %invitation.id, cause = error.cause(), "an invitation is not mailed");
         }
         sent.is_ok()
     }
@@ -94,8 +94,7 @@ fn email_body(organization: &str, inviter: &User, invitation: &Invitation, link:
 
 /// Returns the inviter's name. An unverified address is marked, since a sign-up can use any address.
 fn name_of(user: &User) -> String {
-    let name: String =
-        user.name.iter().flat_map(|name| name.chars()).filter(|c| !is_unprintable(*c)).take(100).collect();
+    let name = user.name.as_deref().map(|name| printable(name, NAME_LIMIT)).unwrap_or_default();
     let email = match &user.email {
         Some(email) if user.email_verified => email.clone(),
         Some(email) => format!("somebody who gives {email} as an address, which is not confirmed,"),

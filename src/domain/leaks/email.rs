@@ -1,7 +1,7 @@
 //! The mail to the creator of a leaked key.
 
 use super::model::Leak;
-use crate::base::input::validation::is_unprintable;
+use crate::base::text::printable;
 use crate::infra::mail::Mailer;
 
 /// Queues a mail to the creator, if there is an address. A failure is only logged, since the key is revoked anyway.
@@ -10,16 +10,14 @@ pub(crate) fn send(mailer: &Mailer, leak: &Leak) {
     let preview = &leak.key.preview;
     let sent = mailer.send(email, &format!("Your API key {preview} was revoked"), text(leak).into());
     if let Err(error) = sent {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::warn!(key = %leak.key.id, cause, "the creator of a leaked key is not told by mail");
+        tracing::warn!(key = %leak.key.id, cause = error.cause(), "the creator of a leaked key is not told by mail");
     }
 }
 
 fn text(leak: &Leak) -> String {
-    let printable = |text: &str| -> String { text.chars().filter(|c| !is_unprintable(*c)).collect() };
-    let name = leak.key.name.as_deref().map(|name| format!(" ({})", printable(name))).unwrap_or_default();
+    let name = leak.key.name.as_deref().map(|name| format!(" ({})", printable(name, usize::MAX))).unwrap_or_default();
     let place = match &leak.place.url {
-        Some(url) => format!("at\n\n{}\n\nwhere anybody", printable(url)),
+        Some(url) => format!("at\n\n{}\n\nwhere anybody", printable(url, usize::MAX)),
         None => "where anybody".to_owned(),
     };
     format!(
@@ -27,6 +25,6 @@ fn text(leak: &Leak) -> String {
          and works no more.\n\nCreate a new key for the programs that use it, and look whether anybody else used it \
          meanwhile. Taking the text away there does not help: it was copied.\n",
         leak.key.preview,
-        printable(&leak.workspace),
+        printable(&leak.workspace, usize::MAX),
     )
 }

@@ -9,10 +9,11 @@ use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
 use crate::infra::db::Db;
 use crate::infra::telemetry::Metrics;
 use crate::infra::telemetry::metrics::Kind;
+use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Rows per transaction: seven parameters each, well below both databases' limits.
 const BATCH: usize = 1_000;
@@ -128,7 +129,7 @@ impl<R: Counted> Usage<R> {
 
     #[cold]
     fn note(&self, record: &Arc<R>) {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         waiting_of(&mut waiting, record.key()).noted.push(record.clone());
     }
 
@@ -136,7 +137,7 @@ impl<R: Counted> Usage<R> {
     /// hour changed, or after the clock was set back.
     #[cold]
     fn start_hour(&self, record: &Arc<R>, hour: Hour, outcome: RequestOutcome) {
-        let (key, mut waiting) = (record.key(), self.lock());
+        let (key, mut waiting) = (record.key(), self.waiting.lock());
         let waiting = waiting_of(&mut waiting, key);
         waiting.take_from(record);
         record.usage().hour.store(hour.0, Relaxed);
@@ -150,9 +151,8 @@ impl<R: Counted> Usage<R> {
         workspace: WorkspaceId,
         read: impl FnOnce(&mut dyn Iterator<Item = (KeyId, Hour, Tally)>) -> T,
     ) -> T {
-        // No code can panic in the middle of a change while it holds one of the locks.
-        let _reading = self.writing.read().unwrap_or_else(PoisonError::into_inner);
-        let unwritten: Vec<_> = match self.lock().get_mut(&workspace) {
+        let _reading = self.writing.read();
+        let unwritten: Vec<_> = match self.waiting.lock().get_mut(&workspace) {
             None => Vec::new(),
             Some(waiting) => {
                 waiting.take_from_noted();
@@ -172,7 +172,7 @@ impl<R: Counted> Usage<R> {
         let outcome = db.for_all_tenants().session_blocking(|session| {
             for some in workspaces.chunks(MAX_BATCH) {
                 for batch in self.take(some).chunks(BATCH) {
-                    let _writing = self.writing.write().unwrap_or_else(PoisonError::into_inner);
+                    let _writing = self.writing.write();
                     session.write(|conn| model::add(conn, batch))?;
                     self.forget(batch);
                 }
@@ -182,8 +182,7 @@ impl<R: Counted> Usage<R> {
         let left = if outcome.is_err() { self.waiting_rows() } else { 0 };
         self.failed.store(left as u64, Relaxed);
         if let Err(error) = outcome {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::warn!(%error, cause, rows = left, "usage is not written yet; it is kept");
+            tracing::warn!(%error, cause = error.cause(), rows = left, "usage is not written yet; it is kept");
         }
     }
 
@@ -198,18 +197,18 @@ impl<R: Counted> Usage<R> {
 
     /// Returns the workspaces with counts to write.
     fn workspaces(&self) -> Vec<WorkspaceId> {
-        self.lock().keys().copied().collect()
+        self.waiting.lock().keys().copied().collect()
     }
 
     /// Returns the number of rows to write, estimated without reading the listed records.
     fn waiting_rows(&self) -> usize {
-        self.lock().values().map(|waiting| waiting.tallies.len() + waiting.noted.len()).sum()
+        self.waiting.lock().values().map(|waiting| waiting.tallies.len() + waiting.noted.len()).sum()
     }
 
     /// Takes the counts out of the records of some workspaces, and returns the rows to write. All nodes write rows in
     /// the order of keys and hours, so that no two deadlock.
     fn take(&self, some: &[WorkspaceId]) -> Vec<UsageRow> {
-        let (mut rows, mut all) = (Vec::new(), self.lock());
+        let (mut rows, mut all) = (Vec::new(), self.waiting.lock());
         for id in some {
             let Some(waiting) = all.get_mut(id) else { continue };
             waiting.take_from_noted();
@@ -230,7 +229,7 @@ impl<R: Counted> Usage<R> {
 
     /// Removes written counts from memory; later counts stay.
     fn forget(&self, rows: &[UsageRow]) {
-        let mut all = self.lock();
+        let mut all = self.waiting.lock();
         for UsageRow { key, hour, tally } in rows {
             let Some(waiting) = all.get_mut(&key.workspace_id) else { continue };
             if let Some(left) = waiting.tallies.get_mut(&(key.id, *hour)) {
@@ -247,10 +246,6 @@ impl<R: Counted> Usage<R> {
         if all.capacity() / 4 > all.len() {
             all.shrink_to_fit();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<WorkspaceId, Waiting<R>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

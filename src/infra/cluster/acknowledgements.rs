@@ -1,8 +1,9 @@
 //! [`Acknowledgements`]: which nodes have heard of a change that somebody waits for.
 
 use crate::base::ids::{ChangeId, NodeId};
+use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// The changes that calls on this node wait for.
@@ -30,20 +31,20 @@ impl Acknowledgements {
     /// To be called before the commit, since an answer may come at once.
     pub(super) fn expect(self: &Arc<Self>, change: ChangeId) -> Waiter {
         let heard = Arc::<Heard>::default();
-        lock(&self.waiting).insert(change, heard.clone());
+        self.waiting.lock().insert(change, heard.clone());
         Waiter { change, heard, all: self.clone() }
     }
 
     /// Whether anybody waits.
     pub(super) fn is_waiting(&self) -> bool {
-        !lock(&self.waiting).is_empty()
+        !self.waiting.lock().is_empty()
     }
 
     /// `node` has heard of `change`, and honours nothing older.
     pub(super) fn take(&self, change: ChangeId, node: NodeId) {
-        let heard = lock(&self.waiting).get(&change).cloned();
+        let heard = self.waiting.lock().get(&change).cloned();
         if let Some(heard) = heard {
-            lock(&heard.nodes).insert(node);
+            heard.nodes.lock().insert(node);
             heard.news.notify_one();
         }
     }
@@ -54,7 +55,7 @@ impl Waiter {
     pub(super) async fn heard_by(&self, nodes: &[NodeId]) {
         loop {
             let all = {
-                let heard = lock(&self.heard.nodes);
+                let heard = self.heard.nodes.lock();
                 nodes.iter().all(|node| heard.contains(node))
             };
             if all {
@@ -68,11 +69,6 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        lock(&self.all.waiting).remove(&self.change);
+        self.all.waiting.lock().remove(&self.change);
     }
-}
-
-/// No code that holds one of these locks can panic halfway through a change.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -88,8 +88,7 @@ impl Cluster {
         let others = session
             .read(|conn| Ok(nodes::others(conn, from)?))
             .inspect_err(|error| {
-                let cause = std::error::Error::source(error).map(ToString::to_string);
-                tracing::warn!(cause, "can't read who must hear of a change: waiting a whole lease");
+                tracing::warn!(cause = error.cause(), "can't read who must hear of a change: waiting a whole lease");
             })
             .ok();
         self.alarm.notify_all();

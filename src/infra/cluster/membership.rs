@@ -8,7 +8,7 @@ use crate::base::ids::NodeId;
 use crate::base::sql::DatabaseUrl;
 use diesel::QueryResult;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -185,9 +185,9 @@ impl Listener {
 
     /// Waits, but not when this node is to leave or a call begins to wait for others.
     fn pause(&self, time: Duration) {
-        let state = self.cluster.state();
+        let mut state = self.cluster.state();
         if *state != NodeState::Leaving {
-            drop(self.cluster.alarm.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner));
+            self.cluster.alarm.wait_for(&mut state, time);
         }
     }
 }

@@ -55,8 +55,9 @@ use crate::base::time::Clock;
 use crate::infra::telemetry::Metrics;
 use crate::infra::telemetry::metrics::Kind;
 use acknowledgements::Acknowledgements;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// This process among those on the same database.
@@ -139,8 +140,7 @@ impl Cluster {
     }
 
     fn state(&self) -> MutexGuard<'_, NodeState> {
-        // A plain value: nothing can be left halfway.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn set_state(&self, state: NodeState) {

@@ -6,6 +6,7 @@
 use crate::base::error::ApiError;
 use crate::base::json::WriteJson;
 use crate::base::paging::Position;
+use crate::base::text::number;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use base64::Engine;
@@ -85,10 +86,7 @@ impl PageQuery {
     pub fn position<Id: FromStr>(&self, scope: ListScope<'_>) -> Result<Position<Id>, ApiError> {
         let size = match &self.page_size {
             None => DEFAULT_SIZE,
-            // Rust's own parse would also take "+5".
-            Some(text) => Some(text)
-                .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-                .and_then(|text| text.parse().ok())
+            Some(text) => number(text)
                 .filter(|size| (1..=MAX_SIZE).contains(size))
                 .ok_or_else(|| ApiError::bad_request("pageSize must be a number from 1 to 100."))?,
         };

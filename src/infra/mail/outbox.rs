@@ -60,8 +60,7 @@ async fn deliver(compose: Composition, transport: Arc<Transport>) {
         Ok(Some(mail)) => attempt(&mail, &transport).await,
         Ok(None) => {}
         Err(error) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, cause, "a mail can't be written");
+            tracing::error!(%error, cause = error.cause(), "a mail can't be written");
         }
     }
 }

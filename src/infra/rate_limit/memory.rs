@@ -9,9 +9,9 @@ use super::StoreDecision;
 use super::bucket::{Bucket, Quota};
 use crate::base::ids::{KeyId, WorkspaceId};
 use foldhash::fast::RandomState;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const SHARDS: usize = 64;
@@ -43,7 +43,7 @@ impl MemoryStore {
         now: u64,
     ) -> StoreDecision {
         let place = self.hasher.hash_one(workspace) as usize % SHARDS;
-        let mut shard = lock(&self.shards[place]);
+        let mut shard = self.shards[place].lock();
         let Shard { keys, workspaces } = &mut *shard;
         let key = keys.entry(*key).or_insert(Bucket::EMPTY);
         let workspace = workspaces.entry(*workspace).or_insert(Bucket::EMPTY);
@@ -62,7 +62,7 @@ impl MemoryStore {
     /// one shard at a time.
     pub(super) fn forget_rested(&self, longest_window: Duration, now: u64) {
         for shard in &self.shards {
-            let mut shard = lock(shard);
+            let mut shard = shard.lock();
             let Shard { keys, workspaces } = &mut *shard;
             forget(keys, longest_window, now);
             forget(workspaces, longest_window, now);
@@ -71,7 +71,7 @@ impl MemoryStore {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(lock).map(|shard| shard.keys.len() + shard.workspaces.len()).sum()
+        self.shards.iter().map(Mutex::lock).map(|shard| shard.keys.len() + shard.workspaces.len()).sum()
     }
 }
 
@@ -80,8 +80,4 @@ fn forget<K: Eq + Hash>(buckets: &mut HashMap<K, Bucket, RandomState>, longest_w
     if buckets.capacity() / 4 > buckets.len() {
         buckets.shrink_to(buckets.len() * 2);
     }
-}
-
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,10 +10,10 @@
 use super::StoreDecision;
 use super::allowance::PlanLimits;
 use crate::base::ids::{KeyId, WorkspaceId};
+use parking_lot::RwLock;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Script, ScriptInvocation};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -64,7 +64,7 @@ impl SharedStore {
 
     /// Returns whether there is a connection on which no request has failed yet.
     pub(super) fn is_connected(&self) -> bool {
-        self.link.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.link.read().is_some()
     }
 
     /// Charges both limits, or neither. Returns `None` if Redis is unavailable.
@@ -77,7 +77,7 @@ impl SharedStore {
         limits: &PlanLimits,
         cost: f64,
     ) -> Option<StoreDecision> {
-        let mut link = self.link.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let mut link = self.link.read().clone()?;
         let invocation = self.invocation(&key.text(), &workspace.text(), limits, cost);
         match timeout(self.timeout, run(&invocation, &mut link.connection)).await {
             Ok(Ok(outcome)) => Some(outcome),
@@ -90,7 +90,7 @@ impl SharedStore {
     pub(super) async fn keep(&self, limits: &PlanLimits) {
         let mut number = 0;
         loop {
-            if self.link.read().unwrap_or_else(PoisonError::into_inner).is_none() {
+            if self.link.read().is_none() {
                 number += 1;
                 if !self.connect(limits, number).await {
                     sleep(RETRY_EVERY).await;
@@ -109,7 +109,7 @@ impl SharedStore {
                 // The first run also loads the script into Redis; requests come after that.
                 match timeout(self.timeout * 2, run(&probe, &mut connection)).await {
                     Ok(Ok(_)) => {
-                        *self.link.write().unwrap_or_else(PoisonError::into_inner) = Some(Link { connection, number });
+                        *self.link.write() = Some(Link { connection, number });
                         if self.told.swap(false, Ordering::Relaxed) {
                             tracing::info!("Redis is back: rate limits are shared by all nodes again");
                         }
@@ -134,7 +134,7 @@ impl SharedStore {
 
     /// Removes the connection, unless it is a newer one already.
     fn lose(&self, number: u64, reason: &str) -> Option<StoreDecision> {
-        let mut link = self.link.write().unwrap_or_else(PoisonError::into_inner);
+        let mut link = self.link.write();
         if link.as_ref().is_some_and(|link| link.number == number) {
             *link = None;
             drop(link);

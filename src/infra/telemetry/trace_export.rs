@@ -14,10 +14,11 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider, Span, SpanData, SpanExporter, SpanProcessor,
 };
+use parking_lot::Mutex;
 use secrecy::ExposeSecret;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::filter_fn;
@@ -137,7 +138,7 @@ impl LostSpans {
     /// Tells the log if more spans were lost, unless it was told just now.
     fn tell(&self, exported: &OTelSdkResult) {
         let (lost, now) = (self.lost.load(Relaxed), self.clock.monotonic());
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock();
         let (known, at) = *told;
         if lost > known && at.is_none_or(|at| now.saturating_sub(at) >= TELL_EVERY) {
             *told = (lost, Some(now));

@@ -3,8 +3,7 @@
 
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
-use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
-use crate::base::policy::Scope;
+use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
 use crate::base::policy::can;
 use crate::base::sql::schema::{api_key_secrets, api_keys};
 use crate::base::sql::{Columns, Conn};
@@ -26,22 +25,7 @@ use std::time::Duration;
 /// The guard of the key endpoints: a user's own keys, or all keys for a user who manages keys.
 pub type KeyAccess = WorkspaceAccess<can::KeysOwn>;
 
-/// A key to create.
-#[derive(Debug)]
-pub struct NewKey {
-    pub id: KeyId,
-    pub organization_id: OrganizationId,
-    pub workspace_id: WorkspaceId,
-    /// The key inherits this user's role.
-    pub creator_id: UserId,
-    pub name: Option<String>,
-    /// Limits the inherited role.
-    pub scope: Scope,
-    pub expires_at: Option<Timestamp>,
-    pub allowed_ips: AllowedIps,
-}
-
-/// Creates a key, if the plan allows one more. Only this call returns its text.
+/// Stores a new key with a value, if the plan allows one more, and gives the value: this once.
 ///
 /// # Errors
 /// `max_active_keys_reached`, or a database error.
@@ -50,30 +34,14 @@ pub fn issue(
     access_change: &mut AccessChange,
     config: &Config,
     format: &KeyFormat,
-    new: NewKey,
+    new: ApiKey,
     now: Timestamp,
 ) -> Result<PlaintextKey, ApiError> {
     ensure_room(conn, config, new.organization_id, new.workspace_id, now)?;
     let plaintext = format.generate();
-    let row = ApiKey {
-        id: new.id,
-        organization_id: new.organization_id,
-        workspace_id: new.workspace_id,
-        creator_id: new.creator_id,
-        name: new.name,
-        preview: format.preview(plaintext.presented()),
-        scope: new.scope,
-        allowed_ips: new.allowed_ips,
-        expires_at: new.expires_at,
-        disabled_at: None,
-        revoked_at: None,
-        orphaned_at: None,
-        overlap_ends_at: None,
-        last_used_at: None,
-        created_at: now,
-    };
+    let row = ApiKey { preview: format.preview(plaintext.presented()), ..new };
     diesel::insert_into(api_keys::table).values(&row).execute(conn)?;
-    add_secret(conn, new.id, &plaintext)?;
+    add_secret(conn, row.id, &plaintext)?;
     access_change.audit_only(row.entry(Action::ApiKeyCreated).after(row.facts()));
     Ok(plaintext)
 }
@@ -170,9 +138,8 @@ impl ApiKey {
         overlap: Duration,
         now: Timestamp,
     ) -> Result<PlaintextKey, ApiError> {
-        let key = Self::lock_to_change(conn, access, id)?;
-        ensure_alive(&key, now)?;
-        let end = now.plus(overlap).min(key.0.expires_at.unwrap_or_else(|| now.plus(overlap)));
+        let key = Self::lock_alive(conn, access, id, now)?;
+        let end = now.plus(overlap).min(key.expires_at.unwrap_or_else(|| now.plus(overlap)));
         let old = api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id));
         let overlap_ends_at = if overlap.is_zero() {
             diesel::delete(old).execute(conn)?;
@@ -184,7 +151,7 @@ impl ApiKey {
             diesel::update(old.filter(api_key_secrets::valid_until.is_null()))
                 .set(api_key_secrets::valid_until.eq(end))
                 .execute(conn)?;
-            Some(key.0.overlap_ends_at.map_or(end, |earlier| earlier.max(end)))
+            Some(key.overlap_ends_at.map_or(end, |earlier| earlier.max(end)))
         };
         let plaintext = format.generate();
         add_secret(conn, id, &plaintext)?;
@@ -195,7 +162,7 @@ impl ApiKey {
             ))
             .returning(Self::columns())
             .get_result(conn)?;
-        let before = json!({ "preview": key.0.preview });
+        let before = json!({ "preview": key.preview });
         let after = json!({ "preview": rolled.preview, "overlapEndsAt": overlap_ends_at });
         access_change.revoking(rolled.entry(Action::ApiKeyRolled).before(before).after(after));
         Ok(plaintext)
@@ -212,13 +179,9 @@ impl ApiKey {
         id: KeyId,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let key = Self::lock_to_change(conn, access, id)?;
-        ensure_alive(&key, now)?;
-        let (before, _) = key;
+        let before = Self::lock_alive(conn, access, id, now)?;
         let after = Self { disabled_at: before.disabled_at.or(Some(now)), ..before.clone() };
-        after.save_lifecycle(conn)?;
-        access_change.revoking(after.entry(Action::ApiKeyDisabled).changed(before.facts(), after.facts()));
-        Ok(())
+        before.save_stops(conn, access_change, Action::ApiKeyDisabled, &after)
     }
 
     /// Enables a disabled key, if the plan allows one more active key. Repeating it changes nothing.
@@ -235,16 +198,12 @@ impl ApiKey {
     ) -> Result<(), ApiError> {
         // `issue` locks in the same order, workspace before key, so that the two can't deadlock.
         Workspace::lock(conn, access.workspace_id())?;
-        let key = Self::lock_to_change(conn, access, id)?;
-        ensure_alive(&key, now)?;
-        let (before, _) = key;
+        let before = Self::lock_alive(conn, access, id, now)?;
         if before.disabled_at.is_some() {
             ensure_room(conn, config, before.organization_id, before.workspace_id, now)?;
         }
         let after = Self { disabled_at: None, ..before.clone() };
-        after.save_lifecycle(conn)?;
-        access_change.revoking(after.entry(Action::ApiKeyEnabled).changed(before.facts(), after.facts()));
-        Ok(())
+        before.save_stops(conn, access_change, Action::ApiKeyEnabled, &after)
     }
 
     /// Revokes the key permanently.
@@ -260,9 +219,7 @@ impl ApiKey {
     ) -> Result<(), ApiError> {
         let (before, _) = Self::lock_to_change(conn, access, id)?;
         let after = Self { revoked_at: before.revoked_at.or(Some(now)), ..before.clone() };
-        after.save_lifecycle(conn)?;
-        access_change.revoking(after.entry(Action::ApiKeyRevoked).changed(before.facts(), after.facts()));
-        Ok(())
+        before.save_stops(conn, access_change, Action::ApiKeyRevoked, &after)
     }
 
     /// Deletes the key's row.
@@ -281,11 +238,25 @@ impl ApiKey {
         Ok(())
     }
 
-    /// Writes the fields that decide the key's status.
-    fn save_lifecycle(&self, conn: &mut Conn) -> Result<(), ApiError> {
-        diesel::update(api_keys::table.find(self.id))
-            .set((api_keys::disabled_at.eq(self.disabled_at), api_keys::revoked_at.eq(self.revoked_at)))
+    /// The key, held to be changed, unless it has stopped for good.
+    fn lock_alive(conn: &mut Conn, access: &KeyAccess, id: KeyId, now: Timestamp) -> Result<Self, ApiError> {
+        let key = Self::lock_to_change(conn, access, id)?;
+        ensure_alive(&key, now)?;
+        Ok(key.0)
+    }
+
+    /// Writes what stops the key, as `after` has it, and its audit event.
+    fn save_stops(
+        &self,
+        conn: &mut Conn,
+        access_change: &mut AccessChange,
+        action: Action,
+        after: &Self,
+    ) -> Result<(), ApiError> {
+        diesel::update(api_keys::table.find(after.id))
+            .set((api_keys::disabled_at.eq(after.disabled_at), api_keys::revoked_at.eq(after.revoked_at)))
             .execute(conn)?;
+        access_change.revoking(after.entry(action).changed(self.facts(), after.facts()));
         Ok(())
     }
 }

@@ -6,5 +6,5 @@ mod revoke;
 mod transfer;
 
 pub use filter::{KeyFilter, KeyPrefix, MAX_BATCH, Selected};
-pub use lifecycle::{NewKey, issue};
+pub use lifecycle::issue;
 pub use transfer::{Removed, RemovedKeys};

@@ -8,7 +8,6 @@ use crate::base::sql::Conn;
 use crate::base::sql::schema::{api_key_secrets, api_keys, users};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::ApiKey;
-use data_encoding::HEXLOWER;
 use diesel::prelude::*;
 use serde_json::{Map, Value};
 
@@ -36,9 +35,9 @@ pub struct KeyExport {
 /// A key to export.
 #[derive(Debug)]
 pub struct ExportedKey {
-    key: ApiKey,
-    email: Option<String>,
-    hash: Vec<u8>,
+    pub(super) key: ApiKey,
+    pub(super) email: Option<String>,
+    pub(super) hash: Vec<u8>,
 }
 
 impl KeyExport {
@@ -90,40 +89,13 @@ impl ExportedKey {
         self.key.overlap_ends_at.is_some_and(|end| end > now)
     }
 
-    /// Returns a field's text; empty when the field has no value.
-    pub fn text(&self, field: Field) -> String {
-        let key = &self.key;
-        let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
-        match field {
-            Field::Id => key.id.to_string(),
-            Field::WorkspaceId => key.workspace_id.to_string(),
-            Field::Name => key.name.clone().unwrap_or_default(),
-            Field::CreatedBy => key.creator_id.to_string(),
-            Field::CreatedByEmail => self.email.clone().unwrap_or_default(),
-            Field::Sha256 => HEXLOWER.encode(&self.hash),
-            Field::Plaintext => String::new(),
-            Field::Preview => key.preview.clone(),
-            Field::Scope => key.scope.to_string(),
-            Field::AllowedIps => key.allowed_ips.blocks().map(|block| block.to_string()).collect::<Vec<_>>().join(" "),
-            Field::CreatedAt => key.created_at.to_string(),
-            Field::ExpiresAt => time(key.expires_at),
-            Field::LastUsedAt => time(key.last_used_at),
-            Field::DisabledAt => time(key.disabled_at),
-            Field::RevokedAt => time(key.revoked_at),
-            Field::OrphanedAt => time(key.orphaned_at),
-        }
-    }
-
-    /// Returns the key as a JSON object of the fields that have a value.
+    /// The key as a JSON object, with what there is.
     pub fn object(&self) -> Value {
         let fields: Map<String, Value> = Self::columns()
-            .map(|field| (field, self.text(field)))
+            .map(|field| (field, field.text_of(self)))
             .filter(|(_, text)| !text.is_empty())
             .map(|(field, text)| {
-                let value = match field {
-                    Field::AllowedIps => text.split(' ').collect(),
-                    _ => Value::String(text),
-                };
+                let value = if field.is_list() { text.split(' ').collect() } else { Value::String(text) };
                 (field.name().to_owned(), value)
             })
             .collect();

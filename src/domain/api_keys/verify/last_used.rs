@@ -8,12 +8,13 @@ use crate::base::time::Timestamp;
 use crate::infra::db::Db;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use parking_lot::Mutex;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display};
 use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Rows per statement: two parameters each, well below both databases' limits.
@@ -96,7 +97,7 @@ impl<R: Used> LastUsed<R> {
             return;
         }
         if last.0.fetch_max(now, Ordering::AcqRel) == NOTHING {
-            match self.lock().entry(record.id()) {
+            match self.noted.lock().entry(record.id()) {
                 Entry::Vacant(free) => drop(free.insert(Uses::One(record.clone()))),
                 Entry::Occupied(mut uses) => uses.get_mut().add(record.clone()),
             }
@@ -105,12 +106,12 @@ impl<R: Used> LastUsed<R> {
 
     /// Returns the later of the row's and the memory's last use.
     pub fn latest(&self, id: R::Id, written: Option<Timestamp>) -> Option<Timestamp> {
-        written.max(self.lock().get(&id).and_then(|uses| latest_of(uses)))
+        written.max(self.noted.lock().get(&id).and_then(|uses| latest_of(uses)))
     }
 
     /// Returns the ids used since a moment whose use may not be flushed yet. Scans all noted records.
     pub fn used_since(&self, moment: Timestamp) -> HashSet<R::Id> {
-        let noted = self.lock();
+        let noted = self.noted.lock();
         let used = noted.iter().filter(|(_, uses)| latest_of(uses).is_some_and(|last| last >= moment));
         used.map(|(id, _)| *id).collect()
     }
@@ -118,7 +119,7 @@ impl<R: Used> LastUsed<R> {
     /// Writes the noted uses. Uses that can't be written are kept for the next flush. Blocks.
     pub fn flush(&self, db: &Db) {
         let batch: Vec<(R::Id, Timestamp)> =
-            self.lock().iter().filter_map(|(id, uses)| Some((*id, latest_of(uses)?))).collect();
+            self.noted.lock().iter().filter_map(|(id, uses)| Some((*id, latest_of(uses)?))).collect();
         if batch.is_empty() {
             return;
         }
@@ -126,8 +127,8 @@ impl<R: Used> LastUsed<R> {
             tracing::warn!(%error, rows = batch.len(), "last uses are not written yet");
             return;
         }
-        // Removed only after the write, so that a listing never misses a use. A record that was used again stays.
-        let mut noted = self.lock();
+        // Forgotten only now, so that a listing never sees a gap; unless used again meanwhile.
+        let mut noted = self.noted.lock();
         for (id, written) in batch {
             if let Entry::Occupied(mut uses) = noted.entry(id)
                 && !uses.get_mut().retain(|record| !record.last_use().is_flushed(written))
@@ -139,11 +140,6 @@ impl<R: Used> LastUsed<R> {
         if noted.capacity() / 4 > noted.len() {
             noted.shrink_to_fit();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Noted<R>> {
-        // No code that holds the lock can panic in the middle of a change.
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Changes of one account: password, profile and deletion. Each runs in the transaction that has locked the row.
 
+use super::account_user::is_user_of;
 use super::accounts::Account;
 use crate::base::config::Config;
 use crate::base::error::ApiError;
@@ -9,7 +10,6 @@ use crate::base::sql::{Columns, Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::audit::{Action, Actor};
 use crate::domain::changes::AccessChange;
-use crate::domain::identity::BUILTIN_ISSUER;
 use crate::domain::members::OrganizationMember;
 use diesel::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
@@ -42,29 +42,36 @@ impl Account {
         Ok(ForUpdate(accounts::table.find(id).select(Self::as_select())).get_result(conn).optional()?)
     }
 
-    /// Sets a new password, and ends all sign-ins. With `proves_email`, the address becomes verified. Writes an audit
-    /// event in each of the user's organizations, since another reader of the mail may have set the password.
+    /// Ends every sign-in up to now: deletes the refresh tokens, and moves `valid_since`, so that each node refuses the ID
+    /// tokens made so far. Call it on the locked row.
+    pub(super) fn end_sign_ins(&self, conn: &mut Conn, now: Timestamp) -> Result<Self, ApiError> {
+        diesel::delete(refresh_tokens::table.filter(refresh_tokens::account_id.eq(&self.id))).execute(conn)?;
+        Ok(diesel::update(accounts::table.find(&self.id))
+            .set(accounts::valid_since.eq(self.valid_since_after(now)))
+            .returning(Self::columns())
+            .get_result(conn)?)
+    }
+
+    /// The `valid_since` that refuses all sign-ins up to now. Tokens count in whole seconds, so those of this very second
+    /// are refused too. It never moves back.
+    fn valid_since_after(&self, now: Timestamp) -> Timestamp {
+        now.max(self.valid_since).plus(Duration::from_secs(1))
+    }
+
+    /// Gives it a new password, and ends every sign-in. Each of the person's organizations is told: it may be somebody who
+    /// read the mail.
     pub(crate) fn set_password(
         &self,
         conn: &mut Conn,
         access_change: &mut AccessChange,
         hash: &SecretString,
-        proves_email: bool,
         now: Timestamp,
     ) -> Result<Self, ApiError> {
-        diesel::delete(refresh_tokens::table.filter(refresh_tokens::account_id.eq(&self.id))).execute(conn)?;
-        // ID tokens have whole seconds: those of the current second must be invalid too.
-        let valid_since = now.max(self.valid_since).plus(Duration::from_secs(1));
+        self.end_sign_ins(conn, now)?;
         let changed = diesel::update(accounts::table.find(&self.id))
-            .set((
-                accounts::password_hash.eq(hash.expose_secret()),
-                accounts::password_updated_at.eq(now),
-                accounts::valid_since.eq(valid_since),
-                accounts::email_verified.eq(self.email_verified || proves_email),
-            ))
+            .set((accounts::password_hash.eq(hash.expose_secret()), accounts::password_updated_at.eq(now)))
             .returning(Self::columns())
             .get_result::<Self>(conn)?;
-        changed.update_user(conn)?;
         if let Some(user) = self.user(conn)? {
             access_change.act_as(Actor::User(user));
             for entry in OrganizationMember::entries_everywhere(conn, Action::UserPasswordChanged, user)? {
@@ -103,9 +110,7 @@ impl Account {
     /// # Errors
     /// Database errors.
     pub(crate) fn confirm_email_of(conn: &mut Conn, user: UserId, email: &str) -> Result<(), ApiError> {
-        let own = users::id.eq(user).and(users::issuer.eq(BUILTIN_ISSUER));
-        let id: Option<String> = users::table.filter(own).select(users::subject).first(conn).optional()?;
-        let Some(id) = id else { return Ok(()) };
+        let Some(id) = Self::id_of_user(conn, user)? else { return Ok(()) };
         match Self::lock_by_id(conn, &id)? {
             Some(account) if account.email == email => account.set_email_verified(conn).map(|_| ()),
             _ => Ok(()),
@@ -114,9 +119,12 @@ impl Account {
 
     /// Updates the account's user, if it exists.
     fn update_user(&self, conn: &mut Conn) -> Result<(), ApiError> {
-        let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&self.id));
-        diesel::update(users::table.filter(own))
-            .set((users::email_verified.eq(self.email_verified), users::name.eq(&self.display_name)))
+        diesel::update(users::table.filter(is_user_of(&self.id)))
+            .set((
+                users::email.eq(&self.email),
+                users::email_verified.eq(self.email_verified),
+                users::name.eq(&self.display_name),
+            ))
             .execute(conn)?;
         Ok(())
     }
@@ -135,9 +143,8 @@ impl Account {
         config: &Config,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&self.id));
-        // First, because it locks the user: a parallel join of an organization is seen below, or fails.
-        let user: Option<UserId> = diesel::update(users::table.filter(own))
+        // First, because it holds the person: whoever joins an organization at the same time is seen, or refused.
+        let user: Option<UserId> = diesel::update(users::table.filter(is_user_of(&self.id)))
             .set((
                 users::disabled_at.eq(now),
                 users::email.eq(None::<String>),
@@ -164,5 +171,21 @@ impl Account {
         }
         diesel::delete(accounts::table.find(&self.id)).execute(conn)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ended_sign_ins_are_those_of_this_second_and_before_even_when_the_clock_was_set_back() {
+        let now = crate::base::time::Clock::system().now();
+        let mut account = Account::new("a@b.c".into(), now);
+        account.valid_since = account.valid_since_after(now);
+        assert!(!account.honours(now.seconds()) && account.honours(now.seconds() + 1));
+        let set_back = now.minus(Duration::from_secs(3600));
+        account.valid_since = account.valid_since_after(set_back);
+        assert!(!account.honours(now.seconds() + 1) && account.honours(now.seconds() + 2));
     }
 }

@@ -1,8 +1,9 @@
 //! Rows of `accounts` and `refresh_tokens` of the built-in provider.
 
+use super::account_user::is_user_of;
 use crate::base::error::ApiError;
 use crate::base::ids::UserId;
-use crate::base::sql::schema::{accounts, orphaned_refresh_tokens, refresh_tokens, users};
+use crate::base::sql::schema::{accounts, users};
 use crate::base::sql::{Columns, Conn, ForUpdate, each};
 use crate::base::time::Timestamp;
 use crate::domain::audit::Action;
@@ -10,15 +11,11 @@ use crate::domain::changes::AccessChange;
 use crate::domain::identity::BUILTIN_ISSUER;
 use crate::domain::members::OrganizationMember;
 use crate::domain::tenancy::Profile;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use std::time::Duration;
 
 /// An account. It has no field for the password hash, so that the hash can't leak by accident.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -120,7 +117,16 @@ impl Account {
         Ok(ForUpdate(row).get_result(conn).optional()?)
     }
 
-    /// Records a sign-in.
+    /// The account of an address, locked until the transaction ends.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown address, or those of the database.
+    pub(super) fn lock_by_email(conn: &mut Conn, email: &str) -> Result<Self, ApiError> {
+        let row = accounts::table.filter(accounts::email.eq(email.to_lowercase())).select(Self::as_select());
+        Ok(ForUpdate(row).get_result(conn)?)
+    }
+
+    /// Notes a sign-in.
     pub(crate) fn touch_login(&self, conn: &mut Conn, now: Timestamp) -> Result<(), ApiError> {
         let times = (accounts::last_login_at.eq(now), accounts::last_refresh_at.eq(now));
         diesel::update(accounts::table.find(&self.id)).set(times).execute(conn)?;
@@ -155,19 +161,11 @@ impl Account {
         disabled_at: Option<Timestamp>,
     ) -> Result<Self, ApiError> {
         conn.write(|conn| {
-            let row = accounts::table.filter(accounts::email.eq(email.to_lowercase())).select(Self::as_select());
-            let before = ForUpdate(row).get_result::<Self>(conn)?;
-            let valid_since = match disabled_at {
-                // ID tokens have whole seconds: those of the current second must be invalid too.
-                Some(now) => now.max(before.valid_since).plus(Duration::from_secs(1)),
-                None => before.valid_since,
-            };
-            if disabled_at.is_some() {
-                diesel::delete(refresh_tokens::table.filter(refresh_tokens::account_id.eq(&before.id)))
-                    .execute(conn)?;
+            let before = Self::lock_by_email(conn, email)?;
+            if let Some(now) = disabled_at {
+                before.end_sign_ins(conn, now)?;
             }
-            let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&before.id));
-            let user: Option<UserId> = diesel::update(users::table.filter(own))
+            let user: Option<UserId> = diesel::update(users::table.filter(is_user_of(&before.id)))
                 .set(users::disabled_at.eq(disabled_at))
                 .returning(users::id)
                 .get_result(conn)
@@ -181,7 +179,7 @@ impl Account {
                 }
             }
             let after = diesel::update(accounts::table.find(&before.id))
-                .set((accounts::disabled_at.eq(disabled_at), accounts::valid_since.eq(valid_since)))
+                .set(accounts::disabled_at.eq(disabled_at))
                 .returning(Self::columns())
                 .get_result(conn)?;
             Ok(after)
@@ -193,92 +191,13 @@ impl Account {
     /// # Errors
     /// `not_found` for an unknown address, or a database error.
     pub fn verify_email(conn: &mut Conn, email: &str) -> Result<Self, ApiError> {
-        conn.write(|conn| {
-            let account: Self = diesel::update(accounts::table.filter(accounts::email.eq(email.to_lowercase())))
-                .set(accounts::email_verified.eq(true))
-                .returning(Self::columns())
-                .get_result(conn)?;
-            diesel::update(users::table.filter(users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&account.id))))
-                .set((users::email.eq(&account.email), users::email_verified.eq(true)))
-                .execute(conn)?;
-            Ok(account)
-        })
-    }
-}
-
-/// A refresh token of 256 random bits. The database stores its SHA-256.
-pub(crate) struct RefreshToken(SecretString);
-
-impl RefreshToken {
-    const BYTES: usize = 32;
-
-    pub(crate) fn generate() -> Self {
-        Self(URL_SAFE_NO_PAD.encode(rand::random::<[u8; Self::BYTES]>()).into())
-    }
-
-    /// Parses a client's token; `None` for another form.
-    pub(crate) fn parse(text: &SecretString) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text.expose_secret()).ok()?;
-        (bytes.len() == Self::BYTES).then(|| Self(text.clone()))
-    }
-
-    /// Returns the text for the client.
-    pub(crate) fn into_secret(self) -> SecretString {
-        self.0
-    }
-
-    fn hash(&self) -> Vec<u8> {
-        Sha256::digest(self.0.expose_secret()).to_vec()
-    }
-
-    /// Stores the token of a sign-in.
-    pub(crate) fn insert(
-        &self,
-        conn: &mut Conn,
-        account: &Account,
-        authenticated_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), ApiError> {
-        let row = (
-            refresh_tokens::hash.eq(self.hash()),
-            refresh_tokens::account_id.eq(&account.id),
-            refresh_tokens::authenticated_at.eq(authenticated_at),
-            refresh_tokens::created_at.eq(now),
-        );
-        diesel::insert_into(refresh_tokens::table).values(row).execute(conn)?;
-        Ok(())
-    }
-
-    /// True when the token belonged to an account that was deleted.
-    pub(crate) fn is_orphaned(&self, conn: &mut Conn) -> Result<bool, ApiError> {
-        let row = orphaned_refresh_tokens::table.find(self.hash()).select(orphaned_refresh_tokens::hash);
-        Ok(row.first::<Vec<u8>>(conn).optional()?.is_some())
-    }
-
-    /// Returns the token's account and the time of its sign-in.
-    pub(crate) fn owner(&self, conn: &mut Conn) -> Result<Option<(Account, Timestamp)>, ApiError> {
-        Ok(refresh_tokens::table
-            .find(self.hash())
-            .inner_join(accounts::table)
-            .select((Account::as_select(), refresh_tokens::authenticated_at))
-            .first(conn)
-            .optional()?)
+        conn.write(|conn| Self::lock_by_email(conn, email)?.set_email_verified(conn))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_refresh_token_is_known_by_its_form() {
-        let token = RefreshToken::generate();
-        assert!(RefreshToken::parse(&token.0).is_some_and(|parsed| parsed.hash() == token.hash()));
-        assert_ne!(token.hash(), RefreshToken::generate().hash());
-        for bad in ["", "short", &"!".repeat(43), &"A".repeat(44), &"é".repeat(20)] {
-            assert!(RefreshToken::parse(&(*bad).into()).is_none(), "{bad}");
-        }
-    }
 
     #[test]
     fn a_local_id_looks_like_firebases() {

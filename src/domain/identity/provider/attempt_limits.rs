@@ -18,10 +18,10 @@
 use crate::base::config::AttemptLimitSettings;
 use crate::base::network::network;
 use crate::base::time::Timestamp;
-use crate::infra::throttle::{Permit, Throttle, evict, lock};
+use crate::infra::throttle::{Permit, Throttle, evict};
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::time::Duration;
 
 /// How long an address counts as the owner's after a sign-in.
@@ -59,7 +59,7 @@ impl AttemptLimits {
         let address = address.map(network);
         let settings = &self.settings;
         let known = self.buckets.key_of(AttemptLimit::AccountAndAddress(email, address));
-        let is_known = lock(&self.known).get(&known).is_some_and(|end| now.millis() < *end);
+        let is_known = self.known.lock().get(&known).is_some_and(|end| now.millis() < *end);
         let mut wanted = vec![
             (AttemptLimit::AccountAndAddress(email, address), settings.failures_per_account_and_address),
             (AttemptLimit::Address(address), settings.failures_per_address),
@@ -78,7 +78,7 @@ impl AttemptLimits {
 
     /// Returns the charge of a successful attempt, and remembers the address as the owner's.
     pub(crate) fn succeed(&self, attempt: Attempt, now: Timestamp) {
-        let mut known = lock(&self.known);
+        let mut known = self.known.lock();
         evict(&mut known, now.millis());
         known.insert(attempt.known, now.plus(KNOWN_FOR).millis());
         drop(known);

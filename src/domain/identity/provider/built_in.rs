@@ -1,9 +1,10 @@
 //! [`BuiltIn`]: the built-in identity provider: sign-up, sign-in, refresh and lookup of accounts.
 
-use super::accounts::{Account, RefreshToken};
+use super::accounts::Account;
 use super::attempt_limits::{Attempt, AttemptLimits};
 use super::firebase_error::{FirebaseError, FirebaseRefusal};
 use super::password::Passwords;
+use super::refresh_tokens::RefreshToken;
 use crate::base::config::Config;
 use crate::base::error::ApiError;
 use crate::base::input::validation::Email;

@@ -2,14 +2,11 @@
 
 use super::accounts::Account;
 use crate::base::error::ApiError;
+use crate::base::secret_token::{SecretToken, TokenKind};
 use crate::base::sql::schema::{accounts, oob_codes};
 use crate::base::sql::{Conn, text_enum};
 use crate::base::time::Timestamp;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 text_enum! {
@@ -40,8 +37,13 @@ impl Purpose {
     }
 }
 
-/// A code of 256 random bits. The database stores its SHA-256.
-pub(crate) struct OobCode(SecretString);
+/// A code that a mail has.
+pub(crate) type OobCode = SecretToken<ForMail>;
+
+/// The kind of an [`OobCode`].
+pub(crate) enum ForMail {}
+
+impl TokenKind for ForMail {}
 
 /// A stored code with its account.
 pub(crate) struct MailedCode {
@@ -51,25 +53,7 @@ pub(crate) struct MailedCode {
 }
 
 impl OobCode {
-    pub(crate) fn generate() -> Self {
-        Self(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()).into())
-    }
-
-    /// Wraps a client's text, which may have any form.
-    pub(crate) fn from_client(text: SecretString) -> Self {
-        Self(text)
-    }
-
-    /// Returns the text for the mail.
-    pub(crate) fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-
-    fn hash(&self) -> Vec<u8> {
-        Sha256::digest(self.0.expose_secret()).to_vec()
-    }
-
-    /// Stores the code, and deletes the account's earlier code of the same purpose. Call it under the account's lock.
+    /// Stores it, and ends the account's earlier code of the same purpose. Under the lock of the account.
     pub(crate) fn replace(
         &self,
         conn: &mut Conn,

@@ -1,18 +1,16 @@
 //! The operator's `keyward user sign-out` and `verify-email`, and the replacement of a password hash.
 
 use crate::base::error::ApiError;
-use crate::base::ids::UserId;
-use crate::base::sql::schema::{accounts, refresh_tokens, users};
-use crate::base::sql::{Columns, Conn, ForUpdate};
+use crate::base::sql::Conn;
+use crate::base::sql::schema::accounts;
 use crate::base::time::Timestamp;
 use crate::domain::audit::Action;
 use crate::domain::changes::AccessChange;
-use crate::domain::identity::{Account, BUILTIN_ISSUER};
+use crate::domain::identity::Account;
 use crate::domain::members::OrganizationMember;
 use diesel::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use std::time::Duration;
 
 impl Account {
     /// Stores another hash of the same password.
@@ -34,20 +32,13 @@ impl Account {
         now: Timestamp,
     ) -> Result<Self, ApiError> {
         conn.write(|conn| {
-            let row = accounts::table.filter(accounts::email.eq(email.to_lowercase())).select(Self::as_select());
-            let before = ForUpdate(row).get_result::<Self>(conn)?;
-            diesel::delete(refresh_tokens::table.filter(refresh_tokens::account_id.eq(&before.id))).execute(conn)?;
-            // ID tokens have whole seconds: those of the current second must be invalid too.
-            let valid_since = now.max(before.valid_since).plus(Duration::from_secs(1));
+            let before = Self::lock_by_email(conn, email)?;
             if let Some(user) = before.user(conn)? {
                 for entry in OrganizationMember::entries_everywhere(conn, Action::UserSignedOut, user)? {
                     access_change.audit_only(entry);
                 }
             }
-            Ok(diesel::update(accounts::table.find(&before.id))
-                .set(accounts::valid_since.eq(valid_since))
-                .returning(Self::columns())
-                .get_result(conn)?)
+            before.end_sign_ins(conn, now)
         })
     }
 
@@ -60,9 +51,8 @@ impl Account {
         access_change: &mut AccessChange,
         email: &str,
     ) -> Result<Self, ApiError> {
-        let row = accounts::table.filter(accounts::email.eq(email.to_lowercase())).select(Self::as_select());
-        let before = ForUpdate(row).get_result::<Self>(conn)?;
-        let after = Self::verify_email(conn, email)?;
+        let before = Self::lock_by_email(conn, email)?;
+        let after = before.set_email_verified(conn)?;
         if let Some(user) = before.user(conn)? {
             let was = json!({ "emailVerified": before.email_verified });
             let is = json!({ "emailVerified": after.email_verified });
@@ -71,11 +61,5 @@ impl Account {
             }
         }
         Ok(after)
-    }
-
-    /// Returns the account's user, which exists after its first ID token.
-    pub(crate) fn user(&self, conn: &mut Conn) -> Result<Option<UserId>, ApiError> {
-        let own = users::issuer.eq(BUILTIN_ISSUER).and(users::subject.eq(&self.id));
-        Ok(users::table.filter(own).select(users::id).first(conn).optional()?)
     }
 }

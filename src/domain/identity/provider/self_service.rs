@@ -1,10 +1,11 @@
 //! Users' operations on their own accounts: change, delete, and recover by a mailed code.
 
 use super::account_changes::Change;
-use super::accounts::{Account, RefreshToken};
+use super::accounts::Account;
 use super::built_in::{BuiltIn, SignIn};
 use super::firebase_error::{FirebaseError, FirebaseRefusal};
 use super::mailed_codes::{MailedCode, OobCode, Purpose};
+use super::refresh_tokens::RefreshToken;
 use crate::base::error::{ApiError, Code};
 use crate::base::input::validation::Email;
 use crate::base::sql::Conn;
@@ -89,9 +90,7 @@ impl BuiltIn {
         let token = RefreshToken::generate();
         let changed = self.store.for_all_tenants().change_access(move |conn, access_change| {
             let account = match lock_own(conn, &claims)? {
-                Ok(account) => {
-                    account.set_password(conn, access_change, &hash, false, now)?.set_profile(conn, name, photo)?
-                }
+                Ok(account) => account.set_password(conn, access_change, &hash, now)?.set_profile(conn, name, photo)?,
                 Err(refusal) => return Ok(Err(refusal)),
             };
             // A link that was mailed for the old password must not undo the new one.
@@ -226,7 +225,9 @@ impl BuiltIn {
         let reset = self.store.for_all_tenants().change_access(move |conn, access_change| {
             let code = OobCode::from_client(code);
             match use_code(conn, &code, Purpose::PasswordReset, now)? {
-                Ok(account) => Ok(Ok(account.set_password(conn, access_change, &hash, true, now)?)),
+                Ok(account) => {
+                    Ok(Ok(account.set_password(conn, access_change, &hash, now)?.set_email_verified(conn)?))
+                }
                 Err(refusal) => Ok(Err(refusal)),
             }
         });

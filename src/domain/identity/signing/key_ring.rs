@@ -15,11 +15,13 @@ use crate::base::time::Timestamp;
 use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
 use crate::domain::identity::tokens::jwk::RsaJwk;
 use crate::infra::db::{Db, ScopedDb};
+use crate::infra::throttle::Throttle;
 use jsonwebtoken::DecodingKey;
+use parking_lot::RwLock;
 use secrecy::SecretString;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The maximum age of a node's copy.
@@ -36,39 +38,23 @@ pub(crate) struct KeyRing {
     clock: Clock,
     secret: MasterSecret,
     held: RwLock<Arc<SigningKeys>>,
-    /// Held by the one request that reads the rows.
-    reading: tokio::sync::Mutex<Schedule>,
-}
-
-struct Schedule {
-    next_read: Timestamp,
-    /// When the full number of lookups is available again.
-    lookups_full_at: Timestamp,
-}
-
-impl Schedule {
-    fn may_look_up(&mut self, now: Timestamp) -> bool {
-        let full_at = self.lookups_full_at.max(now).plus(LOOKUP_REFILL);
-        let allowed = full_at <= now.plus(LOOKUP_REFILL * LOOKUPS);
-        if allowed {
-            self.lookups_full_at = full_at;
-        }
-        allowed
-    }
+    /// Held by the one request that reads the rows; has the moment from which on they are read again.
+    next_read: tokio::sync::Mutex<Timestamp>,
+    /// Lookups of unknown ids.
+    lookups: Throttle,
 }
 
 impl KeyRing {
     /// Loads the keys from the database, or creates the first one.
     pub(crate) async fn open(clock: &Clock, db: &Db, secret: MasterSecret) -> Result<Self, String> {
         let keys = SigningKeys::load(clock, db, &secret).await?;
-        let now = clock.now();
-        let schedule = Schedule { next_read: now.plus(PERIOD), lookups_full_at: now };
         Ok(Self {
             db: db.clone(),
             clock: clock.clone(),
             secret,
             held: RwLock::new(Arc::new(keys)),
-            reading: tokio::sync::Mutex::new(schedule),
+            next_read: tokio::sync::Mutex::new(clock.now().plus(PERIOD)),
+            lookups: no_lookups(),
         })
     }
 
@@ -76,13 +62,13 @@ impl KeyRing {
     ///
     /// When the database fails, the keys stay as they are; a request that needs the database fails by itself.
     pub(crate) async fn keep_fresh(&self) {
-        // Another request is reading; this one uses the present keys.
-        let Ok(mut schedule) = self.reading.try_lock() else { return };
+        // Somebody else is at it: the keys that are held do meanwhile.
+        let Ok(mut next_read) = self.next_read.try_lock() else { return };
         let now = self.clock.now();
-        if now < schedule.next_read {
+        if now < *next_read {
             return;
         }
-        schedule.next_read = now.plus(PERIOD);
+        *next_read = now.plus(PERIOD);
         if let Err(error) = self.read(now).await {
             tracing::warn!(?error, "the signing keys can't be read anew");
         }
@@ -95,11 +81,11 @@ impl KeyRing {
         if let Some(key) = self.held().find(id, now) {
             return Ok(key);
         }
-        let mut schedule = self.reading.lock().await;
-        // The previous holder of the lock may have read the key.
-        if self.held().find(id, now).is_none() && schedule.may_look_up(now) {
+        let mut next_read = self.next_read.lock().await;
+        // The one who had the lock before may have brought the key.
+        if self.held().find(id, now).is_none() && may_look_up(&self.lookups, now) {
             self.read(now).await?;
-            schedule.next_read = now.plus(PERIOD);
+            *next_read = now.plus(PERIOD);
         }
         Ok(self.held().find(id, now).ok_or(Code::InvalidIdToken)?)
     }
@@ -122,7 +108,7 @@ impl KeyRing {
     }
 
     fn held(&self) -> Arc<SigningKeys> {
-        Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.held.read())
     }
 
     async fn read(&self, now: Timestamp) -> Result<(), ApiError> {
@@ -131,12 +117,21 @@ impl KeyRing {
             rows = self.db.for_all_tenants().write(move |conn| SigningKeyRow::delete_retired(conn, now)).await?;
         }
         let keys = self.held().replaced_by(rows, &self.secret).map_err(ApiError::internal)?;
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        *self.held.write() = Arc::new(keys);
         Ok(())
     }
 }
 
-/// Creates a new signing key for the operator, and returns its id. Blocks.
+fn no_lookups() -> Throttle {
+    Throttle::new(LOOKUP_REFILL * LOOKUPS)
+}
+
+/// Counts a lookup of an unknown id. `false`: there were too many.
+fn may_look_up(lookups: &Throttle, now: Timestamp) -> bool {
+    lookups.charge(&[((), LOOKUPS)], now).is_ok()
+}
+
+/// Makes a new signing key, as the operator, and tells its id. Blocks.
 ///
 /// # Errors
 /// A message for the operator: the built-in provider is off, the master secret is wrong, or the database fails.
@@ -165,10 +160,11 @@ mod tests {
     #[test]
     fn lookups_of_unknown_ids_are_few_and_come_back() {
         let now = Clock::system().now();
-        let mut schedule = Schedule { next_read: now, lookups_full_at: now };
-        assert!((0..LOOKUPS).all(|_| schedule.may_look_up(now)));
-        assert!(!schedule.may_look_up(now) && !schedule.may_look_up(now.plus(LOOKUP_REFILL / 2)));
-        assert!(schedule.may_look_up(now.plus(LOOKUP_REFILL)) && !schedule.may_look_up(now.plus(LOOKUP_REFILL)));
-        assert!(schedule.may_look_up(now.plus(LOOKUP_REFILL * 60)));
+        let lookups = no_lookups();
+        let may_look_up = |now| may_look_up(&lookups, now);
+        assert!((0..LOOKUPS).all(|_| may_look_up(now)));
+        assert!(!may_look_up(now) && !may_look_up(now.plus(LOOKUP_REFILL / 2)));
+        assert!(may_look_up(now.plus(LOOKUP_REFILL)) && !may_look_up(now.plus(LOOKUP_REFILL)));
+        assert!(may_look_up(now.plus(LOOKUP_REFILL * 60)));
     }
 }

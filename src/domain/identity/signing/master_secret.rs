@@ -2,9 +2,11 @@
 //!
 //! It comes from the configuration, or from a file that the first start creates. Nodes on one database share it.
 
-use crate::base::config::{Identity, is_32_bytes_in_hex};
+use crate::base::config::Identity;
+use crate::base::text::bytes_of_hex;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::rand;
+use data_encoding::HEXLOWER;
 use secrecy::{ExposeSecret, SecretString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -36,10 +38,8 @@ impl MasterSecret {
     }
 
     fn from_hex(hex: &SecretString) -> Result<Self, String> {
-        let hex = hex.expose_secret();
-        let bytes: Option<Vec<u8>> =
-            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect();
-        let key = bytes.and_then(|bytes| RandomizedNonceKey::new(&AES_256_GCM, &bytes).ok());
+        let key =
+            bytes_of_hex(hex.expose_secret()).and_then(|bytes| RandomizedNonceKey::new(&AES_256_GCM, &bytes).ok());
         key.map(Self).ok_or_else(|| "the master secret must be 32 bytes in hex".to_owned())
     }
 
@@ -85,7 +85,7 @@ fn create(path: &Path) -> std::io::Result<()> {
     }
     let mut bytes = [0; 32];
     rand::fill(&mut bytes).map_err(|_| std::io::Error::other("no randomness"))?;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = HEXLOWER.encode(&bytes);
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{:016x}", ::rand::random::<u64>()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
@@ -110,7 +110,7 @@ fn read(mut file: File, path: &Path) -> Result<SecretString, String> {
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(explain)?;
     let hex = text.trim();
-    if !is_32_bytes_in_hex(hex) {
+    if bytes_of_hex(hex).is_none() {
         return Err(format!(
             "identity.master_secret_file {path}: must hold 32 bytes in hex, as `openssl rand -hex 32` prints"
         ));
@@ -140,6 +140,14 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_64_hexadecimal_digits() {
+        assert!(MasterSecret::from_hex(&"aB".repeat(32).into()).is_ok());
+        for bad in ["+1".repeat(32), "ab".repeat(31), "ab".repeat(33), "a".repeat(63), "é".repeat(32)] {
+            assert!(MasterSecret::from_hex(&bad.as_str().into()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn the_file_is_made_once_by_whoever_is_first_and_only_for_its_owner() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("data/master.key");
@@ -147,7 +155,7 @@ mod tests {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| read_or_create(&path).unwrap())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap().expose_secret().to_owned()).collect()
         });
-        assert!(secrets.iter().all(|secret| secret == &secrets[0] && is_32_bytes_in_hex(secret)));
+        assert!(secrets.iter().all(|secret| secret == &secrets[0] && bytes_of_hex(secret).is_some()));
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no draft stays behind");
     }

@@ -56,9 +56,8 @@ pub(crate) struct SigningKeys {
 impl SigningKeys {
     /// Loads the keys from the database, or creates the first one.
     pub(crate) async fn load(clock: &Clock, db: &Db, secret: &MasterSecret) -> Result<Self, String> {
-        let because = |error: ApiError| match std::error::Error::source(&error) {
-            Some(cause) => format!("the signing keys can't be read: {cause}"),
-            None => format!("the signing keys can't be read: {error}"),
+        let because = |error: ApiError| {
+            format!("the signing keys can't be read: {}", error.cause().unwrap_or_else(|| error.to_string()))
         };
         let mut rows = db.for_all_tenants().read(SigningKeyRow::all).await.map_err(because)?;
         if rows.is_empty() {

@@ -63,7 +63,7 @@ fn hours_and_outcomes_are_kept_apart() {
     let second = (Hour(2), Tally { admitted: 5, limited: 1, refused: 0 });
     assert_eq!(written(&usage), [first, second]);
     assert_eq!(written(&usage), []);
-    assert!(usage.lock().is_empty(), "something is left of a workspace that has nothing to write");
+    assert!(usage.waiting.lock().is_empty(), "something is left of a workspace that has nothing to write");
 }
 
 #[test]

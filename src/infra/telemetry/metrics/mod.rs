@@ -19,10 +19,11 @@ pub use watch::{Kind, Readings};
 use crate::base::config::Config;
 use crate::base::time::Timestamp;
 use crate::infra::http::RouteTable;
+use parking_lot::RwLock;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 /// The metrics of one application.
 pub struct Metrics {
@@ -66,7 +67,7 @@ impl Metrics {
         help: &'static str,
         read: impl Fn(&mut Readings<'_, '_>) + Send + Sync + 'static,
     ) {
-        let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+        let mut registry = self.registry.write();
         registry.register_collector(Box::new(watch::Watched::new(kind, name, help, read)));
     }
 
@@ -76,7 +77,7 @@ impl Metrics {
     /// A collector could not write.
     pub fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
-        encode(&mut text, &self.registry.read().unwrap_or_else(PoisonError::into_inner))?;
+        encode(&mut text, &self.registry.read())?;
         Ok(text)
     }
 }

@@ -1,5 +1,7 @@
 //! The fields of a row as text.
 
+use crate::domain::api_keys::export::ExportedKey;
+use data_encoding::HEXLOWER;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::fmt;
@@ -38,7 +40,7 @@ impl fmt::Display for LineFault {
 }
 
 macro_rules! fields {
-    ($($field:ident = $name:literal $(| $alias:literal)*),+ $(,)?) => {
+    ($($field:ident = $name:literal $(| $alias:literal)* => $text:expr),+ $(,)?) => {
         /// The fields of a row. An export writes all of them but the plaintext.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Field { $(#[doc = $name] $field),+ }
@@ -51,7 +53,13 @@ macro_rules! fields {
                 match self { $(Self::$field => $name),+ }
             }
 
-            /// Finds a field by its name, ignoring case and underscores.
+            /// As an export writes it; empty where there is none.
+            pub fn text_of(self, key: &ExportedKey) -> String {
+                let text: fn(&ExportedKey) -> String = match self { $(Self::$field => $text),+ };
+                text(key)
+            }
+
+            /// The field of a name, in any case and with or without underscores.
             pub fn of_name(name: &str) -> Option<Self> {
                 let plain: String = name.trim().chars().filter(|c| *c != '_').collect::<String>().to_lowercase();
                 $(if [$name, $($alias),*].iter().any(|known| known.to_lowercase() == plain) {
@@ -64,22 +72,37 @@ macro_rules! fields {
 }
 
 fields! {
-    Id = "id",
-    WorkspaceId = "workspaceId" | "workspace",
-    Name = "name" | "label",
-    CreatedBy = "createdBy" | "creator",
-    CreatedByEmail = "createdByEmail",
-    Sha256 = "sha256" | "hash",
-    Plaintext = "plaintext",
-    Preview = "preview" | "prefix" | "start",
-    Scope = "scope",
-    AllowedIps = "allowedIps",
-    CreatedAt = "createdAt",
-    ExpiresAt = "expiresAt",
-    LastUsedAt = "lastUsedAt",
-    DisabledAt = "disabledAt",
-    RevokedAt = "revokedAt",
-    OrphanedAt = "orphanedAt",
+    Id = "id" => |it| it.key.id.to_string(),
+    WorkspaceId = "workspaceId" | "workspace" => |it| it.key.workspace_id.to_string(),
+    Name = "name" | "label" => |it| text(&it.key.name),
+    CreatedBy = "createdBy" | "creator" => |it| it.key.creator_id.to_string(),
+    CreatedByEmail = "createdByEmail" => |it| text(&it.email),
+    Sha256 = "sha256" | "hash" => |it| HEXLOWER.encode(&it.hash),
+    Plaintext = "plaintext" => |_| String::new(),
+    Preview = "preview" | "prefix" | "start" => |it| it.key.preview.clone(),
+    Scope = "scope" => |it| it.key.scope.to_string(),
+    AllowedIps = "allowedIps" => |it| list(it.key.allowed_ips.blocks()),
+    CreatedAt = "createdAt" => |it| it.key.created_at.to_string(),
+    ExpiresAt = "expiresAt" => |it| text(&it.key.expires_at),
+    LastUsedAt = "lastUsedAt" => |it| text(&it.key.last_used_at),
+    DisabledAt = "disabledAt" => |it| text(&it.key.disabled_at),
+    RevokedAt = "revokedAt" => |it| text(&it.key.revoked_at),
+    OrphanedAt = "orphanedAt" => |it| text(&it.key.orphaned_at),
+}
+
+impl Field {
+    /// Whether JSON has a list of texts for it, where the text has them with a space between.
+    pub fn is_list(self) -> bool {
+        self == Self::AllowedIps
+    }
+}
+
+fn text(value: &Option<impl ToString>) -> String {
+    value.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+fn list(items: impl Iterator<Item = impl ToString>) -> String {
+    items.map(|item| item.to_string()).collect::<Vec<_>>().join(" ")
 }
 
 /// The texts of a row's fields. Its `Debug` shows no text.
@@ -111,7 +134,7 @@ impl RawRow {
             match value {
                 Value::Null => {}
                 Value::String(text) => row.set(field, text),
-                Value::Array(items) if field == Field::AllowedIps => {
+                Value::Array(items) if field.is_list() => {
                     let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
                     let texts = texts.ok_or_else(|| LineFault::new(field.name(), "must be a list of texts"))?;
                     row.set(field, texts.join(" "));

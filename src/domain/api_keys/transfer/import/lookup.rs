@@ -69,12 +69,15 @@ impl Lookup {
                 known => match self.place(conn, &row)? {
                     Err(fault) => Err(fault),
                     Ok((organization, creator)) => match known {
-                        Some((None, key)) => unless_differs(&row, creator, key),
+                        Some((None, key)) => row.ensure_same(creator, key).map(|()| ImportMatch::There),
                         _ if row.id.is_some_and(|id| taken.contains(&id)) => Err(LineFault::new(
                             Field::Id.name(),
                             "is that of another key here; leave it out, and the key gets a new one",
                         )),
-                        _ => Ok(ImportMatch::New(Box::new(new_key(row, organization, creator)))),
+                        _ => Ok(ImportMatch::New(Box::new(ImportedKey {
+                            hash: row.hash,
+                            key: row.into_key(organization, creator),
+                        }))),
                     },
                 },
             };
@@ -173,52 +176,4 @@ fn exists(conn: &mut Conn, person: &Person) -> Result<Result<UserId, &'static st
         [only] => Ok(only),
         _ => Err("is nobody here, or several; name another"),
     })
-}
-
-/// Returns `There` when the key in the database has the same data, else a fault. Changes no key.
-fn unless_differs(row: &ParsedRow, creator: UserId, key: &ApiKey) -> Result<ImportMatch, LineFault> {
-    let differing: Vec<&str> = [
-        (Field::Id, row.id.is_some_and(|id| id != key.id)),
-        (Field::WorkspaceId, row.workspace_id != key.workspace_id),
-        (Field::CreatedBy, creator != key.creator_id),
-        (Field::Name, row.name != key.name),
-        (Field::Preview, row.preview != key.preview),
-        (Field::Scope, row.scope != key.scope),
-        (Field::AllowedIps, row.allowed_ips != key.allowed_ips),
-        (Field::ExpiresAt, row.expires_at != key.expires_at),
-        // The key may have been stopped here since. A key that works here but is stopped in the file is a fault.
-        (Field::DisabledAt, row.disabled_at.is_some() && key.disabled_at.is_none() && key.revoked_at.is_none()),
-        (Field::RevokedAt, row.revoked_at.is_some() && key.revoked_at.is_none()),
-    ]
-    .into_iter()
-    .filter_map(|(field, differs)| differs.then_some(field.name()))
-    .collect();
-    if differing.is_empty() {
-        return Ok(ImportMatch::There);
-    }
-    Err(LineFault::of_row(format!(
-        "the key is there already as {}, with another {}; an import changes nothing: change it there, or take the line out",
-        key.id,
-        differing.join(", ")
-    )))
-}
-
-fn new_key(row: ParsedRow, organization_id: OrganizationId, creator_id: UserId) -> ImportedKey {
-    ImportedKey {
-        hash: row.hash,
-        id: row.id.unwrap_or_else(KeyId::new),
-        organization_id,
-        workspace_id: row.workspace_id,
-        creator_id,
-        name: row.name,
-        preview: row.preview,
-        scope: row.scope,
-        allowed_ips: row.allowed_ips,
-        created_at: row.created_at,
-        expires_at: row.expires_at,
-        last_used_at: row.last_used_at,
-        disabled_at: row.disabled_at,
-        revoked_at: row.revoked_at,
-        orphaned_at: row.orphaned_at,
-    }
 }

@@ -21,14 +21,13 @@ pub mod fields;
 pub mod file;
 mod lookup;
 mod row;
+mod sha256;
 mod write;
 
 use crate::base::config::Config;
 use crate::base::error::ApiError;
-use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
-use crate::base::policy::Scope;
 use crate::base::time::Timestamp;
-use crate::domain::api_keys::{AllowedIps, KeyFormat};
+use crate::domain::api_keys::{ApiKey, KeyFormat};
 use crate::domain::changes::ScopedStore;
 use crate::infra::db::ScopedDb;
 use fields::LineFault;
@@ -62,20 +61,7 @@ pub struct ImportSettings<'c> {
 #[derive(Debug, Serialize, Deserialize)]
 struct ImportedKey {
     hash: [u8; 32],
-    id: KeyId,
-    organization_id: OrganizationId,
-    workspace_id: WorkspaceId,
-    creator_id: UserId,
-    name: Option<String>,
-    preview: String,
-    scope: Scope,
-    allowed_ips: AllowedIps,
-    created_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    last_used_at: Option<Timestamp>,
-    disabled_at: Option<Timestamp>,
-    revoked_at: Option<Timestamp>,
-    orphaned_at: Option<Timestamp>,
+    key: ApiKey,
 }
 
 /// The result of checking the whole input: numbers of keys.
@@ -126,8 +112,8 @@ impl std::fmt::Display for ImportError {
             Self::Io(error) => error.fmt(f),
             Self::Database(error) => {
                 error.fmt(f)?;
-                // The command's user is the operator, who may see the database's message.
-                std::error::Error::source(error).map_or(Ok(()), |cause| write!(f, " ({cause})"))
+                // The operator may know what the database says of itself.
+                error.cause().map_or(Ok(()), |cause| write!(f, " ({cause})"))
             }
         }
     }

@@ -1,17 +1,14 @@
 //! Checks a row without the database.
 
 use super::fields::{Field, RawRow};
-use crate::base::ids::{KeyId, UserId, WorkspaceId};
+use super::sha256::sha256;
+use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::input::validation::{Email, name};
 use crate::base::policy::Scope;
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::import::ImportSettings;
 use crate::domain::api_keys::import::fields::LineFault;
-use crate::domain::api_keys::{AllowedIps, PresentedKey};
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use crate::domain::api_keys::{AllowedIps, ApiKey, PresentedKey};
 use serde_json::Value;
 use std::str::FromStr;
 
@@ -20,12 +17,7 @@ const MAX_PREVIEW_LENGTH: usize = 64;
 /// Separates the start from the end of a key in a preview.
 const DOTS: &str = "...";
 
-const LENIENT: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
-
-/// A row that passed the checks without the database.
+/// A row that is good by itself.
 #[derive(Debug)]
 pub(super) struct ParsedRow {
     pub(super) id: Option<KeyId>,
@@ -156,6 +148,56 @@ impl ParsedRow {
             starts_as_known,
         })
     }
+
+    /// The key to add. One without an id gets a new one.
+    pub(super) fn into_key(self, organization: OrganizationId, creator: UserId) -> ApiKey {
+        // In full, so that the compiler names this place when a key gets a column.
+        ApiKey {
+            id: self.id.unwrap_or_else(KeyId::new),
+            organization_id: organization,
+            workspace_id: self.workspace_id,
+            creator_id: creator,
+            name: self.name,
+            preview: self.preview,
+            scope: self.scope,
+            allowed_ips: self.allowed_ips,
+            expires_at: self.expires_at,
+            disabled_at: self.disabled_at,
+            revoked_at: self.revoked_at,
+            orphaned_at: self.orphaned_at,
+            overlap_ends_at: None,
+            last_used_at: self.last_used_at,
+            created_at: self.created_at,
+        }
+    }
+
+    /// The key is there: with the same data, or it is a conflict. Nothing here changes a key.
+    pub(super) fn ensure_same(&self, creator: UserId, key: &ApiKey) -> Result<(), LineFault> {
+        let differing: Vec<&str> = [
+            (Field::Id, self.id.is_some_and(|id| id != key.id)),
+            (Field::WorkspaceId, self.workspace_id != key.workspace_id),
+            (Field::CreatedBy, creator != key.creator_id),
+            (Field::Name, self.name != key.name),
+            (Field::Preview, self.preview != key.preview),
+            (Field::Scope, self.scope != key.scope),
+            (Field::AllowedIps, self.allowed_ips != key.allowed_ips),
+            (Field::ExpiresAt, self.expires_at != key.expires_at),
+            // Here it may have stopped since. That it works here and not there is what nobody may miss.
+            (Field::DisabledAt, self.disabled_at.is_some() && key.disabled_at.is_none() && key.revoked_at.is_none()),
+            (Field::RevokedAt, self.revoked_at.is_some() && key.revoked_at.is_none()),
+        ]
+        .into_iter()
+        .filter_map(|(field, differs)| differs.then_some(field.name()))
+        .collect();
+        if differing.is_empty() {
+            return Ok(());
+        }
+        Err(LineFault::of_row(format!(
+            "the key is there already as {}, with another {}; an import changes nothing: change it there, or take the line out",
+            key.id,
+            differing.join(", ")
+        )))
+    }
 }
 
 /// Returns the value, or records the message as a fault of the field.
@@ -185,25 +227,7 @@ fn hash_of(row: &RawRow, settings: &ImportSettings<'_>, faults: &mut Vec<LineFau
     Some(hash)
 }
 
-/// Decodes a SHA-256 from hexadecimal, or from base64 of either alphabet with or without padding.
-fn sha256(text: &str) -> Result<[u8; 32], String> {
-    let hex = || -> Option<Vec<u8>> {
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        (0..32).map(|place| u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok()).collect()
-    };
-    let bytes = hex().or_else(|| BASE64.decode(text).ok()).or_else(|| BASE64_URL.decode(text).ok());
-    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-        let length = text.chars().count();
-        format!(
-            "must be the SHA-256 of the whole key, as 64 hexadecimal digits or as 43 or 44 characters of base64; it has \
-             {length}. A key that is hashed in another way can only be imported by its plaintext"
-        )
-    })
-}
-
-/// Returns the given preview, or one made from the plaintext, or only dots when the row has neither.
+/// What may be shown: as given, or made of the plaintext; nothing but dots where neither is there.
 fn preview_of(
     row: &RawRow,
     settings: &ImportSettings<'_>,
@@ -226,31 +250,4 @@ fn preview_of(
         return Some(preview);
     };
     taken(Field::Preview, Err(message), faults)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sha256_is_taken_in_hex_and_base64_and_nothing_else_is() {
-        let hash: [u8; 32] = std::array::from_fn(|place| 255 - place as u8);
-        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        for good in [hex.clone(), hex.to_uppercase(), BASE64.encode(hash), BASE64_URL.encode(hash)] {
-            assert_eq!(sha256(&good).unwrap(), hash, "{good}");
-            assert_eq!(sha256(good.trim_end_matches('=')).unwrap(), hash, "{good}");
-        }
-        for bad in [
-            "",
-            "abc",
-            &hex[1..],
-            &format!("{hex}00"),
-            &"+1".repeat(32),
-            "$2b$12$abcdefghijklmnopqrstuv",
-            &"é".repeat(32),
-        ] {
-            assert!(sha256(bad).is_err(), "{bad}");
-        }
-        assert!(!sha256(&"g".repeat(64)).unwrap_err().contains("ggg"));
-    }
 }

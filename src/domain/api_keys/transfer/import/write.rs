@@ -21,23 +21,23 @@ pub(super) fn add(
     keys: &[ImportedKey],
     now: Timestamp,
 ) -> Result<u64, ApiError> {
-    let workspaces: BTreeSet<WorkspaceId> = keys.iter().map(|key| key.workspace_id).collect();
+    let workspaces: BTreeSet<WorkspaceId> = keys.iter().map(|new| new.key.workspace_id).collect();
     for workspace in workspaces {
         // Every path that adds or counts active keys takes this lock.
         Workspace::lock(conn, workspace)?;
     }
-    let hashes: Vec<Vec<u8>> = keys.iter().map(|key| key.hash.to_vec()).collect();
+    let hashes: Vec<Vec<u8>> = keys.iter().map(|new| new.hash.to_vec()).collect();
     let there: Vec<Vec<u8>> =
         api_key_secrets::table.filter(api_key_secrets::hash.eq_any(hashes)).select(api_key_secrets::hash).load(conn)?;
     let there: HashSet<Vec<u8>> = there.into_iter().collect();
-    let new: Vec<&ImportedKey> = keys.iter().filter(|key| !there.contains(&key.hash[..])).collect();
-    let rows: Vec<ApiKey> = new.iter().map(|key| row(key)).collect();
+    let new: Vec<&ImportedKey> = keys.iter().filter(|new| !there.contains(&new.hash[..])).collect();
+    let rows: Vec<ApiKey> = new.iter().map(|new| new.key.clone()).collect();
     let values: Vec<_> = new
         .iter()
-        .map(|key| (api_key_secrets::hash.eq(&key.hash[..]), api_key_secrets::api_key_id.eq(key.id)))
+        .map(|new| (api_key_secrets::hash.eq(&new.hash[..]), api_key_secrets::api_key_id.eq(new.key.id)))
         .collect();
     let marks: Vec<_> =
-        new.iter().map(|key| (imported_keys::hash.eq(&key.hash[..]), imported_keys::imported_at.eq(now))).collect();
+        new.iter().map(|new| (imported_keys::hash.eq(&new.hash[..]), imported_keys::imported_at.eq(now))).collect();
     each!(conn, |native| {
         diesel::insert_into(api_keys::table).values(&rows).execute(native)?;
         diesel::insert_into(api_key_secrets::table).values(&values).execute(native)?;
@@ -47,24 +47,4 @@ pub(super) fn add(
         access_change.audit_only(row.entry(Action::ApiKeyImported).after(row.facts()));
     }
     Ok(rows.len() as u64)
-}
-
-fn row(key: &ImportedKey) -> ApiKey {
-    ApiKey {
-        id: key.id,
-        organization_id: key.organization_id,
-        workspace_id: key.workspace_id,
-        creator_id: key.creator_id,
-        name: key.name.clone(),
-        preview: key.preview.clone(),
-        scope: key.scope,
-        allowed_ips: key.allowed_ips.clone(),
-        expires_at: key.expires_at,
-        disabled_at: key.disabled_at,
-        revoked_at: key.revoked_at,
-        orphaned_at: key.orphaned_at,
-        overlap_ends_at: None,
-        last_used_at: key.last_used_at,
-        created_at: key.created_at,
-    }
 }

@@ -1,0 +1,44 @@
+//! The removal of a member, of either kind.
+
+use super::wire::RemovalQuery;
+use crate::api::State;
+use crate::base::config::Config;
+use crate::base::error::ApiError;
+use crate::base::ids::UserId;
+use crate::base::sql::Conn;
+use crate::base::time::Timestamp;
+use crate::domain::access::Guard;
+use crate::domain::api_keys::RemovedKeys;
+use crate::domain::changes::AccessChange;
+use crate::infra::http::{path_parameter, query};
+use actix_web::{HttpRequest, web};
+
+/// Removes the member that the path names, by `change`, and answers with the keys it had.
+pub(super) async fn remove<G: Guard + Send + 'static>(
+    state: web::Data<State>,
+    access: G,
+    req: &HttpRequest,
+    change: impl FnOnce(
+        &mut Conn,
+        &mut AccessChange,
+        &Config,
+        &G,
+        UserId,
+        Option<UserId>,
+        Timestamp,
+    ) -> Result<RemovedKeys, ApiError>
+    + Send
+    + 'static,
+) -> Result<web::Json<RemovedKeys>, ApiError> {
+    let user = path_parameter(req, "userId")?;
+    let new_creator = query::<RemovalQuery>(req)?.transfer_keys_to;
+    let now = state.clock.now();
+    let shared = state.clone();
+    let keys = state
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| {
+            change(conn, access_change, &shared.config, &access, user, new_creator, now)
+        })
+        .await?;
+    Ok(web::Json(keys))
+}

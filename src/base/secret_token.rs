@@ -1,0 +1,124 @@
+//! [`SecretToken`]: 256 random bits that a client keeps as text. The database has only their SHA-256.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::marker::PhantomData;
+
+/// 256 bits.
+const BYTES: usize = 32;
+
+/// What a token is good for. Tokens of two kinds are two types.
+pub trait TokenKind {
+    /// What the text starts with.
+    const PREFIX: &'static str = "";
+}
+
+/// A token: the prefix of its kind, then 32 bytes in base64url. Its `Debug` hides it.
+pub struct SecretToken<K>(SecretString, PhantomData<fn() -> K>);
+
+impl<K: TokenKind> SecretToken<K> {
+    /// A new one.
+    pub(crate) fn generate() -> Self {
+        let mut text = K::PREFIX.to_owned();
+        URL_SAFE_NO_PAD.encode_string(rand::random::<[u8; BYTES]>(), &mut text);
+        Self::from_client(text.into())
+    }
+
+    /// The text of a client, if it has the form of a token.
+    pub(crate) fn parse(text: &SecretString) -> Option<Self> {
+        let random = text.expose_secret().strip_prefix(K::PREFIX)?;
+        let bytes = URL_SAFE_NO_PAD.decode(random).ok()?;
+        (bytes.len() == BYTES).then(|| Self::from_client(text.clone()))
+    }
+}
+
+impl<K> SecretToken<K> {
+    /// The text of a client, of any form. The database has no hash of a text that is no token.
+    pub(crate) fn from_client(text: SecretString) -> Self {
+        Self(text, PhantomData)
+    }
+
+    /// The text, for its one way to the client.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// The same, still hidden.
+    pub(crate) fn into_secret(self) -> SecretString {
+        self.0
+    }
+
+    /// The SHA-256 of the text, which the database has.
+    pub(crate) fn hash(&self) -> Vec<u8> {
+        Sha256::digest(self.expose()).to_vec()
+    }
+}
+
+impl<K> From<SecretString> for SecretToken<K> {
+    fn from(text: SecretString) -> Self {
+        Self::from_client(text)
+    }
+}
+
+impl<'de, K> Deserialize<'de> for SecretToken<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        SecretString::deserialize(deserializer).map(Self::from_client)
+    }
+}
+
+impl<K> Clone for SecretToken<K> {
+    fn clone(&self) -> Self {
+        Self::from_client(self.0.clone())
+    }
+}
+
+impl<K> fmt::Debug for SecretToken<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretToken([REDACTED])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bare;
+    struct Marked;
+
+    impl TokenKind for Bare {}
+
+    impl TokenKind for Marked {
+        const PREFIX: &'static str = "inv_";
+    }
+
+    #[test]
+    fn a_token_is_known_by_its_form() {
+        let token = SecretToken::<Bare>::generate();
+        assert_eq!(token.expose().len(), 43);
+        assert!(SecretToken::<Bare>::parse(&token.0).is_some_and(|parsed| parsed.hash() == token.hash()));
+        assert_ne!(token.hash(), SecretToken::<Bare>::generate().hash());
+        for bad in ["", "short", &"!".repeat(43), &"A".repeat(44), &"é".repeat(20)] {
+            assert!(SecretToken::<Bare>::parse(&(*bad).into()).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_a_part_of_the_token_and_of_its_hash() {
+        let token = SecretToken::<Marked>::generate();
+        let random = token.expose().strip_prefix("inv_").unwrap();
+        assert_eq!(token.hash(), Sha256::digest(format!("inv_{random}")).to_vec());
+        assert!(SecretToken::<Marked>::parse(&token.0).is_some());
+        assert!(SecretToken::<Marked>::parse(&random.into()).is_none());
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_the_token() {
+        let token = SecretToken::<Marked>::generate();
+        assert_eq!(format!("{token:?}"), "SecretToken([REDACTED])");
+        assert!(!format!("{:?}", token.clone().into_secret()).contains(token.expose()));
+    }
+}

@@ -1,0 +1,81 @@
+//! Small conversions of text that several rooms need.
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+use std::str::FromStr;
+
+/// 32 bytes from 64 hexadecimal digits of either case.
+pub(crate) fn bytes_of_hex(text: &str) -> Option<[u8; 32]> {
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?.try_into().ok()
+}
+
+/// Control characters, and those that reorder or hide the text around them (Unicode's bidirectional controls).
+pub(crate) fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
+/// A text from outside for a log, a mail or a record: its printable characters, at most `max_characters` of them.
+pub(crate) fn printable(text: &str, max_characters: usize) -> String {
+    text.chars().filter(|c| !is_unprintable(*c)).take(max_characters).collect()
+}
+
+/// A number in decimal digits and nothing else. Rust's own parse would also take `+5`.
+pub(crate) fn number<T: FromStr>(text: &str) -> Option<T> {
+    Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()
+}
+
+/// A URL as a log may show it: scheme, user, host and path. A password stands behind the user's name, for some drivers in
+/// the query, which is left out too.
+pub(crate) fn without_password(url: &str) -> String {
+    let (address, _) = url.split_once('?').unwrap_or((url, ""));
+    let (scheme, rest) = address.split_once("://").unwrap_or_default();
+    match rest.rsplit_once('@') {
+        Some((user, host)) => format!("{scheme}://{}@{host}", user.split(':').next().unwrap_or_default()),
+        None => format!("{scheme}://{rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_is_64_digits_of_either_case_and_nothing_else() {
+        assert_eq!(bytes_of_hex(&"0aF9".repeat(16)), Some(std::array::from_fn(|at| [0x0a, 0xf9][at % 2])));
+        for bad in ["", "0a", &"0a".repeat(31), &"0a".repeat(33), &"+1".repeat(32), &"0g".repeat(32), &"é".repeat(32)]
+        {
+            assert_eq!(bytes_of_hex(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn printable_text_is_bounded_and_has_nothing_that_a_terminal_acts_on() {
+        assert_eq!(printable("a\u{1b}[31mb\n\u{202e}c", 100), "a[31mbc");
+        assert_eq!(printable("\u{7}äöü", 2), "äö");
+        assert_eq!(printable("\r\n", 2), "");
+    }
+
+    #[test]
+    fn a_number_has_digits_only() {
+        assert_eq!((number::<u16>("0"), number::<u16>("65535")), (Some(0), Some(65_535)));
+        for bad in ["", "+5", "-5", "5 ", "0x5", "65536", "٣"] {
+            assert_eq!(number::<u16>(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_shown_without_password_and_query() {
+        for (url, shown) in [
+            (
+                "postgres://keyward:hunter2@db.example:5432/keyward?sslmode=require",
+                "postgres://keyward@db.example:5432/keyward",
+            ),
+            ("postgres:///keyward?password=hunter2", "postgres:///keyward"),
+            ("postgres://keyward:hun@ter2@db.example/keyward", "postgres://keyward@db.example/keyward"),
+            ("redis://:hunter2@redis.example", "redis://@redis.example"),
+            ("hunter2", "://"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+}
