@@ -1,6 +1,6 @@
-//! Which errors an operation documents. Each operation names the sets that it can answer in its `responses(…)`.
+//! The documented errors of operations. Each operation names its sets of errors in `responses(…)`.
 //!
-//! Every operation names one of [`Public`], [`Person`] and [`Program`], by its credentials, and then what its path,
+//! Every operation names one of [`Public`], [`Person`] and [`Program`], by its credentials, and the sets that its path,
 //! method and body add. The sets refer to shared responses by name; `server::openapi` writes their bodies.
 
 use crate::base::error::Code;
@@ -19,7 +19,6 @@ pub struct Shared {
 
 macro_rules! shared_responses {
     ($($name:ident = $($code:ident)|+;)+) => {
-        /// All shared responses.
         pub const SHARED: &[Shared] = &[$(Shared { name: stringify!($name), codes: &[$(Code::$code),+] }),+];
     };
 }
@@ -43,7 +42,7 @@ shared_responses! {
 }
 
 impl Shared {
-    /// The status that all its codes have.
+    /// The status of all its codes.
     pub fn status(&self) -> u16 {
         self.codes.first().map_or(500, |code| code.status().as_u16())
     }
@@ -70,9 +69,9 @@ error_sets! {
     Person = BadRequest | Unauthorized | Forbidden | RateLimited | Internal | Unavailable;
     /// A request with a program's or a service's credential.
     Program = BadRequest | Unauthorized | ForbiddenToProgram | RateLimited | Internal | Unavailable;
-    /// What the path names may be missing.
+    /// A path with an id: its resource may be missing.
     Missing = NotFound;
-    /// A change: what it is about may be missing, conflict, or have values that are not accepted.
+    /// A change: its resource may be missing or conflict, and its values may be invalid.
     Write = NotFound | Conflict | ValidationFailed;
     /// A change under the condition of `If-Match`.
     Conditional = PreconditionFailed;
@@ -80,7 +79,7 @@ error_sets! {
     Body = BodyTooLarge | UnsupportedMediaType;
     /// A body of any media type.
     TooLarge = BodyTooLarge;
-    /// Parameters or a body with values that are not accepted.
+    /// Parameters or a body: their values may be invalid.
     Invalid = ValidationFailed;
 }
 

@@ -10,6 +10,7 @@ pub mod errors;
 mod extractors;
 pub mod gateway;
 pub mod health;
+mod hot_json;
 mod idempotency;
 pub mod identity;
 pub mod invitations;

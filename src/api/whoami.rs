@@ -2,9 +2,9 @@
 
 use crate::api::Caller;
 use crate::api::errors;
+use crate::api::hot_json::{json, write_json};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
-use crate::base::json::{json, write_json};
 use crate::base::policy::Scope;
 use crate::base::policy::SubscriptionStatus;
 use crate::base::policy::{KeyPermissions, Permission, WorkspaceRole};
@@ -139,7 +139,7 @@ pub fn whoami_response(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::json::assert_same;
+    use crate::api::hot_json::assert_same;
 
     #[test]
     fn a_program_is_told_what_serde_would_write() {

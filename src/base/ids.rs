@@ -100,12 +100,6 @@ macro_rules! ids {
             }
         }
 
-        impl $crate::base::json::WriteJson for $name {
-            fn write_json(&self, out: &mut Vec<u8>) {
-                $crate::base::json::write_plain(out, &self.characters());
-            }
-        }
-
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(&self.text())

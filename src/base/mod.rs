@@ -4,7 +4,6 @@ pub mod config;
 pub mod error;
 pub mod ids;
 pub mod input;
-pub mod json;
 pub mod json_schema;
 pub mod network;
 pub mod paging;

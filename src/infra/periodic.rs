@@ -1,4 +1,4 @@
-//! [`keep`]: the task that takes away what is older than the configuration keeps.
+//! [`keep`]: the task that deletes rows older than a configured time.
 
 use crate::base::error::ApiError;
 use crate::base::time::Clock;
@@ -6,13 +6,13 @@ use crate::base::time::Timestamp;
 use actix_web::rt;
 use std::time::Duration;
 
-/// How often it is looked for what is old, by the application's clock.
+/// The time between two deletions, by the application's clock.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
-/// How often it is looked whether it is time: a clock that was moved counts soon.
+/// How often the clock is read, so that a moved clock takes effect soon.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Takes away for ever what is older than `kept`; nothing at all if that is zero. `what` is for the log, when `prune` fails;
-/// it is tried again an hour later.
+/// Deletes rows older than `kept`, for ever; returns at once if `kept` is zero. `what` names the rows in the log if
+/// `prune` fails. A failed `prune` runs again an hour later.
 pub(crate) async fn keep(
     clock: &Clock,
     kept: Duration,

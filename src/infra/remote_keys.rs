@@ -1,9 +1,9 @@
-//! [`RemoteKeys`]: keys that somebody else publishes, such as another issuer's, fetched and kept.
+//! [`RemoteKeys`]: fetches and caches the keys that another party publishes, such as an issuer.
 //!
-//! [`RemoteKeys::find`] answers from the kept set while it is fresh. Else, or for an unknown key id, one request fetches
-//! and the others wait for it. Attempts have a least distance, so tokens with made-up key ids cause no storm. While the
-//! endpoint is down the old set serves for a bounded time; after that nothing can be checked, which is not the
-//! caller's fault: 503, never 401.
+//! [`RemoteKeys::find`] answers from the cached set while it is fresh. Otherwise, or for an unknown key id, one request
+//! fetches, and the others wait for it. Attempts have a minimum interval, so tokens with made-up key ids cause no
+//! storm. While the endpoint is down, the old set serves for a bounded time. After that no token can be checked, which
+//! is not the caller's fault: 503, never 401.
 
 use crate::base::error::{ApiError, Code};
 use crate::base::network::is_loopback_http;
@@ -16,31 +16,31 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// The most bytes of an answer.
+/// The most bytes of a response.
 const SIZE_LIMIT: usize = 1024 * 1024;
-/// The longest time that a set is fresh: a withdrawn key must go.
+/// The longest time that a set is fresh, since a withdrawn key must disappear.
 const MAX_FRESH: Duration = Duration::from_secs(24 * 3600);
-/// How long a set that is no longer fresh serves while no newer one can be had.
+/// How long an expired set serves while no newer set can be fetched.
 const MAX_STALE: Duration = Duration::from_secs(3600);
-/// How often issuers are asked.
+/// The policy for the keys of issuers.
 pub(crate) const ISSUERS: RefreshPolicy = RefreshPolicy {
     least_fresh: Duration::from_secs(60),
     after_success: Duration::from_secs(30),
     after_failure: Duration::from_secs(5),
 };
 
-/// How often keys are fetched at most.
+/// Limits how often keys are fetched.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RefreshPolicy {
-    /// The least time that a set is fresh, and the time for one that does not say.
+    /// The minimum time that a set is fresh, and the time for a response without `max-age`.
     pub(crate) least_fresh: Duration,
-    /// The least time between a fetch that worked and the next.
+    /// The minimum time between a successful fetch and the next.
     pub(crate) after_success: Duration,
-    /// The least time between a fetch that failed and the next.
+    /// The minimum time between a failed fetch and the next.
     pub(crate) after_failure: Duration,
 }
 
-/// Reads an answer: the keys by their ids, or why there are none.
+/// Parses a response: returns the keys by their ids, or the reason for the failure.
 pub(crate) type ParseKeys<K> = Box<dyn Fn(&[u8]) -> Result<HashMap<String, K>, String> + Send + Sync>;
 
 /// Where an issuer's keys are.
@@ -48,9 +48,9 @@ pub(crate) type ParseKeys<K> = Box<dyn Fn(&[u8]) -> Result<HashMap<String, K>, S
 pub(crate) enum Source {
     /// At this URL.
     Keys(String),
-    /// Where the issuer's OpenID configuration says.
+    /// At the `jwks_uri` of the issuer's OpenID configuration.
     Discovery {
-        /// The issuer's name, under which its configuration is.
+        /// The issuer's name, which is the base URL of its configuration.
         issuer: String,
     },
 }
@@ -69,7 +69,7 @@ pub(crate) struct RemoteKeys<K> {
     fetching: tokio::sync::Mutex<()>,
 }
 
-/// What the last fetches left.
+/// The result of the last fetches.
 #[derive(Clone)]
 struct Snapshot<K> {
     keys: HashMap<String, K>,
@@ -97,12 +97,12 @@ impl<K: Clone> Snapshot<K> {
         self.next_attempt.is_none_or(|next| now >= next)
     }
 
-    /// The key while the set is fresh.
+    /// Returns the key, if the set is fresh.
     fn fresh(&self, id: &str, now: Timestamp) -> Option<K> {
         self.keys.get(id).filter(|_| self.is_fresh(now)).cloned()
     }
 
-    /// The answer without another fetch. A key that is not in the set is unknown only if the set is up to date.
+    /// Returns the answer without another fetch. A missing key counts as unknown only if the set is up to date.
     fn answer_from_snapshot(&self, id: &str, now: Timestamp) -> Result<K, ApiError> {
         match self.keys.get(id) {
             Some(key) if self.may_serve(now) => Ok(key.clone()),
@@ -113,7 +113,7 @@ impl<K: Clone> Snapshot<K> {
 }
 
 impl<K: Clone> RemoteKeys<K> {
-    /// The keys of that source. Fetches nothing yet.
+    /// Creates an empty set for the source. Fetches nothing yet.
     pub(crate) fn of(
         source: Source,
         reader: ParseKeys<K>,
@@ -132,10 +132,10 @@ impl<K: Clone> RemoteKeys<K> {
         }
     }
 
-    /// The key of an id.
+    /// Returns the key with this id.
     ///
     /// # Errors
-    /// `invalid_id_token` for an id that is in no fresh set; `unavailable` when none can be had.
+    /// `invalid_id_token` if a fresh set lacks the id; `unavailable` if no set can be fetched.
     pub(crate) async fn find(&self, id: &str, clock: &Clock) -> Result<K, ApiError> {
         let kept = self.kept();
         let now = clock.now();
@@ -144,11 +144,12 @@ impl<K: Clone> RemoteKeys<K> {
         }
         let _alone = match self.fetching.try_lock() {
             Ok(guard) => guard,
-            // Somebody fetches; a stale key serves meanwhile, so that an endpoint that hangs delays one request only.
+            // Another request fetches. A stale key serves meanwhile, so that a hanging endpoint delays one request
+            // only.
             Err(_) if kept.keys.contains_key(id) && kept.may_serve(now) => return kept.answer_from_snapshot(id, now),
             Err(_) => self.fetching.lock().await,
         };
-        // The one who had the lock before may have brought the key.
+        // The last holder of the lock may have fetched the key.
         let kept = self.kept();
         let now = clock.now();
         if let Some(key) = kept.fresh(id, now) {
@@ -191,7 +192,7 @@ impl<K: Clone> RemoteKeys<K> {
         Ok(((self.reader)(&body)?, fresh))
     }
 
-    /// Where the keys are, by the issuer's configuration (OpenID Connect Discovery 1.0, 4).
+    /// Returns the URL of the keys from the issuer's configuration (OpenID Connect Discovery 1.0, 4).
     async fn discover(&self, issuer: &str) -> Result<String, String> {
         #[derive(Deserialize)]
         struct Configuration {
@@ -202,17 +203,17 @@ impl<K: Clone> RemoteKeys<K> {
         let (body, _) = self.get(&url).await?;
         let found: Configuration =
             serde_json::from_slice(&body).map_err(|error| format!("not an OpenID configuration: {error}"))?;
-        // 4.3: else whoever can have a file served there speaks for the issuer.
+        // 4.3: otherwise a person who can place a file on that server could speak for the issuer.
         if found.issuer != issuer {
             return Err(format!("the OpenID configuration is that of another issuer: {:?}", found.issuer));
         }
-        // Plain HTTP is for an issuer on this very machine; nobody else may point at a service on it.
+        // Plain HTTP is for an issuer on this machine. No other issuer may point to a service on it.
         let is_allowed =
             found.jwks_uri.starts_with("https://") || is_loopback_http(issuer) && is_loopback_http(&found.jwks_uri);
         if is_allowed { Ok(found.jwks_uri) } else { Err("jwks_uri must start with https://".to_owned()) }
     }
 
-    /// What is at a URL, and how long it is fresh.
+    /// Returns the content at a URL, and how long it is fresh.
     async fn get(&self, url: &str) -> Result<(Vec<u8>, Duration), String> {
         let mut response = self.client(url)?.get(url).send().await.map_err(explain)?;
         if response.status() != reqwest::StatusCode::OK {
@@ -229,7 +230,8 @@ impl<K: Clone> RemoteKeys<K> {
         Ok((body, fresh))
     }
 
-    /// Built at the first fetch: where the system has no certificates it fails, and nothing else needs one.
+    /// Returns the client, built at the first fetch: building fails on a system without certificates, and only fetches
+    /// need it.
     fn client(&self, url: &str) -> Result<&reqwest::Client, String> {
         let is_plain = url.starts_with("http://");
         let kept = if is_plain { &self.loopback } else { &self.secure };
@@ -239,12 +241,13 @@ impl<K: Clone> RemoteKeys<K> {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(self.time_limit)
-            // GitHub answers nobody without a name.
+            // GitHub refuses requests without a `User-Agent`.
             .user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")))
-            // Fetches are hours apart: a connection that is kept would only go stale.
+            // Fetches are hours apart, so an idle connection would only go stale.
             .pool_max_idle_per_host(0);
         if is_plain {
-            // Configuration allows that for this very machine: no proxy stands between, and no certificate is needed.
+            // Configuration allows plain HTTP only for this machine: no proxy stands between, and no certificate is
+            // needed.
             builder = builder.no_proxy().tls_certs_only([]);
         }
         let client = builder.build().map_err(explain)?;
@@ -252,13 +255,13 @@ impl<K: Clone> RemoteKeys<K> {
     }
 }
 
-/// reqwest's errors say what they were doing; why it failed stands in their causes.
+/// Returns the text of an error and of its causes: reqwest's own text has only the failed step.
 fn explain(error: reqwest::Error) -> String {
     let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// How long a set is fresh: `max-age` of `Cache-Control`, within bounds.
+/// Returns how long a set is fresh: `max-age` of `Cache-Control`, within bounds.
 fn freshness(headers: &HeaderMap, least: Duration) -> Duration {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let mut directives = values.flat_map(|value| value.split(',')).map(str::trim);

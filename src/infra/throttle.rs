@@ -1,4 +1,4 @@
-//! [`Throttle`]: counts of what one may do so often, which refill evenly (GCRA), in bounded memory of this node.
+//! [`Throttle`]: limits how often something may happen, by GCRA, in bounded memory of this node.
 
 use crate::base::time::Timestamp;
 use parking_lot::Mutex;
@@ -6,38 +6,38 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;
 
-/// The most buckets: some megabytes.
+/// The most buckets, which take some megabytes.
 pub(crate) const MAX_ENTRIES: usize = 100_000;
 
-/// The buckets of one kind of thing that is counted.
+/// The limit on one kind of event, with buckets that refill evenly.
 pub(crate) struct Throttle {
     /// In milliseconds.
     window: i64,
-    /// What is counted is kept as a hash under a random key: nobody can aim at a collision.
+    /// Hashes the names of buckets under a random key, so that callers can't aim at collisions.
     hasher: RandomState,
     /// When each bucket is empty again, in milliseconds (GCRA's theoretical arrival time).
     ends: Mutex<HashMap<u64, i64>>,
 }
 
-/// What was counted, and what it cost in each bucket.
+/// The buckets that were charged, and the cost in each.
 pub(crate) struct Permit(Vec<(u64, i64)>);
 
 impl Throttle {
-    /// With nothing used. A full bucket is empty after `window`.
+    /// Creates a throttle with nothing used. A full bucket is empty after `window`.
     pub(crate) fn new(window: Duration) -> Self {
         let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
         Self { window, hasher: RandomState::new(), ends: Mutex::default() }
     }
 
-    /// What a thing is kept as.
+    /// Returns the key that the bucket of a thing is kept under.
     pub(crate) fn key_of(&self, thing: impl Hash) -> u64 {
         self.hasher.hash_one(thing)
     }
 
-    /// Takes one out of each bucket, or, if one of them is used up, out of none.
+    /// Charges one event to each bucket, or to none if one of them has no room.
     ///
     /// # Errors
-    /// How long it takes until the same would be counted.
+    /// The time until the same charge would succeed.
     pub(crate) fn charge(&self, wanted: &[(impl Hash, u32)], now: Timestamp) -> Result<Permit, Duration> {
         let now = now.millis();
         let mut ends = self.ends.lock();
@@ -47,7 +47,7 @@ impl Throttle {
             let cost = (self.window / i64::from(*limit).max(1)).max(1);
             let key = self.key_of(bucket);
             let end = ends.get(&key).copied().unwrap_or(now).max(now) + cost;
-            // A window is not always a multiple of the limit: the last one must fit all the same.
+            // A window is not always a multiple of the limit, but the last event must still fit.
             wait = wait.max(end - now - self.window.max(cost));
             charges.push((key, cost, end));
         }
@@ -61,7 +61,7 @@ impl Throttle {
         Ok(Permit(charges.into_iter().map(|(key, cost, _)| (key, cost)).collect()))
     }
 
-    /// It does not count after all.
+    /// Undoes a charge.
     pub(crate) fn give_back(&self, charge: Permit) {
         let mut ends = self.ends.lock();
         for (key, cost) in charge.0 {
@@ -71,15 +71,14 @@ impl Throttle {
         }
     }
 
-    /// How many there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.ends.lock().len()
     }
 }
 
-/// Drops what is over; if that is not enough, the half that would be over first. An attacker who brings ever new
-/// addresses displaces buckets with one attempt in them, not those that are nearly full.
+/// Makes room once there are [`MAX_ENTRIES`]: removes empty buckets, and if that is not enough, the half that would be
+/// empty first. An attacker with ever new addresses displaces buckets with one attempt in them, not nearly full ones.
 pub(crate) fn evict(ends: &mut HashMap<u64, i64>, now: i64) {
     if ends.len() < MAX_ENTRIES {
         return;

@@ -1,11 +1,10 @@
 //! TLS in the server itself, for machines without a proxy in front: `[server.tls]`.
 //!
 //! TLS 1.2 and 1.3 by rustls with aws-lc-rs, and HTTP/1.1 only. Programs gain little from HTTP/2, whose streams let one
-//! client keep a server busy beyond what connections bound; whoever wants it puts a proxy in front.
+//! client keep a server busy beyond the limit on connections. A proxy in front can offer it.
 //!
-//! SIGHUP reads the files again. Handshakes after that get the new certificate; connections that are open go on. When
-//! the new files can't be used, the certificate before stays: a bad renewal must not take a server down that still
-//! works.
+//! SIGHUP reads the files again. Later handshakes get the new certificate; open connections continue. If the new files
+//! are unusable, the current certificate stays: a bad renewal must not stop a working server.
 
 use crate::base::config::Tls;
 use crate::infra::telemetry::Metrics;
@@ -26,7 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct Certificate {
     files: Tls,
     provider: Arc<CryptoProvider>,
-    /// Read once a handshake, written by a reload.
+    /// Read once per handshake, written by a reload.
     current: RwLock<Arc<CertifiedKey>>,
     reloaded: AtomicU64,
     failed: AtomicU64,
@@ -36,7 +35,7 @@ impl Certificate {
     /// Reads the files.
     ///
     /// # Errors
-    /// A text for the operator: which file can't be used, and why.
+    /// A message for the operator: the unusable file, and the reason.
     pub fn load(files: &Tls) -> Result<Arc<Self>, String> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let current = RwLock::new(Arc::new(read(files, &provider)?));
@@ -44,10 +43,10 @@ impl Certificate {
         Ok(Arc::new(Self { files: files.clone(), provider, current, reloaded, failed }))
     }
 
-    /// What a listener needs.
+    /// Returns the configuration for a listener.
     ///
     /// # Errors
-    /// None with the provider that is built in.
+    /// None with the built-in provider.
     pub fn server_config(self: &Arc<Self>) -> Result<ServerConfig, String> {
         let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
@@ -55,7 +54,7 @@ impl Certificate {
         Ok(builder.with_no_client_auth().with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>))
     }
 
-    /// Reads the files again, and logs what came of it. What can't be used changes nothing.
+    /// Reads the files again, and logs the result. Unusable files change nothing.
     pub fn reload(&self) {
         let file = self.files.certificate.display();
         match read(&self.files, &self.provider) {
@@ -71,7 +70,7 @@ impl Certificate {
         }
     }
 
-    /// Registers how reloads went.
+    /// Registers the number of reloads by outcome.
     pub fn register_metrics(self: &Arc<Self>, metrics: &Metrics) {
         let certificate = Arc::clone(self);
         metrics.register(
@@ -92,7 +91,7 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-/// Without the key.
+/// Omits the key.
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Certificate").field(&self.files.certificate).finish()

@@ -15,7 +15,61 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error, guard, web};
 use utoipa::openapi::OpenApi;
+use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_actix_web::{AppExt, scope};
+
+/// Makes all that a hot route needs from its row: the route, its place in the document and its fast path.
+macro_rules! hot_routes {
+    ($($method:ident $path:literal, $handler:path, $document:path, $fast_path:expr;)+) => {
+        /// The hot routes, beside the scope of the others: in it actix would look for the scope first and then for the
+        /// route, which takes as many instructions as all of authentication. Another method falls through to the scope.
+        fn hot(base_path: &str) -> impl HttpServiceFactory + use<> {
+            ($(
+                web::resource(format!("{base_path}{}", $path))
+                    .guard(guard::$method())
+                    .wrap(Authentication)
+                    .to($handler),
+            )+)
+        }
+
+        /// Documents the hot routes, which the scope of the others does not mount.
+        fn document_hot(scope: &mut ServiceConfig<'_>) {
+            $(scope.service(Documented($document));)+
+        }
+
+        /// The paths of the hot routes, and what answers them in the usual case.
+        pub fn shortcuts(base_path: &str) -> Vec<(String, FastPath)> {
+            vec![$((format!("{base_path}{}", $path), $fast_path)),+]
+        }
+
+        #[cfg(test)]
+        mod tests {
+            use super::*;
+            use utoipa::Path;
+            use utoipa::openapi::HttpMethod;
+
+            #[test]
+            fn hot_routes_are_mounted_where_they_are_documented() {
+                $(
+                    assert_eq!(<$document>::path(), $path);
+                    assert!(<$document>::methods() == [HttpMethod::$method]);
+                    let answered = match $fast_path {
+                        FastPath::Program(_) => HttpMethod::Get,
+                        FastPath::Service(_) => HttpMethod::Post,
+                    };
+                    assert!(answered == HttpMethod::$method);
+                )+
+            }
+        }
+    };
+}
+
+// The routes that are asked all the time: method and path, handler, document, fast path.
+hot_routes! {
+    Get "/whoami", whoami::whoami, whoami::__path_whoami, FastPath::Program(whoami::whoami_response);
+    Post "/keys/verify", gateway::verify_key, gateway::__path_verify_key, FastPath::Service(gateway::verify_cached);
+    Get "/forward-auth", gateway::forward_auth, gateway::__path_forward_auth, FastPath::Program(gateway::forward_auth_response);
+}
 
 /// The application's services, and the document that was collected from them.
 pub fn assemble(
@@ -30,10 +84,7 @@ pub fn assemble(
 ) {
     let api = scope(config.server.base_path.as_str())
         .wrap(Authentication)
-        // Mounted by `hot`.
-        .service(Documented(whoami::__path_whoami))
-        .service(Documented(gateway::__path_verify_key))
-        .service(Documented(gateway::__path_forward_auth))
+        .configure(document_hot)
         // Asked for most of the others, and actix looks at one route after another.
         .service(members::list_members)
         .configure(api_collections::routes(collections))
@@ -114,26 +165,6 @@ pub fn assemble(
 pub fn document(config: &Config, collections: &Collections) -> OpenApi {
     let (_, collected) = assemble(config, collections);
     openapi::complete(config, collected)
-}
-
-/// The usual answers of the routes that are asked all the time.
-pub fn shortcuts(base_path: &str) -> [(String, FastPath); 3] {
-    [
-        (format!("{base_path}/whoami"), FastPath::Program(whoami::whoami_response)),
-        (format!("{base_path}/keys/verify"), FastPath::Service(gateway::verify_cached)),
-        (format!("{base_path}/forward-auth"), FastPath::Program(gateway::forward_auth_response)),
-    ]
-}
-
-/// The routes that are asked all the time, beside the scope of the others: in it actix would look for the scope first and
-/// then for the route, which takes as many instructions as all of authentication. Another method falls through to the scope.
-fn hot(base_path: &str) -> impl HttpServiceFactory + use<> {
-    let resource = |path| web::resource(format!("{base_path}{path}"));
-    (
-        resource("/whoami").guard(guard::Get()).wrap(Authentication).to(whoami::whoami),
-        resource("/keys/verify").guard(guard::Post()).wrap(Authentication).to(gateway::verify_key),
-        resource("/forward-auth").guard(guard::Get()).wrap(Authentication).to(gateway::forward_auth),
-    )
 }
 
 /// The collections of a configuration, checked against each other and against every other route.

@@ -141,7 +141,7 @@ async fn a_read_only_key_is_refused_wherever_something_would_change(db: Backend)
             .replace("{userId}", &tenant.owner.user_id)
             .replace("{invitationId}", "inv_01k4w5c9q2e0vb7m3t8z6r1xhd");
         for method in ["post", "put", "patch", "delete"] {
-            // Whoever holds a key may end it, a read-only one too: `revocation::holder`.
+            // Whoever holds a key may end it, a read-only one too: `api_keys::revocation::holder`.
             if !path.starts_with("/v1/") || item[method].is_null() || path == "/v1/whoami/revoke" {
                 continue;
             }

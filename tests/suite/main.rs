@@ -23,10 +23,7 @@ mod firebase;
 mod gateway;
 mod http;
 mod identity;
-mod invitation_mails;
-mod invitation_page;
 mod invitations;
-mod keys_import;
 mod leaks;
 mod logs;
 mod matrix;
@@ -37,7 +34,6 @@ mod openapi;
 mod operation;
 mod organizations;
 mod rate_limits;
-mod revocation;
 mod row_level_security;
 mod service_tokens;
 mod shortcuts;
@@ -69,10 +65,7 @@ fn tests() -> Vec<Test> {
         gateway::tests(),
         http::tests(),
         identity::tests(),
-        invitation_mails::tests(),
-        invitation_page::tests(),
         invitations::tests(),
-        keys_import::tests(),
         leaks::tests(),
         logs::tests(),
         matrix::tests(),
@@ -85,7 +78,6 @@ fn tests() -> Vec<Test> {
         organizations::tests(),
         rate_limits::tests(),
         row_level_security::tests_once(),
-        revocation::tests(),
         service_tokens::tests(),
         shortcuts::tests(),
         subscriptions::tests(),

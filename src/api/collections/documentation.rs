@@ -39,9 +39,9 @@ pub fn schemas(collections: &Collections) -> BTreeMap<String, Value> {
     schemas
 }
 
-/// Ends the name of the schema of a whole document.
+/// The last part of the name of a document's schema.
 const DOCUMENT: &str = "document";
-/// Ends the name of the schema of a change's body.
+/// The last part of the name of the schema of a change's body.
 const PATCH: &str = "patch";
 
 /// The name of the schema of requests.
@@ -54,7 +54,7 @@ fn shown(collection: &Collection) -> String {
     format!("{}.{DOCUMENT}", sent(collection))
 }
 
-/// The name of the schema of the body of a change. It has one since it is the body of two media types.
+/// The name of the schema of a change's body. It is a named schema because two media types share it.
 fn patched(collection: &Collection) -> String {
     format!("{}.{PATCH}", sent(collection))
 }
@@ -66,7 +66,7 @@ fn patch_body(collection: &Collection) -> Value {
     json!(wrapped(collection, Schema::Object(patch.build()).into()))
 }
 
-/// What a client sends, in the collection's envelope.
+/// Puts the schema of a document into that of the collection's envelope.
 fn wrapped(collection: &Collection, schema: RefOr<Schema>) -> RefOr<Schema> {
     let Some(envelope) = &collection.envelope else { return schema };
     Schema::Object(

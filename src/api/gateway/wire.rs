@@ -1,8 +1,8 @@
 //! Request and response of `POST /keys/verify`.
 
+use crate::api::hot_json::{WriteJson, write_json, write_plain};
 use crate::base::error::Code;
 use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
-use crate::base::json::{WriteJson, write_json, write_plain};
 use crate::base::policy::Scope;
 use crate::base::policy::{KeyPermissions, Permission, WorkspaceRole};
 use crate::base::time::Timestamp;
@@ -215,7 +215,7 @@ impl VerifiedKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::json::assert_same;
+    use crate::api::hot_json::assert_same;
 
     #[test]
     fn a_verdict_is_written_as_serde_would_write_it() {

@@ -1,7 +1,7 @@
 //! Members over HTTP.
 
+use crate::api::hot_json::write_json;
 use crate::base::ids::UserId;
-use crate::base::json::write_json;
 use crate::base::policy::{OrganizationRole, WorkspaceRole};
 use crate::base::time::Timestamp;
 use crate::domain::members::{OrganizationMember, WorkspaceMember};
@@ -76,7 +76,7 @@ pub struct RemovalQuery {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::json::assert_same;
+    use crate::api::hot_json::assert_same;
 
     #[test]
     fn a_member_is_written_as_serde_would_write_it() {

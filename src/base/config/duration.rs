@@ -1,4 +1,7 @@
 //! Durations in configuration: a whole number and a unit, such as `"30s"`.
+//!
+//! `humantime-serde` reads more: `"1h 30m"`, `"2months"` of 30.44 days, `"1y"`. A setting has one spelling here, no unit whose
+//! length varies, and none below a millisecond, which no setting counts in.
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 use std::time::Duration;

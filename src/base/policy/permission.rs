@@ -1,10 +1,8 @@
 //! The table of permissions, with the least role that has each.
 
 use super::role::{OrganizationRole, WorkspaceRole};
-use crate::base::json::WriteJson;
 use crate::base::policy::Scope;
 use serde::{Serialize, Serializer};
-use std::sync::LazyLock;
 
 /// The least role that has a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,40 +153,15 @@ impl Serialize for KeyPermissions {
     }
 }
 
-/// The serialized lists, by role, then scope.
-static LISTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let of_role = |role| [Scope::Full, Scope::ReadOnly].map(|scope| KeyPermissions { role, scope });
-    let all = [WorkspaceRole::Viewer, WorkspaceRole::Editor, WorkspaceRole::Admin].into_iter().flat_map(of_role);
-    all.map(|permissions| serde_json::to_vec(&permissions).unwrap_or_default()).collect()
-});
-
-impl WriteJson for KeyPermissions {
-    fn write_json(&self, out: &mut Vec<u8>) {
-        let place = 2 * self.role as usize + usize::from(self.scope == Scope::ReadOnly);
-        out.extend_from_slice(LISTS.get(place).map_or(b"[]", Vec::as_slice));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::json::assert_same;
 
     #[test]
     fn a_read_only_admin_key_reads_and_nothing_else() {
         let permissions = KeyPermissions { role: WorkspaceRole::Admin, scope: Scope::ReadOnly };
         let names: Vec<_> = permissions.iter().map(Permission::as_str).collect();
         assert_eq!(names, ["workspace:read", "members:read", "content:read"]);
-    }
-
-    #[test]
-    fn the_list_on_the_wire_is_that_of_the_table() {
-        for role in [WorkspaceRole::Viewer, WorkspaceRole::Editor, WorkspaceRole::Admin] {
-            for scope in [Scope::Full, Scope::ReadOnly] {
-                let permissions = KeyPermissions { role, scope };
-                assert_same(&permissions, &permissions);
-            }
-        }
     }
 
     #[test]

@@ -75,13 +75,7 @@ macro_rules! text_enum {
             }
         }
 
-        impl $crate::base::json::WriteJson for $name {
-            fn write_json(&self, out: &mut Vec<u8>) {
-                out.extend_from_slice(match self { $(Self::$variant => concat!("\"", $text, "\"").as_bytes()),+ });
-            }
-        }
-
-        // A derived schema would show the variants' Rust names.
+        // Derived, the document would show the variants' Rust names.
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
                 utoipa::openapi::schema::ObjectBuilder::new()

@@ -32,7 +32,7 @@ impl Store {
         let organization = guard.organization_id();
         debug_assert!(
             RequestContext::current_id().is_none() || RequestContext::organization() == Some(organization),
-            "a guard must tell the request's context which organization it lets it into"
+            "an extractor must set the request's organization before the handler uses its guard"
         );
         ScopedStore { db: self.db.for_organization(organization), cluster: Arc::clone(&self.cluster) }
     }

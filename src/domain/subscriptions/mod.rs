@@ -2,8 +2,8 @@
 
 mod gate;
 pub(crate) mod model;
-mod plan_name;
+mod plan_names;
 
 pub use gate::subscription_gate;
 pub use model::{EffectiveSubscription, Subscription, SubscriptionChange, Term};
-pub use plan_name::PlanName;
+pub use plan_names::PlanNames;

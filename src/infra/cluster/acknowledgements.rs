@@ -1,4 +1,4 @@
-//! [`Acknowledgements`]: which nodes have heard of a change that somebody waits for.
+//! [`Acknowledgements`]: which nodes have acknowledged a change that a call waits for.
 
 use crate::base::ids::{ChangeId, NodeId};
 use parking_lot::Mutex;
@@ -12,14 +12,14 @@ pub(super) struct Acknowledgements {
     waiting: Mutex<HashMap<ChangeId, Arc<Heard>>>,
 }
 
-/// Who has heard of one change.
+/// The nodes that have acknowledged one change.
 #[derive(Debug, Default)]
 struct Heard {
     nodes: Mutex<HashSet<NodeId>>,
     news: Notify,
 }
 
-/// A change that is waited for, until this is dropped.
+/// Waits for the acknowledgements of one change, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Waiter {
     change: ChangeId,
@@ -28,19 +28,19 @@ pub(super) struct Waiter {
 }
 
 impl Acknowledgements {
-    /// To be called before the commit, since an answer may come at once.
+    /// Registers a change. Must be called before the commit, since an acknowledgement may come at once.
     pub(super) fn expect(self: &Arc<Self>, change: ChangeId) -> Waiter {
         let heard = Arc::<Heard>::default();
         self.waiting.lock().insert(change, heard.clone());
         Waiter { change, heard, all: self.clone() }
     }
 
-    /// Whether anybody waits.
+    /// Returns whether a call on this node waits.
     pub(super) fn is_waiting(&self) -> bool {
         !self.waiting.lock().is_empty()
     }
 
-    /// `node` has heard of `change`, and honours nothing older.
+    /// Records that `node` has applied `change`, and honours no older entry.
     pub(super) fn take(&self, change: ChangeId, node: NodeId) {
         let heard = self.waiting.lock().get(&change).cloned();
         if let Some(heard) = heard {
@@ -51,7 +51,7 @@ impl Acknowledgements {
 }
 
 impl Waiter {
-    /// Returns once all of `nodes` have heard.
+    /// Returns once all of `nodes` have acknowledged.
     pub(super) async fn heard_by(&self, nodes: &[NodeId]) {
         loop {
             let all = {
@@ -61,7 +61,8 @@ impl Waiter {
             if all {
                 return;
             }
-            // `notify_one` leaves a permit where nobody waits yet, so no news is lost between the look and this.
+            // `notify_one` stores a permit if there is no waiter yet, so no acknowledgement is lost between check and
+            // wait.
             self.heard.news.notified().await;
         }
     }

@@ -10,17 +10,17 @@ use diesel::dsl::max;
 use diesel::prelude::*;
 use std::collections::BTreeSet;
 
-/// Where changes are told on PostgreSQL.
+/// The channel on PostgreSQL on which changes are announced.
 pub(super) const CHANGES: &str = "keyward_changes";
-/// The group of all texts that were looked up as keys in vain.
+/// The group of all texts that were looked up as keys, and are none.
 pub const UNKNOWN_KEYS: &str = "unknown_keys";
 /// The group of all service tokens.
 pub const SERVICE_TOKENS: &str = "service_tokens";
-/// Stands for every group, where their names would not fit.
+/// Stands for every group, if their names do not fit in a notification.
 const EVERYTHING: &str = "everything";
-/// PostgreSQL takes 8,000 bytes.
+/// In bytes. PostgreSQL's limit is 8,000.
 const MAX_PAYLOAD_LENGTH: usize = 7_500;
-/// How many changes SQLite's log keeps. Who has missed more forgets everything.
+/// How many changes SQLite's log keeps. A node that has missed more invalidates all that it has cached.
 pub(super) const LOG_LENGTH: i64 = 10_000;
 
 /// The groups of cache entries that a transaction invalidates: an organization's, or one of those named here.
@@ -28,17 +28,17 @@ pub(super) const LOG_LENGTH: i64 = 10_000;
 pub struct Groups(BTreeSet<String>);
 
 impl Groups {
-    /// Every entry of the organization's keys.
+    /// Adds all entries of the organization's keys.
     pub fn insert_organization(&mut self, organization: OrganizationId) {
         self.0.insert(organization.to_string());
     }
 
-    /// The texts that were looked up as keys in vain.
+    /// Adds the group [`UNKNOWN_KEYS`].
     pub fn insert_unknown_keys(&mut self) {
         self.0.insert(UNKNOWN_KEYS.to_owned());
     }
 
-    /// The service tokens.
+    /// Adds the group [`SERVICE_TOKENS`].
     pub fn insert_service_tokens(&mut self) {
         self.0.insert(SERVICE_TOKENS.to_owned());
     }
@@ -47,12 +47,12 @@ impl Groups {
         self.0.is_empty()
     }
 
-    /// Makes entries that were read before too old, on this node.
+    /// Invalidates the groups' entries on this node.
     pub(super) fn advance(&self, generations: &Generations) {
         self.0.iter().for_each(|group| generations.advance(Slot::of(group)));
     }
 
-    /// Announces them to the other processes, if the transaction commits.
+    /// Announces the groups to the other processes, if the transaction commits.
     pub(super) fn announce(&self, conn: &mut Conn, change: ChangeId, from: Option<NodeId>) -> Result<(), ApiError> {
         let mut groups = self.0.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
         if groups.len() > MAX_PAYLOAD_LENGTH {
@@ -69,7 +69,7 @@ impl Groups {
     }
 }
 
-/// Writers on SQLite come one after another, so the number is the order of the commits.
+/// Appends to SQLite's log. SQLite has one writer at a time, so the numbers are in the order of the commits.
 fn log(conn: &mut Conn, groups: &str) -> Result<(), ApiError> {
     let last: Option<i64> = access_changes::table.select(max(access_changes::id)).first(conn)?;
     let id = last.unwrap_or(0) + 1;
@@ -80,7 +80,7 @@ fn log(conn: &mut Conn, groups: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Makes what another process told count here.
+/// Applies the groups that another process announced.
 pub(super) fn apply(groups: &str, generations: &Generations) {
     for group in groups.split(' ').filter(|group| !group.is_empty()) {
         match group {

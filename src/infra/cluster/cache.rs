@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// At most so many values, by the SHA-256 of a credential. The least useful ones go first.
+/// A bounded cache of values by the SHA-256 of a credential. The least useful values are evicted first.
 ///
-/// Cost of a hit: two loads for the lease and one look at the clock, a lookup under a lock that readers share (only a
-/// miss takes it alone, to enter a value), two loads for the generation. No allocation.
+/// Cost of a hit: two loads for the lease and one reading of the clock, a lookup under a lock that readers share (only
+/// a miss takes it alone, to enter a value), two loads for the generation. No allocation.
 pub struct Cache<V> {
     /// `None`: nothing is cached.
     entries: Option<Arc<Entries<V>>>,
@@ -24,16 +24,14 @@ pub struct Cache<V> {
 
 type Entries<V> = Bounded<Digest, CacheEntry<V>, UnitWeighter, BuildHasherDefault<DigestHasher>>;
 
-/// Places that are reserved at once. The system gives memory for those that are used; a list that grew would be up to twice as
-/// long as what is in it, and be copied under its lock.
+/// The most entries that are reserved at once. The system allocates memory only for used entries. A growing list would
+/// be up to twice as long as its content, and be copied under its lock.
 const MAX_RESERVED: usize = 1_000_000;
 
-/// What a cache did so far.
+/// The counters of a cache.
 #[derive(Debug, Default)]
 struct CacheFigures {
-    /// Answers from memory.
     hits: AtomicU64,
-    /// Reads of the database.
     misses: AtomicU64,
 }
 
@@ -49,22 +47,22 @@ impl<V> Clone for CacheEntry<V> {
     }
 }
 
-/// What a cache knows.
+/// The result of a lookup.
 #[derive(Debug)]
 pub enum CacheLookup<V> {
-    /// The value, as of now.
+    /// The current value.
     Fresh(Arc<V>),
-    /// Ask the database, and then [`Cache::enter`] with this generation.
+    /// The caller must read the database, then call [`Cache::enter`] with this generation.
     Unknown {
-        /// Taken before the read.
+        /// The generation before the read.
         before: Generation,
-        /// Whether there was a value once.
+        /// Whether the cache has an outdated value.
         was_known: bool,
     },
 }
 
 impl<V> Cache<V> {
-    /// An empty one of at most `capacity` values; 0: none at all.
+    /// Creates an empty cache of at most `capacity` values; 0 turns it off.
     pub fn new(cluster: &Arc<Cluster>, capacity: usize) -> Self {
         let bounded = || {
             let entries = Bounded::with(
@@ -94,21 +92,21 @@ impl<V> Cache<V> {
         }
     }
 
-    /// The value as of now, if it is known, for a request that came before `now`, by the clock's monotonic time. Who uses
-    /// the value says so by [`Cache::count_hit`].
+    /// Returns the current value, if cached, for a request that came before the monotonic time `now`. Counts nothing: a
+    /// caller that uses the value also calls [`Cache::count_hit`].
     pub fn peek(&self, digest: &[u8; 32], now: Duration) -> Option<Arc<V>> {
         self.find(digest, || now).ok()
     }
 
-    /// A value from [`Cache::peek`] was used.
+    /// Counts the use of a value from [`Cache::peek`].
     pub fn count_hit(&self) {
         self.figures.hits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The error is whether there was a value once.
+    /// Returns the current value. The error is whether the cache has an outdated one.
     fn find(&self, digest: &[u8; 32], now: impl FnOnce() -> Duration) -> Result<Arc<V>, bool> {
         let cluster = &self.cluster;
-        // The lease before the generation: see the module's proof.
+        // The lease is checked before the generation: see the proof in the module's documentation.
         let may_use = cluster.lease.holds(now);
         let entry = self.entries.as_ref().and_then(|entries| entries.get(&Digest(*digest)));
         match entry {
@@ -119,7 +117,7 @@ impl<V> Cache<V> {
         }
     }
 
-    /// Keeps a value that was read after `before`, until the access of `group` changes.
+    /// Caches a value that was read after `before`, until `group` is invalidated.
     pub fn enter(&self, digest: [u8; 32], group: &str, before: Generation, value: Arc<V>) {
         let read = match self.cluster.settings.faults.no_fence {
             true => self.cluster.generations.now(),
@@ -130,26 +128,24 @@ impl<V> Cache<V> {
         }
     }
 
-    /// Forgets a value that is no more.
+    /// Removes a value that no longer exists.
     pub fn forget(&self, digest: &[u8; 32]) {
         if let Some(entries) = &self.entries {
             entries.remove(&Digest(*digest));
         }
     }
 
-    /// How many values are kept now.
     pub fn len(&self) -> usize {
         self.entries.as_ref().map_or(0, |entries| entries.len())
     }
 
-    /// Whether none are.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl<V: Send + Sync + 'static> Cache<V> {
-    /// Registers what this cache does, as `NAME_lookups` and `NAME_entries`.
+    /// Registers lookups by outcome, and the number of entries, under these two names.
     pub fn register_metrics(&self, metrics: &Metrics, [lookups, entries]: [&'static str; 2]) {
         let figures = self.figures.clone();
         metrics.register(Kind::Counter, lookups, "Lookups in the cache", move |readings| {
@@ -185,7 +181,7 @@ struct DigestHasher(u64);
 
 impl Hasher for DigestHasher {
     fn write(&mut self, bytes: &[u8]) {
-        // Never for a `Digest`; any mixture does.
+        // Never called for a `Digest`, so any mixture is good enough.
         for byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
         }

@@ -1,4 +1,4 @@
-//! [`Cluster::change`]: a transaction that changes access, and the wait until the old access is gone everywhere.
+//! [`Cluster::change`]: runs a transaction that changes access, and waits until no node honours the old access.
 
 use super::acknowledgements::Waiter;
 use super::announcements::Groups;
@@ -16,18 +16,17 @@ use tracing::Instrument;
 struct Pending {
     waiter: Waiter,
     committed: Duration,
-    /// Who must hear of it; `None` when the database would not say.
+    /// The nodes that must acknowledge it; `None` if they can't be read.
     others: Option<Vec<NodeId>>,
 }
 
 impl Cluster {
-    /// Runs `body` in one writing transaction, as [`ScopedDb::write`] does, and announces the groups of cache entries that
-    /// it invalidates. Where there are any, returns only when no node uses an older entry any more: at once for a single
-    /// node, within milliseconds where all nodes answer, after one lease where one does not.
+    /// Runs `body` in one writing transaction, as [`ScopedDb::write`] does, and announces the groups of cache entries
+    /// that it invalidates. If there are any, returns only when no node uses an older entry any more: at once for a
+    /// single node, within milliseconds if all nodes answer, after one lease otherwise.
     ///
-    /// Cost: two statements besides those of `body`, and only where there are groups: the announcement, and the nodes to
+    /// Cost: two statements besides those of `body`, and only if there are groups: the announcement, and the nodes to
     /// wait for.
-    ///
     /// # Errors
     /// Those of [`ScopedDb::write`]. A change whose commit was not confirmed may have happened.
     pub async fn change<T, F>(self: &Arc<Self>, db: ScopedDb, body: F) -> Result<T, ApiError>
@@ -43,7 +42,7 @@ impl Cluster {
         Ok(value)
     }
 
-    /// [`Cluster::change`] for the command line, whose thread may wait.
+    /// [`Cluster::change`] for the command line, whose thread may block.
     ///
     /// # Errors
     /// As [`Cluster::change`].
@@ -77,8 +76,8 @@ impl Cluster {
             }
             Ok(value)
         });
-        // Whatever came of it: a commit whose confirmation was lost has happened. And here, on the thread that
-        // committed, because the request may be gone by now.
+        // Also after an error, since a commit whose confirmation was lost has happened. And on the thread that
+        // committed, since the request may be gone by now.
         invalidated.advance(&self.generations);
         let value = outcome?;
         if invalidated.is_empty() {
@@ -106,7 +105,7 @@ impl Cluster {
             // Without a session there are no acknowledgements.
             (Some(others), NodeState::Outside) if others.is_empty() => {}
             (Some(others), NodeState::Listening(since)) if since + self.settings.lease <= committed => {
-                // Out of time is as good as heard: by then every lease from before the change is over.
+                // A time-out is as good as an acknowledgement: by then every lease from before the change is over.
                 _ = tokio::time::timeout(rest, waiter.heard_by(&others)).await;
             }
             _ => tokio::time::sleep(rest).await,

@@ -1,4 +1,4 @@
-//! [`Feed`]: the connection on which a node hears what others changed.
+//! [`Feed`]: the connection on which a node receives the changes of other nodes.
 
 use super::announcements::{self, CHANGES, LOG_LENGTH};
 use super::{Cluster, nodes};
@@ -13,10 +13,10 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel::sqlite::SqliteConnection;
 
-/// Where nodes on PostgreSQL acknowledge changes.
+/// The channel on PostgreSQL on which nodes acknowledge changes.
 const ACKNOWLEDGEMENTS: &str = "keyward_acknowledgements";
 
-/// The connection, and how far it has been read.
+/// The connection, and the position up to which it has been read.
 pub(super) struct Feed {
     pub(super) conn: Conn,
     /// SQLite's count of other connections' commits, and the last change read from the log.
@@ -28,7 +28,7 @@ pub(super) struct Feed {
 pub(super) enum Unavailable {
     /// A connection pooler stands between, which takes the session away after each statement.
     Pooled,
-    /// The database is away, or something is wrong with it.
+    /// The database is unavailable, or a statement failed.
     Failed(String),
 }
 
@@ -39,7 +39,7 @@ impl From<diesel::result::Error> for Unavailable {
 }
 
 impl Feed {
-    /// Opens the session and listens. What changed before is not in it.
+    /// Opens the session and listens. Earlier changes are not in the feed.
     pub(super) fn open(url: &DatabaseUrl, node: NodeId) -> Result<Self, Unavailable> {
         let opened = Manager::new(address(url, node)).open();
         let mut conn = opened.map_err(|error| match pooler::refuses_names(&error) {
@@ -52,13 +52,14 @@ impl Feed {
                 if !pooler::has_name(postgres, &node.text())? {
                     return Err(Unavailable::Pooled);
                 }
-                // A lost beat is one that nobody saw, which is no harm, and it saves a write to disk each time.
+                // A beat that a crash loses was seen by no node, so the loss does no harm. This saves a write to disk
+                // for each beat.
                 postgres.batch_execute(&format!(
                     "SET synchronous_commit = off; LISTEN {CHANGES}; LISTEN {ACKNOWLEDGEMENTS}"
                 ))?;
             }
             Conn::Sqlite(sqlite) => {
-                // For the same reason: in WAL mode such a commit is seen by all, and waits for no disk.
+                // For the same reason. In WAL mode such a commit is visible to all, and waits for no disk.
                 sqlite.batch_execute("PRAGMA synchronous = NORMAL")?;
                 position.0 = data_version(sqlite)?;
                 let last: Option<i64> = access_changes::table.select(max(access_changes::id)).first(&mut conn)?;
@@ -76,7 +77,7 @@ impl Feed {
                 let version = data_version(sqlite)?;
                 if version != self.position.0 {
                     self.position.1 = read_log(&mut self.conn, self.position.1, cluster)?;
-                    // Only now: if reading failed, the next look must read again.
+                    // Set after reading: if that fails, the next call must read again.
                     self.position.0 = version;
                 }
                 Ok(())
@@ -85,7 +86,7 @@ impl Feed {
     }
 }
 
-/// Each call costs a `recv` that does not block.
+/// Handles the notifications that have arrived. Cost of each call: a `recv` that does not block.
 fn hear_postgres(conn: &mut PgConnection, cluster: &Cluster) -> QueryResult<()> {
     let mut heard = Vec::new();
     for notification in conn.notifications_iter() {
@@ -95,7 +96,7 @@ fn hear_postgres(conn: &mut PgConnection, cluster: &Cluster) -> QueryResult<()> 
             _ => hear_acknowledgement(&notification.payload, cluster),
         }
     }
-    // At most what one notification holds.
+    // So many ids fit in one notification.
     for changes in heard.chunks(200) {
         let ids: Vec<String> = changes.iter().map(ChangeId::to_string).collect();
         nodes::notify(conn, ACKNOWLEDGEMENTS, &format!("{} {}", cluster.node, ids.join(" ")))?;
@@ -103,7 +104,7 @@ fn hear_postgres(conn: &mut PgConnection, cluster: &Cluster) -> QueryResult<()> 
     Ok(())
 }
 
-/// Applies one change; gives its id, if another process waits for an acknowledgement.
+/// Applies one change. Returns its id if another process waits for an acknowledgement.
 fn hear_change(payload: &str, cluster: &Cluster) -> Option<ChangeId> {
     let mut parts = payload.splitn(3, ' ');
     let (Some(change), Some(from), Some(groups)) = (parts.next(), parts.next(), parts.next()) else {
@@ -111,7 +112,7 @@ fn hear_change(payload: &str, cluster: &Cluster) -> Option<ChangeId> {
         cluster.generations.advance_all();
         return None;
     };
-    // The own ones were applied when they were committed.
+    // This node's own changes were applied when they were committed.
     if *from == *cluster.node.text() {
         return None;
     }
@@ -127,7 +128,8 @@ fn hear_acknowledgement(payload: &str, cluster: &Cluster) {
     }
 }
 
-/// The session of this node; a partition must not keep it waiting for a quarter of an hour.
+/// Returns the URL for this node's session. Its time-out ends a wait in a partition, which would otherwise take a
+/// quarter of an hour.
 fn address(url: &DatabaseUrl, node: NodeId) -> DatabaseUrl {
     match pooler::with_session_name(url, &node.text()) {
         DatabaseUrl::Postgres(named) if !named.contains("tcp_user_timeout") => {
@@ -143,13 +145,13 @@ struct DataVersion {
     data_version: i64,
 }
 
-/// Moves with each commit of another connection, in this process or another.
+/// Returns a number that changes with each commit of another connection, in this process or another.
 fn data_version(conn: &mut SqliteConnection) -> QueryResult<i64> {
     let row: DataVersion = diesel::sql_query("PRAGMA data_version").get_result(conn)?;
     Ok(row.data_version)
 }
 
-/// Applies what the log has after `last`, and gives the new last.
+/// Applies the log's changes after `last`, and returns the number of the last one.
 fn read_log(conn: &mut Conn, last: i64, cluster: &Cluster) -> QueryResult<i64> {
     let rows: Vec<(i64, String)> = access_changes::table
         .filter(access_changes::id.gt(last))
@@ -158,7 +160,7 @@ fn read_log(conn: &mut Conn, last: i64, cluster: &Cluster) -> QueryResult<i64> {
         .select((access_changes::id, access_changes::touched))
         .load(conn)?;
     let Some((newest, _)) = rows.last() else { return Ok(last) };
-    // Numbers have no gaps, so a gap was cut off.
+    // Numbers have no gaps, so a gap means that older rows were deleted.
     if rows.first().is_some_and(|(first, _)| *first != last + 1) {
         cluster.generations.advance_all();
     }

@@ -1,25 +1,25 @@
-//! [`Generations`]: what makes a cached value too old.
+//! [`Generations`]: decide whether a cached value is too old.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many counters there are. Groups that share one only cost each other a read of the database now and then.
+/// The number of counters. Groups that share a counter only cost each other a read of the database now and then.
 const SLOTS: usize = 1 << 16;
 
-/// When each group's access changed last, counted in changes that this node knows of.
+/// The last change of each group's access, numbered by the changes that this node knows of.
 ///
-/// A value is read from the database *after* [`Generations::now`] was taken, and is good while its group has not changed
-/// since. So a value that was read before a change can't enter late and stay: it comes with too low a number.
+/// A value is read from the database *after* [`Generations::now`] was taken, and is valid while its group has not
+/// changed since. So a value that was read before a change can't enter late and stay: its number is too low.
 ///
-/// The counters are 512 kB, whatever the number of organizations: a group has the counter of its hash.
+/// The counters take 512 kB for any number of organizations: the hash of a group's name selects its counter.
 #[derive(Debug)]
 pub struct Generations {
     latest: AtomicU64,
-    /// Values from before this are all too old.
+    /// All values from before this change are too old.
     floor: AtomicU64,
     slots: Box<[AtomicU64]>,
 }
 
-/// The moment before a read of the database, in changes.
+/// The number of the last known change before a read of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation(u64);
 
@@ -28,9 +28,9 @@ pub struct Generation(u64);
 pub struct Slot(u16);
 
 impl Slot {
-    /// The counter of the group with this name.
+    /// Returns the counter of the group with this name.
     pub fn of(group: &str) -> Self {
-        // The low half of a CRC is as evenly spread as any.
+        // The low half of a CRC is evenly distributed.
         Self((crc32fast::hash(group.as_bytes()) & 0xffff) as u16)
     }
 }
@@ -46,24 +46,24 @@ impl Default for Generations {
 }
 
 impl Generations {
-    /// To be taken before the database is read.
+    /// Returns the current generation. Must be called before the database is read.
     pub fn now(&self) -> Generation {
         Generation(self.latest.load(Ordering::Acquire))
     }
 
-    /// Whether what was read at `read` still counts. Two loads.
+    /// Returns whether a value that was read at `read` is still valid. Cost: two loads.
     pub fn is_current(&self, slot: Slot, read: Generation) -> bool {
         let changed = self.slots[usize::from(slot.0)].load(Ordering::Acquire);
         changed <= read.0 && self.floor.load(Ordering::Acquire) <= read.0
     }
 
-    /// The group's access changed, and the change is committed: what was read before is too old.
+    /// Makes all earlier values of the group too old, after the commit of a change.
     pub fn advance(&self, slot: Slot) {
         let change = self.next();
         self.slots[usize::from(slot.0)].fetch_max(change, Ordering::AcqRel);
     }
 
-    /// Anything may have changed.
+    /// Makes all earlier values of all groups too old.
     pub fn advance_all(&self) {
         let change = self.next();
         self.floor.fetch_max(change, Ordering::AcqRel);

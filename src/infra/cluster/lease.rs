@@ -1,40 +1,41 @@
-//! [`Lease`]: how long this node may answer from memory.
+//! [`Lease`]: how long this node may answer from its cache.
 
 use crate::base::time::nanoseconds;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Until when this node may serve from its cache, on its own monotonic clock.
+/// The time until which this node may answer from its cache, on its own monotonic clock.
 #[derive(Debug, Default)]
 pub struct Lease {
-    /// Nanoseconds of [`crate::base::time::Clock::monotonic`]; 0 while there is none.
+    /// Nanoseconds of [`crate::base::time::Clock::monotonic`]; 0 without a lease.
     until: AtomicU64,
-    /// When the last completed round trip was sent.
+    /// When the last completed round trip was sent, in the same nanoseconds; 0 before the first.
     sent: AtomicU64,
 }
 
 impl Lease {
-    /// A round trip that was sent at `sent` has completed, and all that it brought is known. Never shortens the lease.
+    /// Extends the lease after the round trip that was sent at `sent`, once all its news is applied. Never shortens the
+    /// lease.
     pub(super) fn extend(&self, sent: Duration, length: Duration) {
         self.sent.fetch_max(nanoseconds(sent), Ordering::AcqRel);
         self.until.fetch_max(nanoseconds(sent + length), Ordering::AcqRel);
     }
 
-    /// Ends it: this node leaves.
+    /// Ends the lease at once.
     pub(super) fn end(&self) {
         self.until.store(0, Ordering::Release);
     }
 
-    /// Whether the cache may be used at `now`, which the caller read after the request came in.
+    /// Returns whether the cache may be used at `now`, which is read after the request came in.
     ///
-    /// Must be asked before the generation: a lease that holds then tells that every change up to its round trip is
+    /// Must be called before the generation is checked: if the lease holds, every change up to its round trip is
     /// already in the generations.
     pub fn holds(&self, now: impl FnOnce() -> Duration) -> bool {
         let until = self.until.load(Ordering::Acquire);
         until != 0 && nanoseconds(now()) < until
     }
 
-    /// How long ago the last completed round trip was sent; `None` before the first.
+    /// Returns how long ago the last completed round trip was sent; `None` before the first.
     pub fn age(&self, now: Duration) -> Option<Duration> {
         match self.sent.load(Ordering::Acquire) {
             0 => None,

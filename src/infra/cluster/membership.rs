@@ -1,4 +1,4 @@
-//! [`Membership`]: the thread that listens, and keeps this node's lease.
+//! [`Membership`]: the thread that listens for changes, and keeps this node's lease.
 
 use super::feed::{Feed, Unavailable};
 use super::nodes;
@@ -12,15 +12,15 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How often a node on PostgreSQL looks whether something has arrived: how long others wait for it, on average, is half.
-/// libpq has no call that waits for it, so this is a `recv` a hundred times a second.
+/// How often a node on PostgreSQL looks for notifications. Other nodes wait half of this, on average. libpq has no call
+/// that waits for them, so this is a `recv` a hundred times a second.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// The same while a call on this very node waits.
+/// The same, while a call on this node waits for acknowledgements.
 const LOOK_CLOSELY: Duration = Duration::from_millis(1);
-/// How long to stay away from a database that fails.
+/// The pause after a failure of the database.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// A node's membership, which ends when this is dropped: the cache is not used any more, then the others are told.
+/// A node's membership. Dropping it ends the use of the cache, then deletes the node's row.
 #[derive(Debug)]
 pub struct Membership {
     cluster: Arc<Cluster>,
@@ -28,11 +28,11 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// Joins, and keeps the lease from now on. Returns when this node has joined, or could not yet: until the first round
-    /// trip is done every request reads the database.
+    /// Joins, and keeps the lease from now on. Returns after the first attempt to join, or after two seconds. Until the
+    /// first round trip is done, every request reads the database.
     ///
     /// # Errors
-    /// A text for the operator: there can be no more threads.
+    /// A message for the operator if the thread can't be started.
     pub fn start(cluster: &Arc<Cluster>, url: &DatabaseUrl) -> Result<Self, String> {
         cluster.set_state(NodeState::Joining);
         let (tried, first_try) = mpsc::channel();
@@ -46,7 +46,8 @@ impl Membership {
         };
         let thread = thread::Builder::new().name("cluster".into()).spawn(move || listener.run());
         let thread = thread.map_err(|error| format!("can't start the cluster's thread: {error}"))?;
-        // So that the first requests do not wait for SQLite's one writer. A database that hangs stops no start.
+        // So that the first requests do not wait for SQLite's one writer. The wait is bounded, since the database may
+        // hang.
         _ = first_try.recv_timeout(PAUSE * 4);
         Ok(Self { cluster: cluster.clone(), thread: Some(thread) })
     }
@@ -65,11 +66,11 @@ struct Listener {
     cluster: Arc<Cluster>,
     url: DatabaseUrl,
     observations: Observations,
-    /// Whether the last look showed other nodes.
+    /// Whether the last round trip showed other nodes.
     has_company: bool,
     /// Whether there was a session before.
     was_listening: bool,
-    /// Told once there is a session, or there was none to be had.
+    /// Signals the end of the first attempt to open a session.
     tried: mpsc::Sender<()>,
 }
 
@@ -78,7 +79,7 @@ impl Listener {
         let mut away = false;
         while !self.is_leaving() {
             let ended = self.session();
-            // Nobody listens after the first one.
+            // The receiver is gone after the first attempt.
             _ = self.tried.send(());
             match ended {
                 Ok(()) => return,
@@ -108,7 +109,7 @@ impl Listener {
         let mut feed = Feed::open(&self.url, self.cluster.node)?;
         self.enter(&mut feed)?;
         let settled = match (&self.url, self.was_listening) {
-            // A database that comes back may be another one, without the rows of its last moments.
+            // After a failover the database may lack the rows of its last moments.
             (DatabaseUrl::Postgres(_), true) => self.cluster.clock.monotonic(),
             _ => Duration::ZERO,
         };
@@ -137,26 +138,26 @@ impl Listener {
         Ok(())
     }
 
-    /// Writes the row and forgets what was cached: whatever changed while nobody listened was missed.
+    /// Writes this node's row, and invalidates all that it has cached: changes were missed while it did not listen.
     fn enter(&mut self, feed: &mut Feed) -> QueryResult<()> {
         nodes::join(&mut feed.conn, self.cluster.node)?;
         self.cluster.generations.advance_all();
-        // The next round beats, as if seen by others.
+        // The next round writes a beat, as if there were other nodes.
         self.has_company = true;
         Ok(())
     }
 
-    /// One round trip, which extends the lease from when it was sent.
+    /// Makes one round trip, and extends the lease from the time when it was sent.
     fn round(&mut self, feed: &mut Feed) -> QueryResult<()> {
         let (node, lease) = (self.cluster.node, self.cluster.settings.lease);
         let sent = self.cluster.clock.monotonic();
-        // Before the lease is extended, so that nobody buries a node with a living one.
+        // Before the lease is extended, so that no node deletes the row of a node with a valid lease.
         let has_beaten = self.has_company && nodes::beat(&mut feed.conn, node)?;
         let rows = nodes::all(&mut feed.conn)?;
         if rows.iter().all(|(id, _)| *id != node) {
             return self.enter(feed);
         }
-        // After the query: all that was committed before `sent` has arrived by now.
+        // After the query: all changes that were committed before `sent` have arrived by now.
         feed.hear(&self.cluster)?;
         let others: Vec<(NodeId, i64)> = rows.into_iter().filter(|(id, _)| *id != node).collect();
         self.cluster.known_nodes.store(others.len() + 1, Ordering::Relaxed);
@@ -183,7 +184,7 @@ impl Listener {
         }
     }
 
-    /// Waits, but not when this node is to leave or a call begins to wait for others.
+    /// Waits, until this node is to leave or a call begins to wait for other nodes.
     fn pause(&self, time: Duration) {
         let mut state = self.cluster.state();
         if *state != NodeState::Leaving {

@@ -1,15 +1,16 @@
-//! Several processes on one database, and access that is gone everywhere the moment a call has said so.
+//! Several processes on one database. Once a call has confirmed that access is revoked, no node honours it any more.
 //!
-//! Each node may answer from its [`Cache`]. When somebody's access changes, [`Cluster::change`] runs the transaction,
-//! and answers only once no node honours the old access any more. Three things make that so:
+//! Each node may answer from its [`Cache`]. [`Cluster::change`] runs a transaction that changes access, and answers
+//! only once no node honours the old access any more. Three mechanisms ensure that:
 //!
-//! - **Generations** ([`Generations`]) make what was read before a change too old on a node that knows of the change.
-//! - **News**: the transaction itself tells the others ([`Groups`]), by `NOTIFY` on PostgreSQL, on SQLite by a row in a
-//!   log. Each node hears it on a connection of its own ([`membership`]), and on PostgreSQL acknowledges it.
-//! - **Leases** ([`Lease`]) cover the node that hears nothing. A node asks the database for news every quarter lease, and
-//!   may use its cache only while the last completed round trip was *sent* less than a lease ago; else it reads the
-//!   database for each request.
-//!
+//! - **Generations** ([`Generations`]) make values that were read before a change too old, on a node that knows of the
+//!   change.
+//! - **News**: the transaction itself announces the change ([`Groups`]), by `NOTIFY` on PostgreSQL, on SQLite by a row
+//!   in a log. Each node receives the news on a connection of its own ([`membership`]), and on PostgreSQL acknowledges
+//!   it.
+//! - **Leases** ([`Lease`]) cover a node that receives no news. A node asks the database for news every quarter lease,
+//!   and may use its cache only while the last completed round trip was *sent* less than a lease ago; otherwise it
+//!   reads the database for each request.
 //! # Why no stale answer can be given
 //! Let a change commit at C, by the clock of the node that runs it. Its call answers once every node has acknowledged,
 //! or at C + lease. Take a request that is sent to another node after that answer, and admitted from its cache at T.
@@ -19,18 +20,19 @@
 //!   session all notifications of earlier commits before it completes that session's next query, and SQLite shows a
 //!   reader all earlier commits; so the round trip brought the news, and the news is applied before the lease is extended.
 //!
-//! Delay, partition, a stopped process and a database that is away only make a lease run out. Only durations are compared,
-//! each on one machine's monotonic clock; a node stops a tenth of a lease early, so clocks may differ by 10% in
-//! speed. What was read before the change and enters the cache after it carries its old generation: too old on arrival.
+//! Delay, partition, a stopped process and an unavailable database only make a lease run out. Only durations are
+//! compared, each on one machine's monotonic clock; a node stops a tenth of a lease early, so clocks may differ by 10%
+//! in speed. A value that was read before the change and enters the cache after it carries its old generation: too old
+//! on arrival.
 //!
-//! # Who is waited for
-//! The rows of `cluster_nodes`, read after the commit. A node writes its row before it first uses its cache, and deletes
-//! it after its last use. The row of a process that was killed stays, until another node has seen its beat stand still for
-//! two leases. A node writes its beat *before* the round trip that extends its lease, so a node with a living lease is
-//! never buried; one that finds its row gone starts anew, with an empty cache. A node that lost its session (a failover
-//! may have lost rows) waits whole leases for one lease.
+//! # Which nodes a change waits for
+//! The rows of `cluster_nodes`, read after the commit. A node writes its row before it first uses its cache, and
+//! deletes it after its last use. The row of a killed process stays, until another node has seen no new beat in it for
+//! two leases. A node writes its beat *before* the round trip that extends its lease, so the row of a node with a valid
+//! lease is never deleted. A node that finds its row gone joins anew, with an empty cache. A node that lost its session
+//! (a failover may have lost rows) waits whole leases for one lease.
 //!
-//! The command line is no node: it uses no cache, and waits a lease where there is a node.
+//! The command line is no node: it uses no cache, and waits a lease if there is a node.
 
 mod acknowledgements;
 mod announcements;
@@ -60,7 +62,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// This process among those on the same database.
+/// This process as one of those on the same database.
 #[derive(Debug)]
 pub struct Cluster {
     node: NodeId,
@@ -75,21 +77,21 @@ pub struct Cluster {
     known_nodes: AtomicUsize,
 }
 
-/// Whether others count on this process.
+/// The state of this process in the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NodeState {
-    /// It uses no cache, and hears nothing.
+    /// It uses no cache, and receives no news.
     Outside,
-    /// It will use one, or has lost touch.
+    /// It will use a cache, or has lost its session.
     Joining,
-    /// It hears what others tell, and knows since this moment all who are there.
+    /// It receives the news. Since this time it knows all nodes.
     Listening(Duration),
     /// It stops.
     Leaving,
 }
 
 impl Cluster {
-    /// A process that does not listen yet; see [`Membership::start`].
+    /// Creates the state of a process that does not listen yet; see [`Membership::start`].
     pub fn new(config: &Config, clock: &Clock) -> Arc<Self> {
         Arc::new(Self {
             node: NodeId::new(),
@@ -104,22 +106,22 @@ impl Cluster {
         })
     }
 
-    /// The clock that leases are measured by.
+    /// Returns the clock that leases are measured by.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// How long ago the last completed round trip to the database was sent; `None` before the first, or without a cache.
+    /// Returns how long ago the last completed round trip was sent; `None` before the first, or without a cache.
     pub fn lease_age(&self) -> Option<Duration> {
         self.lease.age(self.clock.monotonic())
     }
 
-    /// Whether this node may answer from its cache now.
+    /// Returns whether this node may answer from its cache now.
     pub fn may_use_cache(&self) -> bool {
         self.lease.holds(|| self.clock.monotonic())
     }
 
-    /// How many nodes there are, this one included, as of the last round trip; 0 without a cache.
+    /// Returns the number of nodes, this node included, as of the last round trip; 0 without a cache.
     pub fn nodes(&self) -> usize {
         self.known_nodes.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! Rows of `cluster_nodes`, and what nodes say to each other on PostgreSQL.
+//! Rows of `cluster_nodes`, and notifications between nodes on PostgreSQL.
 
 use crate::base::ids::NodeId;
 use crate::base::sql::schema::cluster_nodes as nodes;
@@ -10,10 +10,10 @@ use diesel::sql_types::Text;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Writes this node's row, so that changes wait for it. Once more changes nothing.
+/// Writes this node's row, so that changes wait for this node. A second call changes nothing.
 ///
-/// Unlike a beat, the row must outlive a crash of PostgreSQL: a node whose listener has not noticed the crash yet would
-/// count on nobody.
+/// Unlike a beat, the row must outlive a crash of PostgreSQL: otherwise a node whose listener has not noticed the crash
+/// yet would wait for no other node.
 pub(super) fn join(conn: &mut Conn, node: NodeId) -> QueryResult<()> {
     let row = (nodes::id.eq(node), nodes::beat.eq(0_i64));
     conn.transaction(|conn| {
@@ -25,43 +25,43 @@ pub(super) fn join(conn: &mut Conn, node: NodeId) -> QueryResult<()> {
     })
 }
 
-/// Takes this node's row away. Only after its lease has ended.
+/// Deletes this node's row. Must be called only after its lease has ended.
 pub(super) fn leave(conn: &mut Conn, node: NodeId) -> QueryResult<()> {
     diesel::delete(nodes::table.find(node)).execute(conn)?;
     Ok(())
 }
 
-/// Shows that this node lives; `false` when its row is gone.
+/// Shows that this node is alive. Returns `false` if its row is gone.
 pub(super) fn beat(conn: &mut Conn, node: NodeId) -> QueryResult<bool> {
     let beaten = diesel::update(nodes::table.find(node)).set(nodes::beat.eq(nodes::beat + 1)).execute(conn)?;
     Ok(beaten == 1)
 }
 
-/// Every node with its beat.
+/// Returns all nodes with their beats.
 pub(super) fn all(conn: &mut Conn) -> QueryResult<Vec<(NodeId, i64)>> {
     nodes::table.select((nodes::id, nodes::beat)).load(conn)
 }
 
-/// The nodes that a change must wait for.
+/// Returns the nodes that a change must wait for.
 pub(super) fn others(conn: &mut Conn, own: Option<NodeId>) -> QueryResult<Vec<NodeId>> {
     let all: Vec<NodeId> = nodes::table.select(nodes::id).load(conn)?;
     Ok(all.into_iter().filter(|node| Some(*node) != own).collect())
 }
 
-/// Says something on a channel: at the commit, inside a transaction.
+/// Sends a notification on a channel: at the commit, inside a transaction.
 pub(super) fn notify(conn: &mut PgConnection, channel: &str, text: &str) -> QueryResult<()> {
     diesel::sql_query("SELECT pg_notify($1, $2)").bind::<Text, _>(channel).bind::<Text, _>(text).execute(conn)?;
     Ok(())
 }
 
-/// Since when each other node's beat has stood still, by this node's own clock.
+/// The last change of each other node's beat, by this node's own clock.
 #[derive(Debug, Default)]
 pub(super) struct Observations {
     seen: HashMap<NodeId, (i64, Duration)>,
 }
 
 impl Observations {
-    /// Looks at the other nodes' rows, and gives those that are dead: they have not beaten for longer than `patience`.
+    /// Returns the dead nodes among these rows: those without a new beat for longer than `patience`.
     pub(super) fn dead(&mut self, others: &[(NodeId, i64)], now: Duration, patience: Duration) -> Vec<(NodeId, i64)> {
         self.seen.retain(|node, _| others.iter().any(|(other, _)| other == node));
         let mut dead = Vec::new();
@@ -77,7 +77,7 @@ impl Observations {
     }
 }
 
-/// Takes a dead node's row away, unless it has beaten after all.
+/// Deletes a dead node's row, unless it has a new beat. Returns whether it was deleted.
 pub(super) fn bury(conn: &mut Conn, (node, beat): (NodeId, i64)) -> QueryResult<bool> {
     let same = nodes::id.eq(node).and(nodes::beat.eq(beat));
     Ok(diesel::delete(nodes::table.filter(same)).execute(conn)? == 1)

@@ -1,4 +1,4 @@
-//! [`back_up`]: a copy of the SQLite database while servers write to it.
+//! [`back_up`]: copies the SQLite database while servers write to it.
 
 use super::connection::Manager;
 use crate::base::sql::{Conn, DatabaseUrl};
@@ -9,20 +9,19 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Writes a copy of the database at `url` to `target`, readable by its owner only; gives its size in bytes.
+/// Writes a copy of the database at `url` to `target`, readable by its owner only, and returns its size in bytes.
 ///
-/// `VACUUM INTO` reads one snapshot: the copy has each transaction whole or not at all, and writers go on meanwhile.
-/// It is chosen over SQLite's online backup API, which begins anew whenever somebody writes, and which diesel does
-/// not show. The copy is checked, is on the disk, and only then gets its name, so a file of that name is a whole
-/// backup.
+/// `VACUUM INTO` reads one snapshot: the copy has each transaction as a whole or not at all, and writers continue
+/// meanwhile. SQLite's online backup API restarts at each write, and diesel doesn't expose it. The copy is checked and
+/// synced to disk before it gets its name, so a file of that name is a whole backup.
 ///
 /// # Errors
-/// A text for the operator: it is not SQLite, the target exists, or the copy failed. Nothing is left behind then.
+/// A message for the operator: the database is not SQLite, the target exists, or the copy failed. No file is left then.
 pub fn back_up(url: &DatabaseUrl, target: &Path) -> Result<u64, String> {
     let DatabaseUrl::Sqlite(source) = url else {
         return Err(format!("{url} is not SQLite; use `pg_dump --format=custom --file=FILE` instead"));
     };
-    // Opening would make it.
+    // Opening would create the file.
     if !Path::new(source).exists() {
         return Err(format!("{url} does not exist"));
     }
@@ -35,11 +34,12 @@ pub fn back_up(url: &DatabaseUrl, target: &Path) -> Result<u64, String> {
     unfinished.finish(target).map_err(|error| format!("{}: {error}", target.display()))
 }
 
-/// The file while it is written; removed unless it is finished.
+/// The file while it is written. Dropping it removes the file, unless it is finished.
 struct Unfinished(PathBuf);
 
 impl Unfinished {
-    /// Beside the target, so that it can be renamed. Made before SQLite writes to it, for its rights.
+    /// Creates the file beside the target, so that a rename is possible, and before SQLite, so that only the owner can
+    /// read it.
     fn claim(target: &Path) -> Result<Self, String> {
         let mut name = OsString::from(target);
         name.push(".unfinished");
@@ -53,7 +53,7 @@ impl Unfinished {
         let file = File::open(&self.0)?;
         file.sync_all()?;
         fs::rename(&self.0, target)?;
-        // The name is on the disk once its folder is.
+        // The new name is on the disk once its folder is.
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()?;
         Ok(file.metadata()?.len())
@@ -62,7 +62,7 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // Gone already when it was finished; and a failure has been told by then.
+        // A finished file is already renamed, and a failure is already reported.
         let _ = fs::remove_file(&self.0);
     }
 }
@@ -83,7 +83,7 @@ struct Finding {
 
 fn check(copy: &Path) -> Result<(), String> {
     let path = copy.to_str().ok_or("the file's name is not UTF-8")?;
-    // Without what a server sets up: the copy stays one file, without a WAL beside it.
+    // Opened without a server's settings: the copy stays one file, without a WAL beside it.
     let mut sqlite = SqliteConnection::establish(path).map_err(|error| error.to_string())?;
     let query = "SELECT quick_check AS finding FROM pragma_quick_check";
     let findings: Vec<Finding> = diesel::sql_query(query).load(&mut sqlite).map_err(|error| error.to_string())?;

@@ -12,37 +12,37 @@ use diesel::sqlite::SqliteConnection;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// Opens connections for the pool; made instead of diesel's own because that one picks the backend by trial.
+/// Opens connections for the pool. It replaces diesel's own manager, which picks the backend by trial.
 pub struct Manager {
     url: DatabaseUrl,
     clock: Clock,
     prepares: bool,
-    /// Whether its connections have sessions of their own, once that is known.
+    /// Whether connections have sessions of their own; empty until the first connection.
     own_sessions: OnceLock<bool>,
 }
 
-/// How long a connection that was asked whether it still works is taken at its word.
+/// How long a connection counts as working after a check.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// A connection in the pool, until when it need not be asked whether it still works, and what its session was told.
+/// A connection in the pool, the time of its next check, and the scope of its session.
 pub struct PooledConn {
     conn: Conn,
     trusted_until: Duration,
-    /// Whose rows the session sees; `None` when that is not known.
+    /// The scope that the session is set to; `None` if unknown.
     scope: Option<Scope>,
-    /// Whether what a session is told holds until it is told otherwise: not behind a pooler that hands sessions around.
+    /// Whether a session's settings last: not behind a pooler that shares sessions.
     keeps_settings: bool,
 }
 
 impl PooledConn {
-    /// Something went wrong on it, so it is asked and told before its next use.
+    /// Marks the connection after an error: the next use checks it, and sets its scope again.
     pub(super) fn distrust(&mut self) {
         self.trusted_until = Duration::ZERO;
         self.scope = None;
     }
 
-    /// The connection, for one use by that scope. Cost on PostgreSQL: nothing for the scope of the use before it, a round trip
-    /// for another one.
+    /// Returns the connection for one use by that scope. Cost on PostgreSQL: nothing for the same scope as before, a
+    /// round trip for another one.
     pub(super) fn session(&mut self, scope: Scope) -> QueryResult<DatabaseSession<'_>> {
         let mut in_each_transaction = None;
         if let Conn::Postgres(postgres) = &mut self.conn {
@@ -59,26 +59,25 @@ impl PooledConn {
 }
 
 impl Manager {
-    /// A manager that opens `url`.
+    /// Creates a manager for `url`.
     pub fn new(url: DatabaseUrl) -> Self {
         Self { url, clock: Clock::system(), prepares: true, own_sessions: OnceLock::new() }
     }
 
-    /// One whose connections leave no prepared statements behind on PostgreSQL: a connection pooler that hands sessions
-    /// from client to client would mix them up. Costs PostgreSQL the parsing and planning of each statement, and a read two
-    /// round trips more ([`super::scope`]).
+    /// Disables prepared statements on PostgreSQL: a pooler that shares sessions would mix them up. Cost: PostgreSQL
+    /// parses and plans each statement, and a read takes two more round trips ([`super::scope`]).
     #[must_use]
     pub fn without_prepared_statements(self) -> Self {
         Self { prepares: false, ..self }
     }
 
-    /// Opens one connection and sets it up. On PostgreSQL it sees no tenant's rows until it is told whose ([`Scope`]).
+    /// Opens one connection and sets it up. On PostgreSQL it sees no tenant's rows until a [`Scope`] is set.
     pub fn open(&self) -> Result<Conn, diesel::r2d2::Error> {
         use diesel::r2d2::Error::{ConnectionError, QueryError};
         match &self.url {
             DatabaseUrl::Postgres(url) => {
                 let mut postgres = PgConnection::establish(url).map_err(ConnectionError)?;
-                // Bounds on waiting: a request must end in an answer, not in a queue behind somebody's lock.
+                // Bounded waits: a request must end in an answer, not in a queue behind another transaction's lock.
                 postgres
                     .batch_execute("SET lock_timeout = '5s'; SET statement_timeout = '20s'; SET TIME ZONE 'UTC'")
                     .map_err(QueryError)?;
@@ -89,7 +88,7 @@ impl Manager {
             }
             DatabaseUrl::Sqlite(path) => {
                 let mut sqlite = SqliteConnection::establish(path).map_err(ConnectionError)?;
-                // Pages are kept by the system, too, for all connections together: 512 KiB each instead of 2 MiB.
+                // The system caches pages too, for all connections together: 512 KiB each instead of 2 MiB.
                 sqlite
                     .batch_execute(
                         "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
@@ -103,8 +102,8 @@ impl Manager {
 }
 
 impl Manager {
-    /// A connection, and whether its session is its own. The first one finds out, at the cost of a round trip, or of a
-    /// connection more where a pooler refuses to tell.
+    /// Opens a connection, and returns whether its session is its own. The first call detects it, at the cost of a
+    /// round trip, or of one more connection if a pooler refuses the name.
     fn open_for_pool(&self) -> Result<(Conn, bool), diesel::r2d2::Error> {
         if !self.prepares {
             return Ok((self.open()?, false));
@@ -140,8 +139,8 @@ impl diesel::r2d2::ManageConnection for Manager {
         Ok(PooledConn { conn, trusted_until, scope: None, keeps_settings })
     }
 
-    /// Asked at each check-out. A busy connection answers without a statement: if it has broken since, the one request
-    /// that finds out gets a 503.
+    /// Runs at each check-out. A recently checked connection passes without a statement: if it has broken since, the
+    /// one request that finds out gets a 503.
     fn is_valid(&self, checked: &mut PooledConn) -> Result<(), Self::Error> {
         let now = self.clock.monotonic();
         if now >= checked.trusted_until {
@@ -167,7 +166,7 @@ mod tests {
         used: bool,
     }
 
-    /// `.cargo/config.toml` is read by cargo alone, and only inside this folder.
+    /// Cargo alone reads `.cargo/config.toml`, and only inside this folder.
     #[test]
     fn sqlite_is_compiled_as_the_repository_says() {
         let mut sqlite = SqliteConnection::establish(":memory:").unwrap();

@@ -1,10 +1,10 @@
-//! The embedded migrations: one folder that runs on both databases, and for each the little that the other lacks; who runs
-//! them, and which schemas this binary works on.
+//! The embedded migrations: a folder for both databases, and one for each of them. This module runs them, and checks
+//! whether this binary knows the schema.
 //!
-//! Any number of processes may start at once, on an empty database too. Whoever finds something to do takes the one
-//! lock first, and looks again: on PostgreSQL an advisory lock, on SQLite the file's write lock (`BEGIN IMMEDIATE`).
-//! All pending migrations run in that one transaction, so a failed upgrade leaves the schema that was there, and the
-//! lock needs no session of its own: it works through pgbouncer. What migrations may do is in `migrations/README.md`.
+//! Any number of processes may start at once, on an empty database too. A process that finds pending migrations takes a
+//! lock, and looks again: on PostgreSQL an advisory lock, on SQLite the file's write lock (`BEGIN IMMEDIATE`). All
+//! pending migrations run in that one transaction, so a failed upgrade changes nothing. The lock belongs to the
+//! transaction, not to the session, so it works through pgbouncer. `migrations/README.md` has the rules for migrations.
 
 use super::Scope;
 use super::connection::Manager;
@@ -22,25 +22,25 @@ use std::thread;
 use std::time::Duration;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/common");
-/// Triggers are spelled differently on each. They run after all of [`MIGRATIONS`].
+/// Each database has its own syntax of triggers. These run after all of [`MIGRATIONS`].
 const ON_POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const ON_SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// `keyward` in ASCII. Advisory locks are of one database, so no other tenant of the server can hold it by chance.
+/// `keyward` in ASCII. Advisory locks are per database, so no other tenant of the server can hold it by chance.
 const LOCK: i64 = 0x006b_6579_7761_7264;
 
-/// How long a process waits for another one that migrates, in minutes.
+/// How long a process waits for another process that migrates, in minutes.
 const PATIENCE_MINUTES: u32 = 5;
 
-/// SQLite refuses at once, whatever the busy time-out, when two processes make a new file's journal a WAL.
+/// SQLite refuses at once, despite the busy time-out, when two processes make a new file's journal a WAL.
 const OPENING_ATTEMPTS: u32 = 250;
 const OPENING_PAUSE: Duration = Duration::from_millis(20);
 
-/// Migrates the database, or only checks its schema where `database.migrate` is off; gives the names of the migrations
+/// Migrates the database, or only checks its schema if `database.migrate` is off. Returns the names of the migrations
 /// that ran, oldest first.
 ///
 /// # Errors
-/// As [`migrate`]; without migrating also when the schema lacks a migration, or SQLite its file.
+/// As [`migrate`]. The check also fails if the schema lacks a migration, or if SQLite's file does not exist.
 pub fn prepare(settings: &config::Database) -> Result<Vec<String>, String> {
     match settings.migrate {
         true => migrate(&settings.url),
@@ -48,16 +48,16 @@ pub fn prepare(settings: &config::Database) -> Result<Vec<String>, String> {
     }
 }
 
-/// Runs the migrations that `url` lacks, and gives their names, oldest first.
+/// Runs the pending migrations of `url`, and returns their names, oldest first.
 ///
 /// # Errors
-/// A text for the operator, when the database can't be reached, a migration fails, or a newer Keyward has been here.
-/// Nothing has changed then.
+/// A message for the operator if the database can't be reached, a migration fails, or a newer Keyward has migrated the
+/// database. Nothing has changed then.
 pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
     if let DatabaseUrl::Sqlite(path) = url
         && let Some(folder) = Path::new(path).parent()
     {
-        // The file holds password hashes: a folder that is made for it is its owner's alone.
+        // The file contains password hashes, so a new folder for it is readable by its owner only.
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -69,7 +69,7 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
         let patience = format!("PRAGMA busy_timeout = {}", PATIENCE_MINUTES * 60_000);
         sqlite.batch_execute(&patience).map_err(|error| format!("can't open {url}: {error}"))?;
     }
-    // The look without the lock is for the usual start: it writes nothing and needs no right to make tables.
+    // The check without the lock is for the usual start: it writes nothing and needs no right to create tables.
     if standing(&mut conn, url)?.is_empty() {
         return Ok(Vec::new());
     }
@@ -81,7 +81,7 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
     migrated.map_err(|MigrationFailure(error)| format!("migrating {url} failed, nothing has changed: {error}"))
 }
 
-/// Finds the schema that this binary knows, and writes nothing.
+/// Checks that the database has the schema of this binary. Writes nothing.
 fn check(url: &DatabaseUrl) -> Result<(), String> {
     const MIGRATE: &str = "run `keyward migrate` first, or let database.migrate be true";
     if let DatabaseUrl::Sqlite(path) = url
@@ -111,7 +111,7 @@ fn open(url: &DatabaseUrl) -> Result<Conn, String> {
     }
 }
 
-/// Why the transaction was given up.
+/// Why the transaction was rolled back.
 struct MigrationFailure(String);
 
 impl<E: ToString> From<E> for MigrationFailure {
@@ -120,7 +120,7 @@ impl<E: ToString> From<E> for MigrationFailure {
     }
 }
 
-/// The names of the migrations that the database lacks. Refuses one that knows more than this binary.
+/// Returns the names of the pending migrations. Fails if the database has migrations that this binary does not know.
 fn standing(conn: &mut Conn, url: &DatabaseUrl) -> Result<Vec<String>, String> {
     let applied = applied(conn).map_err(|error| format!("can't read the migrations of {url}: {error}"))?;
     let known = known(conn).map_err(|error| error.to_string())?;
@@ -140,7 +140,7 @@ fn standing(conn: &mut Conn, url: &DatabaseUrl) -> Result<Vec<String>, String> {
     Ok(missing)
 }
 
-/// Version and name of each migration that this binary has for the database.
+/// Returns version and name of each migration that this binary has for the database.
 fn known(conn: &Conn) -> diesel::migration::Result<Vec<(String, String)>> {
     fn named<DB: diesel::backend::Backend>(
         source: &impl MigrationSource<DB>,
@@ -178,7 +178,7 @@ struct Applied {
     version: String,
 }
 
-/// The versions in the database's own list. Not by diesel's harness, which makes the table where it is missing.
+/// Returns the versions in the database's list, without diesel's harness, which would create a missing table.
 fn applied(conn: &mut Conn) -> QueryResult<Vec<String>> {
     let list = match conn {
         Conn::Postgres(_) => "SELECT count(*) FROM pg_class WHERE oid = to_regclass('__diesel_schema_migrations')",
@@ -195,7 +195,7 @@ fn applied(conn: &mut Conn) -> QueryResult<Vec<String>> {
     Ok(rows.into_iter().map(|row| row.version).collect())
 }
 
-/// Holds the lock until the end of the transaction. On SQLite the transaction itself is the lock.
+/// Takes the lock until the end of the transaction. On SQLite the transaction itself is the lock.
 fn wait_for_the_lock(conn: &mut Conn) -> Result<(), MigrationFailure> {
     let Conn::Postgres(postgres) = conn else { return Ok(()) };
     postgres
@@ -203,7 +203,7 @@ fn wait_for_the_lock(conn: &mut Conn) -> Result<(), MigrationFailure> {
     let locked = postgres.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"));
     locked.map_err(|error| format!("another process is migrating for {PATIENCE_MINUTES} minutes: {error}"))?;
     // A migration that waits for a table makes all requests on that table wait behind it.
-    // What moves rows moves those of all tenants.
+    // A migration that moves rows moves those of all tenants.
     let all_tenants = Scope::AllTenants.for_transaction();
     postgres.batch_execute(&format!("SET LOCAL lock_timeout = '5s'; {all_tenants}"))?;
     Ok(())

@@ -1,9 +1,8 @@
-//! The only room that knows two databases.
+//! The database: the pool, row-level security, migrations and backup, for SQLite and PostgreSQL.
 //!
-//! [`Db`] is what handlers hold. Of it they get a [`ScopedDb`], which sees one organization's rows ([`scope`]): its `read` and
-//! `write` move a closure to a blocking thread, give it a pooled [`Conn`] and bring the result back; `write` wraps it in
-//! one transaction. [`Timestamp`] and `text_enum!` are the types that both
-//! backends read and write; [`ForUpdate`], [`rows_of_parameters`] and `each!` cover what diesel's multi-backend lacks.
+//! Handlers hold a [`Db`]. It gives out a [`ScopedDb`], which sees the rows of one organization ([`scope`]). Its `read`
+//! and `write` run a closure with a pooled [`Conn`] on a blocking thread, and return the result; `write` runs it in one
+//! transaction. `base::sql` has the types that both databases read and write.
 
 mod backup;
 pub(crate) mod connection;
@@ -30,16 +29,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The pool, as handlers use it. Cloning is cheap.
+/// The connection pool. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
     pool: r2d2::Pool<Manager>,
     waits: Arc<Waits>,
-    /// What OpenTelemetry calls it.
+    /// The name of the database system in OpenTelemetry.
     system: &'static str,
 }
 
-/// How it is to wait for a connection.
+/// Counts waits for a connection.
 #[derive(Default)]
 struct Waits {
     now: AtomicU64,
@@ -47,7 +46,7 @@ struct Waits {
 }
 
 impl Db {
-    /// A pool as configured. Opens no connection yet: a database that is down shows as 503, not as a crash.
+    /// Creates the configured pool. Waits for no connection: an unavailable database causes 503, not a crash.
     pub fn new(settings: &config::Database) -> Self {
         let manager = Manager::new(settings.url.clone());
         let system = match settings.url {
@@ -66,21 +65,21 @@ impl Db {
         Self { pool, waits: Arc::default(), system }
     }
 
-    /// The rows of one organization, of which the caller knows by a guard or as the operator. Handlers have
-    /// [`Store::scoped_to`](crate::api::Store::scoped_to).
+    /// Returns access to the rows of one organization, which the caller has from a guard or as the operator. Handlers
+    /// use `Store::scoped_to`.
     #[must_use]
     pub fn for_organization(&self, organization: OrganizationId) -> ScopedDb {
         ScopedDb { db: self.clone(), scope: Scope::Organization(organization) }
     }
 
-    /// The rows of all tenants, and those that belong to none. Without the second wall, so for nothing that one
-    /// organization is enough for.
+    /// Returns access to the rows of all tenants and of none, without row-level security. Use it only where one
+    /// organization is not enough.
     #[must_use]
     pub fn for_all_tenants(&self) -> ScopedDb {
         ScopedDb { db: self.clone(), scope: Scope::AllTenants }
     }
 
-    /// A free connection. Blocks, for `database.pool_timeout` at most.
+    /// Returns a free connection. Blocks for `database.pool_timeout` at most.
     fn connection(&self) -> Result<r2d2::PooledConnection<Manager>, ApiError> {
         self.waits.now.fetch_add(1, Relaxed);
         let found = self.pool.get();
@@ -91,7 +90,7 @@ impl Db {
         })
     }
 
-    /// Registers what the pool is doing.
+    /// Registers the pool's connections, waits and time-outs.
     pub fn register_metrics(&self, metrics: &Metrics) {
         let db = self.clone();
         metrics.register(Kind::Gauge, "database_connections", "Connections to the database", move |readings| {
@@ -125,7 +124,7 @@ impl fmt::Debug for Db {
     }
 }
 
-/// The pool, for the rows of one scope. Cloning is cheap.
+/// The pool for the rows of one scope. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ScopedDb {
     db: Db,
@@ -136,7 +135,7 @@ impl ScopedDb {
     /// Runs queries on a blocking thread.
     ///
     /// # Errors
-    /// `unavailable` (503) when no connection was free in time, besides what `body` answers.
+    /// `unavailable` (503) if no connection is free in time, and the errors of `body`.
     pub async fn read<T, F>(self, body: F) -> Result<T, ApiError>
     where
         F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
@@ -145,7 +144,7 @@ impl ScopedDb {
         self.session(|session| session.read(body)).await
     }
 
-    /// Runs `body` in one writing transaction on a blocking thread: all of it happens, or nothing.
+    /// Runs `body` in one writing transaction on a blocking thread.
     ///
     /// # Errors
     /// As [`ScopedDb::read`]; any error rolls back.
@@ -157,7 +156,7 @@ impl ScopedDb {
         self.session(|session| session.write(body)).await
     }
 
-    /// Lends one connection to a blocking thread: for what has to go on after its transaction.
+    /// Runs `body` with one connection on a blocking thread, for work that continues after its transaction.
     ///
     /// # Errors
     /// As [`ScopedDb::read`].
@@ -206,7 +205,8 @@ impl ScopedDb {
         outcome
     }
 
-    /// A request that a guard let into one organization asks for that one's rows, or there is a mistake in its handler.
+    /// Fails if the current request is authorized for one organization, and this scope is another: a mistake in its
+    /// handler.
     fn ensure_is_the_requests(&self) -> Result<(), ApiError> {
         match RequestContext::organization() {
             Some(own) if self.scope != Scope::Organization(own) => {
@@ -218,7 +218,7 @@ impl ScopedDb {
     }
 }
 
-/// r2d2 reports a failed connection here each time it tries again; the caller meanwhile gets a 503.
+/// Logs each failed attempt of r2d2 to connect. The waiting caller gets a 503.
 #[derive(Debug)]
 struct LogPoolError;
 

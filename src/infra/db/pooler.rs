@@ -1,13 +1,13 @@
-//! Whether a connection to PostgreSQL is a session of its own, or leads through a pooler that hands sessions around.
+//! Detects whether a connection to PostgreSQL has a session of its own, or leads through a pooler that shares sessions.
 //!
-//! A session is given a name as it is opened, which only it can know: such a pooler refuses or drops the parameter.
+//! A session gets a random name as a start-up parameter. A pooler that shares sessions refuses or drops the parameter.
 
 use crate::base::sql::DatabaseUrl;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
-/// The same URL, for a session of that name: letters, digits and `_`.
+/// Returns the URL for a session of that name, which has only letters, digits and `_`.
 pub fn with_session_name(url: &DatabaseUrl, name: &str) -> DatabaseUrl {
     let DatabaseUrl::Postgres(text) = url else { return url.clone() };
     let (address, query) = text.split_once('?').unwrap_or((text, ""));
@@ -23,7 +23,7 @@ pub fn with_session_name(url: &DatabaseUrl, name: &str) -> DatabaseUrl {
     DatabaseUrl::Postgres(format!("{address}?{}", kept.join("&")))
 }
 
-/// Whether opening failed because something in between does not let a session have a name.
+/// Returns whether opening failed because a pooler does not accept the name of a session.
 pub fn refuses_names(error: &diesel::r2d2::Error) -> bool {
     error.to_string().contains("startup parameter")
 }
@@ -34,7 +34,7 @@ struct SessionName {
     name: Option<String>,
 }
 
-/// Whether this is the session that was opened with that name.
+/// Returns whether this session was opened with that name.
 ///
 /// # Errors
 /// Those of the database.

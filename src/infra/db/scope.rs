@@ -1,24 +1,23 @@
-//! [`Scope`]: whose rows a use of the database sees; the second wall between tenants.
+//! [`Scope`]: the tenant whose rows a session sees, by row-level security.
 //!
-//! The first wall are the queries: each names its organization, which it has from a guard. Behind it stands PostgreSQL's
-//! row-level security (`migrations-postgres/…_row_level_security`): a session sees and writes only the rows of the
-//! organization that it has set, so a query that forgot its condition finds nothing of anybody else's. SQLite has nothing
-//! like it: there a scope changes nothing, and costs nothing.
+//! Two mechanisms separate tenants. Each query names its organization, which it has from a guard. In addition,
+//! PostgreSQL's row-level security (`migrations/postgres/…_row_level_security`) limits a session to the rows of the
+//! organization that it has set, so a query without its condition finds no other tenant's rows. SQLite has no such
+//! security: there a scope changes nothing, and costs nothing.
+//! # How a scope is set
+//! [`Db`](super::Db) alone runs no queries: `for_organization` or `for_all_tenants` first chooses the scope. A pooled
+//! connection remembers the scope of its session, so the same organization again costs nothing, and another one a round
+//! trip. The scope is set outside of transactions, since a rollback would undo it. After an error on a connection, it
+//! is set again.
 //!
-//! # How a session knows
-//! [`Db`](super::Db) alone has no queries: whoever wants some says whose rows they are about, by `of` an organization or
-//! `for_all_tenants`. A pooled connection remembers what its session was last told, so the same organization again costs
-//! nothing, and another one a round trip. It is told outside of transactions: a rollback would take it back. A
-//! connection on which something failed is told again.
-//!
-//! Behind a pooler that hands sessions around (seen at the first connection, or said by `database.prepared_statements =
-//! false`), a session's setting would be another client's. There each use is a transaction that begins with the setting, sent together with its `BEGIN`; a
-//! read costs the two round trips of a transaction more.
+//! Behind a pooler that shares sessions (detected at the first connection, or configured by
+//! `database.prepared_statements = false`), a session's setting would be another client's. There each use is a
+//! transaction that begins with the setting, sent together with its `BEGIN`; a read costs two more round trips, those
+//! of the transaction.
 //!
 //! # Why a handler can't forget it
-//! A guard tells the request's context which organization it let the request into. From then on, a use for any other
-//! scope is refused (500, and logged), in production and in each test of the suite. [`Store::scoped_to`](crate::api::Store::scoped_to)
-//! takes a guard, never a bare id.
+//! A guard sets the organization in the request's context. From then on, any other scope is refused (500, and logged),
+//! in production and in each test of the suite. `Store::scoped_to` takes a guard, never a bare id.
 
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
@@ -27,28 +26,28 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use std::fmt;
 
-/// Whose rows.
+/// The rows that a session sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Those of one organization.
+    /// The rows of one organization.
     Organization(OrganizationId),
-    /// Everybody's: credentials that are looked up, people's own organizations, the operator, work in the background.
+    /// All rows: for lookups of credentials, a user's own organizations, the operator, and background work.
     AllTenants,
 }
 
 impl Scope {
-    /// Sets it for the session, until it is set again.
+    /// Returns the statement that sets the scope of the session.
     pub fn for_session(self) -> String {
         format!("SET keyward.organization = '{}'", self)
     }
 
-    /// Sets it for the transaction that has begun.
+    /// Returns the statement that sets the scope of the current transaction.
     pub fn for_transaction(self) -> String {
         format!("SET LOCAL keyward.organization = '{}'", self)
     }
 }
 
-/// As the policies compare it. Letters, digits, `_` and `*`, so it stands in the SQL as it is.
+/// The value that the policies compare. It has only letters, digits, `_` and `*`, so SQL needs no escapes.
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,7 +60,7 @@ impl fmt::Display for Scope {
 /// A connection that sees the rows of one scope, for one use.
 pub struct DatabaseSession<'c> {
     pub(super) conn: &'c mut Conn,
-    /// What each transaction must set, where the session itself can't be told.
+    /// The scope that each transaction must set, if the session can't keep it.
     pub(super) in_each_transaction: Option<Scope>,
 }
 
@@ -72,7 +71,7 @@ impl DatabaseSession<'_> {
     /// Those of `body`.
     pub fn read<T>(&mut self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
         let Some(scope) = self.in_each_transaction else { return body(self.conn) };
-        // It ends with a commit whatever `body` answers, as its statements would by themselves.
+        // Commits whatever `body` returns, as single statements would.
         let begin = format!("BEGIN; {}", scope.for_transaction());
         self.conn.transaction_by(&begin, |conn| Ok::<_, Error>(body(conn)))?
     }
@@ -88,7 +87,7 @@ impl DatabaseSession<'_> {
         }
     }
 
-    /// Runs queries that all see the database as it is at the first of them. Writers neither wait nor disturb.
+    /// Runs queries that all see the database as of the first query. Writers neither wait nor disturb.
     ///
     /// # Errors
     /// Those of `body`.
@@ -110,7 +109,7 @@ struct Wall {
     stands: bool,
 }
 
-/// Whether the second wall stands for this connection: not on SQLite, and not for a role that PostgreSQL lets past it.
+/// Returns whether row-level security applies to this connection: not on SQLite, and not for a role that bypasses it.
 ///
 /// # Errors
 /// Those of the database.

@@ -1,7 +1,7 @@
 //! [`Body`]: a JSON body that the handler reads after its guard has passed.
 //!
-//! It takes the payload at once and parses it on [`Body::read`], so that who may not do a thing is told so, and never
-//! what is wrong with the body.
+//! It takes the payload at once and parses it on [`Body::read`]. So a caller without the permission gets 403, and no
+//! answer about the body.
 
 use crate::base::error::{ApiError, Code};
 use crate::base::input::from_slice;
@@ -33,7 +33,7 @@ impl<T> FromRequest for Body<T> {
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let media_type = req.content_type();
-        // RFC 7396; what other bodies of a PATCH mean is the same, so that its name makes no difference.
+        // RFC 7396. Any JSON body of a PATCH is applied in this way, so both media types mean the same.
         let is_merge_patch =
             req.method() == Method::PATCH && media_type.eq_ignore_ascii_case("application/merge-patch+json");
         let length = req.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -51,13 +51,13 @@ impl<T: DeserializeOwned> Body<T> {
     /// Reads and checks the body.
     ///
     /// # Errors
-    /// `unsupported_media_type`, `body_too_large`, `bad_request` for what is not JSON, `validation_failed` with the
-    /// field for JSON of another shape.
+    /// `unsupported_media_type`, `body_too_large`, `bad_request` for malformed JSON, `validation_failed` with the field
+    /// for JSON of another shape.
     pub async fn read(self) -> Result<T, ApiError> {
         self.parse().await.map(|(value, _)| value)
     }
 
-    /// [`Body::read`], and the bytes it was read from: what an idempotency key is compared by.
+    /// [`Body::read`], and the raw bytes, by which repeated idempotency keys are compared.
     ///
     /// # Errors
     /// As [`Body::read`].
@@ -69,7 +69,7 @@ impl<T: DeserializeOwned> Body<T> {
 }
 
 impl<T> Body<T> {
-    /// The bytes of a JSON body, for who parses them in another way.
+    /// Returns the bytes of a JSON body, for callers with a parser of their own.
     ///
     /// # Errors
     /// `unsupported_media_type`, `body_too_large`
@@ -82,7 +82,7 @@ impl<T> Body<T> {
         Ok(bytes)
     }
 
-    /// The bytes as they came, of whatever media type: for who checks a signature over them.
+    /// Returns the raw bytes of any media type, for checking a signature over them.
     ///
     /// # Errors
     /// `body_too_large`, `bad_request`
@@ -103,7 +103,7 @@ impl<T> Body<T> {
 }
 
 impl<T: DeserializeOwned + Default> Body<T> {
-    /// [`Body::parse`], where no body at all, or null, means the defaults.
+    /// [`Body::parse`], where an empty body or `null` means the defaults.
     ///
     /// # Errors
     /// As [`Body::read`].

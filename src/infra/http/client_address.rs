@@ -5,10 +5,9 @@ use actix_web::http::header::X_FORWARDED_FOR;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
-/// The nearest address that no trusted proxy vouches for: the peer's, or, where the peer is trusted, the right-most
+/// Returns the nearest address that is not a trusted proxy: the peer's, or, if the peer is trusted, the right-most
 /// entry of `X-Forwarded-For` that is not itself a trusted proxy. Entries left of it are the client's own claim.
-///
-/// Cost: no allocation, save where a proxy sends the header twice.
+/// Cost: no allocation, unless a proxy sends the header twice.
 pub fn client_address(req: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|block| block.contains(address));
     let mut nearest = req.peer_addr()?.ip().to_canonical();

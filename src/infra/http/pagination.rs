@@ -1,10 +1,9 @@
 //! Lists: `?pageSize=&cursor=`, newest first, `{"data":[…],"nextCursor":null|"…"}`.
 //!
-//! A cursor is the last row's id and a tag of the list it came from, so that one of another list or tenant is refused.
-//! The tag is no secret and guards none: a forged cursor only names a position in a list that the caller may read.
+//! A cursor is the last row's id and a tag of its list, so that a cursor of another list or tenant is refused. The tag
+//! is no secret and protects none: a forged cursor only names a position in a list that the caller may read.
 
 use crate::base::error::ApiError;
-use crate::base::json::WriteJson;
 use crate::base::paging::Position;
 use crate::base::text::number;
 use actix_web::dev::Payload;
@@ -32,7 +31,7 @@ pub struct PageQuery {
     cursor: Option<String>,
 }
 
-/// What a list's cursors belong to: the kind of list, and whose.
+/// The list that a cursor belongs to: its kind, and its owner.
 #[derive(Clone, Copy, Debug)]
 pub struct ListScope<'a>(pub &'static str, pub &'a str);
 
@@ -50,10 +49,10 @@ impl ListScope<'_> {
 }
 
 impl PageQuery {
-    /// The page of a query string, and the parameters that are not about pages, in order.
+    /// Splits a query string into the page and all other parameters, in order.
     ///
     /// # Errors
-    /// `bad_request` for a malformed query, and a parameter of the page that comes twice.
+    /// `bad_request` for a malformed query, and for a parameter of the page that comes twice.
     pub fn split(query: &str) -> Result<(Self, Vec<(String, String)>), ApiError> {
         let malformed = |error| ApiError::bad_request(format!("The query is not understood: {error}."));
         let all: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(malformed)?;
@@ -74,15 +73,15 @@ impl PageQuery {
         Ok((page, others))
     }
 
-    /// Of a list whose query has more in it than the page.
+    /// Creates the page of a query that has other parameters too.
     pub fn new(page_size: Option<String>, cursor: Option<String>) -> Self {
         Self { page_size, cursor }
     }
 
-    /// Checks the query against the list that it is for.
+    /// Checks the query, and returns the position in its list.
     ///
     /// # Errors
-    /// `bad_request` for a page size out of bounds and a cursor of something else.
+    /// `bad_request` for a page size out of bounds, and for a cursor of another list.
     pub fn position<Id: FromStr>(&self, scope: ListScope<'_>) -> Result<Position<Id>, ApiError> {
         let size = match &self.page_size {
             None => DEFAULT_SIZE,
@@ -110,24 +109,15 @@ fn open<Id: FromStr>(cursor: &str, scope: ListScope<'_>) -> Result<Id, ApiError>
 #[serde(rename_all = "camelCase")]
 pub struct Page<T> {
     /// The things, newest first.
-    data: Vec<T>,
+    pub(crate) data: Vec<T>,
     /// For the next page; null on the last one.
     #[schema(required)]
-    next_cursor: Option<String>,
-}
-
-impl<T: WriteJson> WriteJson for Page<T> {
-    fn write_json(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"data\":");
-        self.data.write_json(out);
-        out.extend_from_slice(b",\"nextCursor\":");
-        self.next_cursor.write_json(out);
-        out.push(b'}');
-    }
+    pub(crate) next_cursor: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// The page of rows that were fetched with [`Position::limit`]; `id` is what the list is ordered by.
+    /// Creates the page from rows that were fetched with [`Position::limit`]; `id` is the id that the list is ordered
+    /// by.
     pub fn new<Row, Id: ToString>(
         mut rows: Vec<Row>,
         position: &Position<Id>,
@@ -156,7 +146,7 @@ impl FromRequest for PageQuery {
     }
 }
 
-/// The query string as `T`.
+/// Parses the query string.
 ///
 /// # Errors
 /// `bad_request` for an unknown or malformed parameter.

@@ -1,7 +1,7 @@
-//! [`RouteTable`]: which route a request is for, cheaply, and the answer to a path or a method that no route has.
+//! [`RouteTable`]: finds the route of a request cheaply, and answers a path or a method without a route.
 //!
-//! actix answers 404 for both, since each method is a route of its own. The OpenAPI document knows all routes, so it
-//! tells the two apart.
+//! actix answers 404 in both cases, since each method is a route of its own. The OpenAPI document has all routes, so
+//! the table answers 405 where only the method is wrong.
 
 use crate::base::error::ApiError;
 use actix_web::dev::ResourceDef;
@@ -9,15 +9,15 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use std::collections::HashMap;
 use utoipa::openapi::OpenApi;
 
-/// A place in the [`RouteTable`]: what log lines and metrics keep of a path.
+/// A position in the [`RouteTable`], which log lines and metrics use in place of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RouteId(usize);
 
 impl RouteId {
-    /// No route of ours. All unknown paths are this one, so that nobody can make new names by asking for them.
+    /// All unknown paths, so that callers can't create labels.
     pub const NONE: Self = Self(0);
 
-    /// From 0 to the number of routes.
+    /// Returns the position in [`RouteTable::templates`].
     pub fn index(self) -> usize {
         self.0
     }
@@ -26,19 +26,19 @@ impl RouteId {
 struct Route {
     template: String,
     pattern: ResourceDef,
-    /// The methods, as `Allow` has them; empty for pages beside the document.
+    /// The methods as in the header `Allow`; empty for undocumented pages.
     allow: String,
 }
 
 /// Every path of the application with its methods.
 pub struct RouteTable {
     routes: Vec<Route>,
-    // Callers choose what is looked up, but not what is in it: a fast hash will do.
+    // Callers choose the lookups, but not the entries, so a fast hash is enough.
     by_template: HashMap<String, RouteId, foldhash::fast::RandomState>,
 }
 
 impl RouteTable {
-    /// The table of the document, and of the paths that it leaves out.
+    /// Creates the table of the document's paths and the undocumented ones.
     pub fn new(document: &OpenApi, undocumented: &[&str]) -> Self {
         let documented = document.paths.paths.iter().map(|(path, item)| {
             let methods = [
@@ -64,28 +64,28 @@ impl RouteTable {
         table
     }
 
-    /// The templates, in the order of [`RouteId::index`].
+    /// Returns the templates, in the order of [`RouteId::index`].
     pub fn templates(&self) -> impl ExactSizeIterator<Item = &str> {
         self.routes.iter().map(|route| route.template.as_str())
     }
 
-    /// A route's template, such as `/v1/workspaces/{workspaceId}`.
+    /// Returns a route's template, such as `/v1/workspaces/{workspaceId}`.
     pub fn template(&self, route: RouteId) -> &str {
         self.routes.get(route.0).map_or("(none)", |route| &route.template)
     }
 
-    /// The route of a path without parameters: one look into a map, about 10 ns, no allocation.
+    /// Returns the route of a path without parameters. Cost: one lookup in a map, about 10 ns, no allocation.
     pub fn of_plain_path(&self, path: &str) -> Option<RouteId> {
         self.by_template.get(path).copied()
     }
 
-    /// The route that actix has chosen. It builds the template anew, about 100 ns and an allocation; before actix has
-    /// chosen, as for a refused credential, it tries all patterns, which takes microseconds.
+    /// Returns the route that actix has chosen. Cost: actix builds the template anew, about 100 ns and an allocation.
+    /// If it has not chosen yet, as for a refused credential, it tries all patterns, which takes microseconds.
     pub fn of_request(&self, req: &HttpRequest) -> RouteId {
         req.match_pattern().and_then(|template| self.of_plain_path(&template)).unwrap_or(RouteId::NONE)
     }
 
-    /// The route of a path whose request is gone. Tries all patterns.
+    /// Returns the route of a path, without its request. Tries all patterns.
     pub fn of_path(&self, path: &str) -> RouteId {
         self.routes.iter().position(|route| route.pattern.is_match(path)).map_or(RouteId::NONE, RouteId)
     }
@@ -98,7 +98,7 @@ impl RouteTable {
     }
 }
 
-/// The default service, of the application and of each scope.
+/// The default service of the application and of each scope.
 pub async fn unmatched(routes: web::Data<RouteTable>, req: HttpRequest) -> Result<HttpResponse, ApiError> {
     Err(routes.refusal(req.path()))
 }

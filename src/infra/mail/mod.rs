@@ -1,7 +1,8 @@
-//! The mail room: what is to be sent goes into a bounded queue, off the request's path, and from there to an SMTP server.
+//! The outbox: mails wait in a bounded queue, off the request's path, and go from there to an SMTP server.
 //!
-//! [`Mailer`] is what handlers hold. [`Outbox`] is the other end, which the running application empties. A mail that
-//! can't be delivered after some attempts is lost, and the log says why, never what was in it: mails carry codes.
+//! Handlers hold a [`Mailer`], which adds mails to the queue. The server runs the [`Outbox`], which delivers them. A
+//! mail that can't be delivered after some attempts is lost. The log has the reason, never the content, since mails
+//! contain codes.
 
 mod outbox;
 mod transport;
@@ -21,28 +22,26 @@ const QUEUE_LENGTH: usize = 256;
 /// A mail in plain text.
 #[derive(Clone, Debug)]
 pub struct Mail {
-    /// The recipient's address.
     pub to: String,
-    /// The subject.
     pub subject: String,
-    /// The body, which may have a code in it.
+    /// It may contain a code.
     pub text: SecretString,
 }
 
-/// Work that ends in a mail, or in none.
+/// A future that writes a mail, or decides that none is sent.
 pub type Composition = Pin<Box<dyn Future<Output = Result<Option<Mail>, ApiError>> + Send>>;
 
-/// Takes mails in. Cheap to ask, never waits.
+/// Adds mails to the queue. It is cheap to call, and never waits.
 #[derive(Clone, Debug)]
 pub struct Mailer {
     queue: Option<mpsc::Sender<Composition>>,
 }
 
 impl Mailer {
-    /// The two ends of the queue. Without `mail.smtp_url` there is nothing behind it, and [`Mailer::is_on`] says so.
+    /// Creates the two ends of the queue. If mail is not configured, [`Mailer::is_on`] is false.
     ///
     /// # Errors
-    /// A text for the operator: `[mail]` can't be used.
+    /// A message for the operator if `[mail]` is unusable.
     pub fn new(config: &Config) -> Result<(Self, Outbox), String> {
         let transport = Transport::new(&config.mail)?;
         let (sender, receiver) = mpsc::channel(QUEUE_LENGTH);
@@ -50,21 +49,21 @@ impl Mailer {
         Ok((Self { queue }, Outbox::new(receiver, transport)))
     }
 
-    /// Whether mails go anywhere.
+    /// Returns whether mail is configured.
     pub fn is_on(&self) -> bool {
         self.queue.is_some()
     }
 
-    /// Sends a mail soon. That this returned `Ok` says nothing of its arrival.
+    /// Queues a mail. `Ok` does not mean that the mail is delivered.
     ///
     /// # Errors
-    /// `unavailable` when mail is off, or when too many mails wait.
+    /// `unavailable` if mail is off, or if too many mails wait.
     pub fn send(&self, to: &str, subject: &str, text: SecretString) -> Result<(), ApiError> {
         let mail = Mail { to: to.to_owned(), subject: subject.to_owned(), text };
         self.compose_later(Box::pin(async { Ok(Some(mail)) }))
     }
 
-    /// Has a mail written and sent soon, where writing it is work that the request should not wait for.
+    /// Queues the writing and sending of a mail, where the request should not wait for the writing.
     ///
     /// # Errors
     /// As [`Mailer::send`].

@@ -1,4 +1,4 @@
-//! [`Outbox`]: empties the queue, some mails at a time, and tries again where that may help.
+//! [`Outbox`]: delivers queued mails, some at a time, and retries temporary failures.
 
 use super::transport::{DeliveryFailure, Transport};
 use super::{Composition, Mail};
@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 const AT_ONCE: usize = 4;
 /// The pauses before the second and the third attempt.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
-/// How long a stop waits for the mails that were taken in.
+/// How long a stop waits for the queued mails.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// The end of the queue that mails leave by.
+/// The receiving end of the queue.
 #[derive(Debug)]
 pub struct Outbox {
     queue: mpsc::Receiver<Composition>,
@@ -26,7 +26,7 @@ impl Outbox {
         Self { queue, transport: transport.map(Arc::new) }
     }
 
-    /// Delivers until `stop` is done; then delivers what is left, for a bounded time.
+    /// Delivers until `stop` is done; then delivers the remaining mails, for a bounded time.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         let Some(transport) = self.transport.clone() else { return stop.await };
         let mut running = JoinSet::new();

@@ -1,4 +1,4 @@
-//! [`Transport`]: hands one mail to the SMTP server, or shows it in the demo's log.
+//! [`Transport`]: sends one mail to the SMTP server, or writes it to the demo's log.
 
 use super::Mail;
 use crate::base::config::MailSettings;
@@ -8,34 +8,34 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::ExposeSecret;
 use std::time::Duration;
 
-/// The longest that one attempt may take, and each command of it.
+/// The time limits of one attempt, and of each of its SMTP commands.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
 const COMMAND_LIMIT: Duration = Duration::from_secs(10);
 
-/// Where mails go.
+/// The destination of mails.
 #[derive(Debug)]
 pub(super) enum Transport {
     /// To an SMTP server.
     Smtp { server: Box<AsyncSmtpTransport<Tokio1Executor>>, from: Mailbox },
-    /// Into the log of `keyward demo`, where whoever reads it is the person who signs up.
+    /// To the log of `keyward demo`, whose reader is the person who signs up.
     Log,
 }
 
-/// Why a mail did not go out.
+/// Why a mail was not delivered.
 #[derive(Debug)]
 pub(super) struct DeliveryFailure {
     /// Whether another attempt may work.
     pub(super) passing: bool,
-    /// For the operator; never has the mail in it.
+    /// For the operator; never contains the mail.
     pub(super) cause: String,
 }
 
 impl Transport {
-    /// What the configuration asks for; `None` when mail is off.
+    /// Returns the configured transport; `None` if mail is off.
     pub(super) fn new(settings: &MailSettings) -> Result<Option<Self>, String> {
         let Some(url) = &settings.smtp_url else { return Ok(settings.log_mails.then_some(Self::Log)) };
         let from = settings.from.parse().map_err(|error| format!("mail.from: {:?}: {error}", settings.from))?;
-        // The message could quote the URL, and with it the password.
+        // The error could quote the URL, and with it the password.
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())
             .map_err(|_| "mail.smtp_url: must look like smtps://USER:PASSWORD@HOST".to_owned())?;
         let server = Box::new(builder.timeout(Some(COMMAND_LIMIT)).build());
@@ -64,7 +64,7 @@ impl Transport {
     }
 }
 
-/// The error without the server's words, which may quote the mail.
+/// Describes the error without the server's text, which may quote the mail.
 fn describe(error: &SmtpError) -> String {
     match error.status() {
         Some(code) => format!("the server answered {code}"),

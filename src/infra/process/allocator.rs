@@ -1,5 +1,5 @@
-//! The global allocator: the one that a cargo feature names, jemalloc by default; `benches/builds.sh` compares them.
-//! And how large the pages are that it gets.
+//! The global allocator, chosen by a cargo feature, jemalloc by default (`benches/builds.sh` compares them), and the
+//! size of its memory pages.
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
@@ -9,7 +9,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// What it is called.
+/// The allocator's name.
 pub const NAME: &str = if cfg!(feature = "mimalloc") {
     "mimalloc"
 } else if cfg!(feature = "jemalloc") {
@@ -18,13 +18,13 @@ pub const NAME: &str = if cfg!(feature = "mimalloc") {
     "system"
 };
 
-/// Takes memory in small pages only. For a server, first of all: what is huge by then stays so. It does nothing but on Linux.
+/// Disables huge pages for this process, on Linux only. A server calls it first, since existing huge pages stay huge.
 ///
-/// Of pages of 2 MiB a whole one is resident once a byte of it is access_change. mimalloc asks for them, and so took half as much
-/// again; jemalloc does not, but the system may give them unasked (benches/NOTES.md).
+/// A page of 2 MiB is resident as a whole once a byte of it is touched. mimalloc asks for such pages, and so took half
+/// as much memory again. jemalloc does not, but the system may give them unasked (benches/NOTES.md).
 ///
 /// # Errors
-/// The system refuses, which is no reason not to serve.
+/// That of the system, if it refuses. The server can run without this.
 pub fn take_small_pages() -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::thread::disable_transparent_huge_pages(true)?;

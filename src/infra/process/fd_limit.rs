@@ -1,28 +1,28 @@
-//! How many files this process may open, which bounds how many connections it can serve.
+//! The limit on open files, which bounds how many connections this process can serve.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Snapshot free for what is no client's connection: the database's, the log, the mails, Redis, issuers' keys.
+/// Files reserved for other uses than clients' connections: the database, the log, mails, Redis, issuers' keys.
 const OWN: u64 = 200;
 
-/// Takes as many as the system lets this process have: the usual soft limit of 1,024 is there for programs that use
-/// `select`, and this is none.
+/// Raises the limit as far as the system allows. The usual soft limit of 1,024 is for programs that use `select`, and
+/// Keyward does not use it.
 ///
 /// # Errors
-/// The system refuses, which is no reason not to serve.
+/// That of the system, if it refuses. The server can run without this.
 pub fn raise() -> std::io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     Ok(())
 }
 
-/// How many connections of clients there is room for, at most `wanted`.
+/// Returns how many connections of clients there is room for, at most `wanted`.
 ///
-/// A server that takes more runs out of files: then it can't reach its database either, and what it has accepted fails.
-/// What it does not accept waits in the system's queue.
+/// A server that accepts more runs out of files: it can't reach its database either, and accepted requests fail.
+/// Connections that are not accepted wait in the system's queue.
 pub fn room_for_connections(wanted: usize) -> usize {
     let Some(limit) = getrlimit(Resource::Nofile).current else { return wanted };
-    // Where there is hardly any room, half is better than nothing.
+    // Under a very low limit, half of it is better than nothing.
     let room = limit.saturating_sub(OWN).max(limit / 2);
     wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
 }

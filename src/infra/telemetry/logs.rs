@@ -1,4 +1,4 @@
-//! Where log lines go, and the request's id on each.
+//! Log lines: their output, and the request's id on each.
 
 use super::{TraceExport, traces};
 use crate::base::config::{Log, LogFormat};
@@ -15,28 +15,28 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-/// How many lines may wait for a reader of standard error that is slow. Those beyond are lost, and counted: a full pipe
-/// must not stop the service. Some megabytes at most.
+/// How many lines may wait for a slow reader of standard error: some megabytes at most. Further lines are lost, and
+/// counted, since a full pipe must not stop the service.
 const WAITING_LINES: usize = 8192;
 
-/// The thread that writes lines to standard error. Dropping it writes those that wait.
+/// The thread that writes lines to standard error. Dropping it writes the waiting lines.
 pub struct LogWriter {
     lost: ErrorCounter,
     _writer: WorkerGuard,
 }
 
 impl LogWriter {
-    /// Counts the lines that nobody took in time.
+    /// Returns a function that reads the number of lost lines.
     pub fn lost_lines(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
         let lost = self.lost.clone();
         move || lost.dropped_lines() as u64
     }
 }
 
-/// Sends log lines to standard error, and spans to the collector if there is one, as configured. Called once, at start-up.
+/// Sends log lines to standard error, and spans to the collector, if one is configured. Called once, at start-up.
 ///
 /// # Errors
-/// A text for the operator, when `log.filter` is malformed or logging was set up before.
+/// A message for the operator if `log.filter` is malformed, or logging is already set up.
 pub fn init(log: &Log, export: Option<&TraceExport>) -> Result<LogWriter, String> {
     let filter = EnvFilter::try_new(&log.filter).map_err(|error| format!("log.filter: {error}"))?;
     let builder = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).lossy(true).thread_name("log");
@@ -45,7 +45,7 @@ pub fn init(log: &Log, export: Option<&TraceExport>) -> Result<LogWriter, String
     match export {
         None => tracing_subscriber::registry().with(filter).with(lines(log.format, writer)).try_init(),
         Some(export) => {
-            // Each its own filter: neither sees what only the other wants.
+            // Each layer has its own filter, so that neither gets the other's events.
             let lines = lines(log.format, writer).with_filter(filter);
             tracing_subscriber::registry().with(export.layer()).with(lines).try_init()
         }
@@ -57,13 +57,13 @@ pub fn init(log: &Log, export: Option<&TraceExport>) -> Result<LogWriter, String
     Ok(LogWriter { lost, _writer: guard })
 }
 
-/// Whether the log takes more than `info` from anywhere: then it may want a line of each request.
+/// Returns whether the log takes more than `info` from any target, and so may want a line for each request.
 pub(crate) fn is_detailed(log: &Log) -> bool {
     let filter = EnvFilter::try_new(&log.filter).ok();
     filter.and_then(|filter| filter.max_level_hint()).is_none_or(|most| most > LevelFilter::INFO)
 }
 
-/// What writes lines.
+/// Returns the layer that writes lines in this format.
 fn lines<S>(format: LogFormat, writer: NonBlocking) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -78,7 +78,7 @@ where
     }
 }
 
-/// Lines of JSON, with `request_id` where code that works for a request logs.
+/// Formats lines as JSON, with `request_id` inside of a request.
 struct JsonWithId(Format<Json>);
 
 impl<S, N> FormatEvent<S, N> for JsonWithId
@@ -90,7 +90,7 @@ where
         let Some(id) = RequestContext::current_id() else { return self.0.format_event(ctx, writer, event) };
         let mut line = String::new();
         self.0.format_event(ctx, Writer::new(&mut line), event)?;
-        // The object is written to its end by then, so its last brace is moved behind the id.
+        // The object is already closed, so its last brace is moved behind the id.
         match line.trim_end().strip_suffix('}') {
             Some(object) => writeln!(writer, "{object},\"request_id\":\"{id}\"}}"),
             None => writer.write_str(&line),
@@ -98,7 +98,7 @@ where
     }
 }
 
-/// Lines for people, with the request's id before them.
+/// Formats lines for people, with the request's id in front.
 struct TextWithId(Format);
 
 impl<S, N> FormatEvent<S, N> for TextWithId

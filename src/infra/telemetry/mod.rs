@@ -1,8 +1,8 @@
-//! Logs and metrics: one structured line for each request that is worth one, a count for each, and never a secret.
+//! Logs, metrics and traces. None of them has a secret in it.
 //!
-//! A request's way: [`RequestContext`] travels with its task; [`RequestRecord`] keeps what it brought, and when it ends counts it
-//! and writes its line. `logs` puts the request's id on every line that its code logs; [`RequestSpan`] is the span
-//! around it, where one is wanted; [`traces`] are the spans that leave for a collector, through [`TraceExport`].
+//! `logs` puts the request's id on each line of its code, [`metrics`] has the counters and histograms, and [`traces`]
+//! are the spans that [`TraceExport`] sends to a collector. `server::observe` uses them for each request: its
+//! `RequestRecord` counts the request and writes its line, its `RequestSpan` is the span around it.
 
 mod logs;
 pub mod metrics;

@@ -1,7 +1,7 @@
-//! [`TraceExport`]: the way of spans to the collector, by OTLP over HTTP, in batches and on a thread of its own.
+//! [`TraceExport`]: sends spans to the collector, by OTLP over HTTP, in batches and on a thread of its own.
 //!
-//! A request only puts its span into a queue, which never waits: a collector that is away or slow costs spans, and nothing
-//! else. Those that are lost are counted, and told of once a minute at most.
+//! A request puts its span into a queue, without waiting: an unavailable or slow collector costs spans, and nothing
+//! else. Lost spans are counted, and logged once a minute at most.
 
 use super::traces;
 use crate::base::config::TracesSettings;
@@ -26,15 +26,15 @@ use tracing_subscriber::{Layer, Registry};
 
 /// How many spans may wait for the collector. Some megabytes at most.
 const WAITING_SPANS: usize = 8192;
-/// How many leave in one request.
+/// The most spans in one request to the collector.
 const BATCH: usize = 512;
-/// The longest that a span waits for others.
+/// The longest time that a span waits for its batch to fill.
 const DELAY: Duration = Duration::from_secs(2);
 /// How long the collector may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a stop waits for the last spans.
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
-/// How often the log is told of lost spans.
+/// The minimum time between two log lines about lost spans.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// The running export.
@@ -43,21 +43,22 @@ pub struct TraceExport {
     tally: Arc<LostSpans>,
 }
 
-/// What became of spans.
+/// Counts waiting and lost spans.
 #[derive(Debug)]
 struct LostSpans {
     clock: Clock,
     waiting: AtomicUsize,
     lost: AtomicU64,
-    /// How many lost spans the log knows of, and since when. Only the export's own thread looks.
+    /// The number of lost spans in the last log line about them, and its time. Only the export's own thread uses it.
     told: Mutex<(u64, Option<Duration>)>,
 }
 
 impl TraceExport {
-    /// Starts its thread, where there is a collector to send to. Connects to nothing yet. Not to be called in a runtime.
+    /// Starts the export's thread; returns `None` if no collector is configured. Opens no connection yet. Must not be
+    /// called inside of an async runtime.
     ///
     /// # Errors
-    /// A text for the operator.
+    /// A message for the operator.
     pub fn start(settings: &TracesSettings) -> Result<Option<Self>, String> {
         let Some(url) = settings.url() else { return Ok(None) };
         let explain = |error: &dyn std::fmt::Display| format!("traces: {error}");
@@ -92,11 +93,11 @@ impl TraceExport {
         Ok(Some(Self { provider, tally }))
     }
 
-    /// What takes spans from `tracing`, and nothing but those that are meant for it.
+    /// Returns the layer that takes the spans of [`traces`], and nothing else, from `tracing`.
     pub(super) fn layer(&self) -> impl Layer<Registry> + Send + Sync + use<> {
         let layer = tracing_opentelemetry::layer().with_tracer(self.provider.tracer("keyward"));
         layer
-            // Where in the source, on which thread and how often polled: of no use to whoever runs it, and a cost each time.
+            // Source location, thread and number of polls are of no use to operators, and cost time for each span.
             .with_location(false)
             .with_threads(false)
             .with_target(false)
@@ -106,13 +107,13 @@ impl TraceExport {
             .with_filter(filter_fn(traces::are_for).with_max_level_hint(LevelFilter::DEBUG))
     }
 
-    /// Counts the spans that the collector did not get.
+    /// Returns a function that reads the number of lost spans.
     pub fn lost_spans(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
         let tally = Arc::clone(&self.tally);
         move || tally.lost.load(Relaxed)
     }
 
-    /// Sends what waits, and ends. Blocks, for three seconds at most.
+    /// Sends the waiting spans, and ends the export. Blocks for three seconds at most.
     pub fn stop(self) {
         if self.provider.shutdown_with_timeout(FLUSH_LIMIT).is_err() {
             let waiting = self.tally.waiting.load(Relaxed);
@@ -121,7 +122,7 @@ impl TraceExport {
     }
 }
 
-/// The client, which has a thread of its own. One that speaks no TLS needs no certificates, and a machine may have none.
+/// Builds the HTTP client, which has its own thread. Without TLS it loads no certificates: a machine may have none.
 fn client(url: &str) -> reqwest::Result<reqwest::blocking::Client> {
     let builder = reqwest::blocking::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
     match url.starts_with("https://") {
@@ -135,7 +136,7 @@ impl LostSpans {
         Self { clock, waiting: AtomicUsize::default(), lost: AtomicU64::default(), told: Mutex::default() }
     }
 
-    /// Tells the log if more spans were lost, unless it was told just now.
+    /// Logs newly lost spans, once in [`TELL_EVERY`] at most.
     fn tell(&self, exported: &OTelSdkResult) {
         let (lost, now) = (self.lost.load(Relaxed), self.clock.monotonic());
         let mut told = self.told.lock();
@@ -152,7 +153,7 @@ impl LostSpans {
     }
 }
 
-/// The queue, which counts what finds it full. The SDK's own counts in secret.
+/// The queue, which counts the spans that find it full. The SDK doesn't expose its own count.
 #[derive(Debug)]
 struct Bounded {
     queue: BatchSpanProcessor,
@@ -186,7 +187,7 @@ impl SpanProcessor for Bounded {
     }
 }
 
-/// The exporter, which says what it could not deliver.
+/// The exporter, which counts undelivered spans.
 #[derive(Debug)]
 struct Counted {
     exporter: OtlpExporter,

@@ -1,37 +1,37 @@
 //! Spans for OpenTelemetry: one for each request, and under it one for each wait that takes time.
 //!
-//! They are spans of `tracing` under a target of their own, so that `log.filter` and `[traces]` decide apart: no line more
-//! or less is logged because of them. Where traces are off there are none: a relaxed load of one flag is what that costs.
+//! They are spans of `tracing` with a target of their own, so that `log.filter` and `[traces]` are independent: spans
+//! change no log line. While traces are off there are no spans, at the cost of a relaxed load of one flag.
 //!
-//! Attributes are those of OpenTelemetry's semantic conventions for HTTP and databases. None holds what a caller chose,
-//! save the ids and the flag of its `traceparent`: no path, no query, no header, no text of a query, no name and no
+//! Attributes are those of OpenTelemetry's semantic conventions for HTTP and databases. None has a value that a caller
+//! chose, except the ids and the flag of `traceparent`: no path, no query string, no header, no SQL, no name and no
 //! address of a person.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tracing::{Metadata, Span};
 
-/// Of all spans that leave, and of nothing else.
+/// The target of all exported spans, and of nothing else.
 pub(crate) const TARGET: &str = "keyward::telemetry::traces";
 
-/// Whether spans leave this process. Set once, at start-up, where the process's subscriber is.
+/// Whether spans are exported. Set once, at start-up, with the process's subscriber.
 static ON: AtomicBool = AtomicBool::new(false);
 
-/// From now on spans are opened.
+/// Turns spans on.
 pub(super) fn switch_on() {
     ON.store(true, Relaxed);
 }
 
-/// Whether spans leave this process.
+/// Returns whether spans are exported.
 pub(crate) fn are_on() -> bool {
     ON.load(Relaxed)
 }
 
-/// What the exporter takes of all that `tracing` is told.
+/// Returns whether the exporter takes the span or event with this metadata.
 pub(super) fn are_for(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target() == TARGET
 }
 
-/// A span for a wait within a request; none outside of one, or where traces are off.
+/// Opens a span for a wait within a request. Outside of a request, and while traces are off, the span is disabled.
 pub(crate) fn wait(name: &'static str) -> Span {
     if !are_on() || Span::current().is_none() {
         return Span::none();
@@ -39,8 +39,8 @@ pub(crate) fn wait(name: &'static str) -> Span {
     tracing::debug_span!(target: TARGET, "wait", otel.name = name, otel.kind = "internal")
 }
 
-/// The span for work in the database, from the wait for a thread to the last row. Outside of a request, or where traces are
-/// off, the current one, if any.
+/// Opens the span for work in the database, from the wait for a thread to the last row. Outside of a request, and while
+/// traces are off, returns the current span.
 pub(crate) fn database(system: &'static str) -> Span {
     let current = Span::current();
     if !are_on() || current.is_none() {

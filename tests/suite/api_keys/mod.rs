@@ -3,9 +3,11 @@
 mod creator;
 mod guesses;
 mod idempotency;
+mod import;
 mod last_used;
 mod life_cycle;
 mod limits;
+mod revocation;
 mod settings;
 
 use crate::support::harness::Test;
@@ -15,9 +17,11 @@ pub fn tests() -> Vec<Test> {
         creator::tests(),
         guesses::tests(),
         idempotency::tests(),
+        import::tests(),
         last_used::tests(),
         life_cycle::tests(),
         limits::tests(),
+        revocation::tests(),
         settings::tests(),
     ]
     .into_iter()

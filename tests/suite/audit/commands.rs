@@ -21,7 +21,7 @@ tests![
 ];
 
 /// What there is, so that a new command is thought of here. `user`, `subscription` and `keys` change access to organizations
-/// (what `keys` leaves, `revocation` and `keys_import` prove);
+/// (what `keys` leaves, `api_keys::revocation` and `api_keys::import` prove);
 /// `demo` makes its tenant by the same functions as the API, and a client has no more than they; the others change none.
 const COMMANDS: [&str; 19] = [
     "demo",

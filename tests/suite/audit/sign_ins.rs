@@ -1,7 +1,7 @@
 //! Failed sign-ins reach the organizations of the account, and a flood of them does not flood the trail.
 
 use super::{told, trail};
-use crate::invitation_mails::{sign_in, start};
+use crate::invitations::mails::{sign_in, start};
 use crate::support::smtp::code_in;
 use crate::support::tenant::{User, verify_email};
 use crate::support::{Backend, Server, Tenant, tests};

@@ -3,7 +3,7 @@
 
 use super::scene::{Done, Scene, USER_AGENT, actor, event, person, send, target};
 use super::{told, trail};
-use crate::invitation_mails::{PASSWORD, token_in};
+use crate::invitations::mails::{PASSWORD, token_in};
 use crate::support::http::{Answer, Request};
 use crate::support::smtp::Smtp;
 use crate::support::tenant::{self, User};

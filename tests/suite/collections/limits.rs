@@ -42,9 +42,12 @@ async fn many_creations_at_once_do_not_pass_the_limit(db: Backend) {
 
 async fn the_limit_is_each_workspaces_own(db: Backend) {
     let server = server(db, "[notes]\nmax_documents = 1").await;
-    for _ in 0..2 {
-        let tenant = Tenant::new(&server).await;
-        tenant.add_document("/notes", json!({})).await;
+    let tenants = [Tenant::new(&server).await, Tenant::new(&server).await];
+    for tenant in &tenants {
+        let path = tenant.workspace_path("/notes");
+        let create = || server.post(&path).bearer(&tenant.owner.id_token).json(json!({})).send();
+        create().await.expect(201);
+        create().await.expect_error(409, "conflict");
     }
 }
 

@@ -21,12 +21,18 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// `None` where nobody may have a namespace.
-    pub async fn mount() -> Option<Self> {
+    /// Mounts it.
+    ///
+    /// # Panics
+    /// Where neither root nor a user may have a namespace for mounts.
+    pub async fn mount() -> Self {
         let is_allowed = |way: &&&[&str]| {
             Command::new("unshare").args(**way).arg("true").output().is_ok_and(|output| output.status.success())
         };
-        let way = WAYS.iter().find(is_allowed)?;
+        let way = WAYS.iter().find(is_allowed).expect(
+            "no namespace for mounts: `unshare --mount --user --map-root-user true` fails. Install util-linux, and run \
+             as root or allow user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0)",
+        );
         let directory = TempDir::new_in(environment::directory()).expect("a directory");
         let place = directory.path().to_str().expect("a plain path");
         let keeper = Keeper::start("unshare", &[way, &["sh", "-c", MOUNT, "sh", place][..]].concat());
@@ -37,7 +43,7 @@ impl Disk {
             assert!(tries < 500, "the tmpfs was not mounted");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        Some(disk)
+        disk
     }
 
     /// A file's path, as processes in the namespace have it.

@@ -4,11 +4,18 @@ use super::mailed_codes::{code_of, start};
 use super::rest::{call, sign_in};
 use crate::support::dump::{assert_unchanged, dump};
 use crate::support::http::Answer;
+use crate::support::smtp::Smtp;
 use crate::support::tenant::User;
 use crate::support::{Backend, Server, tests};
+use keyward::base::config::Config;
 use serde_json::json;
 
-tests![a_person_sets_a_new_password, a_person_confirms_an_address, a_bad_link_says_so];
+tests![
+    a_person_sets_a_new_password,
+    the_form_asks_for_the_configured_length,
+    a_person_confirms_an_address,
+    a_bad_link_says_so,
+];
 
 #[track_caller]
 fn assert_page(answer: &Answer, text: &str) {
@@ -34,8 +41,8 @@ async fn a_person_sets_a_new_password(db: Backend) {
     let code = code_of(&smtp.mail(1).await);
     let before = dump(&server.database);
     let page = open(&server, "resetPassword", &code).await.expect(200);
-    assert_page(&page, "name=newPassword type=password");
-    assert!(page.text.contains("o&#39;hara&amp;co@example.com"), "{}", page.text);
+    assert_page(&page, "name=\"newPassword\" type=password");
+    assert!(page.text.contains("o&#39;hara&#38;co@example.com"), "{}", page.text);
     let weak = server.post("/__/auth/action").form(&[("oobCode", &*code), ("newPassword", "12345")]).send().await;
     assert_page(&weak.expect(400), "Password should be at least 6 characters");
     assert_unchanged(&before, &server.database);
@@ -44,6 +51,24 @@ async fn a_person_sets_a_new_password(db: Backend) {
     assert_page(&done, "Your new password is set");
     sign_in(&server, &user.email, "a-brand-new-password").await.expect(200);
     assert_page(&server.post("/__/auth/action").form(&form).send().await.expect(400), "not valid");
+}
+
+async fn the_form_asks_for_the_configured_length(db: Backend) {
+    let smtp = Smtp::start();
+    let url = smtp.url();
+    let settings = move |config: &mut Config| {
+        config.mail.smtp_url = Some(url.into());
+        config.identity.min_password_length = 12;
+    };
+    let server = Server::with(db, settings).await;
+    let user = User::sign_up(&server).await;
+    call(&server, "sendOobCode", json!({ "requestType": "PASSWORD_RESET", "email": user.email })).await.expect(200);
+    let code = code_of(&smtp.mail(1).await);
+    assert_page(&open(&server, "resetPassword", &code).await.expect(200), "minlength=12 ");
+    let form = [("oobCode", &*code), ("newPassword", "elevenchars")];
+    let refused = server.post("/__/auth/action").form(&form).send().await.expect(400);
+    assert_page(&refused, "Password should be at least 12 characters.");
+    assert_page(&refused, "minlength=12 ");
 }
 
 async fn a_person_confirms_an_address(db: Backend) {

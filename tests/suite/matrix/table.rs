@@ -79,7 +79,7 @@ pub fn usual(operation: &str) -> &'static Row {
 }
 
 /// Routes whose success uses up a mailed code or an account, or needs a mail server or a signature over the body.
-/// `identity`, `firebase`, `invitation_mails` and `billing` prove it.
+/// `identity`, `firebase`, `invitations::mails` and `billing` prove it.
 pub const SUCCEED_ELSEWHERE: [&str; 10] = [
     "POST /identitytoolkit.googleapis.com/v1/accounts:update",
     "POST /identitytoolkit.googleapis.com/v1/accounts:delete",

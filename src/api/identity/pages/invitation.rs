@@ -3,7 +3,7 @@
 //! As in [`super::action`], opening the link changes nothing; the button sends the change. All invalid tokens get the
 //! same page.
 
-use super::html::{escape, page};
+use super::html::{Form, PasswordField, done, failed, refused};
 use crate::api::State;
 use crate::api::errors;
 use crate::base::error::{ApiError, Code};
@@ -11,9 +11,10 @@ use crate::base::input::validation;
 use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
 use crate::domain::invitations::InvitationToken;
 use crate::domain::invitations::accept_mailed::Invited;
-use actix_web::http::StatusCode;
 use actix_web::{Error, HttpRequest, HttpResponse, get, post, web};
-use secrecy::{ExposeSecret, SecretString};
+use askama::Template;
+use askama::filters::HtmlSafe;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 /// What a link says.
@@ -52,7 +53,7 @@ pub(super) struct JoinForm {
 )]
 #[get("/__/auth/invitation")]
 pub async fn invitation_page(state: web::Data<State>, link: web::Query<InvitationLink>) -> Result<HttpResponse, Error> {
-    let Some(token) = link.into_inner().token else { return Ok(invalid()) };
+    let Some(token) = link.into_inner().token else { return Ok(invalid()?) };
     Ok(form(&state, token, None).await?)
 }
 
@@ -74,10 +75,10 @@ pub async fn invitation_page(state: web::Data<State>, link: web::Query<Invitatio
 #[post("/__/auth/invitation")]
 pub async fn join(state: web::Data<State>, req: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Error> {
     let body = crate::api::identity::firebase::read(&state, payload).await?;
-    let Ok(JoinForm { token, password, name }) = serde_urlencoded::from_bytes(&body) else { return Ok(invalid()) };
+    let Ok(JoinForm { token, password, name }) = serde_urlencoded::from_bytes(&body) else { return Ok(invalid()?) };
     let builtin = state.identity.builtin()?;
     let Some(invited) = builtin.look_at_invitation(InvitationToken::from(token.clone())).await? else {
-        return Ok(invalid());
+        return Ok(invalid()?);
     };
     let name = match name.as_deref().map(str::trim).filter(|name| !name.is_empty()).map(validation::name) {
         None => None,
@@ -86,22 +87,22 @@ pub async fn join(state: web::Data<State>, req: HttpRequest, payload: web::Paylo
     };
     let address = crate::api::identity::firebase::address_of(&state, &req);
     match builtin.join(address, InvitationToken::from(token.clone()), password, name).await {
-        Ok(()) => Ok(done(&invited)),
-        Err(FirebaseRefusal::Firebase(refusal)) => match fault_of(refusal) {
+        Ok(()) => Ok(done("Welcome", &invited.email, Joined(&invited.organization))?),
+        Err(FirebaseRefusal::Firebase(refusal)) => match fault_of(&refusal) {
             Some(fault) => Ok(form(&state, token, Some(&fault)).await?),
-            None => Ok(refused(refusal)),
+            None => Ok(refused(&refusal)?),
         },
         Err(FirebaseRefusal::Api(error)) => match error.code {
-            Code::NotFound => Ok(invalid()),
-            Code::Conflict => Ok(failed("You are a member of this organization already. Sign in there.")),
-            Code::InvalidIdToken => Ok(refused(FirebaseError::UserDisabled)),
+            Code::NotFound => Ok(invalid()?),
+            Code::Conflict => Ok(failed("You are a member of this organization already. Sign in there.")?),
+            Code::InvalidIdToken => Ok(refused(&FirebaseError::UserDisabled)?),
             _ => Err(error.into()),
         },
     }
 }
 
-/// Returns the message for a fault that the person can correct in the form. The invitation stays valid.
-fn fault_of(refusal: FirebaseError) -> Option<String> {
+/// What the person can mend in the form; the invitation is still good.
+fn fault_of(refusal: &FirebaseError) -> Option<String> {
     match refusal {
         FirebaseError::InvalidLoginCredentials => Some("This is not the account's password".to_owned()),
         FirebaseError::EmailExists => Some("This address has an account by now. Sign in with its password".to_owned()),
@@ -111,63 +112,46 @@ fn fault_of(refusal: FirebaseError) -> Option<String> {
 
 /// Renders the form for a valid token, with the fault of the last attempt.
 async fn form(state: &State, token: SecretString, fault: Option<&str>) -> Result<HttpResponse, ApiError> {
-    let invited = state.identity.builtin()?.look_at_invitation(InvitationToken::from(token.clone())).await?;
-    let Some(Invited { email, organization, has_account }) = invited else { return Ok(invalid()) };
-    let (organization, email, token) = (escape(&organization), escape(&email), escape(token.expose_secret()));
-    let fault = fault.map_or_else(String::new, |fault| format!("<p class=fault role=alert>{}.</p>", escape(fault)));
-    let (what, fields, button) = match has_account {
-        true => (
-            "This address has an account. Sign in with its password to join.",
-            "<label for=password>Password</label><input id=password name=password type=password maxlength=4096 \
-             autocomplete=current-password required autofocus>"
-                .to_owned(),
-            "Sign in and join",
-        ),
+    let builtin = state.identity.builtin()?;
+    let invited = builtin.look_at_invitation(InvitationToken::from(token.clone())).await?;
+    let Some(Invited { email, organization, has_account }) = invited else { return invalid() };
+    let (text, min_length, button) = match has_account {
+        true => ("This address has an account. Sign in with its password to join.", None, "Sign in and join"),
         false => (
             "Choose a password: it makes your account and signs you up.",
-            format!(
-                "<label for=name>Your name (optional)</label><input id=name name=name maxlength={} autocomplete=name>\
-                 <label for=password>Password</label><input id=password name=password type=password minlength={} \
-                 maxlength=4096 autocomplete=new-password required>",
-                validation::NAME_LIMIT,
-                state.config.identity.min_password_length
-            ),
+            Some(builtin.config.identity.min_password_length),
             "Sign up and join",
         ),
     };
-    let status = if fault.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    let body = format!(
-        "<p>For <strong>{email}</strong></p><p>{what}</p>{fault}<form method=post action=\"/__/auth/invitation\">\
-         <input type=hidden name=username autocomplete=username value=\"{email}\">\
-         <input type=hidden name=token value=\"{token}\">{fields}<button>{button}</button></form>"
-    );
-    Ok(page(status, &format!("Join {organization}"), &body))
+    let form = Form {
+        title: &format!("Join {organization}"),
+        email: &email,
+        text: Some(text),
+        fault,
+        action: "/__/auth/invitation",
+        secret_field: "token",
+        secret: &token,
+        asks_for_name: !has_account,
+        password: Some(PasswordField { label: "Password", field: "password", min_length }),
+        button,
+    };
+    form.page()
 }
 
-fn done(invited: &Invited) -> HttpResponse {
-    let (organization, email) = (escape(&invited.organization), escape(&invited.email));
-    let body = format!(
-        "<p>For <strong>{email}</strong></p><p>You are a member of <strong>{organization}</strong> now. Sign in there \
-         with this address and your password.</p>"
-    );
-    page(StatusCode::OK, "Welcome", &body)
-}
+/// The text of the last page.
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = "You are a member of <strong>{{ self.0 }}</strong> now. Sign in there with this address and your password."
+)]
+struct Joined<'i>(&'i str);
 
-/// The one page for all invalid tokens, so that it does not reveal whether a token existed.
-fn invalid() -> HttpResponse {
+impl HtmlSafe for Joined<'_> {}
+
+/// One page for every token that is not good, so that it tells nothing.
+fn invalid() -> Result<HttpResponse, ApiError> {
     failed(
         "This invitation is not valid. It may have been used, withdrawn or replaced by a newer one, or it is too old. Ask \
          whoever invited you for a new one.",
     )
-}
-
-fn refused(refusal: FirebaseError) -> HttpResponse {
-    failed(match refusal {
-        FirebaseError::UserDisabled => "This account is disabled.",
-        _ => "Too many attempts were made. Wait some minutes, then open the link again: it is still good.",
-    })
-}
-
-fn failed(text: &str) -> HttpResponse {
-    page(StatusCode::BAD_REQUEST, "This did not work", &format!("<p>{text}</p>"))
 }

@@ -14,11 +14,12 @@ use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::creator_roles::status_of;
 use crate::domain::api_keys::model::{CreatorRoleColumns, creator_role_columns, creator_roles_of, with_creator};
 use crate::domain::api_keys::{CreatorRoles, KeyStatus};
-use crate::domain::subscriptions::{EffectiveSubscription, PlanName, Subscription, Term};
+use crate::domain::subscriptions::{EffectiveSubscription, PlanNames, Subscription, Term};
 use crate::domain::usage::{Counted, CountedKey, KeyUsage};
 use diesel::prelude::*;
 use ipnet::IpNet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A key with its creator's roles and its organization's subscription: all inputs of a decision except the time and
 /// the client's address. Valid until access in the organization changes.
@@ -32,8 +33,9 @@ pub struct CachedKey {
     /// The key inherits this user's role.
     pub creator_id: UserId,
     pub name: Option<Box<str>>,
-    pub plan: PlanName,
-    /// Limits the inherited role.
+    /// The organization's plan.
+    pub plan: Arc<String>,
+    /// What it keeps of the creator's role.
     pub scope: Scope,
     /// `None` for an orphaned key.
     pub(super) roles: Option<(OrganizationRole, WorkspaceRole)>,
@@ -76,8 +78,8 @@ impl CachedKey {
     /// Finds the key of a hash. One SELECT, with joins by primary or unique key.
     ///
     /// # Errors
-    /// Database errors.
-    pub(super) fn find(conn: &mut Conn, hash: &[u8]) -> Result<Option<Self>, ApiError> {
+    /// Those of the database.
+    pub(super) fn find(conn: &mut Conn, hash: &[u8], plans: &PlanNames) -> Result<Option<Self>, ApiError> {
         type CachedKeyRow = (ApiKey, CreatorRoleColumns, Subscription, Option<Timestamp>);
         let from = api_key_secrets::table
             .inner_join(api_keys::table)
@@ -92,10 +94,18 @@ impl CachedKey {
             ))
             .first(conn)
             .optional()?;
-        Ok(row.map(|(key, creator, subscription, ends)| Self::new(key, creator_roles_of(creator), subscription, ends)))
+        Ok(row.map(|(key, creator, subscription, ends)| {
+            Self::new(key, creator_roles_of(creator), subscription, ends, plans)
+        }))
     }
 
-    fn new(key: ApiKey, creator: CreatorRoles, subscription: Subscription, value_ends_at: Option<Timestamp>) -> Self {
+    fn new(
+        key: ApiKey,
+        creator: CreatorRoles,
+        subscription: Subscription,
+        value_ends_at: Option<Timestamp>,
+        plans: &PlanNames,
+    ) -> Self {
         let role = key.inherited_role(creator);
         Self {
             roles: creator.organization_role.zip(role),
@@ -105,7 +115,7 @@ impl CachedKey {
             creator_id: key.creator_id,
             name: key.name.map(String::into_boxed_str),
             subscription: subscription.term(),
-            plan: subscription.plan.into(),
+            plan: plans.shared(subscription.plan),
             scope: key.scope,
             is_revoked: key.revoked_at.is_some(),
             is_disabled: key.disabled_at.is_some(),

@@ -183,3 +183,14 @@ fn write<Id: Display>(conn: &mut Conn, table: &str, uses: &[(Id, Timestamp)]) ->
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::api_keys::CachedKey;
+
+    #[test]
+    fn what_is_noted_of_a_key_stays_small() {
+        assert_eq!(size_of::<Uses<CachedKey>>(), 16);
+    }
+}

@@ -21,6 +21,7 @@ use crate::base::time::Clock;
 use crate::base::time::Moment;
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::KeyCaller;
+use crate::domain::subscriptions::PlanNames;
 use crate::domain::usage::{CountedRequest, Hour, RequestOutcome, Usage};
 use crate::infra::cluster::{Cache, CacheLookup, Cluster, Generation};
 use crate::infra::db::Db;
@@ -63,6 +64,7 @@ pub struct ApiKeys {
     pub usage: Usage<CachedKey>,
     pub cache: Cache<CachedKey>,
     unknown_keys: UnknownKeys,
+    plans: Arc<PlanNames>,
     db: Db,
     clock: Clock,
     /// Delays each fill of the cache. Tests inject this fault.
@@ -78,6 +80,7 @@ impl ApiKeys {
             usage: Usage::default(),
             cache: Cache::new(cluster, config.cluster.cached_keys),
             unknown_keys: UnknownKeys::new(config, cluster),
+            plans: Arc::new(PlanNames::new(config)),
             db: db.clone(),
             clock: cluster.clock().clone(),
             slow_fill: config.cluster.faults.slow_fill,
@@ -154,7 +157,8 @@ impl ApiKeys {
         from: Option<IpAddr>,
         presented_by: PresentedBy,
     ) -> Result<Arc<CachedKey>, ApiError> {
-        let found = self.db.for_all_tenants().read(move |conn| CachedKey::find(conn, &digest)).await?;
+        let plans = Arc::clone(&self.plans);
+        let found = self.db.for_all_tenants().read(move |conn| CachedKey::find(conn, &digest, &plans)).await?;
         let Some(known) = found.map(Arc::new) else {
             self.cache.forget(&digest);
             self.unknown_keys.remember(digest, before);

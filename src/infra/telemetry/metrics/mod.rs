@@ -1,10 +1,10 @@
 //! Metrics for Prometheus: one registry for each application, no global state, and never a tenant's id in a label.
 //!
-//! Two ways in. What happens at each request is counted in fields of [`Metrics`], by atomics that were made at start-up
-//! ([`sharded`]): [`requests`] and [`verifications`]. Everything else is read when Prometheus asks, from the getters of the room
-//! that knows, through [`Metrics::register`]: see `process` for how. A room registers once, where the application is put
-//! together, and its closure owns what it reads (an `Arc` of the room's own): never `web::Data<State>`, which owns
-//! the registry and would be kept alive by it.
+//! There are two ways to count. Events of each request are counted in fields of [`Metrics`], by atomics that are
+//! allocated at start-up ([`sharded`]): [`requests`] and [`verifications`]. All other metrics are read at each scrape,
+//! from a module's getters, through [`Metrics::register`]; `process` is an example. A module registers once, while the
+//! application is built. Its closure owns its data (an `Arc` of the module's own), never `web::Data<State>`: the state
+//! owns the registry, and such a cycle would never be freed.
 
 mod process;
 mod requests;
@@ -28,14 +28,14 @@ use std::sync::Arc;
 /// The metrics of one application.
 pub struct Metrics {
     registry: RwLock<Registry>,
-    /// Requests, by route, method and status.
+    /// Requests by route, method and status.
     pub requests: Arc<Requests>,
-    /// Verifications of credentials, by their outcome.
+    /// Verifications of credentials by kind and code.
     pub verifications: Arc<Verifications>,
 }
 
 impl Metrics {
-    /// Metrics over the routes there are, with what every application has registered.
+    /// Creates the metrics for these routes, and registers the version and the start time.
     pub fn new(config: &Config, routes: &RouteTable, started: Timestamp) -> Self {
         let workers = match config.server.workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -51,8 +51,8 @@ impl Metrics {
         metrics
     }
 
-    /// Registers a metric that is read at each scrape: `keyward_` and the name; a counter gets `_total` besides.
-    /// `read` names the labels, all of them known beforehand, and must not wait.
+    /// Registers a metric that is read at each scrape. Its name gets the prefix `keyward_`, and for a counter the
+    /// suffix `_total`. `read` sets values under a fixed set of labels, and must not wait.
     ///
     /// ```ignore
     /// metrics.register(Kind::Counter, "cache_lookups", "Lookups in the cache", move |readings| {
@@ -71,10 +71,10 @@ impl Metrics {
         registry.register_collector(Box::new(watch::Watched::new(kind, name, help, read)));
     }
 
-    /// The text that Prometheus scrapes, in the OpenMetrics format.
+    /// Returns all metrics in the OpenMetrics format.
     ///
     /// # Errors
-    /// A collector could not write.
+    /// That of a collector that can't write.
     pub fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry.read())?;

@@ -1,4 +1,4 @@
-//! What runs, and since when.
+//! The version and the start time of the process.
 
 use super::{Kind, Metrics};
 use crate::base::time::Timestamp;

@@ -1,4 +1,4 @@
-//! [`Requests`]: how many there were, and how long they took.
+//! [`Requests`]: counts and durations of requests.
 
 use super::sharded::Sharded;
 use crate::base::time::nanoseconds;
@@ -11,16 +11,16 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// The methods that have a label of their own; whatever else a caller makes up is `other`.
+/// The methods with a label of their own. All others count as `other`, so callers can't create labels.
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "other"];
 
-/// The statuses that Keyward answers, ascending; one that is missing here counts as `other`.
+/// The statuses that Keyward answers, ascending. Any other status counts as `other`.
 const STATUSES: [u16; 25] = [
     200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 429, 500,
     502, 503,
 ];
 
-/// The upper bounds of the histogram: in microseconds, to be exact, and in seconds, as Prometheus shows them.
+/// The upper bounds of the histogram, in microseconds, which are exact, and in seconds, for Prometheus.
 const BOUNDS: [(u64, f64); 16] = [
     (50, 0.000_05),
     (100, 0.000_1),
@@ -44,7 +44,7 @@ const BOUNDS: [(u64, f64); 16] = [
 struct Route {
     /// By method, then status.
     counts: [[AtomicU64; STATUSES.len() + 1]; METHODS.len()],
-    /// The last one is what no bound holds.
+    /// The last bucket is for durations above all bounds.
     buckets: [AtomicU64; BOUNDS.len() + 1],
     nanoseconds: AtomicU64,
 }
@@ -57,14 +57,16 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Room for each route, method and status, so that a count is an index: about 2 KiB for each route and worker.
+    /// Allocates a counter for each route, method and status, so that a count is an index: about 2 KiB for each route
+    /// and worker.
     pub(super) fn new(routes: &RouteTable, workers: usize) -> Self {
         let templates: Vec<String> = routes.templates().map(str::to_owned).collect();
         let shards = Sharded::new(workers, || templates.iter().map(|_| Route::default()).collect());
         Self { templates, shards }
     }
 
-    /// Counts one. Cost: three relaxed additions to this thread's own memory and two short searches, about 20 ns.
+    /// Counts one request. Cost: three relaxed additions to this thread's own memory and two short searches, about 20
+    /// ns.
     pub fn observe(&self, route: RouteId, method: &Method, status: u16, took: Duration) {
         let Some(route) = self.shards.mine().and_then(|routes| routes.get(route.index())) else { return };
         let method = method.as_str();
@@ -95,7 +97,7 @@ impl Requests {
                     let count = self.sum(route, |route| {
                         route.counts.get(m).and_then(|statuses| statuses.get(s)).map_or(0, |count| count.load(Relaxed))
                     });
-                    // Combinations that never happened would be thousands of lines.
+                    // Zero counts are left out, since they would be thousands of lines.
                     if count > 0 {
                         let status = STATUSES.get(s).map_or_else(|| "other".to_owned(), ToString::to_string);
                         let labels = [("route", template.as_str()), ("method", method), ("status", &status)];

@@ -1,4 +1,4 @@
-//! [`Verifications`]: how credentials fared, by their kind and the exact code, whatever a preset shows to callers.
+//! [`Verifications`]: verifications of credentials by kind and exact code, whatever code a preset shows to callers.
 
 use super::sharded::Sharded;
 use crate::base::config::SERVICE_TOKEN_PREFIX;
@@ -11,16 +11,14 @@ use prometheus_client::metrics::MetricType;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What kind of credential was verified.
+/// The kind of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialKind {
-    /// A program's.
     ApiKey,
-    /// A person's.
     IdToken,
-    /// A gateway's or another service's.
+    /// The token of a gateway or another service.
     ServiceToken,
-    /// None that could be read.
+    /// No readable credential.
     None,
 }
 
@@ -28,17 +26,16 @@ impl CredentialKind {
     const NAMES: [&str; 4] = ["api_key", "id_token", "service_token", "none"];
 }
 
-/// How one verification went.
+/// The result of one verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verification {
-    /// What was verified.
     pub kind: CredentialKind,
-    /// Why it was refused, if it was.
+    /// The code of the error; `None` after a success.
     pub refusal: Option<Code>,
 }
 
 impl Verification {
-    /// The caller is known by it.
+    /// Returns the result for a verified caller.
     pub fn succeeded(caller: CallerId) -> Self {
         let kind = match caller {
             CallerId::ApiKey(_) => CredentialKind::ApiKey,
@@ -48,12 +45,13 @@ impl Verification {
         Self { kind, refusal: None }
     }
 
-    /// A request was refused with this code, if the code is about its credential and not about what it asked for.
+    /// Returns the result for a request that was refused with this code; `None` if the code is not about its
+    /// credential.
     pub fn refused(code: Code, headers: &HeaderMap) -> Option<Self> {
         let kind = match code {
             Code::MissingCredentials | Code::InvalidAuthorizationFormat => CredentialKind::None,
             Code::InvalidIdToken | Code::IdTokenExpired => CredentialKind::IdToken,
-            // Service tokens are refused with the codes of keys.
+            // Refused service tokens get the codes of keys.
             Code::InvalidApiKey | Code::ApiKeyRevoked if has_service_token(headers) => CredentialKind::ServiceToken,
             Code::InvalidApiKey
             | Code::ApiKeyRevoked
@@ -76,7 +74,7 @@ fn has_service_token(headers: &HeaderMap) -> bool {
         .is_some_and(|(_, token)| token.trim_start_matches(' ').starts_with(SERVICE_TOKEN_PREFIX))
 }
 
-/// By kind, then outcome: first success, then each code in its order.
+/// By kind, then by outcome: first success, then each code in its order.
 #[derive(Debug, Default)]
 struct Counts([[AtomicU64; Code::ALL.len() + 1]; CredentialKind::NAMES.len()]);
 
@@ -95,7 +93,7 @@ impl Verifications {
         Self(Sharded::new(workers, Counts::default))
     }
 
-    /// Counts one. Cost: one relaxed addition to this thread's own memory.
+    /// Counts one verification. Cost: one relaxed addition to this thread's own memory.
     pub fn count(&self, verification: Verification) {
         let outcome = verification.refusal.map_or(0, |code| code as usize + 1);
         if let Some(count) = self.0.mine().and_then(|counts| counts.get(verification.kind as usize, outcome)) {

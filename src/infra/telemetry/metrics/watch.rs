@@ -1,20 +1,20 @@
-//! [`Watched`]: a metric that is read at each scrape from the getters of another room.
+//! [`Watched`]: a metric that is read at each scrape from the getters of another module.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use std::fmt;
 
-/// What a number does.
+/// The kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows, and begins at 0 with the process.
+    /// Starts at 0 with the process, and only grows.
     Counter,
     /// Goes up and down.
     Gauge,
 }
 
-/// Where a closure of [`super::Metrics::register`] puts what it read.
+/// Receives the values that a closure of [`super::Metrics::register`] reads.
 pub struct Readings<'a, 'b> {
     kind: Kind,
     metric: &'a mut MetricEncoder<'b>,
@@ -22,7 +22,7 @@ pub struct Readings<'a, 'b> {
 }
 
 impl Readings<'_, '_> {
-    /// One value, under labels that no caller chose.
+    /// Sets one value. No label may come from a caller.
     pub fn set(&mut self, labels: &[(&'static str, &str)], value: u64) {
         if self.outcome.is_ok() {
             self.outcome = self.write(labels, value);
@@ -44,7 +44,7 @@ fn encode(kind: Kind, metric: &mut MetricEncoder<'_>, value: u64) -> fmt::Result
     }
 }
 
-/// The collector behind it.
+/// The collector of a registered metric.
 pub(super) struct Watched<F> {
     kind: Kind,
     name: &'static str,

@@ -1,6 +1,6 @@
 //! The page behind the link of a mailed invitation.
 
-use super::invitation_mails::{PAGE, PASSWORD, assert_page, is_verified, join, open, sign_in, start, token_in};
+use super::mails::{PAGE, PASSWORD, assert_page, is_verified, join, open, sign_in, start, token_in};
 use crate::support::dump::{assert_unchanged, dump};
 use crate::support::tenant::User;
 use crate::support::{Backend, Server, Tenant, tests};
@@ -160,9 +160,9 @@ async fn the_page_shows_names_as_text(db: Backend) {
     rename.json(json!({ "name": "<b>O'Hara & \"Co\"</b>" })).send().await.expect(200);
     tenant.invite("o'hara&co@example.com", "member", &[]).await;
     let token = token_in(&smtp.mail(1).await);
-    let name = "&lt;b&gt;O&#39;Hara &amp; &quot;Co&quot;&lt;/b&gt;";
+    let name = "&#60;b&#62;O&#39;Hara &#38; &#34;Co&#34;&#60;/b&#62;";
     assert_page(open(&server, &token).await, 200, &format!("<h1>Join {name}</h1>"));
-    assert_page(open(&server, &token).await, 200, "o&#39;hara&amp;co@example.com");
+    assert_page(open(&server, &token).await, 200, "o&#39;hara&#38;co@example.com");
     let bad_name = [("token", &*token), ("password", PASSWORD), ("name", "a\u{202e}b")];
     assert_page(server.post(PAGE).form(&bad_name).send().await, 400, "The name must not contain control characters");
     assert_page(join(&server, &token, PASSWORD).await, 200, &format!("<strong>{name}</strong>"));

@@ -6,10 +6,16 @@
 //! searched. The types written here also implement `Serialize`: tests compare the two, byte for byte, and the OpenAPI
 //! document is made from `Serialize`.
 
+use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
+use crate::base::policy::{KeyPermissions, Scope, SubscriptionStatus, WorkspaceRole};
+use crate::base::time::Timestamp;
+use crate::infra::http::Page;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, web};
+use std::io::Write;
+use std::sync::LazyLock;
 
 /// The length of the usual answer in bytes, so that a buffer grows at most once.
 const USUAL_LENGTH: usize = 512;
@@ -49,7 +55,7 @@ macro_rules! write_json {
         write_json!(@impl $type, concat!("{\"", $tag, "\":\"", $value, "\",\"", $first_name, "\":"), $first $(, $name: $field)*);
     };
     (@impl $type:ty, $start:expr, $first:ident $(, $name:literal: $field:ident)*) => {
-        impl $crate::base::json::WriteJson for $type {
+        impl $crate::api::hot_json::WriteJson for $type {
             fn write_json(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice($start.as_bytes());
                 self.$first.write_json(out);
@@ -117,7 +123,63 @@ impl WriteJson for String {
     }
 }
 
-/// Returns whether the text holds a character that JSON escapes: a control character, `"` or `\`.
+macro_rules! ids {
+    ($($type:ty),+) => {$(
+        impl WriteJson for $type {
+            fn write_json(&self, out: &mut Vec<u8>) {
+                write_plain(out, &self.characters());
+            }
+        }
+    )+};
+}
+ids!(KeyId, OrganizationId, UserId, WorkspaceId);
+
+macro_rules! names {
+    ($($type:ty),+) => {$(
+        impl WriteJson for $type {
+            fn write_json(&self, out: &mut Vec<u8>) {
+                write_plain(out, self.as_str().as_bytes());
+            }
+        }
+    )+};
+}
+names!(Scope, SubscriptionStatus, WorkspaceRole);
+
+impl WriteJson for Timestamp {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        match self.characters() {
+            Some(text) => write_plain(out, &text),
+            // Writing to memory can't fail.
+            None => drop(write!(out, "\"{self}\"")),
+        }
+    }
+}
+
+/// From the serialization, once: by role, then scope.
+static PERMISSIONS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let of_role = |role| [Scope::Full, Scope::ReadOnly].map(|scope| KeyPermissions { role, scope });
+    let all = [WorkspaceRole::Viewer, WorkspaceRole::Editor, WorkspaceRole::Admin].into_iter().flat_map(of_role);
+    all.map(|permissions| serde_json::to_vec(&permissions).unwrap_or_default()).collect()
+});
+
+impl WriteJson for KeyPermissions {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        let place = 2 * self.role as usize + usize::from(self.scope == Scope::ReadOnly);
+        out.extend_from_slice(PERMISSIONS.get(place).map_or(b"[]", Vec::as_slice));
+    }
+}
+
+impl<T: WriteJson> WriteJson for Page<T> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"data\":");
+        self.data.write_json(out);
+        out.extend_from_slice(b",\"nextCursor\":");
+        self.next_cursor.write_json(out);
+        out.push(b'}');
+    }
+}
+
+/// Whether JSON escapes any of these: a control character, `"` or `\`.
 fn needs_escape(text: &[u8]) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
@@ -145,7 +207,6 @@ pub(crate) fn assert_same(value: &impl WriteJson, by_serde: &impl serde::Seriali
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::time::Timestamp;
     use serde::Serialize;
 
     #[derive(Serialize)]
@@ -206,6 +267,24 @@ mod tests {
             moment: Timestamp::EPOCH,
             within: Within { text },
         })
+    }
+
+    #[test]
+    fn the_list_on_the_wire_is_that_of_the_table() {
+        for role in [WorkspaceRole::Viewer, WorkspaceRole::Editor, WorkspaceRole::Admin] {
+            for scope in [Scope::Full, Scope::ReadOnly] {
+                let permissions = KeyPermissions { role, scope };
+                assert_same(&permissions, &permissions);
+            }
+        }
+    }
+
+    #[test]
+    fn a_moment_out_of_the_usual_years_is_written_as_serde_json_does() {
+        for day in [-95_000_000, -800_000, 0, 20_512, 2_932_896, 90_000_000] {
+            let moment = Timestamp::from_millis(day * 86_400_000 + 7_654_321).unwrap();
+            assert_same(&moment, &moment);
+        }
     }
 
     #[test]
