@@ -48,7 +48,7 @@ pub async fn stripe_webhook(
             return Err(error);
         }
     };
-    let outcome = take_in(&state, event).await?;
+    let outcome = apply_event(&state, event).await?;
     state.webhooks.count(outcome);
     Ok(web::Json(Received { outcome }))
 }
@@ -64,14 +64,15 @@ async fn read(
     StripeEvent::read(&bytes)
 }
 
-async fn take_in(state: &web::Data<State>, event: StripeEvent) -> Result<WebhookOutcome, ApiError> {
+async fn apply_event(state: &web::Data<State>, event: StripeEvent) -> Result<WebhookOutcome, ApiError> {
     let Some(news) = event.news().inspect_err(|_| state.webhooks.count_refused())? else {
         return Ok(WebhookOutcome::Ignored);
     };
     let now = state.clock.now();
     let (shared, id) = (state.clone(), event.id);
-    let body =
-        move |conn: &mut _, access_change: &mut _| model::take_in(conn, access_change, &shared.config, &id, news, now);
+    let body = move |conn: &mut _, access_change: &mut _| {
+        model::apply_event(conn, access_change, &shared.config, &id, news, now)
+    };
     let outcome = state.for_all_tenants().change_access(body).await?;
     if state.webhooks.is_pruning_due(now)
         && let Err(error) = state.for_all_tenants().write(move |conn| model::prune(conn, now)).await

@@ -61,7 +61,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
             .app_data(BodyLimit(shared.config.server.body_limit))
             .configure(swagger::beside_page)
             .service(swagger::page());
-        stack(app, &shared, &routes::shortcuts(&shared.config.server.base_path))
+        stack(app, &shared, &routes::fast_paths(&shared.config.server.base_path))
     })?;
     let membership = match state.config.cluster.cached_keys {
         0 => None,
@@ -148,13 +148,13 @@ impl Application {
             self.state.config.usage.retention,
         ));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let post = rt::spawn(self.background.outbox.run(async { _ = stopped.await }));
-        let (stop_telling, told) = tokio::sync::oneshot::channel::<()>();
-        let teller = rt::spawn(self.background.failed_sign_in_writer.run(async { _ = told.await }));
+        let outbox = rt::spawn(self.background.outbox.run(async { _ = stopped.await }));
+        let (stop_writer, writer_stopped) = tokio::sync::oneshot::channel::<()>();
+        let sign_in_writer = rt::spawn(self.background.failed_sign_in_writer.run(async { _ = writer_stopped.await }));
         let ended = self.server.await;
         // This node serves no requests any more, so other nodes need not wait for it.
         drop(self.membership);
-        drop((stop, stop_telling));
+        drop((stop, stop_writer));
         // Stopped last, so that a scrape sees the stop to its end.
         if let Some((handle, server)) = metrics {
             handle.stop(true).await;
@@ -163,10 +163,10 @@ impl Application {
                 Err(error) => tracing::error!(%error, "the metrics listener panicked"),
             }
         }
-        if let Err(error) = post.await {
-            tracing::error!(%error, "the mail room panicked");
+        if let Err(error) = outbox.await {
+            tracing::error!(%error, "the task that sends mails panicked");
         }
-        if let Err(error) = teller.await {
+        if let Err(error) = sign_in_writer.await {
             tracing::error!(%error, "the task that writes failed sign-ins panicked");
         }
         retention.abort();

@@ -60,18 +60,18 @@ pub(super) struct RequestStart {
 impl FastPaths {
     /// Takes these paths; none if CORS, a detailed log or traces need each request, or if a check can't be done in
     /// memory.
-    pub(super) fn new(state: &State, shortcuts: &[(String, FastPath)]) -> Self {
+    pub(super) fn new(state: &State, fast_paths: &[(String, FastPath)]) -> Self {
         let config = &state.config;
         let is_seen = is_detailed(&config.log) || traces::are_on() || !config.server.cors_origins.is_empty();
         // Then the key or the rate limit is not in memory.
         let is_asked = config.cluster.cached_keys == 0 || config.rate_limit.store != RateLimitStore::Memory;
-        let shortcuts = if is_seen || is_asked { &[] } else { shortcuts };
-        let of_route = |(path, shortcut): &(String, FastPath)| Some((state.routes.of_plain_path(path)?, *shortcut));
-        Self(shortcuts.iter().filter_map(of_route).collect())
+        let fast_paths = if is_seen || is_asked { &[] } else { fast_paths };
+        let of_route = |(path, fast_path): &(String, FastPath)| Some((state.routes.of_plain_path(path)?, *fast_path));
+        Self(fast_paths.iter().filter_map(of_route).collect())
     }
 
     pub(super) fn of(&self, route: RouteId) -> Option<FastPath> {
-        self.0.iter().find(|(known, _)| *known == route).map(|(_, shortcut)| *shortcut)
+        self.0.iter().find(|(known, _)| *known == route).map(|(_, fast_path)| *fast_path)
     }
 }
 
@@ -81,24 +81,24 @@ impl FastPaths {
 pub(super) fn answer_program(
     state: &State,
     req: &ServiceRequest,
-    came: &RequestStart,
+    start: &RequestStart,
     answer: fn(&KeyCaller) -> Result<HttpResponse, ApiError>,
 ) -> Option<HttpResponse> {
     let (Some(Credential::ApiKey(key)), headers) = (usual_credential(state, req, Method::GET), req.headers()) else {
         return None;
     };
     let from = client_address(req.request(), &state.config.server.trusted_proxies);
-    let caller = state.api_keys.lookup_cached(key, from, &came.at)?;
+    let caller = state.api_keys.lookup_cached(key, from, &start.at)?;
     subscription_gate(&state.config, caller.subscription).ok()?;
     let named = headers.get(X_WORKSPACE_ID);
     if named.is_some_and(|named| named.as_bytes() != caller.workspace_id.characters()) {
         return None;
     }
     let mut response = answer(&caller).ok()?;
-    let allowance = state.rate_limits.charge_at_once(caller.rate_limit_subject(), ONE, came.at.monotonic)?;
-    state.api_keys.record_admitted(&caller, &came.at);
+    let allowance = state.rate_limits.charge_at_once(caller.rate_limit_subject(), ONE, start.at.monotonic)?;
+    state.api_keys.record_admitted(&caller, &start.at);
     allowance.write_headers(response.headers_mut());
-    finish(state, &mut response, &Method::GET, came, CredentialKind::ApiKey);
+    finish(state, &mut response, &Method::GET, start, CredentialKind::ApiKey);
     Some(response)
 }
 
@@ -106,11 +106,11 @@ pub(super) fn answer_program(
 pub(super) fn known_service(
     state: &State,
     req: &ServiceRequest,
-    came: &RequestStart,
+    start: &RequestStart,
 ) -> Option<Arc<CachedServiceToken>> {
     let Some(Credential::ServiceToken(token)) = usual_credential(state, req, Method::POST) else { return None };
     let is_json = req.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"application/json");
-    is_json.then(|| state.service_tokens.lookup_cached(token, &came.at)).flatten()
+    is_json.then(|| state.service_tokens.lookup_cached(token, &start.at)).flatten()
 }
 
 /// Returns the answer to a service, if its body is there already. `None` if its request needs the full pipeline, which
@@ -119,7 +119,7 @@ pub(super) async fn answer_service(
     state: &State,
     service: &Arc<CachedServiceToken>,
     req: &mut ServiceRequest,
-    came: &RequestStart,
+    start: &RequestStart,
     answer: fn(&State, &[u8], Option<IpAddr>) -> Option<HttpResponse>,
 ) -> Option<HttpResponse> {
     let body = whole_body(req, state.config.server.body_limit).await?;
@@ -128,8 +128,8 @@ pub(super) async fn answer_service(
         req.set_payload(Payload::from(body));
         return None;
     };
-    state.service_tokens.record_admitted(service, &came.at);
-    finish(state, &mut response, &Method::POST, came, CredentialKind::ServiceToken);
+    state.service_tokens.record_admitted(service, &start.at);
+    finish(state, &mut response, &Method::POST, start, CredentialKind::ServiceToken);
     Some(response)
 }
 
@@ -142,7 +142,7 @@ fn usual_credential<'r>(state: &State, req: &'r ServiceRequest, method: Method) 
     credential_of(req.headers(), &state.api_keys).ok()
 }
 
-/// Takes a body that came in one piece, in the packets of the headers. Any other body stays with the request: the full
+/// Takes a body that start in one piece, in the packets of the headers. Any other body stays with the request: the full
 /// pipeline waits for it in bounded time.
 async fn whole_body(req: &mut ServiceRequest, limit: usize) -> Option<Bytes> {
     // actix passes the request on before it reads the body's first byte, and reads it before it polls again.
@@ -181,8 +181,8 @@ fn restored(
 }
 
 /// Adds the request id, and counts the request and its verification.
-fn finish(state: &State, response: &mut HttpResponse, method: &Method, came: &RequestStart, kind: CredentialKind) {
+fn finish(state: &State, response: &mut HttpResponse, method: &Method, start: &RequestStart, kind: CredentialKind) {
     response.headers_mut().append(X_REQUEST_ID, RequestId::random().header_value());
     state.metrics.verifications.count(Verification { kind, refusal: None });
-    state.metrics.requests.observe(came.route, method, response.status().as_u16(), came.at.elapsed());
+    state.metrics.requests.observe(start.route, method, response.status().as_u16(), start.at.elapsed());
 }

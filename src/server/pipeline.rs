@@ -26,12 +26,12 @@ use std::task::{Context, Poll};
 /// The middleware, for `App::wrap`.
 pub(super) struct Pipeline {
     state: web::Data<State>,
-    shortcuts: Rc<FastPaths>,
+    fast_paths: Rc<FastPaths>,
 }
 
 impl Pipeline {
-    pub(super) fn new(state: &web::Data<State>, shortcuts: FastPaths) -> Self {
-        Self { state: state.clone(), shortcuts: Rc::new(shortcuts) }
+    pub(super) fn new(state: &web::Data<State>, fast_paths: FastPaths) -> Self {
+        Self { state: state.clone(), fast_paths: Rc::new(fast_paths) }
     }
 }
 
@@ -47,8 +47,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        let (state, shortcuts) = (self.state.clone(), self.shortcuts.clone());
-        ready(Ok(Piped(Rc::new(Shared { state, shortcuts, service }))))
+        let (state, fast_paths) = (self.state.clone(), self.fast_paths.clone());
+        ready(Ok(Piped(Rc::new(Shared { state, fast_paths, service }))))
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Piped<S>(Rc<Shared<S>>);
 
 struct Shared<S> {
     state: web::Data<State>,
-    shortcuts: Rc<FastPaths>,
+    fast_paths: Rc<FastPaths>,
     service: S,
 }
 
@@ -75,19 +75,19 @@ where
     }
 
     fn call(&self, req: ServiceRequest) -> Self::Future {
-        let (shared, Shared { state, shortcuts, .. }) = (self.0.clone(), &*self.0);
+        let (shared, Shared { state, fast_paths, .. }) = (self.0.clone(), &*self.0);
         let (at, route) = (state.clock.look(), state.routes.of_plain_path(req.path()));
-        let shortcut = route.and_then(|route| Some((shortcuts.of(route)?, RequestStart { at, route })));
-        match shortcut {
-            Some((FastPath::Program(answer), came))
-                if let Some(response) = answer_program(state, &req, &came, answer) =>
+        let fast_path = route.and_then(|route| Some((fast_paths.of(route)?, RequestStart { at, route })));
+        match fast_path {
+            Some((FastPath::Program(answer), start))
+                if let Some(response) = answer_program(state, &req, &start, answer) =>
             {
                 Either::Left(ready(Ok(req.into_response(response))))
             }
-            Some((FastPath::Service(answer), came)) if let Some(service) = known_service(state, &req, &came) => {
+            Some((FastPath::Service(answer), start)) if let Some(service) = known_service(state, &req, &start) => {
                 Either::Right(Box::pin(async move {
                     let mut req = req;
-                    match answer_service(&shared.state, &service, &mut req, &came, answer).await {
+                    match answer_service(&shared.state, &service, &mut req, &start, answer).await {
                         Some(response) => Ok(req.into_response(response)),
                         // Boxed, so that the future of a usual answer is small to move.
                         None => Box::pin(pass(&shared.state, &shared.service, req, at, route)).await,
@@ -115,7 +115,7 @@ where
     let id = req.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random);
     let from = client_address(req.request(), &settings.trusted_proxies);
     let context = RequestContext::new(id, from, &req);
-    let arrival = RequestRecord::new(&req, at, route);
+    let record = RequestRecord::new(&req, at, route);
     // After a panic or a time-out no CORS middleware sees the answer.
     let origin = match settings.cors_origins.is_empty() {
         true => None,
@@ -125,7 +125,7 @@ where
         // No clone of the request may stay here: the router needs the only reference.
         let outcome = limits::bounded(settings.request_timeout, async { service.call(req).await }).await;
         let outcome = errors::render(outcome, state, id, origin);
-        arrival.ended(state, &context, &outcome);
+        record.finish(state, &context, &outcome);
         outcome
     };
     let mut response = context.clone().scope(run).await?;

@@ -38,7 +38,7 @@ macro_rules! hot_routes {
         }
 
         /// The paths of the hot routes, and what answers them in the usual case.
-        pub fn shortcuts(base_path: &str) -> Vec<(String, FastPath)> {
+        pub fn fast_paths(base_path: &str) -> Vec<(String, FastPath)> {
             vec![$((format!("{base_path}{}", $path), $fast_path)),+]
         }
 

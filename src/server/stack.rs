@@ -18,12 +18,12 @@ use tracing_actix_web::TracingLogger;
 
 /// Wraps an application in the middleware of all requests. The last `wrap` is the outermost.
 ///
-/// Call it after logging is set up, which decides whether there are spans. `shortcuts` are the paths that have a fast
+/// Call it after logging is set up, which decides whether there are spans. `fast_paths` are the paths that have a fast
 /// path.
 pub fn stack<T>(
     app: App<T>,
     state: &web::Data<State>,
-    shortcuts: &[(String, FastPath)],
+    fast_paths: &[(String, FastPath)],
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -46,7 +46,7 @@ where
     })
     // Without allowed origins, CORS would only add four headers to each answer.
     .wrap(Condition::new(!settings.cors_origins.is_empty(), cors(&settings.cors_origins)))
-    .wrap(Pipeline::new(state, FastPaths::new(state, shortcuts)))
+    .wrap(Pipeline::new(state, FastPaths::new(state, fast_paths)))
     .wrap(Condition::new(RequestSpan::is_wanted(), TracingLogger::<RequestSpan>::new()))
 }
 

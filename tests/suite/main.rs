@@ -18,6 +18,7 @@ mod configuration;
 mod contracts;
 mod deployment;
 mod docs;
+mod fast_path;
 mod faults;
 mod firebase;
 mod gateway;
@@ -36,7 +37,6 @@ mod organizations;
 mod rate_limits;
 mod row_level_security;
 mod service_tokens;
-mod shortcuts;
 mod subscriptions;
 mod support;
 mod tls;
@@ -79,7 +79,7 @@ fn tests() -> Vec<Test> {
         rate_limits::tests(),
         row_level_security::tests_once(),
         service_tokens::tests(),
-        shortcuts::tests(),
+        fast_path::tests(),
         subscriptions::tests(),
         support::checks::tests(),
         tls::tests(),

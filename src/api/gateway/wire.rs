@@ -134,8 +134,8 @@ pub struct RateLimitView {
 
 impl From<&Allowance> for RateLimitView {
     fn from(allowance: &Allowance) -> Self {
-        let standing = allowance.tighter();
-        Self { limit: standing.limit, remaining: standing.remaining, reset_seconds: allowance.more_in_seconds() }
+        let status = allowance.tighter();
+        Self { limit: status.limit, remaining: status.remaining, reset_seconds: allowance.more_in_seconds() }
     }
 }
 

@@ -25,7 +25,7 @@ struct Shared {
     /// Nanoseconds from the monotonic clock to UTC: the largest offset seen so far.
     offset: AtomicI64,
     /// Whether the log already says that the system's clock is behind.
-    told: AtomicBool,
+    has_warned: AtomicBool,
 }
 
 /// The result of one reading of the clock.
@@ -48,7 +48,7 @@ impl Moment {
 }
 
 /// Nanoseconds. A clock that is behind by more was set back; a leap second's correction makes less.
-const WORTH_TELLING: i64 = 1_000_000_000;
+const WARN_BEHIND: i64 = 1_000_000_000;
 
 impl Clock {
     pub fn system() -> Self {
@@ -57,7 +57,7 @@ impl Clock {
                 ahead: AtomicI64::new(0),
                 set_back: AtomicI64::new(0),
                 offset: AtomicI64::new(i64::MIN),
-                told: AtomicBool::new(false),
+                has_warned: AtomicBool::new(false),
             }),
         }
     }
@@ -79,8 +79,8 @@ impl Clock {
         let offset = utc - monotonic - shared.set_back.load(Ordering::Relaxed).saturating_mul(1_000_000);
         let known = shared.offset.load(Ordering::Relaxed);
         let most = if offset > known { shared.offset.fetch_max(offset, Ordering::Relaxed).max(offset) } else { known };
-        if most - offset > WORTH_TELLING || shared.told.load(Ordering::Relaxed) {
-            self.tell(Duration::from_nanos(u64::try_from(most - offset).unwrap_or(0)));
+        if most - offset > WARN_BEHIND || shared.has_warned.load(Ordering::Relaxed) {
+            self.warn_behind(Duration::from_nanos(u64::try_from(most - offset).unwrap_or(0)));
         }
         let ahead = shared.ahead.load(Ordering::Relaxed);
         let milliseconds = (monotonic.saturating_add(most)) / 1_000_000;
@@ -90,10 +90,10 @@ impl Clock {
     }
 
     /// Logs a warning when the system's clock falls behind, once until it is right again.
-    fn tell(&self, behind: Duration) {
-        let is_behind = signed_nanoseconds(behind) > WORTH_TELLING;
+    fn warn_behind(&self, behind: Duration) {
+        let is_behind = signed_nanoseconds(behind) > WARN_BEHIND;
         // A pause between the two readings can make the clock seem right again for a moment.
-        if self.shared.told.swap(is_behind, Ordering::Relaxed) != is_behind && is_behind {
+        if self.shared.has_warned.swap(is_behind, Ordering::Relaxed) != is_behind && is_behind {
             tracing::warn!(
                 seconds = behind.as_secs_f64(),
                 "the system's clock was set back; Keyward goes on by the time before, so that nothing that has expired \

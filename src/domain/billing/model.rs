@@ -53,7 +53,7 @@ struct StripeSubscriptionRow {
 ///
 /// # Errors
 /// Those of the database.
-pub fn take_in(
+pub fn apply_event(
     conn: &mut Conn,
     access_change: &mut AccessChange,
     config: &Config,

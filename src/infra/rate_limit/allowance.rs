@@ -57,8 +57,8 @@ impl PlanLimits {
             }
         });
         Allowance {
-            key: self.key.standing(key_used),
-            workspace: self.workspace.standing(workspace_used),
+            key: self.key.status(key_used),
+            workspace: self.workspace.status(workspace_used),
             refusal,
             policy: self.policy.clone(),
         }
@@ -105,11 +105,11 @@ impl Allowance {
     pub fn write_headers(&self, headers: &mut HeaderMap) {
         // Room for both names, and four numbers of at most 20 digits.
         let mut text = ArrayString::<128>::new();
-        for (name, standing) in [("\"key\";r=", &self.key), (", \"workspace\";r=", &self.workspace)] {
+        for (name, status) in [("\"key\";r=", &self.key), (", \"workspace\";r=", &self.workspace)] {
             text.push_str(name);
-            text.push_str(itoa::Buffer::new().format(standing.remaining));
+            text.push_str(itoa::Buffer::new().format(status.remaining));
             text.push_str(";t=");
-            text.push_str(itoa::Buffer::new().format(rounded_up(standing.next_in)));
+            text.push_str(itoa::Buffer::new().format(rounded_up(status.next_in)));
         }
         if let Ok(value) = HeaderValue::from_str(&text) {
             headers.append(RATELIMIT, value);

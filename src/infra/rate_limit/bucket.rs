@@ -48,7 +48,7 @@ impl Quota {
     }
 
     /// Returns the status that the caller sees.
-    pub(super) fn standing(&self, used: f64) -> LimitStatus {
+    pub(super) fn status(&self, used: f64) -> LimitStatus {
         let free = f64::from(self.burst) - used;
         // The cast truncates, and turns a negative number into 0.
         let remaining = (free + SLACK) as u32;
@@ -105,11 +105,11 @@ mod tests {
         let quota = Quota::new(60, 10);
         let seconds = Duration::from_secs;
         let full = LimitStatus { limit: 10, remaining: 10, next_in: seconds(0) };
-        assert_eq!(quota.standing(0.0), full);
+        assert_eq!(quota.status(0.0), full);
         let expected = LimitStatus { limit: 10, remaining: 7, next_in: seconds(1) };
-        assert_eq!(quota.standing(3.0), expected);
+        assert_eq!(quota.status(3.0), expected);
         let half = Duration::from_millis(500);
         let expected = LimitStatus { limit: 10, remaining: 0, next_in: half };
-        assert_eq!(quota.standing(9.5), expected);
+        assert_eq!(quota.status(9.5), expected);
     }
 }

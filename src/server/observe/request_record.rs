@@ -34,7 +34,7 @@ enum RequestRoute {
 }
 
 impl RequestRecord {
-    /// Records a request that came at `at`; `route` is set if its path has no parameters. Cost: one map lookup; no
+    /// Records a request that start at `at`; `route` is set if its path has no parameters. Cost: one map lookup; no
     /// allocation.
     pub(crate) fn new(req: &ServiceRequest, at: Moment, route: Option<RouteId>) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl RequestRecord {
     }
 
     /// Counts the ended request, writes its log line and completes its span.
-    pub(crate) fn ended<B>(
+    pub(crate) fn finish<B>(
         &self,
         state: &State,
         context: &RequestContext,
