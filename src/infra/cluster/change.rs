@@ -27,6 +27,7 @@ impl Cluster {
     ///
     /// Cost: two statements besides those of `body`, and only if there are groups: the announcement, and the nodes to
     /// wait for.
+    ///
     /// # Errors
     /// Those of [`ScopedDb::write`]. A change whose commit was not confirmed may have happened.
     pub async fn change<T, F>(self: &Arc<Self>, db: ScopedDb, body: F) -> Result<T, ApiError>

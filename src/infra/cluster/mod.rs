@@ -11,14 +11,16 @@
 //! - **Leases** ([`Lease`]) cover a node that receives no news. A node asks the database for news every quarter lease,
 //!   and may use its cache only while the last completed round trip was *sent* less than a lease ago; otherwise it
 //!   reads the database for each request.
+//!
 //! # Why no stale answer can be given
 //! Let a change commit at C, by the clock of the node that runs it. Its call answers once every node has acknowledged,
 //! or at C + lease. Take a request that is sent to another node after that answer, and admitted from its cache at T.
 //!
 //! - If the node has acknowledged, its generations were advanced before, and the cached value is too old.
-//! - Else T ≥ C + lease. The node's lease holds at T, so its last completed round trip was sent after C. PostgreSQL hands a
-//!   session all notifications of earlier commits before it completes that session's next query, and SQLite shows a
-//!   reader all earlier commits; so the round trip brought the news, and the news is applied before the lease is extended.
+//! - Otherwise T ≥ C + lease. The node's lease holds at T, so its last completed round trip was sent after C.
+//!   PostgreSQL hands a session all notifications of earlier commits before it completes that session's next query, and
+//!   SQLite shows a reader all earlier commits. So the round trip brought the news, which is applied before the lease
+//!   is extended.
 //!
 //! Delay, partition, a stopped process and an unavailable database only make a lease run out. Only durations are
 //! compared, each on one machine's monotonic clock; a node stops a tenth of a lease early, so clocks may differ by 10%

@@ -4,6 +4,7 @@
 //! PostgreSQL's row-level security (`migrations/postgres/…_row_level_security`) limits a session to the rows of the
 //! organization that it has set, so a query without its condition finds no other tenant's rows. SQLite has no such
 //! security: there a scope changes nothing, and costs nothing.
+//!
 //! # How a scope is set
 //! [`Db`](super::Db) alone runs no queries: `for_organization` or `for_all_tenants` first chooses the scope. A pooled
 //! connection remembers the scope of its session, so the same organization again costs nothing, and another one a round

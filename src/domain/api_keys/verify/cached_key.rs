@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// A key with its creator's roles and its organization's subscription: all inputs of a decision except the time and
 /// the client's address. Valid until access in the organization changes.
 ///
-/// Snapshot small: a node caches 100,000 of them.
+/// Kept small: a node caches 100,000 of them.
 #[derive(Debug)]
 pub struct CachedKey {
     pub key_id: KeyId,
