@@ -99,7 +99,7 @@ impl Entry {
         self.organization
     }
 
-    pub(super) fn says_nothing(&self) -> bool {
+    pub(super) fn is_unchanged(&self) -> bool {
         let is_empty = |state: &Option<Map<_, _>>| state.as_ref().is_some_and(Map::is_empty);
         is_empty(&self.before) && is_empty(&self.after)
     }
@@ -197,7 +197,7 @@ mod tests {
         let changed = entry.clone().changed(json!({ "a": 1, "b": null }), json!({ "a": 1, "b": 2 }));
         assert_eq!(Value::from(changed.before.clone().unwrap()), json!({ "b": null }));
         assert_eq!(Value::from(changed.after.clone().unwrap()), json!({ "b": 2 }));
-        assert!(!changed.says_nothing() && !entry.says_nothing());
-        assert!(entry.changed(json!({ "a": 1 }), json!({ "a": 1 })).says_nothing());
+        assert!(!changed.is_unchanged() && !entry.is_unchanged());
+        assert!(entry.changed(json!({ "a": 1 }), json!({ "a": 1 })).is_unchanged());
     }
 }

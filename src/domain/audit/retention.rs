@@ -35,7 +35,7 @@ async fn prune(db: &Db, before: Timestamp) -> Result<(), ApiError> {
                 some => taken += some,
             }
         }
-        tracing::info!(%organization, taken, "took old audit events away");
+        tracing::info!(%organization, taken, "deleted old audit events");
     }
     Ok(())
 }

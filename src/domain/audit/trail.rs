@@ -41,7 +41,7 @@ impl Trail {
 
     /// Adds an entry, unless its two states are equal.
     pub fn add(&mut self, entry: Entry) {
-        if !entry.says_nothing() {
+        if !entry.is_unchanged() {
             self.entries.push(entry);
         }
     }

@@ -15,7 +15,7 @@ pub struct Paid {
     current_period_end: Option<Timestamp>,
     grace_ends_at: Option<Timestamp>,
     /// None of the prices is in `billing.stripe.prices`.
-    pub has_unknown_price: bool,
+    pub has_only_unknown_prices: bool,
 }
 
 /// The table of statuses. `None`: the subscription never began, so the organization keeps its present one, such as the
@@ -86,7 +86,7 @@ impl Paid {
             trial_ends_at: trial_end.and_then(time),
             current_period_end: period_end.and_then(time),
             grace_ends_at,
-            has_unknown_price: plan.is_none(),
+            has_only_unknown_prices: plan.is_none(),
         }
     }
 
@@ -109,7 +109,7 @@ impl Paid {
             trial_ends_at: None,
             current_period_end: None,
             grace_ends_at: None,
-            has_unknown_price: false,
+            has_only_unknown_prices: false,
         }
     }
 }

@@ -24,7 +24,7 @@ async fn prune(db: &Db, before: Timestamp) -> Result<(), ApiError> {
         }
     }
     if taken > 0 {
-        tracing::info!(taken, "took old usage away");
+        tracing::info!(taken, "deleted old usage");
     }
     Ok(())
 }

@@ -166,7 +166,7 @@ impl Listener {
             self.cluster.lease.extend(sent, lease * 9 / 10);
         }
         for dead in self.observations.dead(&others, self.cluster.clock.monotonic(), lease * 2) {
-            if nodes::bury(&mut feed.conn, dead)? {
+            if nodes::remove_dead(&mut feed.conn, dead)? {
                 tracing::warn!(node = %dead.0, "a node is gone without a word");
             }
         }

@@ -61,15 +61,20 @@ pub(super) struct Observations {
 }
 
 impl Observations {
-    /// Returns the dead nodes among these rows: those without a new beat for longer than `patience`.
-    pub(super) fn dead(&mut self, others: &[(NodeId, i64)], now: Duration, patience: Duration) -> Vec<(NodeId, i64)> {
+    /// Returns the dead nodes among these rows: those without a new beat for longer than `max_silence`.
+    pub(super) fn dead(
+        &mut self,
+        others: &[(NodeId, i64)],
+        now: Duration,
+        max_silence: Duration,
+    ) -> Vec<(NodeId, i64)> {
         self.seen.retain(|node, _| others.iter().any(|(other, _)| other == node));
         let mut dead = Vec::new();
         for (node, beat) in others {
             let seen = self.seen.entry(*node).or_insert((*beat, now));
             if seen.0 != *beat {
                 *seen = (*beat, now);
-            } else if now.saturating_sub(seen.1) > patience {
+            } else if now.saturating_sub(seen.1) > max_silence {
                 dead.push((*node, *beat));
             }
         }
@@ -78,7 +83,7 @@ impl Observations {
 }
 
 /// Deletes a dead node's row, unless it has a new beat. Returns whether it was deleted.
-pub(super) fn bury(conn: &mut Conn, (node, beat): (NodeId, i64)) -> QueryResult<bool> {
+pub(super) fn remove_dead(conn: &mut Conn, (node, beat): (NodeId, i64)) -> QueryResult<bool> {
     let same = nodes::id.eq(node).and(nodes::beat.eq(beat));
     Ok(diesel::delete(nodes::table.filter(same)).execute(conn)? == 1)
 }
@@ -90,9 +95,9 @@ mod tests {
     #[test]
     fn only_a_node_whose_beat_stands_still_is_dead() {
         let (idle, lively) = (NodeId::new(), NodeId::new());
-        let (mut observed, patience) = (Observations::default(), Duration::from_secs(2));
+        let (mut observed, max_silence) = (Observations::default(), Duration::from_secs(2));
         let mut look =
-            |second: u64, beats: &[(NodeId, i64)]| observed.dead(beats, Duration::from_secs(second), patience);
+            |second: u64, beats: &[(NodeId, i64)]| observed.dead(beats, Duration::from_secs(second), max_silence);
         assert!(look(1, &[(idle, 7), (lively, 1)]).is_empty());
         assert!(look(3, &[(idle, 7), (lively, 2)]).is_empty());
         assert_eq!(look(4, &[(idle, 7), (lively, 3)]), [(idle, 7)]);

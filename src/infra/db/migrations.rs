@@ -30,7 +30,7 @@ const ON_SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const LOCK: i64 = 0x006b_6579_7761_7264;
 
 /// How long a process waits for another process that migrates, in minutes.
-const PATIENCE_MINUTES: u32 = 5;
+const MAX_WAIT_MINUTES: u32 = 5;
 
 /// SQLite refuses at once, despite the busy time-out, when two processes make a new file's journal a WAL.
 const OPENING_ATTEMPTS: u32 = 250;
@@ -66,16 +66,16 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
     }
     let mut conn = open(url)?;
     if let Conn::Sqlite(sqlite) = &mut conn {
-        let patience = format!("PRAGMA busy_timeout = {}", PATIENCE_MINUTES * 60_000);
-        sqlite.batch_execute(&patience).map_err(|error| format!("can't open {url}: {error}"))?;
+        let busy_timeout = format!("PRAGMA busy_timeout = {}", MAX_WAIT_MINUTES * 60_000);
+        sqlite.batch_execute(&busy_timeout).map_err(|error| format!("can't open {url}: {error}"))?;
     }
     // The check without the lock is for the usual start: it writes nothing and needs no right to create tables.
-    if standing(&mut conn, url)?.is_empty() {
+    if pending(&mut conn, url)?.is_empty() {
         return Ok(Vec::new());
     }
     let migrated = conn.write(|conn| {
         wait_for_the_lock(conn)?;
-        standing(conn, url)?;
+        pending(conn, url)?;
         Ok::<_, MigrationFailure>(run_pending(conn)?)
     });
     migrated.map_err(|MigrationFailure(error)| format!("migrating {url} failed, nothing has changed: {error}"))
@@ -89,7 +89,7 @@ fn check(url: &DatabaseUrl) -> Result<(), String> {
     {
         return Err(format!("{url} does not exist; {MIGRATE}"));
     }
-    let missing = standing(&mut open(url)?, url)?;
+    let missing = pending(&mut open(url)?, url)?;
     match missing.is_empty() {
         true => Ok(()),
         false => Err(format!("{url} lacks the migrations {}; {MIGRATE}", missing.join(", "))),
@@ -121,7 +121,7 @@ impl<E: ToString> From<E> for MigrationFailure {
 }
 
 /// Returns the names of the pending migrations. Fails if the database has migrations that this binary does not know.
-fn standing(conn: &mut Conn, url: &DatabaseUrl) -> Result<Vec<String>, String> {
+fn pending(conn: &mut Conn, url: &DatabaseUrl) -> Result<Vec<String>, String> {
     let applied = applied(conn).map_err(|error| format!("can't read the migrations of {url}: {error}"))?;
     let known = known(conn).map_err(|error| error.to_string())?;
     let is_unknown = |applied: &&String| known.iter().all(|(version, _)| version != *applied);
@@ -199,9 +199,9 @@ fn applied(conn: &mut Conn) -> QueryResult<Vec<String>> {
 fn wait_for_the_lock(conn: &mut Conn) -> Result<(), MigrationFailure> {
     let Conn::Postgres(postgres) = conn else { return Ok(()) };
     postgres
-        .batch_execute(&format!("SET LOCAL lock_timeout = '{PATIENCE_MINUTES}min'; SET LOCAL statement_timeout = 0"))?;
+        .batch_execute(&format!("SET LOCAL lock_timeout = '{MAX_WAIT_MINUTES}min'; SET LOCAL statement_timeout = 0"))?;
     let locked = postgres.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"));
-    locked.map_err(|error| format!("another process is migrating for {PATIENCE_MINUTES} minutes: {error}"))?;
+    locked.map_err(|error| format!("another process is migrating for {MAX_WAIT_MINUTES} minutes: {error}"))?;
     // A migration that waits for a table makes all requests on that table wait behind it.
     // A migration that moves rows moves those of all tenants.
     let all_tenants = Scope::AllTenants.for_transaction();

@@ -165,7 +165,7 @@ impl ScopedDb {
         F: FnOnce(&mut DatabaseSession<'_>) -> Result<T, ApiError> + Send + 'static,
         T: Send + 'static,
     {
-        self.ensure_is_the_requests()?;
+        self.ensure_scope_is_the_requests()?;
         let request = InRequest::capture(traces::database(self.db.system));
         web::block(move || request.run(|| self.session_blocking(body))).await.map_err(ApiError::internal)?
     }
@@ -207,7 +207,7 @@ impl ScopedDb {
 
     /// Fails if the current request is authorized for one organization, and this scope is another: a mistake in its
     /// handler.
-    fn ensure_is_the_requests(&self) -> Result<(), ApiError> {
+    fn ensure_scope_is_the_requests(&self) -> Result<(), ApiError> {
         match RequestContext::organization() {
             Some(own) if self.scope != Scope::Organization(own) => {
                 let asked = self.scope;

@@ -105,9 +105,9 @@ impl DatabaseSession<'_> {
 }
 
 #[derive(QueryableByName)]
-struct Wall {
+struct RowSecurity {
     #[diesel(sql_type = diesel::sql_types::Bool)]
-    stands: bool,
+    active: bool,
 }
 
 /// Returns whether row-level security applies to this connection: not on SQLite, and not for a role that bypasses it.
@@ -116,8 +116,9 @@ struct Wall {
 /// Those of the database.
 pub fn row_level_security_is_active(conn: &mut Conn) -> Result<bool, ApiError> {
     let Conn::Postgres(postgres) = conn else { return Ok(false) };
-    let wall: Wall = diesel::sql_query("SELECT row_security_active('organizations') AS stands").get_result(postgres)?;
-    Ok(wall.stands)
+    let row_security: RowSecurity =
+        diesel::sql_query("SELECT row_security_active('organizations') AS active").get_result(postgres)?;
+    Ok(row_security.active)
 }
 
 #[cfg(test)]

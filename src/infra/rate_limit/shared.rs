@@ -122,7 +122,7 @@ impl SharedStore {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "it can't be connected to in time".to_owned(),
         };
-        self.tell(&reason);
+        self.log_unavailable(&reason);
         false
     }
 
@@ -138,14 +138,14 @@ impl SharedStore {
         if link.as_ref().is_some_and(|link| link.number == number) {
             *link = None;
             drop(link);
-            self.tell(reason);
+            self.log_unavailable(reason);
             self.lost.notify_one();
         }
         None
     }
 
     /// Logs an outage, once.
-    fn tell(&self, reason: &str) {
+    fn log_unavailable(&self, reason: &str) {
         if !self.told.swap(true, Ordering::Relaxed) {
             tracing::warn!(reason, "Redis can't be asked: rate limits are not shared until it is back");
         }

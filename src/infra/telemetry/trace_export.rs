@@ -35,7 +35,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a stop waits for the last spans.
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 /// The minimum time between two log lines about lost spans.
-const TELL_EVERY: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The running export.
 pub struct TraceExport {
@@ -136,12 +136,12 @@ impl LostSpans {
         Self { clock, waiting: AtomicUsize::default(), lost: AtomicU64::default(), told: Mutex::default() }
     }
 
-    /// Logs newly lost spans, once in [`TELL_EVERY`] at most.
-    fn tell(&self, exported: &OTelSdkResult) {
+    /// Logs newly lost spans, once in [`LOG_INTERVAL`] at most.
+    fn log_losses(&self, exported: &OTelSdkResult) {
         let (lost, now) = (self.lost.load(Relaxed), self.clock.monotonic());
         let mut told = self.told.lock();
         let (known, at) = *told;
-        if lost > known && at.is_none_or(|at| now.saturating_sub(at) >= TELL_EVERY) {
+        if lost > known && at.is_none_or(|at| now.saturating_sub(at) >= LOG_INTERVAL) {
             *told = (lost, Some(now));
             drop(told);
             let reason = match exported {
@@ -202,7 +202,7 @@ impl SpanExporter for Counted {
         if exported.is_err() {
             self.tally.lost.fetch_add(spans as u64, Relaxed);
         }
-        self.tally.tell(&exported);
+        self.tally.log_losses(&exported);
         exported
     }
 
