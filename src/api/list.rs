@@ -7,10 +7,10 @@ use crate::domain::changes::ScopedStore;
 use crate::infra::http::{ListScope, Page, PageQuery};
 use std::str::FromStr;
 
-/// Reads a page of rows and shows each. `id` is what the list is ordered by, and what its cursors hold.
+/// Reads a page of rows, and converts each by `show`. The list is ordered by `id`, which its cursors hold.
 ///
 /// # Errors
-/// `bad_request` for a page size out of bounds and a cursor of another list; those of `read`.
+/// `bad_request` for a page size out of bounds and a cursor of another list, and those of `read`.
 pub(crate) async fn list_page<Row, Id, T>(
     store: ScopedStore,
     query: &PageQuery,

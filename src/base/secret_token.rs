@@ -1,4 +1,4 @@
-//! [`SecretToken`]: 256 random bits that a client keeps as text. The database has only their SHA-256.
+//! [`SecretToken`]: 256 random bits as text for a client. The database stores the SHA-256 of the text.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// 256 bits.
+/// The random bytes of a token.
 const BYTES: usize = 32;
 
-/// What a token is good for. Tokens of two kinds are two types.
+/// The purpose of a token. Tokens of two kinds are two types.
 pub trait TokenKind {
-    /// What the text starts with.
+    /// The start of the text.
     const PREFIX: &'static str = "";
 }
 
@@ -21,14 +21,13 @@ pub trait TokenKind {
 pub struct SecretToken<K>(SecretString, PhantomData<fn() -> K>);
 
 impl<K: TokenKind> SecretToken<K> {
-    /// A new one.
     pub(crate) fn generate() -> Self {
         let mut text = K::PREFIX.to_owned();
         URL_SAFE_NO_PAD.encode_string(rand::random::<[u8; BYTES]>(), &mut text);
         Self::from_client(text.into())
     }
 
-    /// The text of a client, if it has the form of a token.
+    /// Parses a client's token; `None` for another form.
     pub(crate) fn parse(text: &SecretString) -> Option<Self> {
         let random = text.expose_secret().strip_prefix(K::PREFIX)?;
         let bytes = URL_SAFE_NO_PAD.decode(random).ok()?;
@@ -37,22 +36,22 @@ impl<K: TokenKind> SecretToken<K> {
 }
 
 impl<K> SecretToken<K> {
-    /// The text of a client, of any form. The database has no hash of a text that is no token.
+    /// Wraps a client's text, which may have any form. The database has no hash of another form.
     pub(crate) fn from_client(text: SecretString) -> Self {
         Self(text, PhantomData)
     }
 
-    /// The text, for its one way to the client.
+    /// Returns the text for the client.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// The same, still hidden.
+    /// Returns the text, still redacted in `Debug`.
     pub(crate) fn into_secret(self) -> SecretString {
         self.0
     }
 
-    /// The SHA-256 of the text, which the database has.
+    /// Returns the SHA-256 that the database stores.
     pub(crate) fn hash(&self) -> Vec<u8> {
         Sha256::digest(self.expose()).to_vec()
     }

@@ -1,31 +1,32 @@
-//! Small conversions of text that several rooms need.
+//! Conversions of text that several rooms need.
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use std::str::FromStr;
 
-/// 32 bytes from 64 hexadecimal digits of either case.
+/// Decodes 64 hexadecimal digits of either case to 32 bytes.
 pub(crate) fn bytes_of_hex(text: &str) -> Option<[u8; 32]> {
     HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?.try_into().ok()
 }
 
-/// Control characters, and those that reorder or hide the text around them (Unicode's bidirectional controls).
+/// Returns whether a character is a control character, or reorders or hides the text around it (Unicode's bidirectional
+/// controls).
 pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-/// A text from outside for a log, a mail or a record: its printable characters, at most `max_characters` of them.
+/// Removes control and other unprintable characters, and cuts the text to `max_characters`.
 pub(crate) fn printable(text: &str, max_characters: usize) -> String {
     text.chars().filter(|c| !is_unprintable(*c)).take(max_characters).collect()
 }
 
-/// A number in decimal digits and nothing else. Rust's own parse would also take `+5`.
+/// Parses a number of decimal digits only. `str::parse` also accepts `+5`.
 pub(crate) fn number<T: FromStr>(text: &str) -> Option<T> {
     Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()
 }
 
-/// A URL as a log may show it: scheme, user, host and path. A password stands behind the user's name, for some drivers in
-/// the query, which is left out too.
+/// Returns scheme, user, host and path of a URL. The password is behind the user, or for some drivers in the query; both
+/// are left out.
 pub(crate) fn without_password(url: &str) -> String {
     let (address, _) = url.split_once('?').unwrap_or((url, ""));
     let (scheme, rest) = address.split_once("://").unwrap_or_default();

@@ -102,7 +102,7 @@ pub struct CreateKey {
 }
 
 impl CreateKey {
-    /// The key with what the client says of it. The scope is checked elsewhere.
+    /// Returns the key with the client's settings but the scope, which the handler checks.
     pub(super) fn of(self, key: ApiKey) -> ApiKey {
         ApiKey {
             name: self.name.map(Name::into_string),

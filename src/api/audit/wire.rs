@@ -55,7 +55,8 @@ fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) 
     String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
-/// A query for events: the filters, then what `more` adds. Not by `serde(flatten)`, which can't deny unknown parameters.
+/// Declares a query for events: the filters, then the parameters of `$more`. `serde(flatten)` can't deny unknown
+/// parameters.
 macro_rules! event_query {
     ($(#[doc = $doc:literal])* $name:ident { $($more:tt)* }) => {
         $(#[doc = $doc])*

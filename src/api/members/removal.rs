@@ -13,7 +13,7 @@ use crate::domain::changes::AccessChange;
 use crate::infra::http::{path_parameter, query};
 use actix_web::{HttpRequest, web};
 
-/// Removes the member that the path names, by `change`, and answers with the keys it had.
+/// Removes the member that the path names, by `change`, and answers with its keys.
 pub(super) async fn remove<G: Guard + Send + 'static>(
     state: web::Data<State>,
     access: G,

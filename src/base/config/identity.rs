@@ -70,7 +70,7 @@ impl Identity {
     }
 }
 
-/// `[identity.limits]`
+/// `[identity.limits]`: limits on failed sign-ins and on sign-ups.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttemptLimitSettings {

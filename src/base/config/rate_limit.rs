@@ -75,7 +75,7 @@ impl fmt::Display for RateLimitStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => f.write_str("memory"),
-            // A password stands in the authority, and for a socket in the query.
+            // The password is in the authority, or for a socket in the query.
             Self::Redis(url) => f.write_str(&without_password(url)),
         }
     }

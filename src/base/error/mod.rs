@@ -109,7 +109,7 @@ impl ApiError {
         Self { source: Some(cause.into()), ..Self::new(Code::Unavailable) }
     }
 
-    /// What went wrong inside, for the log and the operator.
+    /// Returns the internal cause, for the log and the operator.
     pub fn cause(&self) -> Option<String> {
         self.source.as_ref().map(ToString::to_string)
     }

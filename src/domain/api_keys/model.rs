@@ -17,8 +17,8 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// An API key's record. The value itself is not in it, and its hash in a table of its own. Its JSON is for an import's file
-/// of keys to add; clients get a view.
+/// An API key's row. It holds no key text; the hash is in `api_key_secrets`. Its JSON is for an import's file of keys to
+/// add; clients get a view.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, Serialize, Deserialize)]
 #[diesel(table_name = api_keys)]
 pub struct ApiKey {
@@ -85,7 +85,7 @@ macro_rules! creator_role_columns {
 pub(super) use creator_role_columns;
 
 impl ApiKey {
-    /// A key that works from now on, without a preview: the rest is the maker's to say, by `ApiKey { name, ..ApiKey::new(…) }`.
+    /// Returns an active key without name, preview and limits. Set those by `ApiKey { name, ..ApiKey::new(…) }`.
     pub fn new(
         id: KeyId,
         (organization_id, workspace_id): (OrganizationId, WorkspaceId),
@@ -112,8 +112,8 @@ impl ApiKey {
         }
     }
 
-    /// A page of the keys that the caller sees, newest first: all of the workspace's for who manages keys, else its own.
-    /// With `unused_since`, only those that nobody used since then, as far as that is written.
+    /// Returns a page of the keys that the caller sees, newest first: all keys of the workspace for a caller who
+    /// manages keys, else the caller's own keys. With `unused_since`, only the keys without a flushed use since then.
     ///
     /// # Errors
     /// Database errors.

@@ -2,8 +2,8 @@
 
 use crate::base::secret_token::{SecretToken, TokenKind};
 
-/// The secret that accepts an invitation. The admin who invites is answered one, once; another is mailed to the invited
-/// address, once.
+/// A secret that accepts an invitation. One is answered once to the inviting admin; another is mailed once to the invited
+/// address.
 pub type InvitationToken = SecretToken<ForInvitation>;
 
 /// The kind of an [`InvitationToken`].

@@ -17,8 +17,6 @@ use crate::infra::cluster::{Cache, CacheLookup, Cluster, SERVICE_TOKENS};
 use crate::infra::db::Db;
 use std::sync::Arc;
 
-/// The prefix of every service token. No API key may have it.
-
 /// An authenticated service.
 #[derive(Clone, Debug)]
 pub struct ServiceCaller {

@@ -25,7 +25,7 @@ use std::time::Duration;
 /// The guard of the key endpoints: a user's own keys, or all keys for a user who manages keys.
 pub type KeyAccess = WorkspaceAccess<can::KeysOwn>;
 
-/// Stores a new key with a value, if the plan allows one more, and gives the value: this once.
+/// Gives a new key its text and stores it, if the plan allows one more. Only this call returns the text.
 ///
 /// # Errors
 /// `max_active_keys_reached`, or a database error.
@@ -181,7 +181,7 @@ impl ApiKey {
     ) -> Result<(), ApiError> {
         let before = Self::lock_alive(conn, access, id, now)?;
         let after = Self { disabled_at: before.disabled_at.or(Some(now)), ..before.clone() };
-        before.save_stops(conn, access_change, Action::ApiKeyDisabled, &after)
+        before.save_lifecycle(conn, access_change, Action::ApiKeyDisabled, &after)
     }
 
     /// Enables a disabled key, if the plan allows one more active key. Repeating it changes nothing.
@@ -203,7 +203,7 @@ impl ApiKey {
             ensure_room(conn, config, before.organization_id, before.workspace_id, now)?;
         }
         let after = Self { disabled_at: None, ..before.clone() };
-        before.save_stops(conn, access_change, Action::ApiKeyEnabled, &after)
+        before.save_lifecycle(conn, access_change, Action::ApiKeyEnabled, &after)
     }
 
     /// Revokes the key permanently.
@@ -219,7 +219,7 @@ impl ApiKey {
     ) -> Result<(), ApiError> {
         let (before, _) = Self::lock_to_change(conn, access, id)?;
         let after = Self { revoked_at: before.revoked_at.or(Some(now)), ..before.clone() };
-        before.save_stops(conn, access_change, Action::ApiKeyRevoked, &after)
+        before.save_lifecycle(conn, access_change, Action::ApiKeyRevoked, &after)
     }
 
     /// Deletes the key's row.
@@ -238,15 +238,15 @@ impl ApiKey {
         Ok(())
     }
 
-    /// The key, held to be changed, unless it has stopped for good.
+    /// Locks the key for a change, unless it is revoked or expired.
     fn lock_alive(conn: &mut Conn, access: &KeyAccess, id: KeyId, now: Timestamp) -> Result<Self, ApiError> {
         let key = Self::lock_to_change(conn, access, id)?;
         ensure_alive(&key, now)?;
         Ok(key.0)
     }
 
-    /// Writes what stops the key, as `after` has it, and its audit event.
-    fn save_stops(
+    /// Writes the fields that decide the key's status, as `after` has them, and an audit event.
+    fn save_lifecycle(
         &self,
         conn: &mut Conn,
         access_change: &mut AccessChange,

@@ -89,7 +89,7 @@ impl ExportedKey {
         self.key.overlap_ends_at.is_some_and(|end| end > now)
     }
 
-    /// The key as a JSON object, with what there is.
+    /// Returns the key as a JSON object of the fields that have a value.
     pub fn object(&self) -> Value {
         let fields: Map<String, Value> = Self::columns()
             .map(|field| (field, field.text_of(self)))

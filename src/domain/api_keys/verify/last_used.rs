@@ -127,7 +127,7 @@ impl<R: Used> LastUsed<R> {
             tracing::warn!(%error, rows = batch.len(), "last uses are not written yet");
             return;
         }
-        // Forgotten only now, so that a listing never sees a gap; unless used again meanwhile.
+        // Removed only after the write, so that a listing never misses a use. A record that was used again stays.
         let mut noted = self.noted.lock();
         for (id, written) in batch {
             if let Entry::Occupied(mut uses) = noted.entry(id)

@@ -42,7 +42,7 @@ impl Account {
         Ok(ForUpdate(accounts::table.find(id).select(Self::as_select())).get_result(conn).optional()?)
     }
 
-    /// Ends every sign-in up to now: deletes the refresh tokens, and moves `valid_since`, so that each node refuses the ID
+    /// Ends all sign-ins up to now: deletes the refresh tokens, and moves `valid_since`, so that each node refuses the ID
     /// tokens made so far. Call it on the locked row.
     pub(super) fn end_sign_ins(&self, conn: &mut Conn, now: Timestamp) -> Result<Self, ApiError> {
         diesel::delete(refresh_tokens::table.filter(refresh_tokens::account_id.eq(&self.id))).execute(conn)?;
@@ -52,14 +52,14 @@ impl Account {
             .get_result(conn)?)
     }
 
-    /// The `valid_since` that refuses all sign-ins up to now. Tokens count in whole seconds, so those of this very second
-    /// are refused too. It never moves back.
+    /// Returns a `valid_since` that refuses all sign-ins up to now. ID tokens have whole seconds: those of the current
+    /// second must be invalid too. It never moves back.
     fn valid_since_after(&self, now: Timestamp) -> Timestamp {
         now.max(self.valid_since).plus(Duration::from_secs(1))
     }
 
-    /// Gives it a new password, and ends every sign-in. Each of the person's organizations is told: it may be somebody who
-    /// read the mail.
+    /// Sets a new password, and ends all sign-ins. Writes an audit event in each of the user's organizations, since another
+    /// reader of the mail may have set the password.
     pub(crate) fn set_password(
         &self,
         conn: &mut Conn,
@@ -94,7 +94,7 @@ impl Account {
         Ok(changed)
     }
 
-    /// Marks the address as verified.
+    /// Marks the address as verified, in the account and in its user.
     pub(crate) fn set_email_verified(&self, conn: &mut Conn) -> Result<Self, ApiError> {
         let changed = diesel::update(accounts::table.find(&self.id))
             .set(accounts::email_verified.eq(true))
@@ -117,7 +117,7 @@ impl Account {
         }
     }
 
-    /// Updates the account's user, if it exists.
+    /// Updates the account's user, if it exists, to what the account's next ID token says.
     fn update_user(&self, conn: &mut Conn) -> Result<(), ApiError> {
         diesel::update(users::table.filter(is_user_of(&self.id)))
             .set((
@@ -143,7 +143,7 @@ impl Account {
         config: &Config,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        // First, because it holds the person: whoever joins an organization at the same time is seen, or refused.
+        // First, because it locks the user: a parallel join of an organization is seen below, or fails.
         let user: Option<UserId> = diesel::update(users::table.filter(is_user_of(&self.id)))
             .set((
                 users::disabled_at.eq(now),

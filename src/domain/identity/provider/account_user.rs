@@ -1,4 +1,4 @@
-//! The user of an account: the row of `users` that the account's tokens lead to.
+//! The user of an account: the row of `users` with the built-in issuer, and the account's id as the subject.
 
 use super::accounts::Account;
 use crate::base::error::ApiError;
@@ -11,7 +11,7 @@ use diesel::expression::AsExpression;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-/// The condition that a row of `users` is the user of the account of that id.
+/// The SQL condition that a row of `users` belongs to the account of that id.
 pub(crate) fn is_user_of<Id>(account_id: Id) -> And<IsBuiltIn, Eq<users::subject, Id>>
 where
     Id: AsExpression<Text>,
@@ -22,18 +22,18 @@ where
 /// The type of [`is_builtin`].
 type IsBuiltIn = Eq<users::issuer, &'static str>;
 
-/// The condition that a row of `users` is of the built-in provider. The subject is then the account's id.
+/// The SQL condition that a row of `users` belongs to an account, of which the subject is the id.
 fn is_builtin() -> IsBuiltIn {
     users::issuer.eq(BUILTIN_ISSUER)
 }
 
 impl Account {
-    /// The user of the account; `None` until there was a first token.
+    /// Returns the account's user, which exists after its first ID token.
     pub(crate) fn user(&self, conn: &mut Conn) -> Result<Option<UserId>, ApiError> {
         Ok(users::table.filter(is_user_of(&self.id)).select(users::id).first(conn).optional()?)
     }
 
-    /// The id of a user's account; `None` for a user of another issuer.
+    /// Returns the id of a user's account; `None` for a user of another issuer.
     pub(super) fn id_of_user(conn: &mut Conn, user: UserId) -> Result<Option<String>, ApiError> {
         Ok(users::table.find(user).filter(is_builtin()).select(users::subject).first(conn).optional()?)
     }

@@ -1,4 +1,4 @@
-//! Rows of `accounts` and `refresh_tokens` of the built-in provider.
+//! Rows of `accounts` of the built-in provider.
 
 use super::account_user::is_user_of;
 use crate::base::error::ApiError;
@@ -117,7 +117,7 @@ impl Account {
         Ok(ForUpdate(row).get_result(conn).optional()?)
     }
 
-    /// The account of an address, locked until the transaction ends.
+    /// Returns the account of an address, and locks it until the transaction ends.
     ///
     /// # Errors
     /// `not_found` for an unknown address, or those of the database.
@@ -126,7 +126,7 @@ impl Account {
         Ok(ForUpdate(row).get_result(conn)?)
     }
 
-    /// Notes a sign-in.
+    /// Records a sign-in.
     pub(crate) fn touch_login(&self, conn: &mut Conn, now: Timestamp) -> Result<(), ApiError> {
         let times = (accounts::last_login_at.eq(now), accounts::last_refresh_at.eq(now));
         diesel::update(accounts::table.find(&self.id)).set(times).execute(conn)?;

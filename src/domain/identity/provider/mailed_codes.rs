@@ -37,7 +37,7 @@ impl Purpose {
     }
 }
 
-/// A code that a mail has.
+/// A code in a mail. The database stores its SHA-256.
 pub(crate) type OobCode = SecretToken<ForMail>;
 
 /// The kind of an [`OobCode`].
@@ -53,7 +53,7 @@ pub(crate) struct MailedCode {
 }
 
 impl OobCode {
-    /// Stores it, and ends the account's earlier code of the same purpose. Under the lock of the account.
+    /// Stores the code, and deletes the account's earlier code of the same purpose. Call it under the account's lock.
     pub(crate) fn replace(
         &self,
         conn: &mut Conn,

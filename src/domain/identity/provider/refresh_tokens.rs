@@ -1,4 +1,4 @@
-//! Rows of `refresh_tokens`, and of `orphaned_refresh_tokens`, which are those of deleted accounts.
+//! Rows of `refresh_tokens`, and of `orphaned_refresh_tokens`, which have the tokens of deleted accounts.
 
 use super::accounts::Account;
 use crate::base::error::ApiError;
@@ -8,7 +8,7 @@ use crate::base::sql::schema::{accounts, orphaned_refresh_tokens, refresh_tokens
 use crate::base::time::Timestamp;
 use diesel::prelude::*;
 
-/// A refresh token, which makes new ID tokens of one sign-in.
+/// A refresh token, which gets new ID tokens for one sign-in. The database stores its SHA-256.
 pub(crate) type RefreshToken = SecretToken<ForRefresh>;
 
 /// The kind of a [`RefreshToken`].
@@ -35,13 +35,13 @@ impl RefreshToken {
         Ok(())
     }
 
-    /// Whether the token was a person's whose account has been deleted.
+    /// True when the token belonged to an account that was deleted.
     pub(crate) fn is_orphaned(&self, conn: &mut Conn) -> Result<bool, ApiError> {
         let row = orphaned_refresh_tokens::table.find(self.hash()).select(orphaned_refresh_tokens::hash);
         Ok(row.first::<Vec<u8>>(conn).optional()?.is_some())
     }
 
-    /// Whose token it is, and when that person signed in.
+    /// Returns the token's account and the time of its sign-in.
     pub(crate) fn owner(&self, conn: &mut Conn) -> Result<Option<(Account, Timestamp)>, ApiError> {
         Ok(refresh_tokens::table
             .find(self.hash())

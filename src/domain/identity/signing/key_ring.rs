@@ -38,9 +38,9 @@ pub(crate) struct KeyRing {
     clock: Clock,
     secret: MasterSecret,
     held: RwLock<Arc<SigningKeys>>,
-    /// Held by the one request that reads the rows; has the moment from which on they are read again.
+    /// When the rows are read again. The request that reads them holds the lock.
     next_read: tokio::sync::Mutex<Timestamp>,
-    /// Lookups of unknown ids.
+    /// Limits lookups of unknown ids.
     lookups: Throttle,
 }
 
@@ -62,7 +62,7 @@ impl KeyRing {
     ///
     /// When the database fails, the keys stay as they are; a request that needs the database fails by itself.
     pub(crate) async fn keep_fresh(&self) {
-        // Somebody else is at it: the keys that are held do meanwhile.
+        // Another request is reading; this one uses the present keys.
         let Ok(mut next_read) = self.next_read.try_lock() else { return };
         let now = self.clock.now();
         if now < *next_read {
@@ -82,7 +82,7 @@ impl KeyRing {
             return Ok(key);
         }
         let mut next_read = self.next_read.lock().await;
-        // The one who had the lock before may have brought the key.
+        // The previous holder of the lock may have read the key.
         if self.held().find(id, now).is_none() && may_look_up(&self.lookups, now) {
             self.read(now).await?;
             *next_read = now.plus(PERIOD);
@@ -126,12 +126,12 @@ fn no_lookups() -> Throttle {
     Throttle::new(LOOKUP_REFILL * LOOKUPS)
 }
 
-/// Counts a lookup of an unknown id. `false`: there were too many.
+/// Counts a lookup of an unknown id. False when there were too many.
 fn may_look_up(lookups: &Throttle, now: Timestamp) -> bool {
     lookups.charge(&[((), LOOKUPS)], now).is_ok()
 }
 
-/// Makes a new signing key, as the operator, and tells its id. Blocks.
+/// Creates a new signing key for the operator, and returns its id. Blocks.
 ///
 /// # Errors
 /// A message for the operator: the built-in provider is off, the master secret is wrong, or the database fails.

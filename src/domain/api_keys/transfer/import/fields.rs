@@ -1,4 +1,4 @@
-//! The fields of a row as text.
+//! The fields of a row as text: one table for import and export.
 
 use crate::domain::api_keys::export::ExportedKey;
 use data_encoding::HEXLOWER;
@@ -53,13 +53,13 @@ macro_rules! fields {
                 match self { $(Self::$field => $name),+ }
             }
 
-            /// As an export writes it; empty where there is none.
+            /// Returns the field's text in an export; empty when the key has no value.
             pub fn text_of(self, key: &ExportedKey) -> String {
                 let text: fn(&ExportedKey) -> String = match self { $(Self::$field => $text),+ };
                 text(key)
             }
 
-            /// The field of a name, in any case and with or without underscores.
+            /// Finds a field by its name, ignoring case and underscores.
             pub fn of_name(name: &str) -> Option<Self> {
                 let plain: String = name.trim().chars().filter(|c| *c != '_').collect::<String>().to_lowercase();
                 $(if [$name, $($alias),*].iter().any(|known| known.to_lowercase() == plain) {
@@ -91,7 +91,7 @@ fields! {
 }
 
 impl Field {
-    /// Whether JSON has a list of texts for it, where the text has them with a space between.
+    /// Returns whether the field is a list in JSON. Its text has a space between items.
     pub fn is_list(self) -> bool {
         self == Self::AllowedIps
     }

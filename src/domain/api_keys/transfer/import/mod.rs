@@ -112,7 +112,7 @@ impl std::fmt::Display for ImportError {
             Self::Io(error) => error.fmt(f),
             Self::Database(error) => {
                 error.fmt(f)?;
-                // The operator may know what the database says of itself.
+                // The command's user is the operator, who may see the database's message.
                 error.cause().map_or(Ok(()), |cause| write!(f, " ({cause})"))
             }
         }

@@ -149,9 +149,9 @@ impl ParsedRow {
         })
     }
 
-    /// The key to add. One without an id gets a new one.
+    /// Returns the key to add. A row without an id gets a new one.
     pub(super) fn into_key(self, organization: OrganizationId, creator: UserId) -> ApiKey {
-        // In full, so that the compiler names this place when a key gets a column.
+        // Without `..`, so that the compiler reports this place when a key gets a column.
         ApiKey {
             id: self.id.unwrap_or_else(KeyId::new),
             organization_id: organization,
@@ -171,7 +171,7 @@ impl ParsedRow {
         }
     }
 
-    /// The key is there: with the same data, or it is a conflict. Nothing here changes a key.
+    /// Returns a fault unless the key in the database has the same data.
     pub(super) fn ensure_same(&self, creator: UserId, key: &ApiKey) -> Result<(), LineFault> {
         let differing: Vec<&str> = [
             (Field::Id, self.id.is_some_and(|id| id != key.id)),
@@ -182,7 +182,7 @@ impl ParsedRow {
             (Field::Scope, self.scope != key.scope),
             (Field::AllowedIps, self.allowed_ips != key.allowed_ips),
             (Field::ExpiresAt, self.expires_at != key.expires_at),
-            // Here it may have stopped since. That it works here and not there is what nobody may miss.
+            // The key may have been stopped here since. A key that works here but is stopped in the file is a fault.
             (Field::DisabledAt, self.disabled_at.is_some() && key.disabled_at.is_none() && key.revoked_at.is_none()),
             (Field::RevokedAt, self.revoked_at.is_some() && key.revoked_at.is_none()),
         ]
