@@ -123,27 +123,18 @@ impl WriteJson for String {
     }
 }
 
-macro_rules! ids {
-    ($($type:ty),+) => {$(
+macro_rules! plain {
+    ($($type:ty),+; $value:ident => $bytes:expr) => {$(
         impl WriteJson for $type {
             fn write_json(&self, out: &mut Vec<u8>) {
-                write_plain(out, &self.characters());
+                let $value = self;
+                write_plain(out, $bytes);
             }
         }
     )+};
 }
-ids!(KeyId, OrganizationId, UserId, WorkspaceId);
-
-macro_rules! names {
-    ($($type:ty),+) => {$(
-        impl WriteJson for $type {
-            fn write_json(&self, out: &mut Vec<u8>) {
-                write_plain(out, self.as_str().as_bytes());
-            }
-        }
-    )+};
-}
-names!(Scope, SubscriptionStatus, WorkspaceRole);
+plain!(KeyId, OrganizationId, UserId, WorkspaceId; id => &id.characters());
+plain!(Scope, SubscriptionStatus, WorkspaceRole; name => name.as_str().as_bytes());
 
 impl WriteJson for Timestamp {
     fn write_json(&self, out: &mut Vec<u8>) {
