@@ -2,7 +2,7 @@
 //!
 //! serde_json writes each name and each mark separately, and searches each byte of each text for one to escape. For an
 //! answer whose texts are mostly ids, that is more work than everything else. Here the text between two values is
-//! joined at compile time ([`write_json!`](crate::base::json::write_json)), and text that can't need an escape is not
+//! joined at compile time (`write_json!`), and text that can't need an escape is not
 //! searched. The types written here also implement `Serialize`: tests compare the two, byte for byte, and the OpenAPI
 //! document is made from `Serialize`.
 
