@@ -191,7 +191,7 @@ call("organizations.rename_organization", m.OrganizationView, org, client=person
      body=m.OrganizationInput(name="Acme Ltd"))
 assert call("organizations.read_organization", m.OrganizationView, org, client=person).name == "Acme Ltd"
 subscription = call("organizations.read_subscription", m.SubscriptionView, org, client=person)
-assert subscription.status is m.Status.TRIALING and isinstance(subscription.trial_ends_at, datetime.datetime)
+assert subscription.status is m.SubscriptionStatus.TRIALING and isinstance(subscription.trial_ends_at, datetime.datetime)
 workspace = call("workspaces.create_workspace", m.WorkspaceView, org, client=person, status=201,
                  body=m.WorkspaceInput(name="Production"))
 ws = workspace.id

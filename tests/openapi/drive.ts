@@ -88,7 +88,7 @@ assert.equal(refused(await person.POST("/v1/organizations", { body: { name: "" }
 const ofOrganization = { params: { path: { organizationId: organization.id } } };
 assert.equal(good(await person.GET("/v1/organizations/{organizationId}", ofOrganization)).name, "Acme");
 const subscription = good(await person.GET("/v1/organizations/{organizationId}/subscription", ofOrganization));
-assert.equal(subscription.status satisfies components["schemas"]["Status"], "trialing");
+assert.equal(subscription.status satisfies components["schemas"]["SubscriptionStatus"], "trialing");
 const workspace = good(
   await person.POST("/v1/organizations/{organizationId}/workspaces", { ...ofOrganization, body: { name: "Live" } }),
 );
