@@ -4,6 +4,7 @@ use crate::api::State;
 use crate::api::errors;
 use crate::base::config::StripeSettings;
 use crate::base::error::ApiError;
+use crate::domain::access::CallerProof;
 use crate::domain::billing::WebhookOutcome;
 use crate::domain::billing::events::StripeEvent;
 use crate::domain::billing::model;
@@ -41,14 +42,14 @@ pub async fn stripe_webhook(
         _ => None,
     };
     let settings = state.config.billing.stripe.as_ref().ok_or_else(ApiError::not_found)?;
-    let event = match read(&state, settings, header, body).await {
+    let (event, proof) = match read(&state, settings, header, body).await {
         Ok(event) => event,
         Err(error) => {
             state.webhooks.count_refused();
             return Err(error);
         }
     };
-    let outcome = apply_event(&state, event).await?;
+    let outcome = apply_event(&state, event, proof).await?;
     state.webhooks.count(outcome);
     Ok(web::Json(Received { outcome }))
 }
@@ -58,13 +59,17 @@ async fn read(
     settings: &StripeSettings,
     header: Option<&str>,
     body: Body<StripeEvent>,
-) -> Result<StripeEvent, ApiError> {
+) -> Result<(StripeEvent, CallerProof), ApiError> {
     let bytes = body.bytes().await?;
-    signature::verify(header, &bytes, &settings.webhook_secrets, state.clock.now())?;
-    StripeEvent::read(&bytes)
+    let proof = signature::verify(header, &bytes, &settings.webhook_secrets, state.clock.now())?;
+    Ok((StripeEvent::read(&bytes)?, proof))
 }
 
-async fn apply_event(state: &web::Data<State>, event: StripeEvent) -> Result<WebhookOutcome, ApiError> {
+async fn apply_event(
+    state: &web::Data<State>,
+    event: StripeEvent,
+    proof: CallerProof,
+) -> Result<WebhookOutcome, ApiError> {
     let Some(news) = event.news().inspect_err(|_| state.webhooks.count_refused())? else {
         return Ok(WebhookOutcome::Ignored);
     };
@@ -73,9 +78,9 @@ async fn apply_event(state: &web::Data<State>, event: StripeEvent) -> Result<Web
     let body = move |conn: &mut _, access_change: &mut _| {
         model::apply_event(conn, access_change, &shared.config, &id, news, now)
     };
-    let outcome = state.for_all_tenants().change_access(body).await?;
+    let outcome = state.for_caller(proof.clone()).change_access(body).await?;
     if state.webhooks.is_pruning_due(now)
-        && let Err(error) = state.for_all_tenants().write(move |conn| model::prune(conn, now)).await
+        && let Err(error) = state.for_caller(proof).write(move |conn| model::prune(conn, now)).await
     {
         // The event is committed, and pruning is tried again in an hour.
         tracing::warn!(%error, "old ids of events can't be taken away");

@@ -5,7 +5,7 @@ use crate::base::error::{ApiError, Code};
 use crate::domain::api_keys::KeyCaller;
 use crate::domain::api_keys::{PresentedBy, PresentedKey};
 use crate::domain::service_tokens::ServiceCaller;
-use crate::domain::tenancy::User;
+use crate::domain::tenancy::SignedInUser;
 use crate::infra::request::CallerId;
 use secrecy::SecretString;
 use std::net::IpAddr;
@@ -25,7 +25,7 @@ pub enum Credential<'r> {
 #[derive(Clone, Debug)]
 pub enum Caller {
     /// A person, by ID token.
-    User(User),
+    User(SignedInUser),
     /// A program, by API key.
     ApiKey(KeyCaller),
     /// A gateway or another service, by service token.
@@ -46,7 +46,7 @@ impl Caller {
     ///
     /// # Errors
     /// `credential_not_accepted` for a program and a service.
-    pub fn user(&self) -> Result<&User, ApiError> {
+    pub fn user(&self) -> Result<&SignedInUser, ApiError> {
         match self {
             Self::User(user) => Ok(user),
             Self::ApiKey(_) | Self::Service(_) => Err(Code::CredentialNotAccepted.into()),

@@ -6,9 +6,11 @@ use crate::base::error::{ApiError, Code};
 use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::policy::Permission;
 use crate::base::policy::permission::Can;
-use crate::domain::access::{OrganizationAccess, OrganizationMembership, WorkspaceAccess, WorkspaceMembership};
+use crate::domain::access::{
+    CallerProof, OrganizationAccess, OrganizationMembership, WorkspaceAccess, WorkspaceMembership,
+};
 use crate::domain::api_keys::{KeyCaller, Program, ProgramAccess};
-use crate::domain::tenancy::User;
+use crate::domain::tenancy::{SignedInUser, User};
 use crate::infra::http::path_parameter;
 use crate::infra::request::RequestContext;
 use actix_web::dev::Payload;
@@ -37,11 +39,16 @@ impl FromRequest for Caller {
 
 /// A signed-in person.
 #[derive(Debug)]
-pub struct SignedIn(User);
+pub struct SignedIn(SignedInUser);
 
 impl SignedIn {
     pub fn user(&self) -> &User {
         &self.0
+    }
+
+    /// The proof for what the person writes.
+    pub fn proof(&self) -> CallerProof {
+        self.0.proof()
     }
 }
 
@@ -63,7 +70,7 @@ impl<P: Can> FromRequest for OrganizationAccess<P> {
         Box::pin(async move {
             let user = caller_of(&req)?.user()?.clone();
             let id: OrganizationId = path_parameter(&req, "organizationId")?;
-            let db = state_of(&req)?.db.for_organization(id);
+            let db = state_of(&req)?.reader_of(id);
             let membership = db.read(move |conn| OrganizationMembership::find(conn, id, user)).await?;
             RequestContext::set_organization(id);
             membership.authorize()
@@ -83,21 +90,21 @@ impl<P: Can> FromRequest for WorkspaceAccess<P> {
 async fn workspace_access<P: Can>(req: HttpRequest) -> Result<WorkspaceAccess<P>, ApiError> {
     let id: WorkspaceId = path_parameter(&req, "workspaceId")?;
     let state = state_of(&req)?;
-    let (user_id, db) = match caller_of(&req)? {
-        // Only the workspace's row has its organization.
-        Caller::User(user) => (user.id, state.db.for_all_tenants()),
+    let (user_id, db, proof) = match caller_of(&req)? {
+        // Whose workspace it is shows only in its row.
+        Caller::User(user) => (user.id, state.reader(), user.proof()),
         Caller::ApiKey(key) => {
             may_manage_keys::<P>(&state, &req, &key)?;
             if key.workspace_id != id {
                 return Err(ApiError::not_found());
             }
-            (key.creator_id, state.db.for_organization(key.organization_id))
+            (key.creator_id, state.reader_of(key.organization_id), key.proof())
         }
         Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
     };
     let membership = db.read(move |conn| WorkspaceMembership::find(conn, id, user_id)).await?;
     RequestContext::set_organization(membership.workspace().organization_id);
-    membership.authorize()
+    membership.authorize(proof)
 }
 
 /// Checks that an API key may use this management endpoint: it must be about keys, `keys.manage_with_keys` must be on,

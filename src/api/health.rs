@@ -70,7 +70,7 @@ enum CacheState {
 #[utoipa::path(tag = "Operation", security(()), responses(errors::Public, (status = 200, description = "It can.", body = Readiness)))]
 #[get("/readyz")]
 pub async fn readyz(state: web::Data<State>) -> Result<web::Json<Readiness>, ApiError> {
-    let asked = state.for_all_tenants().read(|conn| Ok(diesel::sql_query("SELECT 1").execute(conn)?)).await;
+    let asked = state.reader().read(|conn| Ok(diesel::sql_query("SELECT 1").execute(conn)?)).await;
     let mut failing = Vec::new();
     if asked.is_err() {
         failing.push(("database", "The database can't be reached."));

@@ -214,7 +214,7 @@ pub async fn accept_invitation(
     let input = body.read().await?;
     let now = state.clock.now();
     let (organization, role) = state
-        .for_all_tenants()
+        .for_caller(caller.proof())
         .change_access(move |conn, access_change| {
             Invitation::accept(conn, access_change, &input.token, caller.user(), now)
         })

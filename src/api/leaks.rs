@@ -8,6 +8,7 @@ use crate::base::error::{ApiError, Code};
 use crate::base::input::from_slice;
 use crate::base::input::validation::Object;
 use crate::base::text::printable;
+use crate::domain::access::CallerProof;
 use crate::domain::api_keys::PresentedKey;
 use crate::domain::audit::Actor;
 use crate::domain::leaks::email;
@@ -84,7 +85,7 @@ pub async fn revoke_leaked_keys(
     req: HttpRequest,
     body: Body<Vec<LeakedKey>>,
 ) -> Result<web::Json<Vec<LeakFeedback>>, ApiError> {
-    let (bytes, actor) = authenticate(&req, body).await?;
+    let (bytes, actor, proof) = authenticate(&req, body).await?;
     let found: Vec<Object<LeakedKey>> = from_slice(&bytes)?;
     let found: Vec<LeakedKey> = found.into_iter().map(|Object(found)| found).collect();
     let mut places: HashMap<[u8; 32], LeakLocation> = HashMap::new();
@@ -101,7 +102,7 @@ pub async fn revoke_leaked_keys(
         let (batch, actor): (HashMap<_, _>, _) = (texts.by_ref().take(BATCH).collect(), actor.clone());
         let now = state.clock.now();
         let LeakOutcome { known: here, revoked } = state
-            .for_all_tenants()
+            .for_caller(proof.clone())
             .change_access(move |conn, access_change| {
                 access_change.act_as(actor);
                 model::revoke(conn, access_change, &batch, now)
@@ -113,8 +114,11 @@ pub async fn revoke_leaked_keys(
     Ok(web::Json(found.into_iter().map(|leaked| leaked.feedback(&known)).collect()))
 }
 
-/// Authenticates the sender. Returns the body, and the actor for the audit trail.
-async fn authenticate(req: &HttpRequest, body: Body<Vec<LeakedKey>>) -> Result<(Vec<u8>, Actor), ApiError> {
+/// The body, and who vouches for it.
+async fn authenticate(
+    req: &HttpRequest,
+    body: Body<Vec<LeakedKey>>,
+) -> Result<(Vec<u8>, Actor, CallerProof), ApiError> {
     let state = state_of(req)?;
     if let Some(github) = state.github_keys.as_ref().filter(|_| req.headers().contains_key(SIGNATURE)) {
         let only = |name: &str| {
@@ -123,8 +127,8 @@ async fn authenticate(req: &HttpRequest, body: Body<Vec<LeakedKey>>) -> Result<(
             values.next().is_none().then_some(value)
         };
         let bytes = body.json().await?;
-        github.verify(&state.clock, only(KEY_IDENTIFIER), only(SIGNATURE), &bytes).await?;
-        return Ok((bytes, Actor::LeakScanner("github")));
+        let proof = github.verify(&state.clock, only(KEY_IDENTIFIER), only(SIGNATURE), &bytes).await?;
+        return Ok((bytes, Actor::LeakScanner("github"), proof));
     }
     let credential = credential_of(req.headers(), &state.api_keys)?;
     let caller = verify(&state, &credential, RequestContext::client_address()).await?;
@@ -134,7 +138,7 @@ async fn authenticate(req: &HttpRequest, body: Body<Vec<LeakedKey>>) -> Result<(
         subscription_gate(&state.config, key.subscription)?;
     }
     let Caller::Service(service) = caller else { return Err(Code::CredentialNotAccepted.into()) };
-    Ok((body.json().await?, Actor::Service(service.id)))
+    Ok((body.json().await?, Actor::Service(service.id), service.proof()))
 }
 
 impl LeakedKey {

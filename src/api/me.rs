@@ -43,7 +43,7 @@ pub struct Me {
 #[get("/me")]
 pub async fn me(state: web::Data<State>, caller: SignedIn) -> Result<web::Json<Me>, ApiError> {
     let id = caller.user().id;
-    let organizations = state.for_all_tenants().read(move |conn| Organization::all_of(conn, id)).await?;
+    let organizations = state.reader().read(move |conn| Organization::all_of(conn, id)).await?;
     let organizations = organizations
         .into_iter()
         .map(|(organization, role)| MembershipView { id: organization.id, name: organization.name, role })

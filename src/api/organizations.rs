@@ -3,13 +3,11 @@
 use crate::api::SignedIn;
 use crate::api::State;
 use crate::api::errors;
-use crate::api::list_page;
 use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
 use crate::base::input::validation::Name;
 use crate::base::policy::{OrganizationRole, can};
-use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
 use crate::domain::tenancy::Organization;
@@ -55,10 +53,10 @@ pub async fn list_organizations(
 ) -> Result<web::Json<Page<OrganizationView>>, ApiError> {
     let user = caller.user().id;
     let scope = ListScope("organizations", &user.text());
-    let store = state.for_all_tenants();
-    let read = move |conn: &mut Conn, position| Organization::page_of(conn, user, position);
+    let position = page.position(scope)?;
+    let rows = state.reader().read(move |conn| Organization::page_of(conn, user, position)).await?;
     let show = |(organization, role)| OrganizationView::new(organization, role);
-    Ok(web::Json(list_page(store, &page, scope, read, |(organization, _)| organization.id, show).await?))
+    Ok(web::Json(Page::new(rows, &position, scope, |(organization, _)| organization.id, show)))
 }
 
 /// Create an organization
@@ -79,7 +77,7 @@ pub async fn create_organization(
     let now = state.clock.now();
     let shared = state.clone();
     let outcome = state
-        .for_all_tenants()
+        .for_caller(caller.proof())
         .change_access(move |conn, access_change| {
             let user = caller.user().id;
             claim.run(conn, OrganizationId::new(), now, |conn, id, replayed| {

@@ -1,11 +1,12 @@
 //! [`State`]: the services that all handlers share.
 
 use crate::base::config::Config;
+use crate::base::ids::OrganizationId;
 use crate::base::time::Clock;
-use crate::domain::access::Guard;
+use crate::domain::access::{CallerProof, Guard};
 use crate::domain::api_keys::ApiKeys;
 use crate::domain::billing::Webhooks;
-use crate::domain::changes::{ScopedStore, Store};
+use crate::domain::changes::{Reader, ScopedStore, Store};
 use crate::domain::collections::Collections;
 use crate::domain::identity::{FailedSignInWriter, FailedSignIns, IdentityService};
 use crate::domain::invitations::InvitationMails;
@@ -24,10 +25,9 @@ use std::sync::Arc;
 pub struct State {
     pub config: Config,
     pub clock: Clock,
-    pub db: Db,
-    /// The database, scoped by guards.
-    pub store: Store,
-    /// This node in the cluster of nodes on one database.
+    /// Private, so that no handler opens a writing transaction that skips the caller's authority.
+    store: Store,
+    /// This process among those on the same database.
     pub cluster: Arc<Cluster>,
     pub identity: IdentityService,
     pub mailer: Mailer,
@@ -80,8 +80,7 @@ impl State {
             github_keys: config.leaks.github.as_ref().map(GithubKeys::new),
             config,
             clock,
-            db,
-            store,
+            store: store.clone(),
             cluster,
             identity,
             mailer,
@@ -92,7 +91,7 @@ impl State {
             routes: web::Data::new(routes),
             metrics,
         };
-        Ok((state, Background { outbox, failed_sign_in_writer }))
+        Ok((state, Background { outbox, failed_sign_in_writer, db, store }))
     }
 
     /// Calls [`Store::scoped_to`].
@@ -101,10 +100,22 @@ impl State {
         self.store.scoped_to(guard)
     }
 
-    /// Calls [`Store::for_all_tenants`].
+    /// [`Store::for_caller`]
     #[must_use]
-    pub fn for_all_tenants(&self) -> ScopedStore {
-        self.store.for_all_tenants()
+    pub fn for_caller(&self, caller: CallerProof) -> ScopedStore {
+        self.store.for_caller(caller)
+    }
+
+    /// [`Store::reader_of`]
+    #[must_use]
+    pub fn reader_of(&self, organization: OrganizationId) -> Reader {
+        self.store.reader_of(organization)
+    }
+
+    /// [`Store::reader`]
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        self.store.reader()
     }
 }
 
@@ -114,4 +125,8 @@ pub struct Background {
     pub outbox: Outbox,
     /// Writes failed sign-ins into the audit trail.
     pub failed_sign_in_writer: FailedSignInWriter,
+    /// The database, for background tasks.
+    pub db: Db,
+    /// The database of the operator.
+    pub store: Store,
 }

@@ -11,7 +11,7 @@ use crate::base::policy::Scope;
 use crate::base::sql::Conn;
 use crate::cli::serve::start;
 use crate::domain::api_keys::{ApiKey, PlaintextKey, issue};
-use crate::domain::changes::AccessChange;
+use crate::domain::changes::{AccessChange, Store};
 use crate::domain::tenancy::Organization;
 use crate::domain::tenancy::User;
 use crate::domain::tenancy::Workspace;
@@ -47,13 +47,13 @@ pub fn run(sources: Sources, args: &DemoArgs) -> Result<(), String> {
     // The demo sends no mail, so its user takes the links from the log.
     config.mail.log_mails = true;
     start(config, async |application: &Application| {
-        let made = seed(&application.state()).await?;
+        let made = seed(&application.state(), &application.store()).await?;
         welcome(application, made.as_ref())
     })
 }
 
-/// Makes the demo tenant at the first start.
-async fn seed(state: &State) -> Result<Option<PlaintextKey>, String> {
+/// Makes the demo tenant, at the first start.
+async fn seed(state: &State, store: &Store) -> Result<Option<PlaintextKey>, String> {
     let failed = |error: ApiError| format!("making the demo tenant failed: {error}");
     if state.identity.has_account(EMAIL).await.map_err(failed)? {
         return Ok(None);
@@ -75,7 +75,7 @@ async fn seed(state: &State) -> Result<Option<PlaintextKey>, String> {
         let new = ApiKey { name: Some("Demo".into()), ..key };
         issue(conn, access_change, &config, &format, new, now)
     };
-    state.for_all_tenants().change_access(tenant).await.map(Some).map_err(failed)
+    store.for_all_tenants().change_access(tenant).await.map(Some).map_err(failed)
 }
 
 fn keep_password(password: &str) -> std::io::Result<()> {

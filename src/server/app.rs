@@ -7,6 +7,7 @@ use crate::base::config::Config;
 use crate::base::sql::DatabaseUrl;
 use crate::base::time::Clock;
 use crate::domain::api_keys::FLUSH_INTERVAL;
+use crate::domain::changes::Store;
 use crate::domain::{audit, collections, usage};
 use crate::infra::cluster::Membership;
 use crate::infra::db::{self, Db};
@@ -47,7 +48,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     let document = web::Data::new(swagger::Document::new(&document, &collections)?);
     let (state, background) = State::start(config, clock, db, collections, table).await?;
     let state = web::Data::new(state);
-    prepare_collections(state.clone()).await?;
+    prepare_collections(state.clone(), background.db.clone()).await?;
     state.rate_limits.connect().await;
 
     let shared = state.clone();
@@ -89,8 +90,8 @@ async fn warn_without_row_level_security(config: &Config, db: &Db) -> Result<(),
     Ok(())
 }
 
-async fn prepare_collections(state: web::Data<State>) -> Result<(), String> {
-    let work = move || state.db.for_all_tenants().write_blocking(|conn| collections::prepare(conn, &state.collections));
+async fn prepare_collections(state: web::Data<State>, db: Db) -> Result<(), String> {
+    let work = move || db.for_all_tenants().write_blocking(|conn| collections::prepare(conn, &state.collections));
     web::block(work)
         .await
         .map_err(|error| error.to_string())?
@@ -118,6 +119,12 @@ impl Application {
         self.server.handle()
     }
 
+    /// The database of the operator.
+    pub fn store(&self) -> Store {
+        self.background.store.clone()
+    }
+
+    /// What the handlers share.
     pub fn state(&self) -> web::Data<State> {
         self.state.clone()
     }
@@ -134,16 +141,16 @@ impl Application {
             let handle = server.handle();
             (handle, rt::spawn(server))
         });
-        let flusher = rt::spawn(keep_flushing(self.state.clone()));
+        let flusher = rt::spawn(keep_flushing(self.state.clone(), self.background.db.clone()));
         let state = self.state.clone();
         let limiter = rt::spawn(async move { state.rate_limits.run().await });
         let retention = rt::spawn(audit::keep_retention(
-            self.state.db.clone(),
+            self.background.db.clone(),
             self.state.clock.clone(),
             self.state.config.audit.retention_days,
         ));
         let usage_retention = rt::spawn(usage::keep_retention(
-            self.state.db.clone(),
+            self.background.db.clone(),
             self.state.clock.clone(),
             self.state.config.usage.retention,
         ));
@@ -173,25 +180,25 @@ impl Application {
         usage_retention.abort();
         flusher.abort();
         limiter.abort();
-        flush(self.state).await;
+        flush(self.state, self.background.db).await;
         tracing::info!("stopped");
         ended
     }
 }
 
-async fn keep_flushing(state: web::Data<State>) {
+async fn keep_flushing(state: web::Data<State>, db: Db) {
     let mut ticks = rt::time::interval(FLUSH_INTERVAL);
     loop {
         ticks.tick().await;
-        flush(state.clone()).await;
+        flush(state.clone(), db.clone()).await;
     }
 }
 
-async fn flush(state: web::Data<State>) {
+async fn flush(state: web::Data<State>, db: Db) {
     let write = move || {
-        state.api_keys.last_used.flush(&state.db);
-        state.service_tokens.last_used.flush(&state.db);
-        state.api_keys.usage.flush(&state.db);
+        state.api_keys.last_used.flush(&db);
+        state.service_tokens.last_used.flush(&db);
+        state.api_keys.usage.flush(&db);
     };
     if let Err(error) = web::block(write).await {
         tracing::error!(%error, "last uses and usage can't be written");

@@ -59,7 +59,7 @@ pub async fn revoke_api_keys(
     if unused_since.is_some() {
         // Uses that only this node's memory has count too.
         let shared = state.clone();
-        web::block(move || shared.api_keys.last_used.flush(&shared.db)).await.map_err(ApiError::internal)?;
+        web::block(move || shared.api_keys.flush_last_used()).await.map_err(ApiError::internal)?;
     }
     let workspace = access.workspace_id();
     let selected = state

@@ -9,9 +9,7 @@ use crate::api::authentication::credential_of;
 use crate::api::errors;
 use crate::api::{Credential, state_of, verify};
 use crate::base::error::{ApiError, Code};
-use crate::base::ids::{KeyId, OrganizationId};
-use crate::domain::access::Guard;
-use crate::domain::api_keys::ApiKey;
+use crate::domain::api_keys::{ApiKey, PresentedKeyOwner};
 use crate::domain::api_keys::{PresentedBy, Refused};
 use crate::infra::request::CallerId;
 use crate::infra::request::RequestContext;
@@ -19,38 +17,24 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, post, web};
 use futures_util::future::LocalBoxFuture;
 
-/// The guard of a request with a known key, whatever the key's permissions and state.
-#[derive(Clone, Copy, Debug)]
-pub struct PresentedKeyOwner {
-    key_id: KeyId,
-    organization_id: OrganizationId,
-}
-
-impl Guard for PresentedKeyOwner {
-    fn organization_id(&self) -> OrganizationId {
-        self.organization_id
-    }
-}
-
-impl PresentedKeyOwner {
-    async fn of_request(req: HttpRequest) -> Result<Self, ApiError> {
-        let state = state_of(&req)?;
-        let credential = credential_of(req.headers(), &state.api_keys)?;
-        let from = RequestContext::client_address();
-        let Credential::ApiKey(key) = credential else {
-            // A bad credential of another kind gets its own error, as at other endpoints.
-            verify(&state, &credential, from).await?;
-            return Err(Code::CredentialNotAccepted.into());
-        };
-        let known = match state.api_keys.verify(key, from, PresentedBy::Client).await {
-            Ok(caller) => caller.into_key(),
-            Err(Refused { key: Some(known), .. }) => known,
-            Err(Refused { error, key: None }) => return Err(error),
-        };
-        RequestContext::set_caller(CallerId::ApiKey(known.key_id));
-        RequestContext::set_organization(known.organization_id);
-        Ok(Self { key_id: known.key_id, organization_id: known.organization_id })
-    }
+/// The guard of a request that presents a key, whatever the key may do.
+async fn presented_key_owner(req: HttpRequest) -> Result<PresentedKeyOwner, ApiError> {
+    let state = state_of(&req)?;
+    let credential = credential_of(req.headers(), &state.api_keys)?;
+    let from = RequestContext::client_address();
+    let Credential::ApiKey(key) = credential else {
+        // A bad credential of another kind gets its own error, as at other endpoints.
+        verify(&state, &credential, from).await?;
+        return Err(Code::CredentialNotAccepted.into());
+    };
+    let known = match state.api_keys.verify(key, from, PresentedBy::Client).await {
+        Ok(caller) => caller.into_key(),
+        Err(Refused { key: Some(known), .. }) => known,
+        Err(Refused { error, key: None }) => return Err(error),
+    };
+    RequestContext::set_caller(CallerId::ApiKey(known.key_id));
+    RequestContext::set_organization(known.organization_id);
+    Ok(PresentedKeyOwner::new(&known, key.hash()))
 }
 
 impl FromRequest for PresentedKeyOwner {
@@ -58,7 +42,7 @@ impl FromRequest for PresentedKeyOwner {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Box::pin(Self::of_request(req.clone()))
+        Box::pin(presented_key_owner(req.clone()))
     }
 }
 
@@ -70,7 +54,7 @@ impl FromRequest for PresentedKeyOwner {
     responses(errors::Program, errors::Write, (status = 204, description = "No node honours it any more.")))]
 #[post("")]
 pub async fn revoke_held_key(state: web::Data<State>, holder: PresentedKeyOwner) -> Result<HttpResponse, ApiError> {
-    let (id, now) = (holder.key_id, state.clock.now());
+    let (id, now) = (holder.key_id(), state.clock.now());
     let revoked = state
         .scoped_to(&holder)
         .change_access(move |conn, access_change| ApiKey::revoke_held(conn, access_change, id, now))

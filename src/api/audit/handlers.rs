@@ -57,7 +57,7 @@ pub async fn export_audit_events(
     // A batch is read when the one before it has been sent: a slow client holds no connection to the database.
     let lines = stream::try_unfold((db, export), async |(db, export)| {
         let Some(mut export) = export else { return Ok(None) };
-        let (lines, export) = db.clone().read(move |conn| Ok((export.next(conn)?, export))).await?;
+        let (lines, export) = db.clone().read_confirmed(move |conn| Ok((export.next(conn)?, export))).await?;
         Ok::<_, ApiError>(lines.map(|lines| (web::Bytes::from(lines), (db, Some(export)))))
     });
     Ok(HttpResponse::Ok()

@@ -25,10 +25,10 @@ async fn of_request<I: Intent>(req: HttpRequest) -> Result<CollectionAccess<I>, 
         Caller::ApiKey(key) if !is_for_people => CollectionAccess::of_program(collection, &key)?,
         Caller::User(user) if is_for_people => {
             let (id, user_id) = (path_parameter::<WorkspaceId>(&req, "workspaceId")?, user.id);
-            let db = state_of(&req)?.db.for_all_tenants();
+            let db = state_of(&req)?.reader();
             let membership = db.read(move |conn| WorkspaceMembership::find(conn, id, user_id)).await?;
             RequestContext::set_organization(membership.workspace().organization_id);
-            CollectionAccess::of_member(collection, &membership)?
+            CollectionAccess::of_member(collection, &membership, user.proof())?
         }
         _ => return Err(Code::CredentialNotAccepted.into()),
     };

@@ -28,7 +28,9 @@ pub struct ClusterFaults {
     pub no_wait: bool,
     /// A cached value counts as read when it enters the cache, instead of before it is read.
     pub no_fence: bool,
-    /// The delay between a value's read and its entry into the cache.
+    /// A write does not read its caller's authority again.
+    pub no_confirmation: bool,
+    /// How long a value is on its way from the database into the cache.
     pub slow_fill: Duration,
 }
 

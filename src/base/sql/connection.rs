@@ -1,6 +1,6 @@
 //! [`Conn`]: one connection type over both databases.
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -55,7 +55,14 @@ impl Conn {
     {
         match each!(&mut *self, |native| AnsiTransactionManager::begin_transaction_sql(native, begin)) {
             Err(Error::AlreadyInTransaction) => return self.transaction(body),
-            other => other?,
+            // The first of its statements may have begun a transaction before another one failed.
+            Err(error) => {
+                if let Err(rollback) = each!(&mut *self, |native| native.batch_execute("ROLLBACK")) {
+                    tracing::debug!(%rollback, "nothing was rolled back");
+                }
+                return Err(error.into());
+            }
+            Ok(()) => {}
         }
         match body(self) {
             Ok(value) => {

@@ -3,6 +3,7 @@
 //! Their fields are private, and queries for a tenant's rows take them, so the checked id is the used id. Not visible:
 //! 404, with the same body as missing. Visible but not allowed: 403.
 
+use super::authority::{Authority, CallerProof, Grant};
 use super::membership::{OrganizationMembership, WorkspaceMembership};
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, UserId, WorkspaceId};
@@ -14,20 +15,27 @@ use std::marker::PhantomData;
 /// The organization that a request was authorized for.
 pub trait Guard {
     fn organization_id(&self) -> OrganizationId;
+
+    /// What the caller may do, to be read again by each transaction that writes.
+    fn authority(&self) -> Authority;
 }
 
 /// A person's access to the organization that the path names, with permission `P`.
 #[derive(Debug)]
 pub struct OrganizationAccess<P> {
     membership: OrganizationMembership,
-    permission: PhantomData<P>,
+    permission: Permission,
+    marker: PhantomData<P>,
+}
+
+impl<P: Can> OrganizationAccess<P> {
+    pub(super) fn of(membership: OrganizationMembership) -> Self {
+        Self { membership, permission: P::PERMISSION, marker: PhantomData }
+    }
 }
 
 impl<P> OrganizationAccess<P> {
-    pub(super) fn of(membership: OrganizationMembership) -> Self {
-        Self { membership, permission: PhantomData }
-    }
-
+    /// The organization.
     pub fn organization(&self) -> &Organization {
         &self.membership.organization
     }
@@ -57,6 +65,17 @@ impl<P> Guard for OrganizationAccess<P> {
     fn organization_id(&self) -> OrganizationId {
         self.membership.organization.id
     }
+
+    fn authority(&self) -> Authority {
+        let grant = Grant {
+            organization: Some(self.membership.organization.id),
+            permission: Some(self.permission),
+            organization_role: Some(self.membership.role),
+            is_exclusive: true,
+            ..Grant::default()
+        };
+        Authority::new(self.membership.user.proof(), grant)
+    }
 }
 
 /// Access to the workspace that the path names, with permission `P`. The caller is a person or, at endpoints about keys
@@ -64,14 +83,19 @@ impl<P> Guard for OrganizationAccess<P> {
 #[derive(Debug)]
 pub struct WorkspaceAccess<P> {
     membership: WorkspaceMembership,
-    permission: PhantomData<P>,
+    caller: CallerProof,
+    permission: Permission,
+    marker: PhantomData<P>,
+}
+
+impl<P: Can> WorkspaceAccess<P> {
+    pub(super) fn of(membership: WorkspaceMembership, caller: CallerProof) -> Self {
+        Self { membership, caller, permission: P::PERMISSION, marker: PhantomData }
+    }
 }
 
 impl<P> WorkspaceAccess<P> {
-    pub(super) fn of(membership: WorkspaceMembership) -> Self {
-        Self { membership, permission: PhantomData }
-    }
-
+    /// The workspace.
     pub fn workspace(&self) -> &Workspace {
         &self.membership.workspace
     }
@@ -103,5 +127,15 @@ impl<P> WorkspaceAccess<P> {
 impl<P> Guard for WorkspaceAccess<P> {
     fn organization_id(&self) -> OrganizationId {
         self.membership.workspace.organization_id
+    }
+
+    fn authority(&self) -> Authority {
+        let grant = Grant {
+            organization_role: Some(self.membership.organization_role),
+            role: Some(self.membership.role),
+            is_exclusive: matches!(self.permission, Permission::MembersManage | Permission::WorkspaceManage),
+            ..self.membership.grant(self.permission)
+        };
+        Authority::new(self.caller.clone(), grant)
     }
 }

@@ -1,18 +1,19 @@
 //! A person's roles in an organization and a workspace. Guards are only made from these rows.
 
+use super::authority::{CallerProof, Grant};
 use super::guards::{OrganizationAccess, WorkspaceAccess};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{OrganizationId, UserId, WorkspaceId};
 use crate::base::policy::permission::Can;
 use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole};
 use crate::base::sql::Conn;
-use crate::domain::tenancy::{Organization, User, Workspace};
+use crate::domain::tenancy::{Organization, SignedInUser, Workspace};
 
 /// A person's membership of an organization.
 #[derive(Debug)]
 pub struct OrganizationMembership {
     pub(super) organization: Organization,
-    pub(super) user: User,
+    pub(super) user: SignedInUser,
     pub(super) role: OrganizationRole,
 }
 
@@ -21,7 +22,7 @@ impl OrganizationMembership {
     ///
     /// # Errors
     /// `not_found` where the organization does not exist or the person is no member of it.
-    pub fn find(conn: &mut Conn, id: OrganizationId, user: User) -> Result<Self, ApiError> {
+    pub fn find(conn: &mut Conn, id: OrganizationId, user: SignedInUser) -> Result<Self, ApiError> {
         let found = Organization::with_role_of(conn, id, user.id)?;
         let (organization, role) = found.ok_or_else(ApiError::not_found)?;
         Ok(Self { organization, user, role })
@@ -78,12 +79,22 @@ impl WorkspaceMembership {
         }
     }
 
-    /// Makes the guard, if the role has permission `P`.
+    /// What a guard of this membership grants, with a permission.
+    pub(in crate::domain) fn grant(&self, permission: Permission) -> Grant {
+        Grant {
+            organization: Some(self.workspace.organization_id),
+            workspace: Some(self.workspace.id),
+            permission: Some(permission),
+            ..Grant::default()
+        }
+    }
+
+    /// The guard with permission `P` for this caller, if the role has it.
     ///
     /// # Errors
     /// `insufficient_permission`
-    pub fn authorize<P: Can>(self) -> Result<WorkspaceAccess<P>, ApiError> {
+    pub fn authorize<P: Can>(self, caller: CallerProof) -> Result<WorkspaceAccess<P>, ApiError> {
         self.ensure_may(P::PERMISSION)?;
-        Ok(WorkspaceAccess::of(self))
+        Ok(WorkspaceAccess::of(self, caller))
     }
 }

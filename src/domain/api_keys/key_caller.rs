@@ -1,6 +1,7 @@
 //! [`KeyCaller`]: the API client that makes a request.
 
 use super::CachedKey;
+use super::authority::Presented;
 use crate::base::error::{ApiError, Code};
 use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole};
 use crate::domain::subscriptions::EffectiveSubscription;
@@ -19,6 +20,7 @@ pub struct KeyCaller {
     pub subscription: EffectiveSubscription,
     /// When the key was verified.
     pub hour: Hour,
+    pub(super) presented: Presented,
 }
 
 impl KeyCaller {
@@ -29,8 +31,9 @@ impl KeyCaller {
         role: WorkspaceRole,
         subscription: EffectiveSubscription,
         hour: Hour,
+        presented: Presented,
     ) -> Self {
-        Self { key, organization_role, role, subscription, hour }
+        Self { key, organization_role, role, subscription, hour, presented }
     }
 
     /// Returns the cached key.

@@ -5,6 +5,7 @@
 //! the key of each request, and keeps `lastUsedAt` off the request path ([`LastUsed`]). [`import`] and [`export`] move
 //! keys between servers.
 
+mod authority;
 pub(crate) mod creator_roles;
 mod creators;
 pub mod format;
@@ -16,6 +17,7 @@ pub mod transfer;
 pub(crate) mod unused;
 pub mod verify;
 
+pub use authority::{Presented, PresentedKeyOwner};
 pub use creator_roles::{CreatorRoles, KeyStatus};
 pub use creators::creator_in;
 pub use format::{AllowedIps, KeyFormat, KeyHeaders, PlaintextKey, PresentedKey};

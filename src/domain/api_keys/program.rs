@@ -3,8 +3,9 @@
 use super::KeyCaller;
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
+use crate::base::policy::Permission;
 use crate::base::policy::permission::Can;
-use crate::domain::access::Guard;
+use crate::domain::access::{Authority, Guard};
 use std::marker::PhantomData;
 
 /// Any API client with a verified key.
@@ -25,13 +26,18 @@ impl Guard for Program {
     fn organization_id(&self) -> OrganizationId {
         self.0.organization_id
     }
+
+    fn authority(&self) -> Authority {
+        self.0.authority(None)
+    }
 }
 
 /// An API client whose key has permission `P` in its own workspace.
 #[derive(Debug)]
 pub struct ProgramAccess<P> {
     key: KeyCaller,
-    permission: PhantomData<P>,
+    permission: Permission,
+    marker: PhantomData<P>,
 }
 
 impl<P: Can> ProgramAccess<P> {
@@ -41,7 +47,7 @@ impl<P: Can> ProgramAccess<P> {
     /// `read_only_key`, `insufficient_permission`
     pub fn authorize(key: KeyCaller) -> Result<Self, ApiError> {
         key.ensure_may(P::PERMISSION)?;
-        Ok(Self { key, permission: PhantomData })
+        Ok(Self { key, permission: P::PERMISSION, marker: PhantomData })
     }
 }
 
@@ -55,5 +61,9 @@ impl<P> ProgramAccess<P> {
 impl<P> Guard for ProgramAccess<P> {
     fn organization_id(&self) -> OrganizationId {
         self.key.organization_id
+    }
+
+    fn authority(&self) -> Authority {
+        self.key.authority(Some(self.permission))
     }
 }

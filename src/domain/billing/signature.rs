@@ -3,6 +3,7 @@
 
 use crate::base::error::ApiError;
 use crate::base::time::Timestamp;
+use crate::domain::access::CallerProof;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use data_encoding::HEXLOWER;
@@ -17,8 +18,13 @@ const TOLERANCE: Duration = Duration::from_secs(300);
 /// secret. The comparison takes the same time wherever the texts differ.
 ///
 /// # Errors
-/// `bad_request` with the reason, without the secrets and the body.
-pub fn verify(header: Option<&str>, body: &[u8], secrets: &[SecretString], now: Timestamp) -> Result<(), ApiError> {
+/// `bad_request` that says what is wrong, and nothing of the secrets or the body.
+pub fn verify(
+    header: Option<&str>,
+    body: &[u8],
+    secrets: &[SecretString],
+    now: Timestamp,
+) -> Result<CallerProof, ApiError> {
     let header = header.ok_or_else(|| ApiError::bad_request("There must be exactly one Stripe-Signature header."))?;
     let (time, signatures) = parse(header).ok_or_else(|| {
         ApiError::bad_request("The Stripe-Signature header must have the form t=SECONDS,v1=SIGNATURE.")
@@ -36,7 +42,7 @@ pub fn verify(header: Option<&str>, body: &[u8], secrets: &[SecretString], now: 
     if now.seconds().abs_diff(seconds) > TOLERANCE.as_secs() {
         return Err(ApiError::bad_request("The signature's time is more than five minutes from now."));
     }
-    Ok(())
+    Ok(CallerProof::signature())
 }
 
 /// Returns the time and all `v1` signatures. Other schemes, such as `v0`, prove nothing.

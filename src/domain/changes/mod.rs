@@ -4,4 +4,4 @@ mod access_change;
 mod store;
 
 pub use access_change::AccessChange;
-pub use store::{ScopedStore, Store};
+pub use store::{Reader, ScopedStore, Store};

@@ -2,9 +2,10 @@
 
 use super::AccessChange;
 use crate::base::error::ApiError;
+use crate::base::ids::OrganizationId;
 use crate::base::sql::Conn;
 use crate::base::time::Clock;
-use crate::domain::access::Guard;
+use crate::domain::access::{Authority, CallerProof, Grant, Guard};
 use crate::infra::cluster::{Cluster, Groups};
 use crate::infra::db::{Db, ScopedDb};
 use crate::infra::request::RequestContext;
@@ -22,7 +23,8 @@ impl Store {
         Self { db, cluster }
     }
 
-    pub fn db(&self) -> &Db {
+    /// The pool beneath.
+    pub(in crate::domain) fn db(&self) -> &Db {
         &self.db
     }
 
@@ -34,14 +36,52 @@ impl Store {
             RequestContext::current_id().is_none() || RequestContext::organization() == Some(organization),
             "an extractor must set the request's organization before the handler uses its guard"
         );
-        ScopedStore { db: self.db.for_organization(organization), cluster: Arc::clone(&self.cluster) }
+        let authority = Some(guard.authority());
+        ScopedStore { db: self.db.for_organization(organization), cluster: Arc::clone(&self.cluster), authority }
     }
 
     /// The database without row-level security: for requests without a guard of one organization, such as a sign-in or
     /// a person's list of organizations, and for background tasks.
     #[must_use]
     pub fn for_all_tenants(&self) -> ScopedStore {
-        ScopedStore { db: self.db.for_all_tenants(), cluster: Arc::clone(&self.cluster) }
+        ScopedStore { db: self.db.for_all_tenants(), cluster: Arc::clone(&self.cluster), authority: None }
+    }
+
+    /// The database of one organization, to read only: for the query that makes a guard.
+    #[must_use]
+    pub fn reader_of(&self, organization: OrganizationId) -> Reader {
+        Reader(self.db.for_organization(organization))
+    }
+
+    /// The database of all tenants, to read only.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader(self.db.for_all_tenants())
+    }
+
+    /// The database of all tenants for a caller that no guard let into one organization. Its transactions read the
+    /// caller's authority again.
+    #[must_use]
+    pub fn for_caller(&self, caller: CallerProof) -> ScopedStore {
+        ScopedStore { authority: Some(Authority::new(caller, Grant::default())), ..self.for_all_tenants() }
+    }
+}
+
+/// The database of all tenants, which can only be read.
+#[derive(Clone, Debug)]
+pub struct Reader(ScopedDb);
+
+impl Reader {
+    /// Runs queries.
+    ///
+    /// # Errors
+    /// As [`ScopedDb::read`].
+    pub async fn read<T, F>(self, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.0.read(body).await
     }
 }
 
@@ -50,12 +90,14 @@ impl Store {
 pub struct ScopedStore {
     db: ScopedDb,
     cluster: Arc<Cluster>,
+    /// `None` for work of the operator, in the background, and for callers whom the transaction itself authenticates.
+    authority: Option<Authority>,
 }
 
 impl ScopedStore {
     /// Makes a store for the command line.
     pub fn new(db: ScopedDb, cluster: Arc<Cluster>) -> Self {
-        Self { db, cluster }
+        Self { db, cluster, authority: None }
     }
 
     /// Runs queries.
@@ -70,7 +112,25 @@ impl ScopedStore {
         self.db.read(body).await
     }
 
-    /// Runs a transaction that changes no access.
+    /// [`ScopedStore::read`] that first reads the caller's authority again: for each page of a long answer.
+    ///
+    /// # Errors
+    /// As [`ScopedStore::read`]; those of authentication and of the guard.
+    pub async fn read_confirmed<T, F>(self, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let confirmation = self.confirmation();
+        self.db.read(move |conn| confirmation.check(conn).and_then(|()| body(conn))).await
+    }
+
+    fn confirmation(&self) -> Confirmation {
+        let authority = self.authority.clone().filter(|_| !self.cluster.skips_confirmation());
+        Confirmation { authority, clock: self.cluster.clock().clone() }
+    }
+
+    /// Runs a transaction that changes nobody's access.
     ///
     /// # Errors
     /// As [`ScopedDb::write`].
@@ -79,7 +139,10 @@ impl ScopedStore {
         F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
         T: Send + 'static,
     {
-        self.db.write(body).await
+        let confirmation = self.confirmation();
+        self.db
+            .write_holding(confirmation.locks(), move |conn| confirmation.check(conn).and_then(|()| body(conn)))
+            .await
     }
 
     /// Runs a transaction that changes access, and returns when no node accepts the old access any more. The audit
@@ -92,8 +155,13 @@ impl ScopedStore {
         F: FnOnce(&mut Conn, &mut AccessChange) -> Result<T, ApiError> + Send + 'static,
         T: Send + 'static,
     {
-        let clock = self.cluster.clock().clone();
-        self.cluster.change(self.db, move |conn| audited(conn, &clock, body)).await
+        let confirmation = self.confirmation();
+        let change = move |conn: &mut Conn| {
+            confirmation.check(conn)?;
+            audited(conn, &confirmation.clock, body)
+        };
+        let locks = self.confirmation().locks();
+        self.cluster.change(self.db, locks, change).await
     }
 
     /// [`ScopedStore::change_access`] for the command line, whose thread may block.
@@ -105,6 +173,22 @@ impl ScopedStore {
         body: impl FnOnce(&mut Conn, &mut AccessChange) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         self.cluster.change_blocking(&self.db, |conn| audited(conn, self.cluster.clock(), body))
+    }
+}
+
+/// The second look at a caller's authority, at the start of a transaction.
+struct Confirmation {
+    authority: Option<Authority>,
+    clock: Clock,
+}
+
+impl Confirmation {
+    fn locks(&self) -> String {
+        self.authority.as_ref().map(Authority::locks).unwrap_or_default()
+    }
+
+    fn check(&self, conn: &mut Conn) -> Result<(), ApiError> {
+        self.authority.as_ref().map_or(Ok(()), |authority| authority.confirm(conn, self.clock.now()))
     }
 }
 

@@ -4,7 +4,7 @@ use super::collection::Collection;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{DocumentId, OrganizationId, WorkspaceId};
 use crate::base::policy::Permission;
-use crate::domain::access::{Guard, WorkspaceMembership};
+use crate::domain::access::{Authority, CallerProof, Guard, WorkspaceMembership};
 use crate::domain::api_keys::KeyCaller;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -52,6 +52,7 @@ pub struct CollectionAccess<I> {
     workspace_id: WorkspaceId,
     parent_id: Option<DocumentId>,
     caller_id: String,
+    authority: Authority,
     intent: PhantomData<I>,
 }
 
@@ -83,6 +84,10 @@ impl<I> Guard for CollectionAccess<I> {
     fn organization_id(&self) -> OrganizationId {
         self.organization_id
     }
+
+    fn authority(&self) -> Authority {
+        self.authority.clone()
+    }
 }
 
 impl<I: Intent> CollectionAccess<I> {
@@ -97,22 +102,46 @@ impl<I: Intent> CollectionAccess<I> {
                 "API keys can't write here; people can, with an ID token.",
             ));
         }
-        key.ensure_may(I::permission(&collection))?;
+        let permission = I::permission(&collection);
+        key.ensure_may(permission)?;
+        let authority = key.authority(Some(permission));
         let (organization_id, workspace_id) = (key.organization_id, key.workspace_id);
         let caller_id = key.key_id.to_string();
-        Ok(Self { collection, organization_id, workspace_id, parent_id: None, caller_id, intent: PhantomData })
+        Ok(Self {
+            collection,
+            organization_id,
+            workspace_id,
+            parent_id: None,
+            caller_id,
+            authority,
+            intent: PhantomData,
+        })
     }
 
     /// Makes the guard of a person, in the workspace of a membership.
     ///
     /// # Errors
     /// `insufficient_permission`
-    pub fn of_member(collection: Arc<Collection>, membership: &WorkspaceMembership) -> Result<Self, ApiError> {
-        membership.ensure_may(I::permission(&collection))?;
+    pub fn of_member(
+        collection: Arc<Collection>,
+        membership: &WorkspaceMembership,
+        caller: CallerProof,
+    ) -> Result<Self, ApiError> {
+        let permission = I::permission(&collection);
+        membership.ensure_may(permission)?;
+        let authority = Authority::new(caller, membership.grant(permission));
         let workspace = membership.workspace();
         let (organization_id, workspace_id) = (workspace.organization_id, workspace.id);
         let caller_id = membership.user_id().to_string();
-        Ok(Self { collection, organization_id, workspace_id, parent_id: None, caller_id, intent: PhantomData })
+        Ok(Self {
+            collection,
+            organization_id,
+            workspace_id,
+            parent_id: None,
+            caller_id,
+            authority,
+            intent: PhantomData,
+        })
     }
 
     /// Limits the guard of a nested collection to the documents of one parent.

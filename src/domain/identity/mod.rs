@@ -26,7 +26,7 @@ use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 use crate::base::time::Clock;
 use crate::domain::changes::Store;
-use crate::domain::tenancy::{Profile, User};
+use crate::domain::tenancy::{Profile, SignedInUser, User};
 use crate::infra::mail::Mailer;
 use crate::infra::telemetry::Metrics;
 use crate::infra::telemetry::metrics::Kind;
@@ -84,12 +84,13 @@ impl IdentityService {
     /// # Errors
     /// `id_token_expired`; `invalid_id_token` for any other fault, with the same message; `unavailable` when the
     /// issuer's keys or the database can't be reached.
-    pub async fn verify(&self, token: &SecretString) -> Result<User, ApiError> {
+    pub async fn verify(&self, token: &SecretString) -> Result<SignedInUser, ApiError> {
         let verified = self.authenticate(&self.clock, token).await?;
         let now = self.clock.now();
         self.store
             .for_all_tenants()
             .read(move |conn| {
+                let (signed_in_at, expires_at) = verified.session();
                 let profile = match verified {
                     // The row decides: the token's data about the account may be an hour old.
                     VerifiedToken::BuiltIn(claims) => Account::find(conn, &claims.sub)?
@@ -99,7 +100,10 @@ impl IdentityService {
                     VerifiedToken::Other { issuer, claims } => claims.into_profile(issuer),
                 };
                 let user = User::of_profile(conn, &profile, now)?;
-                if user.disabled_at.is_some() { Err(Code::InvalidIdToken.into()) } else { Ok(user) }
+                if user.disabled_at.is_some() {
+                    return Err(Code::InvalidIdToken.into());
+                }
+                Ok(SignedInUser::new(user, signed_in_at, expires_at))
             })
             .await
     }
@@ -167,4 +171,14 @@ pub(crate) enum VerifiedToken {
         issuer: String,
         claims: Claims,
     },
+}
+
+impl VerifiedToken {
+    /// Returns when the built-in provider signed the user in, and when the token expires, in seconds since 1970.
+    fn session(&self) -> (Option<i64>, i64) {
+        match self {
+            Self::BuiltIn(claims) => (Some(claims.auth_time), claims.exp),
+            Self::Other { claims, .. } => (None, claims.exp),
+        }
+    }
 }

@@ -4,6 +4,7 @@
 use crate::base::config::GithubScanning;
 use crate::base::error::{ApiError, Code};
 use crate::base::time::Clock;
+use crate::domain::access::CallerProof;
 use crate::infra::remote_keys::{RefreshPolicy, RemoteKeys, Source};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use base64::Engine;
@@ -48,7 +49,7 @@ impl GithubKeys {
         id: Option<&str>,
         signature: Option<&str>,
         body: &[u8],
-    ) -> Result<(), ApiError> {
+    ) -> Result<CallerProof, ApiError> {
         let refused = || ApiError::with_message(Code::InvalidApiKey, "The signature is not GitHub's over this body.");
         let (id, signature) = id.zip(signature).ok_or_else(refused)?;
         let signature = STANDARD.decode(signature).map_err(|_| refused())?;
@@ -56,7 +57,8 @@ impl GithubKeys {
             Code::InvalidIdToken => refused(),
             _ => error.saying("GitHub's keys can't be fetched now. Try again later."),
         })?;
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key).verify(body, &signature).map_err(|_| refused())
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key).verify(body, &signature).map_err(|_| refused())?;
+        Ok(CallerProof::signature())
     }
 }
 

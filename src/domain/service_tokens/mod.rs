@@ -10,8 +10,9 @@ use crate::base::config::Config;
 use crate::base::config::SERVICE_TOKEN_PREFIX;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::ServiceTokenId;
-use crate::base::time::Clock;
-use crate::base::time::Moment;
+use crate::base::sql::Conn;
+use crate::base::time::{Clock, Moment, Timestamp};
+use crate::domain::access::{CallerProof, Confirm, Grant, Locks};
 use crate::domain::api_keys::{KeyFormat, LastUse, LastUsed, PresentedKey, Used};
 use crate::infra::cluster::{Cache, CacheLookup, Cluster, SERVICE_TOKENS};
 use crate::infra::db::Db;
@@ -21,6 +22,35 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct ServiceCaller {
     pub id: ServiceTokenId,
+}
+
+impl ServiceCaller {
+    /// Returns the proof of this caller.
+    pub fn proof(&self) -> CallerProof {
+        CallerProof::new(self.clone())
+    }
+}
+
+impl Confirm for ServiceCaller {
+    fn lock(&self, _: &Grant, locks: &mut Locks) {
+        locks.add("service_tokens", self.id, "SHARE");
+    }
+
+    fn confirm(&self, conn: &mut Conn, _: &Grant, _: Timestamp) -> Result<(), ApiError> {
+        match ServiceToken::is_revoked(conn, self.id)? {
+            Some(false) => Ok(()),
+            Some(true) => Err(revoked()),
+            None => Err(unknown()),
+        }
+    }
+}
+
+fn unknown() -> ApiError {
+    ApiError::with_message(Code::InvalidApiKey, "The service token is not valid.")
+}
+
+fn revoked() -> ApiError {
+    ApiError::with_message(Code::ApiKeyRevoked, "The service token has been revoked.")
 }
 
 /// The module's part of the shared state.
@@ -87,7 +117,6 @@ impl ServiceTokens {
     /// # Errors
     /// `invalid_api_key`, `api_key_revoked`; `unavailable` when the database can't be reached.
     pub async fn verify(&self, token: PresentedKey<'_>) -> Result<ServiceCaller, ApiError> {
-        let unknown = || ApiError::with_message(Code::InvalidApiKey, "The service token is not valid.");
         if !self.format.recognizes(token) {
             return Err(unknown());
         }
@@ -106,7 +135,7 @@ impl ServiceTokens {
             }
         };
         if known.is_revoked {
-            return Err(ApiError::with_message(Code::ApiKeyRevoked, "The service token has been revoked."));
+            return Err(revoked());
         }
         self.last_used.note(&known, self.clock.now());
         Ok(ServiceCaller { id: known.id })

@@ -56,6 +56,15 @@ impl ServiceToken {
             .optional()?)
     }
 
+    /// Returns whether a token is revoked; `None` when there is none.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(super) fn is_revoked(conn: &mut Conn, id: ServiceTokenId) -> Result<Option<bool>, ApiError> {
+        let row = service_tokens::table.find(id).select(service_tokens::revoked_at);
+        Ok(row.first::<Option<Timestamp>>(conn).optional()?.map(|revoked_at| revoked_at.is_some()))
+    }
+
     /// Returns all tokens, newest first.
     ///
     /// # Errors

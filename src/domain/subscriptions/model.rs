@@ -9,6 +9,7 @@ use crate::base::sql::{Columns, Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::audit::{Action, Entry, Target};
 use crate::domain::changes::AccessChange;
+use crate::domain::tenancy::Organization;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -122,6 +123,8 @@ impl Subscription {
         id: OrganizationId,
         change: &SubscriptionChange,
     ) -> Result<Self, ApiError> {
+        // Writes of the organization's programs lock the row, too.
+        Organization::lock(conn, id)?;
         let row = subscriptions::table.find(id).select(Self::as_select());
         let before: Self = ForUpdate(row).get_result(conn)?;
         let after: Self =

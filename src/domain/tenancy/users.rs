@@ -6,6 +6,7 @@ use crate::base::sql::schema::users;
 use crate::base::sql::{Columns, Conn, each};
 use crate::base::time::Timestamp;
 use diesel::prelude::*;
+use std::ops::Deref;
 
 /// A person, identified by the issuer and subject of an ID token.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -20,6 +21,41 @@ pub struct User {
     pub name: Option<String>,
     /// When the operator disabled the user.
     pub disabled_at: Option<Timestamp>,
+}
+
+/// A user whose ID token was verified, with what the token says about its session.
+#[derive(Clone, Debug)]
+pub struct SignedInUser {
+    user: User,
+    /// When the built-in provider signed the user in, in seconds since 1970; `None` for another issuer.
+    signed_in_at: Option<i64>,
+    /// When the token expires, in seconds since 1970.
+    expires_at: i64,
+}
+
+impl SignedInUser {
+    pub(in crate::domain) fn new(user: User, signed_in_at: Option<i64>, expires_at: i64) -> Self {
+        Self { user, signed_in_at, expires_at }
+    }
+
+    /// True when the account, given as `valid_since` and `disabled_at`, still accepts the session.
+    pub(in crate::domain) fn is_honoured_by(&self, account: (Option<Timestamp>, Option<Timestamp>)) -> bool {
+        let Some(signed_in_at) = self.signed_in_at else { return true };
+        matches!(account, (Some(valid_since), None) if signed_in_at >= valid_since.seconds())
+    }
+
+    /// True when the ID token has expired.
+    pub(in crate::domain) fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at <= now.seconds()
+    }
+}
+
+impl Deref for SignedInUser {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.user
+    }
 }
 
 /// The user data of a verified ID token.
@@ -84,11 +120,18 @@ impl User {
     /// # Errors
     /// `invalid_id_token` for a deleted or disabled user, or a database error.
     pub fn lock(conn: &mut Conn, id: UserId) -> Result<(), ApiError> {
-        let disabled_at: Option<Timestamp> = diesel::update(users::table.find(id))
+        if Self::hold(conn, id)?.is_some() { Err(Code::InvalidIdToken.into()) } else { Ok(()) }
+    }
+
+    /// [`User::lock`] for a user of any state. Returns when the user was disabled.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(crate) fn hold(conn: &mut Conn, id: UserId) -> Result<Option<Timestamp>, ApiError> {
+        Ok(diesel::update(users::table.find(id))
             .set(users::disabled_at.eq(users::disabled_at))
             .returning(users::disabled_at)
-            .get_result(conn)?;
-        if disabled_at.is_some() { Err(Code::InvalidIdToken.into()) } else { Ok(()) }
+            .get_result(conn)?)
     }
 
     fn find(conn: &mut Conn, profile: &Profile) -> Result<Option<Self>, ApiError> {

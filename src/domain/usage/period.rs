@@ -10,7 +10,7 @@ use std::time::Duration;
 const HOUR: Duration = Duration::from_secs(3600);
 
 text_enum! {
-    /// The length of a bucket. Buckets begin with the hours and days of UTC.
+    /// The length of a bucket. Throttle begin with the hours and days of UTC.
     Interval {
         /// An hour.
         Hour = "hour",

@@ -30,13 +30,13 @@ impl Cluster {
     ///
     /// # Errors
     /// Those of [`ScopedDb::write`]. A change whose commit was not confirmed may have happened.
-    pub async fn change<T, F>(self: &Arc<Self>, db: ScopedDb, body: F) -> Result<T, ApiError>
+    pub async fn change<T, F>(self: &Arc<Self>, db: ScopedDb, locks: String, body: F) -> Result<T, ApiError>
     where
         F: FnOnce(&mut Conn) -> Result<(T, Groups), ApiError> + Send + 'static,
         T: Send + 'static,
     {
         let cluster = self.clone();
-        let (value, pending) = db.session(move |session| cluster.commit(session, body)).await?;
+        let (value, pending) = db.session(move |session| cluster.commit(session, &locks, body)).await?;
         if let Some(pending) = pending {
             self.wait_for_nodes(pending).instrument(traces::wait("other nodes")).await;
         }
@@ -52,7 +52,7 @@ impl Cluster {
         db: &ScopedDb,
         body: impl FnOnce(&mut Conn) -> Result<(T, Groups), ApiError>,
     ) -> Result<T, ApiError> {
-        let (value, pending) = db.session_blocking(|session| self.commit(session, body))?;
+        let (value, pending) = db.session_blocking(|session| self.commit(session, "", body))?;
         if let Some(Pending { committed, others, .. }) = pending
             && others.is_none_or(|others| !others.is_empty())
         {
@@ -64,12 +64,13 @@ impl Cluster {
     fn commit<T>(
         &self,
         session: &mut DatabaseSession<'_>,
+        locks: &str,
         body: impl FnOnce(&mut Conn) -> Result<(T, Groups), ApiError>,
     ) -> Result<(T, Option<Pending>), ApiError> {
         let (change, mut invalidated) = (ChangeId::new(), Groups::default());
         let waiter = self.acknowledgements.expect(change);
         let from = (*self.state() != NodeState::Outside).then_some(self.node);
-        let outcome = session.write(|conn| {
+        let outcome = session.write_holding(locks, |conn| {
             let (value, groups) = body(conn)?;
             invalidated = groups;
             if !invalidated.is_empty() {

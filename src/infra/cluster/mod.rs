@@ -108,7 +108,12 @@ impl Cluster {
         })
     }
 
-    /// Returns the clock that leases are measured by.
+    /// Whether tests have switched off the second look at a caller's authority.
+    pub fn skips_confirmation(&self) -> bool {
+        self.settings.faults.no_confirmation
+    }
+
+    /// The clock that leases are measured by.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }

@@ -156,7 +156,19 @@ impl ScopedDb {
         self.session(|session| session.write(body)).await
     }
 
-    /// Runs `body` with one connection on a blocking thread, for work that continues after its transaction.
+    /// [`ScopedDb::write`] that first takes locks ([`DatabaseSession::write_holding`]).
+    ///
+    /// # Errors
+    /// As [`ScopedDb::write`].
+    pub async fn write_holding<T, F>(self, locks: String, body: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.session(move |session| session.write_holding(&locks, body)).await
+    }
+
+    /// Lends one connection to a blocking thread: for what has to go on after its transaction.
     ///
     /// # Errors
     /// As [`ScopedDb::read`].

@@ -82,10 +82,30 @@ impl DatabaseSession<'_> {
     /// # Errors
     /// Those of `body`, and of the database; any error rolls back.
     pub fn write<T>(&mut self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
-        match self.in_each_transaction {
-            None => self.conn.write(body),
-            Some(scope) => self.conn.transaction_by(&format!("BEGIN; {}", scope.for_transaction()), body),
+        self.write_holding("", body)
+    }
+
+    /// [`DatabaseSession::write`] that first takes locks: SQL statements without results, sent together with `BEGIN`.
+    /// SQLite needs none, since a writing transaction has the whole database for itself.
+    ///
+    /// # Errors
+    /// As [`DatabaseSession::write`].
+    pub fn write_holding<T>(
+        &mut self,
+        locks: &str,
+        body: impl FnOnce(&mut Conn) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        if matches!(self.conn, Conn::Sqlite(_)) {
+            return self.conn.write(body);
         }
+        let mut begin = "BEGIN".to_owned();
+        for statement in [&self.in_each_transaction.map_or_else(String::new, Scope::for_transaction), locks] {
+            if !statement.is_empty() {
+                begin.push_str("; ");
+                begin.push_str(statement);
+            }
+        }
+        self.conn.transaction_by(&begin, body)
     }
 
     /// Runs queries that all see the database as of the first query. Writers neither wait nor disturb.

@@ -20,7 +20,7 @@ pub const NAME: &str = if cfg!(feature = "mimalloc") {
 
 /// Disables huge pages for this process, on Linux only. A server calls it first, since existing huge pages stay huge.
 ///
-/// A page of 2 MiB is resident as a whole once a byte of it is touched. mimalloc asks for such pages, and so took half
+/// A page of 2 MiB is resident as a whole once a byte of it is access_change. mimalloc asks for such pages, and so took half
 /// as much memory again. jemalloc does not, but the system may give them unasked (benches/NOTES.md).
 ///
 /// # Errors

@@ -12,6 +12,9 @@ use tokio::net::TcpStream;
 /// The longest that an answer may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// How long a server gets to make the guard of a request whose body has begun.
+const UNDERWAY: Duration = Duration::from_millis(50);
+
 /// The part of a body that a failure shows.
 const SHOWN: usize = 300;
 
@@ -70,6 +73,33 @@ impl Call {
 
     /// Sends it on a connection of its own. `what` names it in failures.
     pub async fn send(self, server: &Api, what: impl Into<String>) -> Reply {
+        let mut request = self.head();
+        request.extend_from_slice(&self.body);
+        let what = what.into();
+        let answer = tokio::time::timeout(LIMIT, exchange(server, request)).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{what}: no answer after {} s", LIMIT.as_secs()));
+        Reply::read(what, &answer)
+    }
+
+    /// Sends headers and one byte of the body, does `meanwhile`, and sends the rest.
+    pub async fn trickle(self, server: &Api, what: impl Into<String>, meanwhile: impl AsyncFnOnce()) -> Reply {
+        let (what, mut head) = (what.into(), self.head());
+        let (first, rest) = self.body.split_at(1);
+        head.extend_from_slice(first);
+        let mut stream = TcpStream::connect(server.address()).await.expect("the server listens");
+        stream.write_all(&head).await.expect("the headers and a byte");
+        tokio::time::sleep(UNDERWAY).await;
+        meanwhile().await;
+        // A server that has refused may stop reading; its answer counts, not our unsent rest.
+        _ = stream.write_all(rest).await;
+        let mut answer = Vec::new();
+        let reading = async { while !is_complete(&answer) && matches!(stream.read_buf(&mut answer).await, Ok(1..)) {} };
+        let read = tokio::time::timeout(LIMIT, reading).await;
+        read.unwrap_or_else(|_| panic!("{what}: no answer after {} s", LIMIT.as_secs()));
+        Reply::read(what, &answer)
+    }
+
+    fn head(&self) -> Vec<u8> {
         let mut request = format!("{} {} HTTP/1.1\r\nHost: localhost\r\n", self.method, self.target).into_bytes();
         for (name, value) in &self.headers {
             request.extend_from_slice(name.as_bytes());
@@ -78,17 +108,7 @@ impl Call {
             request.extend_from_slice(b"\r\n");
         }
         request.extend_from_slice(b"Connection: close\r\n\r\n");
-        request.extend_from_slice(&self.body);
-        let what = what.into();
-        let answer = tokio::time::timeout(LIMIT, exchange(server, request)).await;
-        let answer = answer.unwrap_or_else(|_| panic!("{what}: no answer after {} s", LIMIT.as_secs()));
-        let (status, headers, body) = parse(&answer).unwrap_or_else(|| {
-            panic!("{what}: not HTTP: {:?}", String::from_utf8_lossy(&answer));
-        });
-        let text = String::from_utf8_lossy(&body).into_owned();
-        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        secrets::register_fields(&body);
-        Reply { what, status, headers, body, text }
+        request
     }
 }
 
@@ -135,6 +155,16 @@ pub struct Reply {
 }
 
 impl Reply {
+    fn read(what: String, answer: &[u8]) -> Self {
+        let (status, headers, body) = parse(answer).unwrap_or_else(|| {
+            panic!("{what}: not HTTP: {:?}", String::from_utf8_lossy(answer));
+        });
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        secrets::register_fields(&body);
+        Self { what, status, headers, body, text }
+    }
+
     /// The error's code, if it has one.
     pub fn code(&self) -> &str {
         self.body["error"]["code"].as_str().unwrap_or_default()

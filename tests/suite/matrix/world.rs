@@ -11,6 +11,7 @@ use crate::support::process;
 use crate::support::secrets;
 use crate::support::tenant::{Key, User, service_token, verify_email};
 use crate::support::{Backend, Server, Tenant};
+use keyward::base::config::Config;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::Index;
@@ -51,14 +52,16 @@ impl Index<&str> for Targets {
 
 /// A server whose limits are not what is tested, with every route that there can be.
 pub async fn server(db: Backend) -> Server {
-    Server::with(db, |config| {
-        billing::stripe::configure(config);
-        for plan in config.plans.values_mut() {
-            (plan.max_active_keys, plan.requests_per_minute, plan.burst) = (1_000_000, 1_000_000, 1_000_000);
-        }
-        config.collections = toml::from_str(documents::COLLECTIONS).expect("good configuration");
-    })
-    .await
+    Server::with(db, configure).await
+}
+
+/// The configuration of [`server`].
+pub fn configure(config: &mut Config) {
+    billing::stripe::configure(config);
+    for plan in config.plans.values_mut() {
+        (plan.max_active_keys, plan.requests_per_minute, plan.burst) = (1_000_000, 1_000_000, 1_000_000);
+    }
+    config.collections = toml::from_str(documents::COLLECTIONS).expect("good configuration");
 }
 
 /// Everybody and everything.

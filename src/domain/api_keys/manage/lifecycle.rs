@@ -196,8 +196,6 @@ impl ApiKey {
         id: KeyId,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        // `issue` locks in the same order, workspace before key, so that the two can't deadlock.
-        Workspace::lock(conn, access.workspace_id())?;
         let before = Self::lock_alive(conn, access, id, now)?;
         if before.disabled_at.is_some() {
             ensure_room(conn, config, before.organization_id, before.workspace_id, now)?;

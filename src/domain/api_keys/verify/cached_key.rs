@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// A key with its creator's roles and its organization's subscription: all inputs of a decision except the time and
 /// the client's address. Valid until access in the organization changes.
 ///
-/// Kept small: a node caches 100,000 of them.
+/// Snapshot small: a node caches 100,000 of them.
 #[derive(Debug)]
 pub struct CachedKey {
     pub key_id: KeyId,
@@ -79,7 +79,11 @@ impl CachedKey {
     ///
     /// # Errors
     /// Those of the database.
-    pub(super) fn find(conn: &mut Conn, hash: &[u8], plans: &PlanNames) -> Result<Option<Self>, ApiError> {
+    pub(in crate::domain::api_keys) fn find(
+        conn: &mut Conn,
+        hash: &[u8],
+        plans: &PlanNames,
+    ) -> Result<Option<Self>, ApiError> {
         type CachedKeyRow = (ApiKey, CreatorRoleColumns, Subscription, Option<Timestamp>);
         let from = api_key_secrets::table
             .inner_join(api_keys::table)
@@ -130,7 +134,7 @@ impl CachedKey {
     }
 
     /// Returns the key's status at `now`; `None` when this value has ended.
-    pub(super) fn status_at(&self, now: Timestamp) -> Option<KeyStatus> {
+    pub(in crate::domain::api_keys) fn status_at(&self, now: Timestamp) -> Option<KeyStatus> {
         if self.value_ends_at.is_some_and(|end| end <= now) {
             return None;
         }

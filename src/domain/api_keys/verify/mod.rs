@@ -12,6 +12,7 @@ mod unknown_keys;
 pub use cached_key::CachedKey;
 pub use last_used::{FLUSH_INTERVAL, LastUse, LastUsed, Used};
 
+use super::authority::Presented;
 use super::creator_roles::KeyStatus;
 use super::format::headers::KeyHeaders;
 use super::format::{KeyFormat, PresentedKey};
@@ -67,6 +68,8 @@ pub struct ApiKeys {
     plans: Arc<PlanNames>,
     db: Db,
     clock: Clock,
+    /// Whether the subscription gate is enforced.
+    is_gated: bool,
     /// Delays each fill of the cache. Tests inject this fault.
     slow_fill: Duration,
 }
@@ -83,6 +86,7 @@ impl ApiKeys {
             plans: Arc::new(PlanNames::new(config)),
             db: db.clone(),
             clock: cluster.clock().clone(),
+            is_gated: config.subscription.enforce,
             slow_fill: config.cluster.faults.slow_fill,
         }
     }
@@ -117,7 +121,7 @@ impl ApiKeys {
             }
         };
         let now = self.clock.now();
-        let caller = authorize(known, from, now).inspect_err(|refused| {
+        let caller = authorize(known, self.presented(digest, from), now).inspect_err(|refused| {
             if let Some(key) = &refused.key {
                 self.usage.count(key, Hour::of(now), RequestOutcome::Refused);
             }
@@ -132,8 +136,9 @@ impl ApiKeys {
         if !self.format.recognizes(key) {
             return None;
         }
-        let known = self.cache.peek(&key.hash(), at.monotonic)?;
-        authorize(known, from, at.now).ok()
+        let digest = key.hash();
+        let known = self.cache.peek(&digest, at.monotonic)?;
+        authorize(known, self.presented(digest, from), at.now).ok()
     }
 
     /// Notes an admitted request of a caller from [`ApiKeys::lookup_cached`].
@@ -147,6 +152,15 @@ impl ApiKeys {
     /// `verify` itself counts the requests that it refuses.
     pub fn begin(&self, caller: &KeyCaller) -> CountedRequest<'_, CachedKey> {
         self.usage.begin(caller.shared().clone(), caller.hour)
+    }
+
+    /// Writes the uses that are in memory. Blocks.
+    pub fn flush_last_used(&self) {
+        self.last_used.flush(&self.db);
+    }
+
+    fn presented(&self, hash: [u8; 32], from: Option<IpAddr>) -> Presented {
+        Presented { hash, from, is_gated: self.is_gated }
     }
 
     /// Reads the key from the database and caches the result.
@@ -176,7 +190,7 @@ impl ApiKeys {
 }
 
 /// Compares expiry, overlap and period ends with the current time, since the row may have been read earlier.
-fn authorize(known: Arc<CachedKey>, from: Option<IpAddr>, now: Timestamp) -> Result<KeyCaller, Refused> {
+pub(super) fn authorize(known: Arc<CachedKey>, presented: Presented, now: Timestamp) -> Result<KeyCaller, Refused> {
     let refusal = match known.status_at(now) {
         Some(KeyStatus::Active) => None,
         // A value that a roll has ended is an unknown key.
@@ -189,9 +203,9 @@ fn authorize(known: Arc<CachedKey>, from: Option<IpAddr>, now: Timestamp) -> Res
     let (None, Some((organization_role, role))) = (refusal, known.roles) else {
         return Err(Refused { error: refusal.unwrap_or(Code::ApiKeyOrphaned).into(), key: Some(known) });
     };
-    if !known.admits(from) {
+    if !known.admits(presented.from) {
         return Err(Refused { error: Code::IpNotAllowed.into(), key: Some(known) });
     }
     let subscription = known.subscription_at(now);
-    Ok(KeyCaller::new(known, organization_role, role, subscription, Hour::of(now)))
+    Ok(KeyCaller::new(known, organization_role, role, subscription, Hour::of(now), presented))
 }

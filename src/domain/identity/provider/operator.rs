@@ -8,6 +8,7 @@ use crate::domain::audit::Action;
 use crate::domain::changes::AccessChange;
 use crate::domain::identity::Account;
 use crate::domain::members::OrganizationMember;
+use crate::domain::tenancy::User;
 use diesel::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -34,6 +35,8 @@ impl Account {
         conn.write(|conn| {
             let before = Self::lock_by_email(conn, email)?;
             if let Some(user) = before.user(conn)? {
+                // Writes of this user's requests lock the row, too.
+                User::hold(conn, user)?;
                 for entry in OrganizationMember::entries_everywhere(conn, Action::UserSignedOut, user)? {
                     access_change.audit_only(entry);
                 }

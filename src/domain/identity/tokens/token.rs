@@ -47,7 +47,8 @@ pub(crate) struct Claims {
     /// Identifies the user at the issuer.
     pub(crate) sub: String,
     iat: i64,
-    exp: i64,
+    /// When the token expires, in seconds since 1970.
+    pub(crate) exp: i64,
     nbf: Option<i64>,
     /// The time of the sign-in, in seconds since 1970.
     pub(crate) auth_time: i64,

@@ -1,0 +1,212 @@
+//! [`Authority`]: what a guard was made for, read again by the transaction that acts on it.
+
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{OrganizationId, WorkspaceId};
+use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole, effective_role};
+use crate::base::sql::Conn;
+use crate::base::sql::schema::{accounts, organization_members, users, workspace_members};
+use crate::base::time::Timestamp;
+use crate::domain::tenancy::SignedInUser;
+use diesel::prelude::*;
+use std::fmt;
+use std::sync::Arc;
+
+/// A credential that can be checked again. Only the domain makes a [`CallerProof`] of one.
+pub trait Confirm: fmt::Debug + Send + Sync {
+    /// Adds the locks to take at the start of a writing transaction.
+    fn lock(&self, grant: &Grant, locks: &mut Locks);
+
+    /// Refuses the caller unless the credential is still good and still has what was granted.
+    ///
+    /// # Errors
+    /// Those of authentication and of the guard.
+    fn confirm(&self, conn: &mut Conn, grant: &Grant, now: Timestamp) -> Result<(), ApiError>;
+}
+
+/// The caller of a request, as the domain verified it. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct CallerProof(Arc<dyn Confirm>);
+
+impl CallerProof {
+    pub(in crate::domain) fn new(caller: impl Confirm + 'static) -> Self {
+        Self(Arc::new(caller))
+    }
+
+    /// The proof of a signature over the whole body, which no later change takes away.
+    pub(in crate::domain) fn signature() -> Self {
+        Self::new(SignedBody)
+    }
+}
+
+/// What a guard gave its caller.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Grant {
+    /// `None` for a caller that is let into no organization.
+    pub(in crate::domain) organization: Option<OrganizationId>,
+    pub(in crate::domain) workspace: Option<WorkspaceId>,
+    pub(in crate::domain) permission: Option<Permission>,
+    /// The roles that the handler relies on; lower ones refuse the write.
+    pub(in crate::domain) organization_role: Option<OrganizationRole>,
+    pub(in crate::domain) role: Option<WorkspaceRole>,
+    /// Whether the write may change members, and so needs the organization for itself.
+    pub(in crate::domain) is_exclusive: bool,
+}
+
+impl Grant {
+    /// Checks roles of today against the grant.
+    ///
+    /// # Errors
+    /// `not_found` without a role, `insufficient_permission` with a role that is too low.
+    pub(in crate::domain) fn admits(
+        &self,
+        organization_role: Option<OrganizationRole>,
+        workspace_role: Option<WorkspaceRole>,
+    ) -> Result<(), ApiError> {
+        if self.organization.is_none() {
+            return Ok(());
+        }
+        let organization_role = organization_role.ok_or_else(ApiError::not_found)?;
+        let has_permission = match self.workspace {
+            None => self.permission.is_none_or(|permission| permission.held_in_organization(organization_role)),
+            Some(_) => {
+                let role = effective_role(organization_role, workspace_role).ok_or_else(ApiError::not_found)?;
+                self.role.is_none_or(|granted| role >= granted)
+                    && self.permission.is_none_or(|permission| permission.held_in_workspace(role))
+            }
+        };
+        match has_permission && self.organization_role.is_none_or(|granted| organization_role >= granted) {
+            true => Ok(()),
+            false => Err(Code::InsufficientPermission.into()),
+        }
+    }
+}
+
+/// What a caller may do in the transactions of one request.
+#[derive(Clone, Debug)]
+pub struct Authority {
+    caller: CallerProof,
+    grant: Grant,
+}
+
+impl Authority {
+    pub(in crate::domain) fn new(caller: CallerProof, grant: Grant) -> Self {
+        Self { caller, grant }
+    }
+
+    /// Returns the SQL of the locks, for PostgreSQL.
+    pub(in crate::domain) fn locks(&self) -> String {
+        let mut locks = Locks::default();
+        self.caller.0.lock(&self.grant, &mut locks);
+        locks.0
+    }
+
+    /// Reads the caller's authority again.
+    ///
+    /// # Errors
+    /// Those of authentication and of the guard.
+    pub(in crate::domain) fn confirm(&self, conn: &mut Conn, now: Timestamp) -> Result<(), ApiError> {
+        self.caller.0.confirm(conn, &self.grant, now)
+    }
+}
+
+/// Locking statements, in the order account, user, organization, key. They travel with `BEGIN`, in one round trip.
+#[derive(Debug, Default)]
+pub struct Locks(String);
+
+impl Locks {
+    /// Adds a row's lock. The id is Keyward's own: letters, digits and `_`.
+    pub(in crate::domain) fn add(&mut self, table: &str, id: impl fmt::Display, mode: &str) {
+        if !self.0.is_empty() {
+            self.0.push_str("; ");
+        }
+        self.0.push_str(&format!("SELECT 1 FROM {table} WHERE id = '{id}' FOR {mode}"));
+    }
+
+    /// Adds the organization's lock, which changes of its members conflict with.
+    pub(in crate::domain) fn add_organization(&mut self, grant: &Grant) {
+        if let Some(id) = grant.organization {
+            self.add("organizations", id, if grant.is_exclusive { "UPDATE" } else { "KEY SHARE" });
+        }
+    }
+}
+
+impl SignedInUser {
+    /// Returns the proof of this caller.
+    pub fn proof(&self) -> CallerProof {
+        CallerProof::new(self.clone())
+    }
+}
+
+impl Confirm for SignedInUser {
+    fn lock(&self, grant: &Grant, locks: &mut Locks) {
+        if grant.organization.is_some() {
+            locks.add("users", self.id, "SHARE");
+            return locks.add_organization(grant);
+        }
+        // Such a write may go on to change the account and the user's memberships: it takes their locks at once.
+        let id = self.id;
+        locks.0 = format!(
+            "SELECT 1 FROM accounts WHERE id = (SELECT subject FROM users WHERE id = '{id}' AND issuer = 'builtin') \
+             FOR UPDATE"
+        );
+        locks.add("users", id, "NO KEY UPDATE");
+    }
+
+    fn confirm(&self, conn: &mut Conn, grant: &Grant, now: Timestamp) -> Result<(), ApiError> {
+        type AccountColumns = (Option<Timestamp>, Option<Timestamp>);
+        type Row = (Option<Timestamp>, AccountColumns, Option<OrganizationRole>, Option<WorkspaceRole>);
+        let invalid = || ApiError::from(Code::InvalidIdToken);
+        let of_account = accounts::table.on(accounts::id.eq(users::subject));
+        let account = (accounts::valid_since.nullable(), accounts::disabled_at.nullable());
+        let one = users::id.eq(self.id);
+        let row: Option<Row> = match (grant.organization, grant.workspace) {
+            (None, _) => {
+                let query = users::table.left_join(of_account).filter(one).select((users::disabled_at, account));
+                let row: Option<(Option<Timestamp>, AccountColumns)> = query.first(conn).optional()?;
+                row.map(|(disabled_at, account)| (disabled_at, account, None, None))
+            }
+            (Some(organization), workspace) => {
+                let of_organization = organization_members::table.on(organization_members::user_id
+                    .eq(users::id)
+                    .and(organization_members::organization_id.eq(organization)));
+                let of_workspace = workspace_members::table.on(workspace_members::user_id
+                    .eq(users::id)
+                    .and(workspace_members::organization_id.eq(organization))
+                    .and(workspace_members::workspace_id.nullable().eq(workspace)));
+                users::table
+                    .left_join(of_account)
+                    .left_join(of_organization)
+                    .left_join(of_workspace)
+                    .filter(one)
+                    .select((
+                        users::disabled_at,
+                        account,
+                        organization_members::role.nullable(),
+                        workspace_members::role.nullable(),
+                    ))
+                    .first(conn)
+                    .optional()?
+            }
+        };
+        let (disabled_at, account, organization_role, role) = row.ok_or_else(invalid)?;
+        if disabled_at.is_some() || !self.is_honoured_by(account) {
+            return Err(invalid());
+        }
+        if self.has_expired(now) {
+            return Err(Code::IdTokenExpired.into());
+        }
+        grant.admits(organization_role, role)
+    }
+}
+
+/// A body whose signature was verified.
+#[derive(Debug)]
+struct SignedBody;
+
+impl Confirm for SignedBody {
+    fn lock(&self, _: &Grant, _: &mut Locks) {}
+
+    fn confirm(&self, _: &mut Conn, _: &Grant, _: Timestamp) -> Result<(), ApiError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! The authority of API keys, read again when they write.
+
+use super::verify::authorize;
+use super::{CachedKey, KeyCaller};
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{KeyId, OrganizationId};
+use crate::base::policy::Permission;
+use crate::base::sql::Conn;
+use crate::base::time::Timestamp;
+use crate::domain::access::{Authority, CallerProof, Confirm, Grant, Guard, Locks};
+use crate::domain::subscriptions::PlanNames;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The credential of a program as it was sent, so that it can be checked again.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented {
+    /// The SHA-256 of the value.
+    pub(super) hash: [u8; 32],
+    /// The client's address.
+    pub(super) from: Option<IpAddr>,
+    /// Whether the subscription gate is enforced.
+    pub(super) is_gated: bool,
+}
+
+impl KeyCaller {
+    /// Returns the proof of this caller.
+    pub fn proof(&self) -> CallerProof {
+        CallerProof::new(self.clone())
+    }
+
+    /// What the key's guard grants: a permission in the key's own workspace, or none in particular.
+    pub(in crate::domain) fn authority(&self, permission: Option<Permission>) -> Authority {
+        let grant = Grant {
+            organization: Some(self.organization_id),
+            workspace: Some(self.workspace_id),
+            permission,
+            ..Grant::default()
+        };
+        Authority::new(self.proof(), grant)
+    }
+}
+
+impl Confirm for KeyCaller {
+    fn lock(&self, grant: &Grant, locks: &mut Locks) {
+        // A key that manages keys may change its own row, or one that another key shares.
+        let manages_keys = matches!(grant.permission, Some(Permission::KeysOwn | Permission::KeysManage));
+        locks.add("users", self.creator_id, "SHARE");
+        locks.add_organization(&Grant { is_exclusive: grant.is_exclusive || manages_keys, ..*grant });
+        locks.add("api_keys", self.key_id, "KEY SHARE");
+    }
+
+    fn confirm(&self, conn: &mut Conn, grant: &Grant, now: Timestamp) -> Result<(), ApiError> {
+        let found = CachedKey::find(conn, &self.presented.hash, &PlanNames::default())?
+            .filter(|found| found.key_id == self.key_id);
+        let found = Arc::new(found.ok_or(Code::InvalidApiKey)?);
+        let today = authorize(found, self.presented, now).map_err(|refused| refused.error)?;
+        if self.presented.is_gated && !today.subscription.admits {
+            return Err(Code::SubscriptionInactive.into());
+        }
+        if today.creator_id != self.creator_id {
+            // The key was transferred meanwhile, and its new creator is not locked. The same request again succeeds.
+            return Err(ApiError::unavailable_because("the key was transferred during the request"));
+        }
+        if let Some(permission) = grant.permission {
+            today.ensure_may(permission)?;
+        }
+        let is_lower = grant.role.is_some_and(|granted| today.role < granted)
+            || grant.organization_role.is_some_and(|granted| today.organization_role < granted);
+        if is_lower { Err(Code::InsufficientPermission.into()) } else { Ok(()) }
+    }
+}
+
+/// A user who presents a key, whatever the key's status.
+#[derive(Clone, Copy, Debug)]
+pub struct PresentedKeyOwner {
+    key_id: KeyId,
+    organization_id: OrganizationId,
+    hash: [u8; 32],
+}
+
+impl PresentedKeyOwner {
+    /// Makes the guard of a known key and the hash of its presented value.
+    pub fn new(key: &CachedKey, hash: [u8; 32]) -> Self {
+        Self { key_id: key.key_id, organization_id: key.organization_id, hash }
+    }
+
+    pub fn key_id(&self) -> KeyId {
+        self.key_id
+    }
+}
+
+impl Guard for PresentedKeyOwner {
+    fn organization_id(&self) -> OrganizationId {
+        self.organization_id
+    }
+
+    fn authority(&self) -> Authority {
+        Authority::new(CallerProof::new(*self), Grant { organization: Some(self.organization_id), ..Grant::default() })
+    }
+}
+
+impl Confirm for PresentedKeyOwner {
+    fn lock(&self, _: &Grant, locks: &mut Locks) {
+        locks.add("api_keys", self.key_id, "UPDATE");
+    }
+
+    fn confirm(&self, conn: &mut Conn, _: &Grant, now: Timestamp) -> Result<(), ApiError> {
+        let found =
+            CachedKey::find(conn, &self.hash, &PlanNames::default())?.filter(|found| found.key_id == self.key_id);
+        let is_known = found.is_some_and(|found| found.status_at(now).is_some());
+        if is_known { Ok(()) } else { Err(Code::InvalidApiKey.into()) }
+    }
+}
