@@ -48,8 +48,7 @@ const KNOWN_BY_BODY: [&str; 13] = [
 ];
 
 /// Routes whose handler reads no body, so it does not wait for one.
-const WITHOUT_BODY: [&str; 15] = [
-    "POST /identitytoolkit.googleapis.com/v1/accounts:{operation}",
+const WITHOUT_BODY: [&str; 14] = [
     "DELETE /v1/organizations/{organizationId}",
     "DELETE /v1/organizations/{organizationId}/members/{userId}",
     "DELETE /v1/organizations/{organizationId}/invitations/{invitationId}",
