@@ -360,7 +360,7 @@ call("api_keys.read_workspace_usage", m.UsageSeries, ws, client=person)
 # Billing.
 event = m.StripeEvent(id="evt_1", type_="customer.created", created=int(time.time()),
                       data=m.EventData(object_=m.EventDataObject()))
-assert call("billing.stripe_webhook", m.Received, body=event).outcome is m.Outcome.IGNORED
+assert call("billing.stripe_webhook", m.Received, body=event).outcome is m.WebhookOutcome.IGNORED
 
 # Audit.
 events = call("audit.list_audit_events", m.PageAuditEventView, org, client=person, action=m.Action.API_KEY_CREATED)
