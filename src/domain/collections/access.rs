@@ -104,18 +104,8 @@ impl<I: Intent> CollectionAccess<I> {
         }
         let permission = I::permission(&collection);
         key.ensure_may(permission)?;
-        let authority = key.authority(Some(permission));
-        let (organization_id, workspace_id) = (key.organization_id, key.workspace_id);
-        let caller_id = key.key_id.to_string();
-        Ok(Self {
-            collection,
-            organization_id,
-            workspace_id,
-            parent_id: None,
-            caller_id,
-            authority,
-            intent: PhantomData,
-        })
+        let place = (key.organization_id, key.workspace_id);
+        Ok(Self::new(collection, place, key.key_id.to_string(), key.authority(Some(permission))))
     }
 
     /// Makes the guard of a person, in the workspace of a membership.
@@ -129,19 +119,19 @@ impl<I: Intent> CollectionAccess<I> {
     ) -> Result<Self, ApiError> {
         let permission = I::permission(&collection);
         membership.ensure_may(permission)?;
+        let place = (membership.workspace().organization_id, membership.workspace().id);
         let authority = Authority::new(caller, membership.grant(permission));
-        let workspace = membership.workspace();
-        let (organization_id, workspace_id) = (workspace.organization_id, workspace.id);
-        let caller_id = membership.user_id().to_string();
-        Ok(Self {
-            collection,
-            organization_id,
-            workspace_id,
-            parent_id: None,
-            caller_id,
-            authority,
-            intent: PhantomData,
-        })
+        Ok(Self::new(collection, place, membership.user_id().to_string(), authority))
+    }
+
+    fn new(
+        collection: Arc<Collection>,
+        (organization_id, workspace_id): (OrganizationId, WorkspaceId),
+        caller_id: String,
+        authority: Authority,
+    ) -> Self {
+        let (parent_id, intent) = (None, PhantomData);
+        Self { collection, organization_id, workspace_id, parent_id, caller_id, authority, intent }
     }
 
     /// Limits the guard of a nested collection to the documents of one parent.
