@@ -157,11 +157,20 @@ impl Serialize for KeyPermissions {
 mod tests {
     use super::*;
 
+    fn names(role: WorkspaceRole, scope: Scope) -> Vec<&'static str> {
+        KeyPermissions { role, scope }.iter().map(Permission::as_str).collect()
+    }
+
     #[test]
     fn a_read_only_admin_key_reads_and_nothing_else() {
-        let permissions = KeyPermissions { role: WorkspaceRole::Admin, scope: Scope::ReadOnly };
-        let names: Vec<_> = permissions.iter().map(Permission::as_str).collect();
-        assert_eq!(names, ["workspace:read", "members:read", "content:read"]);
+        let of_admin = names(WorkspaceRole::Admin, Scope::ReadOnly);
+        assert_eq!(of_admin, ["workspace:read", "members:read", "content:read"]);
+    }
+
+    #[test]
+    fn a_full_editor_key_has_what_an_editor_has() {
+        let of_editor = names(WorkspaceRole::Editor, Scope::Full);
+        assert_eq!(of_editor, ["workspace:read", "members:read", "content:read", "content:write", "keys:own"]);
     }
 
     #[test]

@@ -164,11 +164,10 @@ async fn a_period_that_makes_no_sense_is_refused(db: Backend) {
     let tenant = Tenant::new(&server).await;
     let key = tenant.create_key(&tenant.owner, json!({})).await;
     let before = dump(&server.database);
-    let ago = |days: u32| {
-        let moment = server.clock.now().minus(Duration::from_secs(60) + days * 24 * HOUR);
-        moment.to_string()
-    };
-    let later = server.clock.now().plus(2 * HOUR).to_string();
+    // Read once: two readings of the running clock differ.
+    let now = server.clock.now();
+    let ago = |days: u32| now.minus(Duration::from_secs(60) + days * 24 * HOUR).to_string();
+    let later = now.plus(2 * HOUR).to_string();
     for rest in [tenant.key_path(&key, "/usage"), tenant.workspace_path("/usage")] {
         let ask = |query: String| server.get(&format!("{rest}?{query}")).bearer(&tenant.owner.id_token).send();
         for (query, advice) in [
