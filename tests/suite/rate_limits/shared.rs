@@ -109,21 +109,27 @@ async fn two_nodes_under_load_admit_what_is_allowed(db: Backend) {
 async fn the_script_is_exact_at_a_thousand_a_second() {
     const SCRIPT: &str = include_str!("../../../src/infra/rate_limit/store.lua");
     const FOR: Duration = Duration::from_secs(5);
+    /// The requests of one round trip, so that a busy machine asks often enough too.
+    const AT_ONCE: usize = 20;
     let redis = Redis::start().await;
     let connect = |_| redis::Client::open(redis.url()).expect("a URL").get_connection().expect("a connection");
     let connections = [1, 2].map(connect);
     let start = Instant::now();
     let client = move |mut connection: redis::Connection| {
         let script = redis::Script::new(SCRIPT);
-        let mut invocation = script.prepare_invoke();
-        invocation.key("{workspace}:key").key("{workspace}");
+        script.load(&mut connection).expect("it loads");
         // 1,000 a second for the key, and five times as much for its workspace. The bursts are as long as the test, so that
         // nothing spills over while a busy machine lets neither client ask.
-        invocation.arg(1).arg(0.001).arg(5000).arg(0.005).arg(25000);
+        let mut pipe = redis::pipe();
+        for _ in 0..AT_ONCE {
+            pipe.cmd("EVALSHA").arg(script.get_hash()).arg(2).arg("{workspace}:key").arg("{workspace}");
+            pipe.arg(1).arg(0.001).arg(5000).arg(0.005).arg(25000);
+        }
         let (mut asked, mut admitted) = (0, 0);
         while start.elapsed() < FOR {
-            let (_, _, one): (f64, f64, u32) = invocation.invoke(&mut connection).expect("it runs");
-            (asked, admitted) = (asked + 1, admitted + one);
+            let answers: Vec<(f64, f64, u32)> = pipe.query(&mut connection).expect("it runs");
+            asked += answers.len();
+            admitted += answers.iter().map(|(_, _, one)| *one).sum::<u32>();
         }
         (asked, admitted, start.elapsed())
     };
@@ -133,7 +139,7 @@ async fn the_script_is_exact_at_a_thousand_a_second() {
     let (asked, admitted) = both.iter().fold((0, 0), |sum, (asked, admitted, _)| (sum.0 + asked, sum.1 + admitted));
     let end = both.iter().map(|(_, _, end)| *end).max().unwrap_or_default();
     let allowed = 5000.0 + 1000.0 * end.as_secs_f64();
-    assert!(f64::from(asked) > 1.1 * allowed, "only {asked} asked: too few to prove anything");
+    assert!(asked as f64 > 1.1 * allowed, "only {asked} asked: too few to prove anything");
     let error = (f64::from(admitted) - allowed).abs() / allowed;
     assert!(error <= 0.01, "{admitted} admitted, {allowed} allowed in {end:?}");
 }

@@ -40,6 +40,11 @@ const BOUNDS: [(u64, f64); 16] = [
     (30_000_000, 30.0),
 ];
 
+/// Returns the bucket of a duration in nanoseconds. As Prometheus' `le` says, a bound belongs to its bucket.
+fn bucket_of(took: u64) -> usize {
+    BOUNDS.iter().position(|(bound, _)| took <= bound * 1_000).unwrap_or(BOUNDS.len())
+}
+
 #[derive(Debug, Default)]
 struct Route {
     /// By method, then status.
@@ -75,13 +80,11 @@ impl Requests {
         if let Some(count) = route.counts.get(method).and_then(|statuses| statuses.get(status)) {
             count.fetch_add(1, Relaxed);
         }
-        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        // A bound belongs to its bucket; a remainder below a microsecond does not matter here.
-        let bucket = BOUNDS.iter().position(|(bound, _)| microseconds < *bound).unwrap_or(BOUNDS.len());
-        if let Some(bucket) = route.buckets.get(bucket) {
+        let took = nanoseconds(took);
+        if let Some(bucket) = route.buckets.get(bucket_of(took)) {
             bucket.fetch_add(1, Relaxed);
         }
-        route.nanoseconds.fetch_add(nanoseconds(took), Relaxed);
+        route.nanoseconds.fetch_add(took, Relaxed);
     }
 
     fn sum(&self, route: usize, value: impl Fn(&Route) -> u64) -> u64 {
@@ -135,5 +138,18 @@ impl Collector for Requests {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.encode_counts(&mut encoder)?;
         self.encode_durations(&mut encoder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_belongs_to_its_bucket() {
+        for (place, (bound, _)) in BOUNDS.iter().enumerate() {
+            assert_eq!((bucket_of(bound * 1_000), bucket_of(bound * 1_000 + 1)), (place, place + 1));
+        }
+        assert_eq!(bucket_of(0), 0);
     }
 }
