@@ -9,8 +9,7 @@ use crate::domain::billing::WebhookOutcome;
 use crate::domain::billing::events::StripeEvent;
 use crate::domain::billing::model;
 use crate::domain::billing::signature;
-use crate::domain::billing::signature::STRIPE_SIGNATURE;
-use crate::infra::http::Body;
+use crate::infra::http::{Body, DecidingHeader};
 use actix_web::{HttpRequest, post, web};
 use serde::Serialize;
 
@@ -36,11 +35,7 @@ pub async fn stripe_webhook(
     req: HttpRequest,
     body: Body<StripeEvent>,
 ) -> Result<web::Json<Received>, ApiError> {
-    let mut given = req.headers().get_all(STRIPE_SIGNATURE);
-    let header = match (given.next(), given.next()) {
-        (Some(only), None) => only.to_str().ok(),
-        _ => None,
-    };
+    let header = DecidingHeader::StripeSignature.read(req.headers())?.and_then(|value| value.to_str().ok());
     let settings = state.config.billing.stripe.as_ref().ok_or_else(ApiError::not_found)?;
     let (event, proof) = match read(&state, settings, header, body).await {
         Ok(event) => event,

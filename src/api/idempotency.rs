@@ -9,8 +9,8 @@ use crate::base::error::{ApiError, Code};
 use crate::base::sql::schema::idempotency_keys as keys;
 use crate::base::sql::{Conn, each};
 use crate::base::time::Timestamp;
+use crate::infra::http::DecidingHeader;
 use actix_web::dev::Payload;
-use actix_web::http::header::HeaderName;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use diesel::prelude::*;
 use serde::Serialize;
@@ -20,7 +20,6 @@ use std::future::{Ready, ready};
 use std::str::FromStr;
 use std::time::Duration;
 
-const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
 const MAX_LENGTH: usize = 255;
 
@@ -67,15 +66,16 @@ impl FromRequest for Idempotency {
 }
 
 fn key_of(req: &HttpRequest) -> Result<Option<String>, ApiError> {
-    let mut values = req.headers().get_all(HEADER);
-    let Some(value) = values.next() else { return Ok(None) };
+    let Some(value) = DecidingHeader::IdempotencyKey.read(req.headers())? else { return Ok(None) };
     let text = value
         .to_str()
         .ok()
         .filter(|text| (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()));
-    match (text, values.next()) {
-        (Some(text), None) => Ok(Some(text.to_owned())),
-        _ => Err(ApiError::bad_request(format!("Idempotency-Key must be 1 to {MAX_LENGTH} visible ASCII characters."))),
+    match text {
+        Some(text) => Ok(Some(text.to_owned())),
+        None => {
+            Err(ApiError::bad_request(format!("Idempotency-Key must be 1 to {MAX_LENGTH} visible ASCII characters.")))
+        }
     }
 }
 

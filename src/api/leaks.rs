@@ -14,9 +14,8 @@ use crate::domain::audit::Actor;
 use crate::domain::leaks::email;
 use crate::domain::leaks::model;
 use crate::domain::leaks::model::{BATCH, LeakLocation, LeakOutcome};
-use crate::domain::leaks::signature::{KEY_IDENTIFIER, SIGNATURE};
 use crate::domain::subscriptions::subscription_gate;
-use crate::infra::http::Body;
+use crate::infra::http::{Body, DecidingHeader};
 use crate::infra::request::RequestContext;
 use actix_web::{HttpRequest, post, web};
 use data_encoding::HEXLOWER;
@@ -120,14 +119,11 @@ async fn authenticate(
     body: Body<Vec<LeakedKey>>,
 ) -> Result<(Vec<u8>, Actor, CallerProof), ApiError> {
     let state = state_of(req)?;
-    if let Some(github) = state.github_keys.as_ref().filter(|_| req.headers().contains_key(SIGNATURE)) {
-        let only = |name: &str| {
-            let mut values = req.headers().get_all(name);
-            let value = values.next()?.to_str().ok()?;
-            values.next().is_none().then_some(value)
-        };
+    let signature = DecidingHeader::GithubSignature.read(req.headers())?;
+    if let Some((github, signature)) = state.github_keys.as_ref().zip(signature) {
+        let named = DecidingHeader::GithubKeyIdentifier.read(req.headers())?.and_then(|named| named.to_str().ok());
         let bytes = body.json().await?;
-        let proof = github.verify(&state.clock, only(KEY_IDENTIFIER), only(SIGNATURE), &bytes).await?;
+        let proof = github.verify(&state.clock, named, signature.to_str().ok(), &bytes).await?;
         return Ok((bytes, Actor::LeakScanner("github"), proof));
     }
     let credential = credential_of(req.headers(), &state.api_keys)?;

@@ -15,6 +15,20 @@ pub(crate) fn is_unprintable(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
+/// Returns whether a character has no shape of its own, and is no control character: it hides, joins or pads others.
+pub(crate) fn is_invisible(c: char) -> bool {
+    is_joiner(c)
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Returns whether an invisible character is part of correct text: Persian words and emojis need joiners and variation
+/// selectors.
+pub(crate) fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+}
+
 /// Removes control and other unprintable characters, and cuts the text to `max_characters`.
 pub(crate) fn printable(text: &str, max_characters: usize) -> String {
     text.chars().filter(|c| !is_unprintable(*c)).take(max_characters).collect()

@@ -19,7 +19,7 @@ use crate::base::config::{Config, Database, Sources, load};
 use crate::client;
 use crate::client::ClientCommand;
 use crate::infra::db;
-use crate::infra::db::{Db, ScopedDb};
+use crate::infra::db::{Db, Migrated, ScopedDb};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -155,18 +155,20 @@ fn similar_command(words: &[String]) -> Option<String> {
 
 fn migrate(cli: &Cli) -> Result<(), String> {
     let url = cli.load()?.database.url;
-    let applied = db::migrate(&url)?;
+    let Migrated { applied, notes } = db::migrate(&url)?;
     match applied.is_empty() {
         true => println!("{url} is up to date"),
         false => applied.iter().for_each(|name| println!("applied {name}")),
     }
+    notes.iter().for_each(|note| eprintln!("keyward: {note}"));
     Ok(())
 }
 
 /// Opens the database for an operator command: one connection, this binary's schema, and all tenants.
 fn database(cli: &Cli) -> Result<(Config, ScopedDb), String> {
     let config = cli.load()?;
-    db::prepare(&config.database)?;
+    let migrated = db::prepare(&config.database)?;
+    migrated.notes.iter().for_each(|note| eprintln!("keyward: {note}"));
     let db = Db::new(&Database { pool_size: 1, ..config.database.clone() });
     Ok((config, db.for_all_tenants()))
 }

@@ -2,7 +2,7 @@
 
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
-use crate::base::input::validation::Email;
+use crate::base::input::email::TypedEmail;
 use crate::base::time::Clock;
 use crate::domain::changes::ScopedStore;
 use crate::domain::identity::Account;
@@ -18,23 +18,32 @@ pub enum UserCommand {
     /// Sign somebody out everywhere, refuse new sign-ins, and stop the person's API keys.
     Disable {
         /// The account's address.
-        email: Email,
+        #[arg(value_parser = typed)]
+        email: String,
     },
     /// The opposite of `disable`.
     Enable {
         /// The account's address.
-        email: Email,
+        #[arg(value_parser = typed)]
+        email: String,
     },
     /// Sign somebody out everywhere. The person may sign in again.
     SignOut {
         /// The account's address.
-        email: Email,
+        #[arg(value_parser = typed)]
+        email: String,
     },
     /// Count an address as verified, without a mail.
     VerifyEmail {
         /// The account's address.
-        email: Email,
+        #[arg(value_parser = typed)]
+        email: String,
     },
+}
+
+/// Checks that an account could have the address.
+fn typed(text: &str) -> Result<String, String> {
+    text.parse::<TypedEmail>().map(|_| text.to_owned())
 }
 
 pub fn run(config: &Config, db: &ScopedDb, command: &UserCommand) -> Result<(), String> {
@@ -42,17 +51,16 @@ pub fn run(config: &Config, db: &ScopedDb, command: &UserCommand) -> Result<(), 
     let (now, store) = (clock.now(), ScopedStore::new(db.clone(), Cluster::new(config, &clock)));
     let done = match command {
         UserCommand::List => return list(db),
-        UserCommand::Disable { email } => store.change_access_blocking(|conn, access_change| {
-            Account::set_disabled(conn, access_change, email.as_str(), Some(now))
-        }),
-        UserCommand::Enable { email } => store.change_access_blocking(|conn, access_change| {
-            Account::set_disabled(conn, access_change, email.as_str(), None)
-        }),
-        UserCommand::SignOut { email } => store
-            .change_access_blocking(|conn, access_change| Account::sign_out(conn, access_change, email.as_str(), now)),
-        UserCommand::VerifyEmail { email } => store.change_access_blocking(|conn, access_change| {
-            Account::verify_email_of_user(conn, access_change, email.as_str())
-        }),
+        UserCommand::Disable { email } => store
+            .change_access_blocking(|conn, access_change| Account::set_disabled(conn, access_change, email, Some(now))),
+        UserCommand::Enable { email } => {
+            store.change_access_blocking(|conn, access_change| Account::set_disabled(conn, access_change, email, None))
+        }
+        UserCommand::SignOut { email } => {
+            store.change_access_blocking(|conn, access_change| Account::sign_out(conn, access_change, email, now))
+        }
+        UserCommand::VerifyEmail { email } => store
+            .change_access_blocking(|conn, access_change| Account::verify_email_of_user(conn, access_change, email)),
     };
     let (UserCommand::Disable { email }
     | UserCommand::Enable { email }
@@ -61,11 +69,11 @@ pub fn run(config: &Config, db: &ScopedDb, command: &UserCommand) -> Result<(), 
     else {
         return Ok(());
     };
-    done.map_err(|error: ApiError| match error.code {
-        Code::NotFound => format!("there is no account with the address {}", email.as_str()),
+    let done = done.map_err(|error: ApiError| match error.code {
+        Code::NotFound => format!("there is no account with the address {email}"),
         _ => error.to_string(),
     })?;
-    println!("done: {}", email.as_str());
+    println!("done: {}", done.email);
     Ok(())
 }
 

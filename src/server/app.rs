@@ -10,7 +10,7 @@ use crate::domain::api_keys::FLUSH_INTERVAL;
 use crate::domain::changes::Store;
 use crate::domain::{audit, collections, usage};
 use crate::infra::cluster::Membership;
-use crate::infra::db::{self, Db};
+use crate::infra::db::{self, Db, Migrated};
 use crate::infra::http::{BodyLimit, RouteTable};
 use crate::infra::tls::Certificate;
 use actix_web::dev::{Server, ServerHandle};
@@ -36,10 +36,12 @@ pub struct Application {
 pub async fn build(config: Config, clock: Clock) -> Result<Application, String> {
     let certificate = config.server.tls.as_ref().map(Certificate::load).transpose()?;
     let settings = config.database.clone();
-    let applied = web::block(move || db::prepare(&settings)).await.map_err(|error| error.to_string())??;
+    let Migrated { applied, notes } =
+        web::block(move || db::prepare(&settings)).await.map_err(|error| error.to_string())??;
     if !applied.is_empty() {
         tracing::info!(?applied, "migrated the database");
     }
+    notes.iter().for_each(|note| tracing::warn!("{note}"));
     let db = Db::new(&config.database);
     warn_without_row_level_security(&config, &db).await?;
     let collections = routes::compile_collections(&config)?;

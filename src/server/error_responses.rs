@@ -41,7 +41,7 @@ pub(super) fn render<B: MessageBody + 'static>(
     Ok(ServiceResponse::new(request, written.onto(response)))
 }
 
-/// An error after a panic or a time-out, which leave no request to answer. It makes its own response, because outer
+/// An error without a request to answer: after a panic, after a time-out, and before any handler. It makes its own response, because outer
 /// middleware can only add to an existing one.
 #[derive(Debug)]
 pub struct Unrouted {
@@ -55,7 +55,8 @@ impl Unrouted {
     fn new(error: Error, state: &State, id: RequestId, origin: Option<HeaderValue>) -> Self {
         let error = match error.as_error::<ApiError>() {
             Some(error) if error.code == Code::Unavailable => ApiError::unavailable_because(cause_of(error)),
-            Some(error) => ApiError::internal(cause_of(error)),
+            Some(error) if error.code == Code::Internal => ApiError::internal(cause_of(error)),
+            Some(error) => ApiError::with_message(error.code, error.message.clone()),
             None => of_status(error.as_response_error().status_code(), Some(&error)),
         };
         let allowed = |origin: &HeaderValue| {

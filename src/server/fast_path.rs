@@ -11,14 +11,14 @@
 
 use crate::api::Credential;
 use crate::api::State;
-use crate::api::authentication::{X_WORKSPACE_ID, credential_of};
+use crate::api::authentication::credential_of;
 use crate::base::config::RateLimitStore;
 use crate::base::error::ApiError;
 use crate::base::time::Moment;
 use crate::domain::api_keys::KeyCaller;
 use crate::domain::service_tokens::CachedServiceToken;
 use crate::domain::subscriptions::subscription_gate;
-use crate::infra::http::{RouteId, client_address};
+use crate::infra::http::{DecidingHeader, RouteId, client_address};
 use crate::infra::rate_limit::ONE;
 use crate::infra::request::{RequestId, X_REQUEST_ID};
 use crate::infra::telemetry::metrics::{CredentialKind, Verification};
@@ -26,7 +26,6 @@ use crate::infra::telemetry::{is_detailed, traces};
 use crate::server::limits;
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::Method;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpResponse};
 use futures_util::future::poll_immediate;
@@ -87,10 +86,10 @@ pub(super) fn answer_program(
     let (Some(Credential::ApiKey(key)), headers) = (usual_credential(state, req, Method::GET), req.headers()) else {
         return None;
     };
-    let from = client_address(req.request(), &state.config.server.trusted_proxies);
+    let from = client_address(req.request(), &state.config.server).ok()?;
     let caller = state.api_keys.lookup_cached(key, from, &start.at)?;
     subscription_gate(&state.config, caller.subscription).ok()?;
-    let named = headers.get(X_WORKSPACE_ID);
+    let named = DecidingHeader::WorkspaceId.read(headers).ok()?;
     if named.is_some_and(|named| named.as_bytes() != caller.workspace_id.characters()) {
         return None;
     }
@@ -109,7 +108,8 @@ pub(super) fn known_service(
     start: &RequestStart,
 ) -> Option<Arc<CachedServiceToken>> {
     let Some(Credential::ServiceToken(token)) = usual_credential(state, req, Method::POST) else { return None };
-    let is_json = req.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"application/json");
+    let media_type = DecidingHeader::ContentType.read(req.headers()).ok()?;
+    let is_json = media_type.is_some_and(|value| value.as_bytes() == b"application/json");
     is_json.then(|| state.service_tokens.lookup_cached(token, &start.at)).flatten()
 }
 
@@ -122,8 +122,8 @@ pub(super) async fn answer_service(
     start: &RequestStart,
     answer: fn(&State, &[u8], Option<IpAddr>) -> Option<HttpResponse>,
 ) -> Option<HttpResponse> {
+    let from = client_address(req.request(), &state.config.server).ok()?;
     let body = whole_body(req, state.config.server.body_limit).await?;
-    let from = client_address(req.request(), &state.config.server.trusted_proxies);
     let Some(mut response) = answer(state, &body, from) else {
         req.set_payload(Payload::from(body));
         return None;
@@ -138,7 +138,7 @@ fn usual_credential<'r>(state: &State, req: &'r ServiceRequest, method: Method) 
     if *req.method() != method || req.uri().query().is_some() {
         return None;
     }
-    limits::check_headers(req.headers(), state.config.server.header_limit).ok()?;
+    limits::check_headers(req.headers(), state).ok()?;
     credential_of(req.headers(), &state.api_keys).ok()
 }
 

@@ -1,8 +1,10 @@
 //! Bounds on every request: the size of its headers, the time it takes, and panics.
 
-use crate::base::error::{ApiError, Code};
+use crate::api::State;
+use crate::base::error::ApiError;
+use crate::infra::http::refuse_repeated;
 use actix_web::Error;
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use futures_util::FutureExt;
 use futures_util::future::poll_immediate;
 use std::panic::AssertUnwindSafe;
@@ -26,16 +28,17 @@ pub(super) async fn bounded<T>(limit: Duration, request: impl Future<Output = Re
     }
 }
 
-/// Checks the size of the headers, and that no `Authorization`, `Content-Type` or `Content-Length` is repeated.
+/// Checks the size of the headers, and that none that decides something is repeated.
 ///
 /// # Errors
 /// `bad_request`
-pub(super) fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), ApiError> {
+pub(super) fn check_headers(headers: &HeaderMap, state: &State) -> Result<(), ApiError> {
     let (mut size, mut count) = (0, 0);
     for (name, value) in headers {
         size += name.as_str().len() + value.len();
         count += 1;
     }
+    let limit = state.config.server.header_limit;
     if size > limit {
         return Err(ApiError::bad_request(format!("The headers are {size} bytes; at most {limit} are allowed.")));
     }
@@ -43,14 +46,5 @@ pub(super) fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), Api
     if count == headers.len_keys() {
         return Ok(());
     }
-    // Proxies differ in which of two values they use, so two are refused.
-    for name in [header::AUTHORIZATION, header::CONTENT_TYPE, header::CONTENT_LENGTH] {
-        if headers.get_all(&name).count() > 1 {
-            return Err(ApiError::with_message(
-                Code::BadRequest,
-                format!("The header {name} was sent more than once."),
-            ));
-        }
-    }
-    Ok(())
+    refuse_repeated(headers, &state.api_keys.headers.own)
 }

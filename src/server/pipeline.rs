@@ -7,7 +7,7 @@
 
 use crate::api::State;
 use crate::base::time::Moment;
-use crate::infra::http::{RouteId, client_address};
+use crate::infra::http::{DecidingHeader, RouteId, client_address};
 use crate::infra::request::RequestContext;
 use crate::infra::request::{RequestId, id as request_id};
 use crate::server::FastPath;
@@ -16,7 +16,6 @@ use crate::server::observe::RequestRecord;
 use crate::server::{error_responses as errors, limits};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::header;
 use actix_web::{Error, HttpMessage, web};
 use futures_util::future::{Either, LocalBoxFuture};
 use std::future::{Ready, ready};
@@ -113,17 +112,21 @@ where
     let settings = &state.config.server;
     // A span has assigned the id already.
     let id = req.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random);
-    let from = client_address(req.request(), &settings.trusted_proxies);
-    let context = RequestContext::new(id, from, &req);
+    let from = client_address(req.request(), settings);
+    let context = RequestContext::new(id, from.as_ref().copied().unwrap_or_default(), &req);
     let record = RequestRecord::new(&req, at, route);
     // After a panic or a time-out no CORS middleware sees the answer.
     let origin = match settings.cors_origins.is_empty() {
         true => None,
-        false => req.headers().get(header::ORIGIN).cloned(),
+        false => DecidingHeader::Origin.read(req.headers()).ok().flatten().cloned(),
     };
     let run = async {
         // No clone of the request may stay here: the router needs the only reference.
-        let outcome = limits::bounded(settings.request_timeout, async { service.call(req).await }).await;
+        let outcome = match from {
+            Ok(_) => limits::bounded(settings.request_timeout, async { service.call(req).await }).await,
+            // No limit, log or rule about addresses could hold for the request.
+            Err(error) => Err(error.into()),
+        };
         let outcome = errors::render(outcome, state, id, origin);
         record.finish(state, &context, &outcome);
         outcome

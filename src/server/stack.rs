@@ -38,9 +38,9 @@ where
         + 'static,
 {
     let settings = &state.config.server;
-    let limit = settings.header_limit;
+    let checking = state.clone();
     // Inside CORS, like every other error.
-    app.wrap_fn(move |req, next| match limits::check_headers(req.headers(), limit) {
+    app.wrap_fn(move |req, next| match limits::check_headers(req.headers(), &checking) {
         Ok(()) => Either::Left(next.call(req)),
         Err(error) => Either::Right(ready(Ok(req.error_response(error)))),
     })

@@ -19,6 +19,7 @@ tests_once![
     no_rooms_use_each_other_in_a_circle,
     endpoints_use_no_other_endpoints,
     every_file_says_what_it_is,
+    deciding_headers_and_the_clients_address_are_read_in_one_place,
     a_planted_arrow_up_and_a_planted_circle_are_found,
 ];
 
@@ -50,6 +51,55 @@ async fn every_file_says_what_it_is() {
         .map(|(path, _)| path)
         .collect();
     assert!(silent.iter().all(|path| path == Path::new("base/sql/schema.rs")), "no module doc: {silent:?}");
+}
+
+/// Files that read headers by name, and why none of those is a request's deciding one.
+const READERS_OF_HEADERS: [(&str, &str); 8] = [
+    ("infra/http/deciding_headers.rs", "it is that place"),
+    ("infra/http/client_address.rs", "the hops of all lines are one list"),
+    ("infra/request/context.rs", "User-Agent is only recorded"),
+    ("server/observe/request_record.rs", "X-Request-ID is only logged"),
+    ("server/observe/traces.rs", "traceparent only names a trace"),
+    ("server/error_responses.rs", "it is a response's"),
+    ("infra/remote_keys.rs", "it is a response's"),
+    ("client/refusal.rs", "it is a response's"),
+];
+
+/// Files that read the address of a connection; `server/listener.rs` only logs it.
+const READERS_OF_PEERS: [&str; 2] = ["infra/http/client_address.rs", "server/listener.rs"];
+
+async fn deciding_headers_and_the_clients_address_are_read_in_one_place() {
+    let mut source = Source::of_repository();
+    let names = |found: &[String], allowed: &[&str]| {
+        let mut expected: Vec<&str> = allowed.to_vec();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "read request headers by DecidingHeader, and addresses by client_address");
+    };
+    names(&source.files_that(reads_headers), &READERS_OF_HEADERS.map(|(file, _)| file));
+    names(&source.files_that(reads_peers), &READERS_OF_PEERS);
+    let clean = source.files_that(reads_headers).len();
+    for (file, text) in [
+        ("api/a.rs", "fn f(req: R) { req.headers().get(NAME) }"),
+        ("api/b.rs", "fn f(req: R) { if x { req\n.headers()\n.get_all(NAME).next() } }"),
+        ("api/c.rs", "fn f(headers: &H) { headers.contains_key(NAME) }"),
+        ("api/d.rs", "#[cfg(test)] mod tests { fn f() { answer.headers().get(NAME) } }"),
+    ] {
+        source.files.push((PathBuf::from(file), text.to_owned()));
+    }
+    assert_eq!(source.files_that(reads_headers).len(), clean + 3, "planted readers are found");
+}
+
+/// Returns whether the words take a value from `headers` by its name.
+fn reads_headers(words: &[String]) -> bool {
+    const READS: [&str; 6] = ["get", "get_all", "get_mut", "contains_key", "iter", "remove"];
+    (0..words.len()).filter(|at| words[*at] == "headers").any(|at| {
+        let mut rest = words[at + 1..].iter().map(String::as_str).skip_while(|word| ["(", ")"].contains(word));
+        rest.next() == Some(".") && rest.next().is_some_and(|word| READS.contains(&word))
+    })
+}
+
+fn reads_peers(words: &[String]) -> bool {
+    words.iter().any(|word| ["peer_addr", "connection_info", "realip_remote_addr"].contains(&word.as_str()))
 }
 
 async fn a_planted_arrow_up_and_a_planted_circle_are_found() {
@@ -113,6 +163,20 @@ impl Source {
                 self.files.push((path.strip_prefix(root).unwrap().to_owned(), text));
             }
         }
+    }
+
+    /// The files, from `src/`, whose words without the unit tests fulfil a condition.
+    fn files_that(&self, fulfil: impl Fn(&[String]) -> bool) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for (path, text) in &self.files {
+            let mut words = Vec::new();
+            collect_words(text.parse().unwrap(), &mut words);
+            if fulfil(&words) {
+                found.push(path.to_str().unwrap().to_owned());
+            }
+        }
+        found.sort_unstable();
+        found
     }
 
     fn arrows(&self) -> Arrows {
@@ -193,6 +257,25 @@ fn collect_paths(tokens: TokenStream, module: &[String], paths: &mut Vec<Vec<Str
                 }
             }
             _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// Every token, without the unit tests. Parentheses are tokens of their own; other groups have none.
+fn collect_words(tokens: TokenStream, words: &mut Vec<String>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut at = 0;
+    while at < tokens.len() {
+        match &tokens[at] {
+            TokenTree::Group(group) if is_test_attribute(group) => at += tokens_of_item(&tokens[at + 1..]),
+            TokenTree::Group(group) => {
+                let is_call = group.delimiter() == Delimiter::Parenthesis;
+                words.extend(is_call.then(|| "(".to_owned()));
+                collect_words(group.stream(), words);
+                words.extend(is_call.then(|| ")".to_owned()));
+            }
+            token => words.push(token.to_string()),
         }
         at += 1;
     }

@@ -48,7 +48,7 @@ async fn the_defaults_are_printed_and_good() {
 async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
     /// A file, environment variables, and what the message must have.
     type Row = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
-    let rows: [Row; 42] = [
+    let rows: [Row; 45] = [
         ("[billing.stripe]\nwebhook_secrets = []", &[], &["billing.stripe.webhook_secrets", "at least one"]),
         ("[billing.stripe]\nwebhook_secrets = [\"sk_live_1\"]", &[], &["billing.stripe.webhook_secrets", "whsec_"]),
         (
@@ -62,6 +62,17 @@ async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
         ("[server]\nlisten = \"nowhere\"", &[], &[".toml", "server.listen", "socket address"]),
         ("[server]\nheader_timeout = \"0s\"", &[], &["header_timeout", "above 0"]),
         ("[server]\nrequest_timeout = \"soon\"", &[], &["server.request_timeout", "soon", "ms, s, m, h or d"]),
+        (
+            "[server]\ntrusted_proxies = [\"::ffff:10.0.0.0/8\"]",
+            &[],
+            &["server.trusted_proxies", "::ffff:10.0.0.0/8", "an IPv4 block, such as 10.0.0.0/24"],
+        ),
+        ("[server]\ntrusted_proxies = [\"fe80::1%eth0\"]", &[], &["server.trusted_proxies", "fe80::1%eth0", "zone"]),
+        (
+            "[server]\nforwarded_header = \"X-Real-IP\"",
+            &[],
+            &["server.forwarded_header", "X-Real-IP", "X-Forwarded-For", "Forwarded"],
+        ),
         ("[server]\nbase_path = \"v1/\"", &[], &["server.base_path", "v1/", "/api/v1"]),
         ("[server", &[], &[".toml"]),
         ("[keys]\nbody = \"base64\"", &[], &["keys.body", "base64", "base62"]),

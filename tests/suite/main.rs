@@ -34,6 +34,7 @@ mod migrations;
 mod openapi;
 mod operation;
 mod organizations;
+mod parsers;
 mod rate_limits;
 mod row_level_security;
 mod service_tokens;
@@ -76,6 +77,7 @@ fn tests() -> Vec<Test> {
         operation::tests(),
         operation::tests_once(),
         organizations::tests(),
+        parsers::tests(),
         rate_limits::tests(),
         row_level_security::tests_once(),
         service_tokens::tests(),

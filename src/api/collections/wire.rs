@@ -6,8 +6,9 @@ use crate::base::sql::JsonObject;
 use crate::base::time::Timestamp;
 use crate::domain::collections::Document;
 use crate::domain::collections::model::Expected;
+use crate::infra::http::DecidingHeader;
 use actix_web::HttpRequest;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use serde::Serialize;
 
 /// The JSON of a document: the tenant's fields and Keyward's own.
@@ -44,7 +45,7 @@ pub fn etag(version: i64) -> Result<HeaderValue, ApiError> {
 /// # Errors
 /// `bad_request` for a malformed list of tags.
 pub fn expected(req: &HttpRequest) -> Result<Expected, ApiError> {
-    Ok(match Precondition::of(req, &header::IF_MATCH)? {
+    Ok(match Precondition::of(req, DecidingHeader::IfMatch)? {
         Precondition::Absent | Precondition::Anything => Expected::Any,
         // `If-Match` compares strongly, so a weak tag matches no version (RFC 9110, 13.1.1).
         Precondition::OneOf(tags) => Expected::OneOf(
@@ -59,7 +60,7 @@ pub fn expected(req: &HttpRequest) -> Result<Expected, ApiError> {
 /// `bad_request` for a malformed list of tags.
 pub fn is_known(req: &HttpRequest, version: i64) -> Result<bool, ApiError> {
     let version = version.to_string();
-    Ok(match Precondition::of(req, &header::IF_NONE_MATCH)? {
+    Ok(match Precondition::of(req, DecidingHeader::IfNoneMatch)? {
         Precondition::Absent => false,
         Precondition::Anything => true,
         Precondition::OneOf(tags) => tags.iter().any(|tag| tag.text == version),
@@ -80,11 +81,13 @@ struct Tag {
 }
 
 impl Precondition {
-    fn of(req: &HttpRequest, name: &HeaderName) -> Result<Self, ApiError> {
-        let malformed =
-            || ApiError::bad_request(format!("{name} must be a list of tags as ETag has them, such as \"3\", or *."));
+    fn of(req: &HttpRequest, header: DecidingHeader) -> Result<Self, ApiError> {
+        let malformed = || {
+            let name = header.name();
+            ApiError::bad_request(format!("{name} must be a list of tags as ETag has them, such as \"3\", or *."))
+        };
         let mut tags = Vec::new();
-        for value in req.headers().get_all(name) {
+        if let Some(value) = header.read(req.headers())? {
             for tag in value.to_str().map_err(|_| malformed())?.split(',').map(str::trim) {
                 if tag == "*" {
                     return Ok(Self::Anything);

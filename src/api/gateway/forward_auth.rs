@@ -36,8 +36,8 @@ pub struct Wanted {
 /// say whose key it is, and the proxy hands them to the API behind it, instead of any of these names that its client sent.
 /// Each question counts against the key's rate limit.
 ///
-/// A proxy must stand in `server.trusted_proxies` and send its client's address in `X-Forwarded-For`. Else the address is
-/// the proxy's: keys that are bound to addresses are refused, and all its clients share the limit on unknown keys.
+/// A proxy must stand in `server.trusted_proxies` and send its client's address in `server.forwarded_header`. Else the
+/// address is the proxy's: keys that are bound to addresses are refused, and all its clients share the limit on unknown keys.
 #[utoipa::path(get, path = "/forward-auth", tag = "Gateways", params(Wanted, ("X-Workspace-Id" = Option<String>, Header, description = "If sent, it must be the key's workspace.")),
     security(("apiKey" = []), ("apiKeyHeader" = [])),
     responses(errors::Program, (status = 200, description = "It may pass. The body is empty.", headers(

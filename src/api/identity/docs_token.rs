@@ -1,11 +1,12 @@
 //! `POST /docs/token`: OAuth 2's password grant ([RFC 6749, 4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.3)),
 //! with which people sign in inside the Swagger UI. It runs the same sign-in as Firebase's path.
 
-use super::firebase::{address_of, no_store, read};
+use super::firebase::{no_store, read};
 use crate::api::State;
 use crate::api::errors;
 use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
 use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
+use crate::infra::request::RequestContext;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, post, web};
 use secrecy::{ExposeSecret, SecretString};
@@ -88,7 +89,7 @@ pub(super) async fn docs_token(
     let (Some(username), Some(password)) = (username, password) else {
         return Ok(refusal("invalid_request", "username and password must be there."));
     };
-    match state.identity.builtin()?.sign_in(address_of(&state, &req), &username, password).await {
+    match state.identity.builtin()?.sign_in(RequestContext::client_address(), &username, password).await {
         Ok(session) => Ok(no_store(TokenResponse {
             access_token: session.id_token.expose_secret().to_owned(),
             token_type: "Bearer",

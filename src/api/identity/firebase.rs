@@ -12,11 +12,10 @@ use crate::api::errors;
 use crate::base::error::{ApiError, Code};
 use crate::domain::identity::provider::BuiltIn;
 use crate::domain::identity::provider::{FirebaseError, FirebaseErrorBody};
-use crate::infra::http::client_address;
+use crate::infra::request::RequestContext;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, post, web};
 use serde::Serialize;
-use std::net::IpAddr;
 
 /// Reads a body of at most `server.body_limit` bytes.
 pub(super) async fn read(state: &State, payload: web::Payload) -> Result<web::Bytes, ApiError> {
@@ -25,11 +24,6 @@ pub(super) async fn read(state: &State, payload: web::Payload) -> Result<web::By
         Ok(Err(error)) => Err(ApiError::bad_request(format!("The body can't be read: {error}."))),
         Err(_) => Err(Code::BodyTooLarge.into()),
     }
-}
-
-/// Returns the client's address. Sign-in attempts are counted by address.
-pub(super) fn address_of(state: &State, req: &HttpRequest) -> Option<IpAddr> {
-    client_address(req, &state.config.server.trusted_proxies)
 }
 
 /// Makes a response that may not be stored, because it contains tokens.
@@ -64,7 +58,7 @@ pub(super) async fn sign_up(
         return Err(FirebaseError::AdminOnlyOperation.into());
     }
     let (email, password) = request.into_parts()?;
-    let session = state.identity.builtin()?.sign_up(address_of(&state, &req), &email, password).await?;
+    let session = state.identity.builtin()?.sign_up(RequestContext::client_address(), &email, password).await?;
     Ok(no_store(SignUpResponse::from(session)))
 }
 
@@ -91,7 +85,7 @@ pub(super) async fn sign_in(
 ) -> Result<HttpResponse, Error> {
     let body = read(&state, payload).await?;
     let (email, password) = read_json::<PasswordRequest>(&req, &body)?.into_parts()?;
-    let session = state.identity.builtin()?.sign_in(address_of(&state, &req), &email, password).await?;
+    let session = state.identity.builtin()?.sign_in(RequestContext::client_address(), &email, password).await?;
     Ok(no_store(SignInResponse::from(session)))
 }
 

@@ -1,6 +1,6 @@
 //! The part of Firebase Auth's REST API with which people change, delete and recover their own account.
 
-use super::firebase::{address_of, no_store, read};
+use super::firebase::{no_store, read};
 use super::firebase_account_wire::{
     DeleteRequest, DeleteResponse, OobRequest, OobResponse, ResetRequest, ResetResponse, UpdateRequest, UpdateResponse,
 };
@@ -13,6 +13,7 @@ use crate::domain::identity::provider::OobCode;
 use crate::domain::identity::provider::{FirebaseError, FirebaseErrorBody, FirebaseRefusal};
 use crate::domain::identity::tokens::Claims;
 use crate::domain::identity::{IdentityService, VerifiedToken};
+use crate::infra::request::RequestContext;
 use actix_web::{Error, HttpRequest, HttpResponse, post, web};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -136,7 +137,7 @@ pub(super) async fn send_oob_code(
     let body = read(&state, payload).await?;
     let request: OobRequest = read_json(&req, &body)?;
     let builtin = state.identity.builtin()?;
-    let address = address_of(&state, &req);
+    let address = RequestContext::client_address();
     let email = match request.request_type.as_deref() {
         None | Some("") => return Err(FirebaseError::MissingReqType.into()),
         Some("PASSWORD_RESET") => {

@@ -1,6 +1,7 @@
 //! Bodies of the operations on the caller's own account, with Firebase's field names.
 
 use super::firebase_wire::ProviderView;
+use crate::base::input::person_name;
 use crate::base::input::validation::present;
 use crate::base::text::is_unprintable;
 use crate::domain::identity::Account;
@@ -12,8 +13,7 @@ use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-/// The most characters of a name and of a picture's address.
-const NAME_LIMIT: usize = 256;
+/// The most characters of a picture's address.
 const URL_LIMIT: usize = 2048;
 
 /// A change of the own account.
@@ -61,7 +61,7 @@ impl UpdateRequest {
         let name = change("DISPLAY_NAME", &self.display_name);
         let photo = change("PHOTO_URL", &self.photo_url);
         if let Change::Set(name) = &name {
-            check_name(name)?;
+            person_name::check(name).map_err(refusal_of)?;
         }
         if let Change::Set(url) = &photo {
             check_photo(url)?;
@@ -70,12 +70,12 @@ impl UpdateRequest {
     }
 }
 
-fn check_name(name: &str) -> Result<(), FirebaseError> {
-    let refuse = |reason| Err(FirebaseError::InvalidProfileAttribute(reason));
-    if name.chars().count() > NAME_LIMIT {
-        return refuse("displayName should be at most 256 characters");
-    }
-    if name.chars().any(is_unprintable) { refuse("displayName should have no control characters") } else { Ok(()) }
+fn refusal_of(fault: person_name::Fault) -> FirebaseError {
+    FirebaseError::InvalidProfileAttribute(match fault {
+        person_name::Fault::TooLong => "displayName should be at most 256 characters",
+        person_name::Fault::Unprintable => "displayName should have no control characters",
+        person_name::Fault::Invisible => "displayName should have a visible character",
+    })
 }
 
 fn check_photo(url: &str) -> Result<(), FirebaseError> {
@@ -247,8 +247,8 @@ mod tests {
 
     #[test]
     fn names_and_pictures_are_bounded() {
-        assert!(check_name(&"é".repeat(256)).is_ok() && check_name(&"é".repeat(257)).is_err());
-        assert!(check_name("a\0b").is_err() && check_name("a\u{202e}b").is_err());
+        assert!(person_name::check(&"é".repeat(256)).is_ok() && person_name::check(&"é".repeat(257)).is_err());
+        assert!(person_name::check("a\0b").is_err() && person_name::check("a\u{202e}b").is_err());
         assert!(check_photo("https://example.com/a.png?size=1").is_ok() && check_photo("http://a/").is_ok());
         for bad in [
             "a",

@@ -44,7 +44,7 @@ pub use metrics::MetricsSettings;
 pub use plans::Plan;
 pub use presets::{PRESETS, Preset};
 pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
-pub use server::Server;
+pub use server::{ForwardedHeader, Server};
 pub use subscription::SubscriptionSettings;
 pub use tls::Tls;
 pub use traces::TracesSettings;

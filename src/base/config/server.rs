@@ -2,7 +2,8 @@
 
 use super::Tls;
 use super::duration;
-use ipnet::IpNet;
+use crate::base::network::AddressBlock;
+use actix_web::http::header::{FORWARDED, HeaderName, X_FORWARDED_FOR};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -37,13 +38,34 @@ pub struct Server {
     pub body_limit: usize,
     /// The most bytes of all header names and values together.
     pub header_limit: usize,
-    /// Proxies whose `X-Forwarded-For` is trusted.
-    pub trusted_proxies: Vec<IpNet>,
+    /// Proxies whose `forwarded_header` is trusted.
+    pub trusted_proxies: Vec<AddressBlock>,
+    /// The header in which trusted proxies name their clients. The other one is ignored: a proxy that writes one may
+    /// pass on what its client sent in the other.
+    pub forwarded_header: ForwardedHeader,
     /// Origins whose pages may call the API from a browser.
     pub cors_origins: Vec<String>,
     /// The certificate, if this server terminates TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+}
+
+/// A header that names the hops of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ForwardedHeader {
+    #[serde(rename = "X-Forwarded-For")]
+    XForwardedFor,
+    /// Of [RFC 7239](https://www.rfc-editor.org/rfc/rfc7239).
+    Forwarded,
+}
+
+impl ForwardedHeader {
+    pub fn name(self) -> HeaderName {
+        match self {
+            Self::XForwardedFor => X_FORWARDED_FOR,
+            Self::Forwarded => FORWARDED,
+        }
+    }
 }
 
 impl Server {

@@ -1,6 +1,8 @@
 //! Input of callers: names, e-mail addresses, JSON objects.
 
+pub mod email;
 mod parse;
+pub mod person_name;
 pub mod validation;
 
 pub(crate) use parse::from_slice;

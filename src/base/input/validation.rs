@@ -51,55 +51,6 @@ impl utoipa::PartialSchema for Name {
 }
 impl utoipa::ToSchema for Name {}
 
-/// An e-mail address in lower case, the form in which addresses are stored and compared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Email(String);
-
-impl Email {
-    pub fn into_string(self) -> String {
-        self.0
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Checks the shape only: a local part, one `@`, a dot in the domain, at most 254 bytes (RFC 5321). Only a delivered
-/// mail proves an address.
-impl std::str::FromStr for Email {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let fits = text.len() <= 254 && !text.chars().any(|c| is_unprintable(c) || c.is_whitespace());
-        let (local, domain) = text.split_once('@').unwrap_or_default();
-        let labels_are_good = domain.split('.').all(|label| !label.is_empty() && label.len() <= 63);
-        if !fits || local.is_empty() || domain.contains('@') || !domain.contains('.') || !labels_are_good {
-            return Err("must be an e-mail address".into());
-        }
-        Ok(Self(text.to_lowercase()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Email {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl utoipa::PartialSchema for Email {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-        use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Email)))
-            .max_length(Some(254))
-            .examples(["ada@example.com"])
-            .into()
-    }
-}
-impl utoipa::ToSchema for Email {}
-
 /// Distinguishes an absent field (`None`) from a null one (`Some(None)`), for PATCH.
 pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
@@ -145,14 +96,6 @@ mod tests {
         assert_eq!(name("  CI bot ").unwrap().into_string(), "CI bot");
         for bad in ["", "   ", "a\0b", "a\u{202e}b", "line\nbreak"] {
             assert!(name(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn addresses_are_compared_in_lower_case() {
-        assert_eq!("Ada@Example.COM".parse::<Email>().unwrap().as_str(), "ada@example.com");
-        for bad in ["", "ada", "@example.com", "ada@", "ada@example", "a@b@example.com", "a b@example.com", "a@b..c"] {
-            assert!(bad.parse::<Email>().is_err(), "{bad:?}");
         }
     }
 }

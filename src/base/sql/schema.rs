@@ -33,6 +33,7 @@ diesel::table! {
         last_login_at -> Timestamptz,
         last_refresh_at -> Timestamptz,
         created_at -> Timestamptz,
+        normal_email -> Nullable<Text>,
     }
 }
 

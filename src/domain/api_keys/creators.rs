@@ -2,6 +2,7 @@
 
 use crate::base::error::ApiError;
 use crate::base::ids::{UserId, WorkspaceId};
+use crate::base::input::email::TypedEmail;
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{api_keys, users};
 use diesel::prelude::*;
@@ -15,9 +16,11 @@ pub fn creator_in(conn: &mut Conn, workspace: WorkspaceId, named: &str) -> Resul
     if let Ok(id) = named.parse() {
         return Ok(Ok(id));
     }
+    let typed: Option<TypedEmail> = named.parse().ok();
+    let forms = typed.as_ref().map(TypedEmail::stored_forms).unwrap_or_default();
     let creators: Vec<UserId> = users::table
         .inner_join(api_keys::table)
-        .filter(api_keys::workspace_id.eq(workspace).and(users::email.eq(named.to_lowercase())))
+        .filter(api_keys::workspace_id.eq(workspace).and(users::email.eq_any(forms)))
         .select(users::id)
         .distinct()
         .order(users::id)

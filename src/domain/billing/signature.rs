@@ -10,7 +10,6 @@ use data_encoding::HEXLOWER;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
-pub const STRIPE_SIGNATURE: &str = "stripe-signature";
 /// How far Stripe's clock and ours may differ, including the time of the transport.
 const TOLERANCE: Duration = Duration::from_secs(300);
 

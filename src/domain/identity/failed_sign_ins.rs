@@ -11,11 +11,13 @@
 
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, UserId};
+use crate::base::input::email::TypedEmail;
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{accounts, organization_members, users};
 use crate::base::time::Timestamp;
 use crate::domain::audit::{Action, Actor, Entry, Target, Trail};
 use crate::domain::changes::Store;
+use crate::domain::identity::Account;
 use crate::domain::identity::provider::is_user_of;
 use crate::infra::request::RequestOrigin;
 use diesel::prelude::*;
@@ -30,8 +32,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// A sign-in with a wrong password.
 #[derive(Debug)]
 pub struct FailedSignIn {
-    /// The given address, in lower case.
-    pub email: String,
+    /// The given address.
+    pub email: TypedEmail,
     pub request: Option<RequestOrigin>,
     pub at: Timestamp,
 }
@@ -95,8 +97,9 @@ async fn record(store: &Store, failed: FailedSignIn) {
         let mut trail = Trail::here();
         trail.act_as(Actor::Anonymous);
         trail.on_behalf_of(request);
-        for (organization, user) in memberships(conn, &email)? {
-            let target = Target::user(user, Some(&email));
+        let Some(account) = Account::named(conn, &email)? else { return Ok(()) };
+        for (organization, user) in memberships(conn, &account.id)? {
+            let target = Target::user(user, Some(&account.email));
             trail.add(Entry::new(Action::UserSignInFailed, organization, target));
         }
         trail.write(conn, at)
@@ -106,12 +109,12 @@ async fn record(store: &Store, failed: FailedSignIn) {
     }
 }
 
-/// Returns the organizations of the account with that address, with its user.
-fn memberships(conn: &mut Conn, email: &str) -> Result<Vec<(OrganizationId, UserId)>, ApiError> {
+/// Returns the organizations of the account, with its user.
+fn memberships(conn: &mut Conn, account: &str) -> Result<Vec<(OrganizationId, UserId)>, ApiError> {
     Ok(accounts::table
         .inner_join(users::table.on(is_user_of(accounts::id)))
         .inner_join(organization_members::table.on(organization_members::user_id.eq(users::id)))
-        .filter(accounts::email.eq(email))
+        .filter(accounts::id.eq(account))
         .select((organization_members::organization_id, users::id))
         .load(conn)?)
 }

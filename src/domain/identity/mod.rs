@@ -24,6 +24,7 @@ pub use signing::rotate_signing_key;
 
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
+use crate::base::input::email::TypedEmail;
 use crate::base::time::Clock;
 use crate::domain::changes::Store;
 use crate::domain::tenancy::{Profile, SignedInUser, User};
@@ -113,8 +114,8 @@ impl IdentityService {
     /// # Errors
     /// Database errors.
     pub async fn has_account(&self, email: &str) -> Result<bool, ApiError> {
-        let email = email.to_lowercase();
-        self.store.for_all_tenants().read(move |conn| Ok(Account::credentials(conn, &email)?.is_some())).await
+        let email = TypedEmail::of_stored(email);
+        self.store.for_all_tenants().read(move |conn| Ok(Account::named(conn, &email)?.is_some())).await
     }
 
     /// Creates an account of the built-in provider for the operator, and returns its user.

@@ -4,6 +4,7 @@
 //! token a call reveals nothing and hashes no password.
 
 use crate::base::error::ApiError;
+use crate::base::input::email::TypedEmail;
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::audit::Actor;
@@ -33,7 +34,7 @@ impl BuiltIn {
             let Some((invitation, organization)) = Invitation::find_mailed(conn, &token, now)? else {
                 return Ok(None);
             };
-            let has_account = Account::credentials(conn, &invitation.email)?.is_some();
+            let has_account = Account::named(conn, &TypedEmail::of_stored(&invitation.email))?.is_some();
             Ok(Some(Invited { email: invitation.email, organization, has_account }))
         };
         self.store.for_all_tenants().read(look).await
@@ -53,10 +54,11 @@ impl BuiltIn {
         if !invited.has_account {
             return self.join_with_new_account(token, invited.email, password, name).await;
         }
-        let attempt = self.limits.sign_in(&invited.email, address, self.clock.now());
+        let email = TypedEmail::of_stored(&invited.email);
+        let attempt = self.limits.sign_in(&email.limit_key(), address, self.clock.now());
         let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
-        let outcome = self.join_with_account(token, invited.email.clone(), password).await;
-        self.record_attempt(&invited.email, attempt, &outcome);
+        let outcome = self.join_with_account(token, email.clone(), password).await;
+        self.record_attempt(&email, attempt, &outcome);
         outcome
     }
 
@@ -85,7 +87,7 @@ impl BuiltIn {
     async fn join_with_account(
         &self,
         token: InvitationToken,
-        email: String,
+        email: TypedEmail,
         password: SecretString,
     ) -> Result<(), FirebaseRefusal> {
         let checked = self.check_password(email, password).await?;

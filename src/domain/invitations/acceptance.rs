@@ -4,6 +4,7 @@ use super::model::{Invitation, grants_of};
 use super::token::InvitationToken;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::UserId;
+use crate::base::input::email::normal_form_of;
 use crate::base::policy::OrganizationRole;
 use crate::base::sql::schema::{invitations, organizations};
 use crate::base::sql::{Conn, ForUpdate};
@@ -44,7 +45,9 @@ impl Invitation {
         let hash = token.hash();
         let pending = invitations::table.filter(accepted_by!(&hash, now)).select(Self::as_select());
         let invitation: Self = pending.first(conn)?;
-        if user.email.as_ref() != Some(&invitation.email) {
+        // An invitation or a user of an older version may have another form of the same address.
+        let invited = normal_form_of(&invitation.email);
+        if user.email.as_deref().map(normal_form_of) != Some(invited) {
             return Err(ApiError::with_message(
                 Code::InsufficientPermission,
                 "This invitation is for another e-mail address. Sign in with the address it was sent to.",

@@ -37,7 +37,7 @@ pub struct WorkspaceGrant {
 pub struct Invitation {
     pub id: InvitationId,
     pub organization_id: OrganizationId,
-    /// In lower case.
+    /// In its normal form.
     pub email: String,
     pub role: OrganizationRole,
     /// SHA-256 of the admin's token.
@@ -52,7 +52,7 @@ pub struct Invitation {
 #[derive(Clone, Debug)]
 pub struct NewInvitation {
     pub id: InvitationId,
-    /// In lower case.
+    /// In its normal form.
     pub email: String,
     pub role: OrganizationRole,
     pub grants: Vec<WorkspaceGrant>,

@@ -15,10 +15,6 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// The header with the id of the public key.
-pub(crate) const KEY_IDENTIFIER: &str = "github-public-key-identifier";
-pub(crate) const SIGNATURE: &str = "github-public-key-signature";
-
 /// GitHub allows 60 unauthenticated requests an hour for its whole API. Made-up key ids must not use them up.
 const PACE: RefreshPolicy = RefreshPolicy {
     least_fresh: Duration::from_secs(3_600),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub struct User {
     /// Keyward's own id.
     pub id: UserId,
-    /// The address in the last token, in lower case.
+    /// The address in the last token, in its normal form.
     pub email: Option<String>,
     /// Whether the issuer states that the address is the user's.
     pub email_verified: bool,
@@ -76,7 +76,7 @@ pub struct Profile {
     pub issuer: String,
     /// Identifies the user at the issuer.
     pub subject: String,
-    /// In lower case.
+    /// In its normal form.
     pub email: Option<String>,
     /// Whether the issuer states that the address is the user's.
     pub email_verified: bool,

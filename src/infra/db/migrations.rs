@@ -6,8 +6,8 @@
 //! pending migrations run in that one transaction, so a failed upgrade changes nothing. The lock belongs to the
 //! transaction, not to the session, so it works through pgbouncer. `migrations/README.md` has the rules for migrations.
 
-use super::Scope;
 use super::connection::Manager;
+use super::{Scope, normal_emails};
 use crate::base::config;
 use crate::base::sql::{Conn, DatabaseUrl, MultiBackend, each};
 use diesel::connection::SimpleConnection;
@@ -36,24 +36,32 @@ const MAX_WAIT_MINUTES: u32 = 5;
 const OPENING_ATTEMPTS: u32 = 250;
 const OPENING_PAUSE: Duration = Duration::from_millis(20);
 
-/// Migrates the database, or only checks its schema if `database.migrate` is off. Returns the names of the migrations
-/// that ran, oldest first.
+/// What migrating has done.
+#[derive(Debug, Default)]
+pub struct Migrated {
+    /// The names of the migrations that ran, oldest first.
+    pub applied: Vec<String>,
+    /// What the operator should know of the data. Nothing of it stops the start.
+    pub notes: Vec<String>,
+}
+
+/// Migrates the database, or only checks its schema if `database.migrate` is off.
 ///
 /// # Errors
 /// As [`migrate`]. The check also fails if the schema lacks a migration, or if SQLite's file does not exist.
-pub fn prepare(settings: &config::Database) -> Result<Vec<String>, String> {
+pub fn prepare(settings: &config::Database) -> Result<Migrated, String> {
     match settings.migrate {
         true => migrate(&settings.url),
-        false => check(&settings.url).map(|()| Vec::new()),
+        false => check(&settings.url).map(|()| Migrated::default()),
     }
 }
 
-/// Runs the pending migrations of `url`, and returns their names, oldest first.
+/// Runs the pending migrations of `url`.
 ///
 /// # Errors
 /// A message for the operator if the database can't be reached, a migration fails, or a newer Keyward has migrated the
 /// database. Nothing has changed then.
-pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
+pub fn migrate(url: &DatabaseUrl) -> Result<Migrated, String> {
     if let DatabaseUrl::Sqlite(path) = url
         && let Some(folder) = Path::new(path).parent()
     {
@@ -71,12 +79,15 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
     }
     // The check without the lock is for the usual start: it writes nothing and needs no right to create tables.
     if pending(&mut conn, url)?.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Migrated::default());
     }
     let migrated = conn.write(|conn| {
         wait_for_the_lock(conn)?;
         pending(conn, url)?;
-        Ok::<_, MigrationFailure>(run_pending(conn)?)
+        let applied = run_pending(conn)?;
+        let is_filled = applied.iter().all(|name| name != normal_emails::NAME);
+        let notes = if is_filled { Vec::new() } else { normal_emails::fill(conn)? };
+        Ok::<_, MigrationFailure>(Migrated { applied, notes })
     });
     migrated.map_err(|MigrationFailure(error)| format!("migrating {url} failed, nothing has changed: {error}"))
 }

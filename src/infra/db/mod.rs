@@ -7,12 +7,13 @@
 mod backup;
 pub(crate) mod connection;
 mod migrations;
+mod normal_emails;
 pub mod pooler;
 pub mod scope;
 
 pub use backup::back_up;
 pub use connection::Manager;
-pub use migrations::{migrate, prepare};
+pub use migrations::{Migrated, migrate, prepare};
 pub use scope::{DatabaseSession, Scope};
 
 use crate::base::config;

@@ -6,8 +6,9 @@
 use crate::base::error::{ApiError, Code};
 use crate::base::input::from_slice;
 use crate::base::input::validation::Object;
+use crate::infra::http::DecidingHeader;
 use actix_web::dev::Payload;
-use actix_web::http::{Method, header};
+use actix_web::http::Method;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
@@ -36,11 +37,12 @@ impl<T> FromRequest for Body<T> {
         // RFC 7396. Any JSON body of a PATCH is applied in this way, so both media types mean the same.
         let is_merge_patch =
             req.method() == Method::PATCH && media_type.eq_ignore_ascii_case("application/merge-patch+json");
-        let length = req.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        ready(Ok(Self {
-            payload: payload.take(),
+        let length = DecidingHeader::ContentLength.read(req.headers());
+        let payload = payload.take();
+        ready(length.map(|length| Self {
+            payload,
             is_json: is_merge_patch || media_type.eq_ignore_ascii_case("application/json"),
-            declared_length: length,
+            declared_length: length.and_then(|value| value.to_str().ok()?.parse().ok()),
             limit: req.app_data::<BodyLimit>().map_or(0, |limit| limit.0),
             shape: PhantomData,
         }))

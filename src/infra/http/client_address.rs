@@ -1,52 +1,143 @@
-//! The client's address, behind the proxies that configuration trusts.
+//! The client's address, behind the proxies that configuration trusts. No other code reads it from a request.
 
+use crate::base::config::{ForwardedHeader, Server};
+use crate::base::error::ApiError;
+use crate::base::network::{Hop, forwarded, x_forwarded_for};
 use actix_web::HttpRequest;
-use actix_web::http::header::X_FORWARDED_FOR;
-use ipnet::IpNet;
 use std::net::IpAddr;
 
-/// Returns the nearest address that is not a trusted proxy: the peer's, or, if the peer is trusted, the right-most
-/// entry of `X-Forwarded-For` that is not itself a trusted proxy. Entries left of it are the client's own claim.
-/// Cost: no allocation, unless a proxy sends the header twice.
-pub fn client_address(req: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|block| block.contains(address));
-    let mut nearest = req.peer_addr()?.ip().to_canonical();
+/// Returns the nearest address that is not a trusted proxy: the peer's, or, if the peer is trusted, the right-most hop
+/// of `server.forwarded_header` that is not itself a trusted proxy. Hops left of it are the client's own claim. Lines of
+/// that header are one list. Without any hop, the proxy asks for itself and is the client.
+///
+/// Cost for `X-Forwarded-For`: no allocation, unless a proxy sends the header twice.
+///
+/// # Errors
+/// `bad_request` if the list comes to a hop that is no address. All hops behind it are trusted proxies, and all before
+/// it may be forged, so no hop is the client.
+pub fn client_address(req: &HttpRequest, server: &Server) -> Result<Option<IpAddr>, ApiError> {
+    let is_trusted = |address: &IpAddr| server.trusted_proxies.iter().any(|block| block.contains(address));
+    let Some(peer) = req.peer_addr() else { return Ok(None) };
+    let mut nearest = peer.ip().to_canonical();
     if !is_trusted(&nearest) {
-        return Some(nearest);
+        return Ok(Some(nearest));
     }
-    let mut headers = req.headers().get_all(X_FORWARDED_FOR).filter_map(|value| value.to_str().ok());
-    let Some(first) = headers.next() else { return Some(nearest) };
-    // Proxies send one header; only a second one allocates.
-    let others: Vec<&str> = headers.collect();
-    for entry in others.iter().copied().rev().chain([first]).flat_map(|value| value.rsplit(',')) {
-        let Ok(address) = entry.trim().parse::<IpAddr>() else { break };
-        nearest = address.to_canonical();
-        if !is_trusted(&nearest) {
+    let name = server.forwarded_header.name();
+    let mut lines = req.headers().get_all(&name);
+    let Some(first) = lines.next() else { return Ok(Some(nearest)) };
+    // Proxies send one line; only a second one allocates.
+    let others: Vec<_> = lines.collect();
+    let mut visit = |hop: Hop| match hop {
+        Hop::At(address) => {
+            nearest = address;
+            Ok(!is_trusted(&address))
+        }
+        Hop::Unreadable => Err(ApiError::bad_request(format!(
+            "The header {name} names a hop that is no IP address, so the client's address can't be told."
+        ))),
+    };
+    for line in others.into_iter().rev().chain([first]).map(|line| line.as_bytes()) {
+        let is_found = match server.forwarded_header {
+            ForwardedHeader::XForwardedFor => any_of(x_forwarded_for(line), &mut visit)?,
+            ForwardedHeader::Forwarded => any_of(forwarded(line), &mut visit)?,
+        };
+        if is_found {
             break;
         }
     }
-    Some(nearest)
+    Ok(Some(nearest))
+}
+
+/// Returns whether `visit` is true for any hop, and visits none after that one.
+fn any_of(
+    hops: impl Iterator<Item = Hop>,
+    visit: &mut impl FnMut(Hop) -> Result<bool, ApiError>,
+) -> Result<bool, ApiError> {
+    for hop in hops {
+        if visit(hop)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::config::{Sources, load};
+    use crate::base::error::Code;
     use actix_web::test::TestRequest;
+    use proptest::prelude::*;
 
-    fn seen(peer: &str, forwarded: &[&str]) -> String {
+    fn seen_in(header: ForwardedHeader, peer: &str, lines: &[&[u8]]) -> Result<String, Code> {
+        let mut server = load(&Sources::default()).unwrap().server;
+        (server.trusted_proxies, server.forwarded_header) = (vec!["10.0.0.0/8".parse().unwrap()], header);
         let mut request = TestRequest::default().peer_addr(format!("{peer}:1").parse().unwrap());
-        for value in forwarded {
-            request = request.append_header(("x-forwarded-for", *value));
+        for line in lines {
+            request = request.append_header((header.name(), *line));
         }
-        let trusted = ["10.0.0.0/8".parse().unwrap()];
-        client_address(&request.to_http_request(), &trusted).unwrap().to_string()
+        let address = client_address(&request.to_http_request(), &server).map_err(|error| error.code)?;
+        Ok(address.unwrap().to_string())
+    }
+
+    fn seen(peer: &str, lines: &[&str]) -> Result<String, Code> {
+        let lines: Vec<&[u8]> = lines.iter().map(|line| line.as_bytes()).collect();
+        seen_in(ForwardedHeader::XForwardedFor, peer, &lines)
     }
 
     #[test]
     fn a_stranger_can_not_choose_its_address() {
-        assert_eq!(seen("203.0.113.7", &["198.51.100.1"]), "203.0.113.7");
-        assert_eq!(seen("10.0.0.1", &["198.51.100.1, 203.0.113.7"]), "203.0.113.7");
-        assert_eq!(seen("10.0.0.1", &["198.51.100.1", "203.0.113.7, 10.0.0.2"]), "203.0.113.7");
-        assert_eq!(seen("10.0.0.1", &["203.0.113.7, nonsense"]), "10.0.0.1");
+        let client = Ok("203.0.113.7".to_owned());
+        assert_eq!(seen("203.0.113.7", &["198.51.100.1"]), client);
+        assert_eq!(seen("[::ffff:203.0.113.7]", &["é"]), client);
+        assert_eq!(seen("10.0.0.1", &["198.51.100.1, 203.0.113.7"]), client);
+        assert_eq!(seen("[::ffff:10.0.0.1]", &["198.51.100.1, ::ffff:203.0.113.7, \"[::ffff:10.0.0.2]:80\""]), client);
+        assert_eq!(seen("10.0.0.1", &["198.51.100.1", "203.0.113.7:51008, 10.0.0.2"]), client);
+        assert_eq!(seen("10.0.0.1", &["é", "203.0.113.7"]), client);
+        assert_eq!(seen("10.0.0.1", &["é, 203.0.113.7"]), client);
+    }
+
+    #[test]
+    fn a_hop_that_is_no_address_makes_no_one_the_client() {
+        for lines in [["203.0.113.7, nonsense", "10.0.0.2"], ["203.0.113.7", "é"], ["unknown", "10.0.0.2, 10.0.0.3"]] {
+            assert_eq!(seen("10.0.0.1", &lines), Err(Code::BadRequest), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_hop_or_with_trusted_ones_only_a_proxy_asks_for_itself() {
+        assert_eq!(seen("10.0.0.1", &[]).unwrap(), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &[" , "]).unwrap(), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &["10.0.0.3, 10.0.0.2"]).unwrap(), "10.0.0.3");
+    }
+
+    #[test]
+    fn only_the_configured_header_is_read() {
+        let line: &[u8] = b"for=198.51.100.1, for=\"203.0.113.7:51008\";proto=https, for=10.0.0.2";
+        assert_eq!(seen_in(ForwardedHeader::Forwarded, "10.0.0.1", &[line]).unwrap(), "203.0.113.7");
+        assert_eq!(seen_in(ForwardedHeader::Forwarded, "10.0.0.1", &[b"203.0.113.7"]), Err(Code::BadRequest));
+        assert_eq!(seen_in(ForwardedHeader::XForwardedFor, "10.0.0.1", &[line]), Err(Code::BadRequest));
+    }
+
+    proptest! {
+        /// Whatever stands in the header, the client is a stranger's address, or there is no client. It is a trusted
+        /// proxy only if all hops are.
+        #[test]
+        fn no_text_makes_a_proxy_the_client(
+            lines in proptest::collection::vec(proptest::collection::vec(
+                prop_oneof![Just("10.0.0.2".to_owned()), Just("203.0.113.7".to_owned()), "[^,]{1,12}"], 1..4,
+            ), 1..3)
+        ) {
+            let texts: Vec<String> = lines.iter().map(|line| line.join(", ")).collect();
+            let is_sent = |text: &String| actix_web::http::header::HeaderValue::from_str(text).is_ok();
+            prop_assume!(texts.iter().all(is_sent));
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let is_proxy = |hop: &String| matches!(hop.trim(), "" | "10.0.0.2");
+            match seen("10.0.0.1", &texts) {
+                Ok(address) if address.starts_with("10.") => prop_assert!(lines.iter().flatten().all(is_proxy)),
+                Ok(_) => {}
+                Err(code) => prop_assert_eq!(code, Code::BadRequest),
+            }
+        }
     }
 }

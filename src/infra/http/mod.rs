@@ -1,12 +1,15 @@
-//! Parts of HTTP requests: bodies, pages of lists, path parameters, the client's address, and the route table.
+//! Parts of HTTP requests: bodies, pages of lists, path parameters, the client's address, headers that decide
+//! something, and the route table.
 
 mod body;
 mod client_address;
+mod deciding_headers;
 mod pagination;
 mod route_table;
 
 pub use body::{Body, BodyLimit};
 pub use client_address::client_address;
+pub use deciding_headers::{DecidingHeader, only, refuse_repeated};
 pub use pagination::{ListScope, Page, PageQuery, query};
 pub use route_table::{RouteId, RouteTable, unmatched};
 

@@ -2,6 +2,7 @@
 
 use super::Mail;
 use crate::base::config::MailSettings;
+use crate::base::input::email::Email;
 use lettre::message::{Mailbox, header::ContentType};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -48,10 +49,12 @@ impl Transport {
             return Ok(());
         };
         let permanent = |cause: String| DeliveryFailure { passing: false, cause };
-        let to = mail.to.parse().map_err(|_| permanent("the recipient's address can't be written in a mail".into()))?;
+        // The whole text is the address: by the grammar of mailboxes, `a<b@example.com>` would be a name and another one.
+        let to = mail.to.parse::<Email>().ok().and_then(|email| email.address().ok());
+        let to = to.ok_or_else(|| permanent("the recipient's address can't be written in a mail".into()))?;
         let message = Message::builder()
             .from(from.clone())
-            .to(to)
+            .to(Mailbox::new(None, to))
             .subject(&mail.subject)
             .header(ContentType::TEXT_PLAIN)
             .body(mail.text.expose_secret().to_owned())

@@ -55,6 +55,13 @@ fn response(config: &Config, shared: &Shared) -> Response {
     let mut response =
         ResponseBuilder::new().description(shown.join(", ")).content(config.errors.content_type(), content);
     match shared.status() {
+        400 => {
+            response = response.description(format!(
+                "{}: malformed; or a header that decides something, such as `X-Workspace-Id`, came twice; or a trusted \
+                 proxy names no IP address of its client. The message says which.",
+                shown.join(", ")
+            ));
+        }
         401 => response = response.header("WWW-Authenticate", text_header("`Bearer` (RFC 6750).")),
         429 => {
             response = response

@@ -10,6 +10,7 @@ use serde_json::json;
 tests![
     a_good_key_reaches_the_api_and_says_whose_it_is,
     headers_that_a_client_forges_do_not_reach_the_api,
+    the_api_gets_the_workspace_that_was_checked,
     a_key_that_may_not_do_it_does_not_reach_the_api,
     a_refusal_says_why_and_when_to_return,
     nobody_reaches_the_api_while_keyward_is_away,
@@ -92,6 +93,26 @@ async fn headers_that_a_client_forges_do_not_reach_the_api(db: Backend) {
     // The question itself is nobody's to ask.
     world.api.get("/_keyward").bearer(&key.plaintext).try_send().await.expect("an answer").expect(404);
     assert_eq!(world.upstream.requests(), 1);
+}
+
+async fn the_api_gets_the_workspace_that_was_checked(db: Backend) {
+    let world = World::start(db, |_| {}).await;
+    let (tenant, other) = (Tenant::new(&world.server).await, Tenant::new(&world.server).await);
+    let key = tenant.create_key(&tenant.owner, json!({})).await.plaintext;
+    let (own, foreign) = (tenant.workspace_id.as_str(), other.workspace_id.as_str());
+    let ask = |workspaces: &[&str]| {
+        let request = world.api.get("/things").bearer(&key).header("forwarded", "for=10.0.0.1");
+        workspaces.iter().fold(request, |request, id| request.header("X-Workspace-Id", id)).try_send()
+    };
+    for (named, status) in [(&[foreign][..], 403), (&[own, foreign], 400), (&[foreign, own], 400), (&[own, own], 400)] {
+        ask(named).await.expect("an answer").expect(status);
+    }
+    assert_eq!(world.upstream.requests(), 0);
+    for named in [&[own][..], &[]] {
+        let echo = ask(named).await.expect("an answer").expect(200);
+        assert_eq!(got(&echo, "x-workspace-id"), [own]);
+        assert!(got(&echo, "forwarded").is_empty(), "{}", echo.text);
+    }
 }
 
 async fn a_key_that_may_not_do_it_does_not_reach_the_api(db: Backend) {

@@ -10,7 +10,7 @@ mod cors;
 mod deletion;
 mod docs_token;
 mod first_start;
-mod forge;
+pub mod forge;
 mod issuer_invitations;
 mod issuers;
 pub mod key_server;

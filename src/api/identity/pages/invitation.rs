@@ -11,7 +11,8 @@ use crate::base::input::validation;
 use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
 use crate::domain::invitations::InvitationToken;
 use crate::domain::invitations::accept_mailed::Invited;
-use actix_web::{Error, HttpRequest, HttpResponse, get, post, web};
+use crate::infra::request::RequestContext;
+use actix_web::{Error, HttpResponse, get, post, web};
 use askama::Template;
 use askama::filters::HtmlSafe;
 use secrecy::SecretString;
@@ -73,7 +74,7 @@ pub async fn invitation_page(state: web::Data<State>, link: web::Query<Invitatio
     )
 )]
 #[post("/__/auth/invitation")]
-pub async fn join(state: web::Data<State>, req: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Error> {
+pub async fn join(state: web::Data<State>, payload: web::Payload) -> Result<HttpResponse, Error> {
     let body = crate::api::identity::firebase::read(&state, payload).await?;
     let Ok(JoinForm { token, password, name }) = serde_urlencoded::from_bytes(&body) else { return Ok(invalid()?) };
     let builtin = state.identity.builtin()?;
@@ -85,7 +86,7 @@ pub async fn join(state: web::Data<State>, req: HttpRequest, payload: web::Paylo
         Some(Ok(name)) => Some(name.into_string()),
         Some(Err(reason)) => return Ok(form(&state, token, Some(&format!("The name {reason}"))).await?),
     };
-    let address = crate::api::identity::firebase::address_of(&state, &req);
+    let address = RequestContext::client_address();
     match builtin.join(address, InvitationToken::from(token.clone()), password, name).await {
         Ok(()) => Ok(done("Welcome", &invited.email, Joined(&invited.organization))?),
         Err(FirebaseRefusal::Firebase(refusal)) => match fault_of(&refusal) {

@@ -1,13 +1,12 @@
 //! The IP addresses from which a key may be used.
 
+use crate::base::network::AddressBlock;
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::Text;
-use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::net::IpAddr;
 
 /// The maximum number of CIDR blocks of a key.
 const MAX_BLOCKS: usize = 50;
@@ -18,33 +17,29 @@ const MAX_BLOCKS: usize = 50;
 pub struct AllowedIps(String);
 
 impl AllowedIps {
-    pub fn blocks(&self) -> impl Iterator<Item = IpNet> {
-        self.0.split(' ').filter_map(|block| block.parse().ok())
+    fn of(blocks: &[AddressBlock]) -> Self {
+        Self(blocks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+    }
+
+    pub fn blocks(&self) -> impl Iterator<Item = AddressBlock> {
+        // The text was written from blocks, so each part is one.
+        self.0.split_ascii_whitespace().filter_map(|block| block.parse().ok())
     }
 }
 
 impl Serialize for AllowedIps {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.blocks().map(|block| block.to_string()))
+        serializer.collect_seq(self.blocks())
     }
 }
 
 impl<'de> Deserialize<'de> for AllowedIps {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let texts = Vec::<String>::deserialize(deserializer)?;
-        if texts.len() > MAX_BLOCKS {
+        let blocks = Vec::<AddressBlock>::deserialize(deserializer)?;
+        if blocks.len() > MAX_BLOCKS {
             return Err(serde::de::Error::custom(format!("must name at most {MAX_BLOCKS} blocks")));
         }
-        let blocks: Result<Vec<String>, D::Error> = texts
-            .iter()
-            .map(|text| {
-                let block = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-                block.map(|block| block.trunc().to_string()).map_err(|_| {
-                    serde::de::Error::custom(format!("{text:?} must be an address or a block such as 203.0.113.0/24"))
-                })
-            })
-            .collect();
-        Ok(Self(blocks?.join(" ")))
+        Ok(Self::of(&blocks))
     }
 }
 
@@ -74,7 +69,11 @@ where
     String: FromSql<Text, DB>,
 {
     fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        String::from_sql(value).map(Self)
+        let text = String::from_sql(value)?;
+        // An older version stored blocks in other forms. One that can't be read is an error: without it, the list might
+        // be empty, and allow every address.
+        let blocks: Vec<AddressBlock> = text.split_ascii_whitespace().map(str::parse).collect::<Result<_, String>>()?;
+        Ok(Self::of(&blocks))
     }
 }
 
@@ -84,7 +83,7 @@ mod tests {
 
     #[test]
     fn blocks_are_cut_to_their_network_and_nonsense_is_refused() {
-        let ips: AllowedIps = serde_json::from_str(r#"["203.0.113.9/24", "2001:db8::1"]"#).unwrap();
+        let ips: AllowedIps = serde_json::from_str(r#"["::ffff:203.0.113.9/120", "2001:db8::1"]"#).unwrap();
         assert_eq!(serde_json::to_string(&ips).unwrap(), r#"["203.0.113.0/24","2001:db8::1/128"]"#);
         assert_eq!(
             ips.blocks().map(|block| block.to_string()).collect::<Vec<_>>(),

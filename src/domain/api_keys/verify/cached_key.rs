@@ -3,6 +3,7 @@
 use super::last_used::{LastUse, Used};
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
+use crate::base::network::AddressBlock;
 use crate::base::policy::Scope;
 use crate::base::policy::{OrganizationRole, WorkspaceRole};
 use crate::base::sql::Conn;
@@ -17,7 +18,6 @@ use crate::domain::api_keys::{CreatorRoles, KeyStatus};
 use crate::domain::subscriptions::{EffectiveSubscription, Subscription, Term};
 use crate::domain::usage::{Counted, CountedKey, KeyUsage};
 use diesel::prelude::*;
-use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub struct CachedKey {
     /// When this value of the key stops, after a roll with overlap.
     value_ends_at: Option<Timestamp>,
     /// Boxed twice: most keys have no list, and then it takes eight bytes.
-    allowed_ips: Option<Box<Box<[IpNet]>>>,
+    allowed_ips: Option<Box<Box<[AddressBlock]>>>,
     last_use: LastUse,
     /// The requests that are not written yet.
     usage: KeyUsage,
@@ -125,7 +125,7 @@ impl CachedKey {
             is_disabled: key.disabled_at.is_some(),
             expires_at: key.expires_at,
             value_ends_at,
-            allowed_ips: Some(key.allowed_ips.blocks().collect::<Box<[IpNet]>>())
+            allowed_ips: Some(key.allowed_ips.blocks().collect::<Box<[AddressBlock]>>())
                 .filter(|all| !all.is_empty())
                 .map(Box::new),
             last_use: LastUse::default(),

@@ -5,6 +5,7 @@ use super::accounts::Account;
 use crate::base::config::Config;
 use crate::base::error::ApiError;
 use crate::base::ids::UserId;
+use crate::base::input::email::normal_form_of;
 use crate::base::sql::schema::{accounts, orphaned_refresh_tokens, refresh_tokens, users};
 use crate::base::sql::{Columns, Conn, ForUpdate};
 use crate::base::time::Timestamp;
@@ -112,7 +113,9 @@ impl Account {
     pub(crate) fn confirm_email_of(conn: &mut Conn, user: UserId, email: &str) -> Result<(), ApiError> {
         let Some(id) = Self::id_of_user(conn, user)? else { return Ok(()) };
         match Self::lock_by_id(conn, &id)? {
-            Some(account) if account.email == email => account.set_email_verified(conn).map(|_| ()),
+            Some(account) if normal_form_of(&account.email) == normal_form_of(email) => {
+                account.set_email_verified(conn).map(|_| ())
+            }
             _ => Ok(()),
         }
     }
@@ -121,7 +124,7 @@ impl Account {
     fn update_user(&self, conn: &mut Conn) -> Result<(), ApiError> {
         diesel::update(users::table.filter(is_user_of(&self.id)))
             .set((
-                users::email.eq(&self.email),
+                users::email.eq(normal_form_of(&self.email)),
                 users::email_verified.eq(self.email_verified),
                 users::name.eq(&self.display_name),
             ))

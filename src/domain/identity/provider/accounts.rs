@@ -3,6 +3,7 @@
 use super::account_user::is_user_of;
 use crate::base::error::ApiError;
 use crate::base::ids::UserId;
+use crate::base::input::email::normal_form_of;
 use crate::base::sql::schema::{accounts, users};
 use crate::base::sql::{Columns, Conn, ForUpdate, each};
 use crate::base::time::Timestamp;
@@ -23,7 +24,7 @@ use serde_json::json;
 pub struct Account {
     /// Firebase's `localId`, the subject of the account's tokens.
     pub id: String,
-    /// In lower case.
+    /// In its normal form, but for accounts of older versions.
     pub email: String,
     pub email_verified: bool,
     pub display_name: Option<String>,
@@ -62,7 +63,7 @@ impl Account {
         Profile {
             issuer: BUILTIN_ISSUER.to_owned(),
             subject: self.id.clone(),
-            email: Some(self.email.clone()),
+            email: Some(normal_form_of(&self.email)),
             email_verified: self.email_verified,
             name: self.display_name.clone(),
         }
@@ -75,6 +76,9 @@ impl Account {
 
     /// Stores the account. `false` when the address has an account already.
     pub(crate) fn insert(&self, conn: &mut Conn, password_hash: &SecretString) -> Result<bool, ApiError> {
+        if Self::has_older_form(conn, &self.email)? {
+            return Ok(false);
+        }
         let row = (
             accounts::id.eq(&self.id),
             accounts::email.eq(&self.email),
@@ -99,31 +103,12 @@ impl Account {
         Ok(accounts::table.find(id).select(Self::as_select()).first(conn).optional()?)
     }
 
-    /// Returns the id and the password hash of an address.
-    pub(crate) fn credentials(conn: &mut Conn, email: &str) -> Result<Option<(String, SecretString)>, ApiError> {
-        let found: Option<(String, String)> = accounts::table
-            .filter(accounts::email.eq(email))
-            .select((accounts::id, accounts::password_hash))
-            .first(conn)
-            .optional()?;
-        Ok(found.map(|(id, hash)| (id, hash.into())))
-    }
-
     /// Locks the account until the transaction ends, if its password hash still equals `hash`.
     pub(crate) fn lock(conn: &mut Conn, id: &str, hash: &SecretString) -> Result<Option<Self>, ApiError> {
         let row = accounts::table
             .filter(accounts::id.eq(id).and(accounts::password_hash.eq(hash.expose_secret())))
             .select(Self::as_select());
         Ok(ForUpdate(row).get_result(conn).optional()?)
-    }
-
-    /// Returns the account of an address, and locks it until the transaction ends.
-    ///
-    /// # Errors
-    /// `not_found` for an unknown address, or those of the database.
-    pub(super) fn lock_by_email(conn: &mut Conn, email: &str) -> Result<Self, ApiError> {
-        let row = accounts::table.filter(accounts::email.eq(email.to_lowercase())).select(Self::as_select());
-        Ok(ForUpdate(row).get_result(conn)?)
     }
 
     /// Records a sign-in.
@@ -161,7 +146,7 @@ impl Account {
         disabled_at: Option<Timestamp>,
     ) -> Result<Self, ApiError> {
         conn.write(|conn| {
-            let before = Self::lock_by_email(conn, email)?;
+            let before = Self::lock_named(conn, email)?;
             if let Some(now) = disabled_at {
                 before.end_sign_ins(conn, now)?;
             }
@@ -191,7 +176,7 @@ impl Account {
     /// # Errors
     /// `not_found` for an unknown address, or a database error.
     pub fn verify_email(conn: &mut Conn, email: &str) -> Result<Self, ApiError> {
-        conn.write(|conn| Self::lock_by_email(conn, email)?.set_email_verified(conn))
+        conn.write(|conn| Self::lock_named(conn, email)?.set_email_verified(conn))
     }
 }
 

@@ -54,7 +54,7 @@ impl AttemptLimits {
         Self { settings, buckets: Throttle::new(settings.window), known: Mutex::default() }
     }
 
-    /// Counts a sign-in to the account of an e-mail address in lower case. `None` when a limit is reached.
+    /// Counts a sign-in to the account of an e-mail address, by its `TypedEmail::limit_key`. `None` when a limit is reached.
     pub(crate) fn sign_in(&self, email: &str, address: Option<IpAddr>, now: Timestamp) -> Option<Attempt> {
         let address = address.map(network);
         let settings = &self.settings;

@@ -7,7 +7,7 @@ use super::password::Passwords;
 use super::refresh_tokens::RefreshToken;
 use crate::base::config::Config;
 use crate::base::error::ApiError;
-use crate::base::input::validation::Email;
+use crate::base::input::email::{Email, TypedEmail};
 use crate::base::sql::Conn;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
@@ -194,30 +194,30 @@ impl BuiltIn {
         password: SecretString,
     ) -> Result<SignIn, FirebaseRefusal> {
         self.keys.keep_fresh().await;
-        let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
-        let attempt = self.limits.sign_in(email.as_str(), address, self.clock.now());
+        let email: TypedEmail = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
+        let attempt = self.limits.sign_in(&email.limit_key(), address, self.clock.now());
         let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
         let outcome = self.check_and_open(email.clone(), password).await;
-        self.record_attempt(email.as_str(), attempt, &outcome);
+        self.record_attempt(&email, attempt, &outcome);
         outcome
     }
 
     /// Counts an attempt by its outcome, and records a wrong password in the audit trails.
-    pub(crate) fn record_attempt<T>(&self, email: &str, attempt: Attempt, outcome: &Result<T, FirebaseRefusal>) {
+    pub(crate) fn record_attempt<T>(&self, email: &TypedEmail, attempt: Attempt, outcome: &Result<T, FirebaseRefusal>) {
         let now = self.clock.now();
         match outcome {
             Ok(_) => self.limits.succeed(attempt, now),
             // Only a wrong password is a failed attempt; a full queue or a failed database is not.
             Err(FirebaseRefusal::Firebase(FirebaseError::InvalidLoginCredentials)) => {
-                let (email, request) = (email.to_owned(), RequestContext::origin());
+                let (email, request) = (email.clone(), RequestContext::origin());
                 self.failed_sign_ins.enqueue(FailedSignIn { email, request, at: now });
             }
             Err(_) => self.limits.give_back(attempt),
         }
     }
 
-    async fn check_and_open(&self, email: Email, password: SecretString) -> Result<SignIn, FirebaseRefusal> {
-        let checked = self.check_password(email.into_string(), password).await?;
+    async fn check_and_open(&self, email: TypedEmail, password: SecretString) -> Result<SignIn, FirebaseRefusal> {
+        let checked = self.check_password(email, password).await?;
         let now = self.clock.now();
         let token = RefreshToken::generate();
         let signed_in = self.store.for_all_tenants().write(move |conn| {
@@ -237,14 +237,14 @@ impl BuiltIn {
     /// Verifies the password of an address, in the same time for an unknown address. The caller counts the attempt.
     pub(crate) async fn check_password(
         &self,
-        email: String,
+        email: TypedEmail,
         password: SecretString,
     ) -> Result<RightPassword, FirebaseRefusal> {
-        let found = self.store.for_all_tenants().read(move |conn| Account::credentials(conn, &email)).await?;
-        let hash = found.as_ref().map(|(_, hash)| hash.clone());
+        let found = self.store.for_all_tenants().read(move |conn| Account::named(conn, &email)).await?;
+        let hash = found.as_ref().map(|account| account.password_hash.clone());
         let verdict = self.passwords.verify(password, hash).await?;
-        let (id, hash) = found.filter(|_| verdict.is_right).ok_or(FirebaseError::InvalidLoginCredentials)?;
-        Ok(RightPassword { id, hash, rehashed: verdict.rehashed })
+        let account = found.filter(|_| verdict.is_right).ok_or(FirebaseError::InvalidLoginCredentials)?;
+        Ok(RightPassword { id: account.id, hash: account.password_hash, rehashed: verdict.rehashed })
     }
 
     /// Returns a new ID token of the same sign-in for a refresh token.

@@ -1,6 +1,7 @@
 //! The built-in provider: accounts, passwords and mailed codes.
 
 mod account_changes;
+mod account_names;
 mod account_user;
 mod accounts;
 mod attempt_limits;

@@ -33,7 +33,7 @@ impl Account {
         now: Timestamp,
     ) -> Result<Self, ApiError> {
         conn.write(|conn| {
-            let before = Self::lock_by_email(conn, email)?;
+            let before = Self::lock_named(conn, email)?;
             if let Some(user) = before.user(conn)? {
                 // Writes of this user's requests lock the row, too.
                 User::hold(conn, user)?;
@@ -54,7 +54,7 @@ impl Account {
         access_change: &mut AccessChange,
         email: &str,
     ) -> Result<Self, ApiError> {
-        let before = Self::lock_by_email(conn, email)?;
+        let before = Self::lock_named(conn, email)?;
         let after = before.set_email_verified(conn)?;
         if let Some(user) = before.user(conn)? {
             let was = json!({ "emailVerified": before.email_verified });

@@ -7,7 +7,7 @@ use super::firebase_error::{FirebaseError, FirebaseRefusal};
 use super::mailed_codes::{MailedCode, OobCode, Purpose};
 use super::refresh_tokens::RefreshToken;
 use crate::base::error::{ApiError, Code};
-use crate::base::input::validation::Email;
+use crate::base::input::email::{Email, TypedEmail};
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::identity::tokens::Claims;
@@ -143,14 +143,13 @@ impl BuiltIn {
         address: Option<IpAddr>,
         email: &str,
     ) -> Result<Email, FirebaseRefusal> {
-        let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
-        self.count_mail(address, email.as_str())?;
-        let find = {
-            let email = email.clone();
-            move |conn: &mut Conn| match Account::credentials(conn, email.as_str())? {
-                Some((id, _)) => Account::lock_by_id(conn, &id),
-                None => Ok(None),
-            }
+        let typed: TypedEmail = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
+        // An account of an older form that is no address can't get a mail.
+        let email = typed.normal().cloned().ok_or(FirebaseError::InvalidEmail)?;
+        self.count_mail(address, &typed)?;
+        let find = move |conn: &mut Conn| match Account::named(conn, &typed)? {
+            Some(account) => Account::lock_by_id(conn, &account.id),
+            None => Ok(None),
         };
         self.mail_code(Purpose::PasswordReset, find)?;
         Ok(email)
@@ -163,19 +162,19 @@ impl BuiltIn {
         claims: Claims,
     ) -> Result<Account, FirebaseRefusal> {
         let account = self.look_up(claims.sub, claims.auth_time).await?;
-        self.count_mail(address, &account.email)?;
+        self.count_mail(address, &TypedEmail::of_stored(&account.email))?;
         let id = account.id.clone();
         self.mail_code(Purpose::VerifyEmail, move |conn| Account::lock_by_id(conn, &id))?;
         Ok(account)
     }
 
     /// Counts a mail like a failed sign-in, to limit the mails to one address and those caused by one client.
-    fn count_mail(&self, address: Option<IpAddr>, email: &str) -> Result<(), FirebaseError> {
+    fn count_mail(&self, address: Option<IpAddr>, email: &TypedEmail) -> Result<(), FirebaseError> {
         if !self.mailer.is_on() {
             return Err(FirebaseError::NotAllowedBecause("This server sends no mail."));
         }
         // A name of its own, so that requested mails don't count against sign-ins.
-        let attempt = self.limits.sign_in(&format!("mail to {email}"), address, self.clock.now());
+        let attempt = self.limits.sign_in(&format!("mail to {}", email.limit_key()), address, self.clock.now());
         attempt.map(|_| ()).ok_or(FirebaseError::TooManyAttemptsTryLater)
     }
 

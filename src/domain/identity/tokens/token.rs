@@ -6,10 +6,12 @@
 //! and fractions, and use the system's clock.
 
 use crate::base::error::Code;
+use crate::base::input::email::Email;
+use crate::base::input::person_name;
 use crate::base::time::Timestamp;
 use crate::domain::tenancy::Profile;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// The lifetime of an ID token: an hour, as Firebase's.
@@ -52,10 +54,25 @@ pub(crate) struct Claims {
     nbf: Option<i64>,
     /// The time of the sign-in, in seconds since 1970.
     pub(crate) auth_time: i64,
+    #[serde(default, deserialize_with = "text_or_none")]
     email: Option<String>,
-    #[serde(default)]
+    /// False for anything but `true`.
+    #[serde(default, deserialize_with = "is_true")]
     email_verified: bool,
+    #[serde(default, deserialize_with = "text_or_none")]
     name: Option<String>,
+}
+
+/// Reads a claim that no sign-in depends on: another type counts as an absent claim.
+fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(Some(text)),
+        _ => Ok(None),
+    }
+}
+
+fn is_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Value::deserialize(deserializer)? == Value::Bool(true))
 }
 
 /// Returns the issuer in the token, unverified.
@@ -113,16 +130,17 @@ impl Claims {
         Ok(())
     }
 
-    /// Returns the token's user data.
+    /// Returns the token's user data, within the bounds of what people may type themselves: an address that is none is
+    /// left out, and counts as unverified; a name is cleaned and cut ([`person_name::of_claim`]). Other claims about the
+    /// person, such as `picture`, are not read.
     pub(crate) fn into_profile(self, issuer: String) -> Profile {
-        // PostgreSQL stores no NUL in text, so a name with one would fail each request with the token.
-        let plain = |text: &String| !text.contains('\0');
+        let email = self.email.and_then(|email| email.parse().ok()).map(Email::into_string);
         Profile {
             issuer,
             subject: self.sub,
-            email: self.email.filter(plain).map(|email| email.to_lowercase()),
-            email_verified: self.email_verified,
-            name: self.name.filter(plain),
+            email_verified: self.email_verified && email.is_some(),
+            email,
+            name: self.name.and_then(|name| person_name::of_claim(&name)),
         }
     }
 }
@@ -190,6 +208,34 @@ mod tests {
             json!({"nbf": 1.5}),
         ] {
             assert_eq!(checked(bad.clone()), Err(Code::InvalidIdToken), "{bad}");
+        }
+    }
+
+    /// Returns the profile of valid claims with these instead of the usual ones.
+    fn profile(email: Value, verified: Value, name: Value) -> (Option<String>, bool, Option<String>) {
+        let mut claims = good();
+        (claims["email"], claims["email_verified"], claims["name"]) = (email, verified, name);
+        let claims: Claims = serde_json::from_value(claims).unwrap();
+        let Profile { email, email_verified, name, .. } = claims.into_profile("issuer".to_owned());
+        (email, email_verified, name)
+    }
+
+    #[test]
+    fn claims_about_the_person_are_bounded_and_fail_no_sign_in() {
+        let usual = profile(json!("Ada@Bücher.example"), json!(true), json!(" Ada\u{0} "));
+        assert_eq!(usual, (Some("ada@xn--bcher-kva.example".to_owned()), true, Some("Ada".to_owned())));
+        let (_, _, name) = profile(json!("a@b.c"), json!(true), json!("\u{1b}x".repeat(20_000)));
+        assert_eq!(name, Some("x".repeat(256)));
+        for email in
+            [json!("a@b.c\r\nBcc: d@e.f"), json!("nN<a@b.c>"), json!(""), json!(5), json!(["a@b.c"]), json!(null)]
+        {
+            for name in [json!(5), json!({}), json!(null), json!(""), json!("\u{200b}\r\n"), json!(true)] {
+                let left = profile(email.clone(), json!(true), name.clone());
+                assert_eq!(left, (None, false, None), "{email} {name}");
+            }
+        }
+        for unverified in [json!(false), json!("true"), json!(1), json!(null), json!({})] {
+            assert!(!profile(json!("a@b.c"), unverified.clone(), json!("Ada")).1, "{unverified}");
         }
     }
 

@@ -3,8 +3,9 @@
 use super::sharded::Sharded;
 use crate::base::config::SERVICE_TOKEN_PREFIX;
 use crate::base::error::Code;
+use crate::infra::http::DecidingHeader;
 use crate::infra::request::CallerId;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -68,7 +69,7 @@ impl Verification {
 }
 
 fn has_service_token(headers: &HeaderMap) -> bool {
-    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let value = DecidingHeader::Authorization.read(headers).ok().flatten().and_then(|value| value.to_str().ok());
     value
         .and_then(|value| value.split_once(' '))
         .is_some_and(|(_, token)| token.trim_start_matches(' ').starts_with(SERVICE_TOKEN_PREFIX))

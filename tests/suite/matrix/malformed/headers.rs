@@ -65,6 +65,7 @@ fn cases(world: &World<'_>, documented: &[String], good: &[(&'static str, String
                     ("an X-Workspace-Id that is none", as_program(b"x"), 403),
                     ("an X-Workspace-Id that is no text", as_program(b"\xff"), 403),
                     ("another tenant's X-Workspace-Id", as_program(world.of_globex["workspaceId"].as_bytes()), 403),
+                    ("two X-Workspace-Ids", [as_program(b"ws_one"), alone("X-Workspace-Id", b"ws_two")].concat(), 400),
                 ]);
             }
             "If-Match" | "If-None-Match" => {
@@ -75,6 +76,7 @@ fn cases(world: &World<'_>, documented: &[String], good: &[(&'static str, String
                     ("half a tag", besides(name, b"\"1"), 400),
                     ("a tag and a comma", besides(name, b"\"1\","), 400),
                     ("a tag that is no text", besides(name, b"\"\xff\""), 400),
+                    ("two conditions", [besides(name, b"\"1\""), alone(name, b"\"2\"")].concat(), 400),
                 ]);
             }
             other => {

@@ -3,7 +3,8 @@
 use super::fields::{Field, RawRow};
 use super::sha256::sha256;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
-use crate::base::input::validation::{Email, name};
+use crate::base::input::email::Email;
+use crate::base::input::validation::name;
 use crate::base::policy::Scope;
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::import::ImportSettings;
@@ -111,8 +112,7 @@ impl ParsedRow {
         let key_name = row.get(Field::Name).map(|text| name(text).map(|name| name.into_string()));
         let allowed_ips = row.get(Field::AllowedIps).map_or(Ok(AllowedIps::default()), |text| {
             let blocks: Value = text.split([' ', ',', ';']).filter(|block| !block.is_empty()).collect();
-            serde_json::from_value(blocks)
-                .map_err(|_| "must be at most 50 addresses or blocks such as 203.0.113.0/24".to_owned())
+            serde_json::from_value(blocks).map_err(|error| error.to_string())
         });
         let mut time = |field: Field| {
             let parsed = row.get(field).map(Timestamp::from_str).transpose();

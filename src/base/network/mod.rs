@@ -1,4 +1,12 @@
-//! Network addresses and URLs.
+//! Network addresses, blocks of addresses, the hops that proxies name, and URLs.
+//!
+//! Every address is canonical: an IPv4 address in its IPv6 form (`::ffff:203.0.113.7`) is the IPv4 address.
+
+mod address_block;
+mod hops;
+
+pub use address_block::AddressBlock;
+pub use hops::{Hop, forwarded, x_forwarded_for};
 
 use std::net::{IpAddr, Ipv6Addr};
 

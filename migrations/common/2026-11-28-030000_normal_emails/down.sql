@@ -1,0 +1,2 @@
+DROP INDEX accounts_normal_email;
+ALTER TABLE accounts DROP COLUMN normal_email;

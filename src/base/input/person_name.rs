@@ -1,0 +1,81 @@
+//! A person's name: what people may type, and what is taken of an issuer's claim. Both have the same bounds.
+
+use crate::base::text::{is_invisible, is_joiner, is_unprintable};
+
+/// The most characters of a person's name, by Firebase.
+pub const LIMIT: usize = 256;
+
+/// What is wrong with a typed name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It has more than [`LIMIT`] characters.
+    TooLong,
+    /// It has control characters, or others that hide or reorder text.
+    Unprintable,
+    /// It has nothing to see.
+    Invisible,
+}
+
+/// Checks a typed name.
+///
+/// # Errors
+/// The first fault.
+pub fn check(name: &str) -> Result<(), Fault> {
+    if name.chars().count() > LIMIT {
+        return Err(Fault::TooLong);
+    }
+    if name.chars().any(is_left_out) {
+        return Err(Fault::Unprintable);
+    }
+    if is_visible(name) { Ok(()) } else { Err(Fault::Invisible) }
+}
+
+/// Returns the name in a claim: without the characters that a typed name can't have, without blanks at its ends, and cut
+/// to [`LIMIT`] characters. `None` if nothing visible is left.
+pub fn of_claim(claim: &str) -> Option<String> {
+    let kept: String = claim.trim().chars().filter(|c| !is_left_out(*c)).take(LIMIT).collect();
+    let name = kept.trim();
+    is_visible(name).then(|| name.to_owned())
+}
+
+fn is_left_out(c: char) -> bool {
+    is_unprintable(c) || (is_invisible(c) && !is_joiner(c))
+}
+
+fn is_visible(name: &str) -> bool {
+    name.chars().any(|c| !c.is_whitespace() && !is_invisible(c) && !is_unprintable(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What is taken of a claim may be typed, and a typed name without blanks at its ends is taken as it is.
+        #[test]
+        fn a_claim_is_bounded_like_a_typed_name(
+            claim in "(\\PC|[\u{0}-\u{a0}\u{ad}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}\u{feff}\u{3164}]|Ada ){0,300}"
+        ) {
+            if let Some(name) = of_claim(&claim) {
+                prop_assert_eq!(check(&name), Ok(()));
+                prop_assert_eq!(of_claim(&name), Some(name));
+            }
+            if check(&claim).is_ok() {
+                prop_assert_eq!(of_claim(&claim), Some(claim.trim().to_owned()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_claim_is_cut_and_cleaned() {
+        assert_eq!(of_claim(" Ada\r\n\u{0}\u{200b} Lovelace\u{202e} ").as_deref(), Some("Ada Lovelace"));
+        assert_eq!(of_claim(&"é".repeat(20_000)), Some("é".repeat(256)));
+        for text in ["👩\u{200d}💻", "می\u{200c}خواهم"] {
+            assert_eq!((of_claim(text).as_deref(), check(text)), (Some(text), Ok(())));
+        }
+        for nothing in ["", " \t", "\u{0}", "\u{200b}\u{ad}", "\u{200d}", "\u{3164}"] {
+            assert!(of_claim(nothing).is_none() && check(nothing).is_err(), "{nothing:?}");
+        }
+    }
+}
