@@ -4,7 +4,7 @@ use crate::base::error::{ApiError, Code};
 use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole, effective_role};
 use crate::base::sql::Conn;
-use crate::base::sql::schema::{accounts, organization_members, users, workspace_members};
+use crate::base::sql::schema::{accounts, organization_members, sessions, users, workspace_members};
 use crate::base::time::Timestamp;
 use crate::domain::tenancy::SignedInUser;
 use diesel::prelude::*;
@@ -154,16 +154,19 @@ impl Confirm for SignedInUser {
 
     fn confirm(&self, conn: &mut Conn, grant: &Grant, now: Timestamp) -> Result<(), ApiError> {
         type AccountColumns = (Option<Timestamp>, Option<Timestamp>);
-        type Row = (Option<Timestamp>, AccountColumns, Option<OrganizationRole>, Option<WorkspaceRole>);
+        type Row = (Option<Timestamp>, AccountColumns, bool, Option<OrganizationRole>, Option<WorkspaceRole>);
         let invalid = || ApiError::from(Code::InvalidIdToken);
         let of_account = accounts::table.on(accounts::id.eq(users::subject));
         let account = (accounts::valid_since.nullable(), accounts::disabled_at.nullable());
+        let session = || diesel::dsl::exists(sessions::table.filter(sessions::id.nullable().eq(self.session())));
         let one = users::id.eq(self.id);
         let row: Option<Row> = match (grant.organization, grant.workspace) {
             (None, _) => {
-                let query = users::table.left_join(of_account).filter(one).select((users::disabled_at, account));
-                let row: Option<(Option<Timestamp>, AccountColumns)> = query.first(conn).optional()?;
-                row.map(|(disabled_at, account)| (disabled_at, account, None, None))
+                let query = users::table.left_join(of_account).filter(one);
+                let columns = (users::disabled_at, account, session());
+                let row: Option<(Option<Timestamp>, AccountColumns, bool)> =
+                    query.select(columns).first(conn).optional()?;
+                row.map(|(disabled_at, account, session)| (disabled_at, account, session, None, None))
             }
             (Some(organization), workspace) => {
                 let of_organization = organization_members::table.on(organization_members::user_id
@@ -181,6 +184,7 @@ impl Confirm for SignedInUser {
                     .select((
                         users::disabled_at,
                         account,
+                        session(),
                         organization_members::role.nullable(),
                         workspace_members::role.nullable(),
                     ))
@@ -188,8 +192,9 @@ impl Confirm for SignedInUser {
                     .optional()?
             }
         };
-        let (disabled_at, account, organization_role, role) = row.ok_or_else(invalid)?;
-        if disabled_at.is_some() || !self.is_honoured_by(account) {
+        let (disabled_at, account, session_is_there, organization_role, role) = row.ok_or_else(invalid)?;
+        let has_ended = self.session().is_some() && !session_is_there;
+        if disabled_at.is_some() || has_ended || !self.is_honoured_by(account) {
             return Err(invalid());
         }
         if self.has_expired(now) {

@@ -1,7 +1,7 @@
 //! Rows of `users`.
 
 use crate::base::error::{ApiError, Code};
-use crate::base::ids::UserId;
+use crate::base::ids::{SessionId, UserId};
 use crate::base::sql::schema::users;
 use crate::base::sql::{Columns, Conn, each};
 use crate::base::time::Timestamp;
@@ -29,13 +29,30 @@ pub struct SignedInUser {
     user: User,
     /// When the built-in provider signed the user in, in seconds since 1970; `None` for another issuer.
     signed_in_at: Option<i64>,
-    /// When the token expires, in seconds since 1970.
+    /// The session at the built-in provider; `None` for another issuer and for a token of a version without sessions.
+    session: Option<SessionId>,
+    /// When the token expires or its session ends, in seconds since 1970.
     expires_at: i64,
 }
 
 impl SignedInUser {
-    pub(in crate::domain) fn new(user: User, signed_in_at: Option<i64>, expires_at: i64) -> Self {
-        Self { user, signed_in_at, expires_at }
+    pub(in crate::domain) fn new(
+        user: User,
+        signed_in_at: Option<i64>,
+        session: Option<SessionId>,
+        expires_at: i64,
+    ) -> Self {
+        Self { user, signed_in_at, session, expires_at }
+    }
+
+    /// Returns the session of the token at the built-in provider.
+    pub fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
+    /// True for a user of the built-in provider.
+    pub fn is_built_in(&self) -> bool {
+        self.signed_in_at.is_some()
     }
 
     /// True when the account, given as `valid_since` and `disabled_at`, still accepts the session.

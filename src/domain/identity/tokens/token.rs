@@ -6,6 +6,7 @@
 //! and fractions, and use the system's clock.
 
 use crate::base::error::Code;
+use crate::base::ids::SessionId;
 use crate::base::time::Timestamp;
 use crate::domain::tenancy::Profile;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -52,6 +53,8 @@ pub(crate) struct Claims {
     nbf: Option<i64>,
     /// The time of the sign-in, in seconds since 1970.
     pub(crate) auth_time: i64,
+    /// The session, in a token of the built-in provider. Other issuers may have anything here.
+    sid: Option<Value>,
     email: Option<String>,
     #[serde(default)]
     email_verified: bool,
@@ -111,6 +114,11 @@ impl Claims {
             return Err(Code::IdTokenExpired);
         }
         Ok(())
+    }
+
+    /// Returns the session of a token of the built-in provider; `None` for a token of a version without sessions.
+    pub(crate) fn session_id(&self) -> Option<SessionId> {
+        self.sid.as_ref()?.as_str()?.parse().ok()
     }
 
     /// Returns the token's user data.
