@@ -3,13 +3,14 @@
 use super::State;
 use super::caller::Caller;
 use crate::base::error::{ApiError, Code};
-use crate::base::ids::{OrganizationId, WorkspaceId};
+use crate::base::ids::{OrganizationId, SessionId, WorkspaceId};
 use crate::base::policy::Permission;
 use crate::base::policy::permission::Can;
 use crate::domain::access::{
     CallerProof, OrganizationAccess, OrganizationMembership, WorkspaceAccess, WorkspaceMembership,
 };
 use crate::domain::api_keys::{KeyCaller, Program, ProgramAccess};
+use crate::domain::identity::Session;
 use crate::domain::tenancy::{SignedInUser, User};
 use crate::infra::http::path_parameter;
 use crate::infra::request::RequestContext;
@@ -44,6 +45,19 @@ pub struct SignedIn(SignedInUser);
 impl SignedIn {
     pub fn user(&self) -> &User {
         &self.0
+    }
+
+    /// The session of the request's ID token at the built-in provider.
+    pub fn session(&self) -> Option<SessionId> {
+        self.0.session()
+    }
+
+    /// [`Self::session`], which must be known.
+    ///
+    /// # Errors
+    /// `conflict` for a token of another issuer, or of a version without sessions.
+    pub fn own_session(&self) -> Result<SessionId, ApiError> {
+        Session::of_caller(&self.0)
     }
 
     /// The proof for what the person writes.

@@ -181,6 +181,8 @@ ids! {
     DocumentId = "doc";
     /// A service token's record.
     ServiceTokenId = "svt";
+    /// A sign-in at the built-in identity provider.
+    SessionId = "ses";
     /// An event of an audit trail.
     AuditEventId = "evt";
     /// A running process that serves from a cache; internal.

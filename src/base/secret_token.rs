@@ -9,7 +9,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// The random bytes of a token.
-const BYTES: usize = 32;
+pub(crate) const BYTES: usize = 32;
 
 /// The purpose of a token. Tokens of two kinds are two types.
 pub trait TokenKind {
@@ -22,16 +22,26 @@ pub struct SecretToken<K>(SecretString, PhantomData<fn() -> K>);
 
 impl<K: TokenKind> SecretToken<K> {
     pub(crate) fn generate() -> Self {
+        Self::of_bytes(rand::random())
+    }
+
+    /// Returns the token of these bytes.
+    pub(crate) fn of_bytes(bytes: [u8; BYTES]) -> Self {
         let mut text = K::PREFIX.to_owned();
-        URL_SAFE_NO_PAD.encode_string(rand::random::<[u8; BYTES]>(), &mut text);
+        URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
         Self::from_client(text.into())
+    }
+
+    /// Returns the bytes of the token; `None` for another form.
+    pub(crate) fn bytes(&self) -> Option<[u8; BYTES]> {
+        let random = self.expose().strip_prefix(K::PREFIX)?;
+        URL_SAFE_NO_PAD.decode(random).ok()?.try_into().ok()
     }
 
     /// Parses a client's token; `None` for another form.
     pub(crate) fn parse(text: &SecretString) -> Option<Self> {
-        let random = text.expose_secret().strip_prefix(K::PREFIX)?;
-        let bytes = URL_SAFE_NO_PAD.decode(random).ok()?;
-        (bytes.len() == BYTES).then(|| Self::from_client(text.clone()))
+        let token = Self::from_client(text.clone());
+        token.bytes().map(|_| token)
     }
 }
 

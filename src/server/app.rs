@@ -8,7 +8,7 @@ use crate::base::sql::DatabaseUrl;
 use crate::base::time::Clock;
 use crate::domain::api_keys::FLUSH_INTERVAL;
 use crate::domain::changes::Store;
-use crate::domain::{audit, collections, usage};
+use crate::domain::{audit, collections, identity, usage};
 use crate::infra::cluster::Membership;
 use crate::infra::db::{self, Db, Migrated};
 use crate::infra::http::{BodyLimit, RouteTable};
@@ -156,6 +156,11 @@ impl Application {
             self.state.clock.clone(),
             self.state.config.usage.retention,
         ));
+        let session_upkeep = rt::spawn(identity::keep_sessions(
+            self.background.db.clone(),
+            self.state.clock.clone(),
+            self.state.config.identity.sessions,
+        ));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let outbox = rt::spawn(self.background.outbox.run(async { _ = stopped.await }));
         let (stop_writer, writer_stopped) = tokio::sync::oneshot::channel::<()>();
@@ -180,6 +185,7 @@ impl Application {
         }
         retention.abort();
         usage_retention.abort();
+        session_upkeep.abort();
         flusher.abort();
         limiter.abort();
         flush(self.state, self.background.db).await;

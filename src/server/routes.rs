@@ -3,8 +3,8 @@
 use crate::api::authentication::Authentication;
 use crate::api::collections as api_collections;
 use crate::api::{
-    api_keys, audit, billing, gateway, health, identity, invitations, leaks, me, members, organizations, subscriptions,
-    usage, whoami, workspaces,
+    api_keys, audit, billing, gateway, health, identity, invitations, leaks, me, members, organizations, sessions,
+    subscriptions, usage, whoami, workspaces,
 };
 use crate::base::config::Config;
 use crate::domain::collections::Collections;
@@ -89,6 +89,10 @@ pub fn assemble(
         .service(members::list_members)
         .configure(api_collections::routes(collections))
         .service(me::me)
+        .service(sessions::list_sessions)
+        .service(sessions::end_session)
+        .service(sessions::sign_out)
+        .service(sessions::sign_out_others)
         .service(organizations::list_organizations)
         .service(organizations::create_organization)
         .service(organizations::read_organization)

@@ -8,8 +8,8 @@ import path from "node:path";
 import { initializeApp } from "firebase/app";
 import {
   applyActionCode, confirmPasswordReset, connectAuthEmulator, createUserWithEmailAndPassword, deleteUser, getAuth,
-  reload, sendEmailVerification, sendPasswordResetEmail, signInWithEmailAndPassword, signOut, updatePassword,
-  updateProfile, verifyPasswordResetCode,
+  reload, sendEmailVerification, sendPasswordResetEmail, signInWithEmailAndPassword, signOut, updateCurrentUser,
+  updatePassword, updateProfile, verifyPasswordResetCode,
 } from "firebase/auth";
 
 const { BASE, ISSUER, MAILS, KEYWARD } = process.env;
@@ -81,6 +81,38 @@ await refused(confirmPasswordReset(auth, code, second), "auth/invalid-action-cod
 await refused(user.getIdToken(true), "auth/user-token-expired");
 ({ user } = await signInWithEmailAndPassword(auth, email, third));
 
+// Two tabs, which share a refresh token, refresh at once, and both live on.
+const tab = getAuth(initializeApp({ apiKey: "any", projectId: "keyward" }, "tab"));
+connectAuthEmulator(tab, BASE, { disableWarnings: true });
+await updateCurrentUser(tab, user);
+const shared = secret(user.refreshToken);
+assert.equal(tab.currentUser.refreshToken, shared);
+const both = () => Promise.all([user.getIdToken(true), tab.currentUser.getIdToken(true)]);
+for (const text of [...(await both()), user.refreshToken, tab.currentUser.refreshToken]) secret(text);
+assert.notEqual(user.refreshToken, shared);
+assert.equal(user.refreshToken, tab.currentUser.refreshToken);
+for (const text of [...(await both()), user.refreshToken, tab.currentUser.refreshToken]) secret(text);
+await api("GET", "/v1/me", user.accessToken);
+await api("GET", "/v1/me", tab.currentUser.accessToken);
+
+// A session that is ended elsewhere signs the SDK out; the others go on.
+const elsewhere = getAuth(initializeApp({ apiKey: "any", projectId: "keyward" }, "elsewhere"));
+connectAuthEmulator(elsewhere, BASE, { disableWarnings: true });
+const lost = (await signInWithEmailAndPassword(elsewhere, email, third)).user;
+const lostToken = secret(await lost.getIdToken());
+secret(lost.refreshToken);
+const { data } = await api("GET", "/v1/me/sessions", lostToken);
+const { id: lostSession, device } = data.find((session) => session.current);
+assert.equal(device, "node");
+const ended = await fetch(`${BASE}/v1/me/sessions/${lostSession}`, {
+  method: "DELETE", headers: { authorization: `Bearer ${user.accessToken}` },
+});
+assert.equal(ended.status, 204);
+await refused(lost.getIdToken(true), "auth/user-token-expired");
+assert.equal(elsewhere.currentUser, null);
+secret(await user.getIdToken(true));
+secret(user.refreshToken);
+
 // API keys, with the ID token.
 const token = secret(await user.getIdToken());
 const organization = await api("POST", "/v1/organizations", token, { name: "Acme" });
@@ -111,7 +143,8 @@ const passing = secret("passing-password");
 ({ user } = await createUserWithEmailAndPassword(auth, "carol@example.com", passing));
 execFileSync(KEYWARD, ["user", "disable", "carol@example.com"]);
 await refused(signInWithEmailAndPassword(auth, "carol@example.com", passing), "auth/user-disabled");
-await signOut(auth);
+await refused(user.getIdToken(true), "auth/user-disabled");
+assert.equal(auth.currentUser, null);
 ({ user } = await createUserWithEmailAndPassword(auth, "dan@example.com", passing));
 const gone = secret(user.refreshToken);
 secret(await user.getIdToken());

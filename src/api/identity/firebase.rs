@@ -114,7 +114,7 @@ pub(super) async fn look_up(
     let request: LookupRequest = read_json(&req, &body)?;
     let builtin = state.identity.builtin()?;
     let claims = state.identity.own_claims(&state.clock, request.id_token).await?;
-    let account = builtin.look_up(claims.sub, claims.auth_time).await?;
+    let account = builtin.look_up(claims).await?;
     Ok(no_store(LookupResponse::from(account)))
 }
 
@@ -134,7 +134,9 @@ pub(super) async fn other_operation() -> Result<HttpResponse, Error> {
 
 /// Refresh an ID token
 ///
-/// Firebase's `securetoken.googleapis.com`. The refresh token stays the same.
+/// Firebase's `securetoken.googleapis.com`. The answer has a new refresh token, which replaces the sent one. For 30
+/// seconds (`identity.sessions.reuse_grace`) the sent one gets the same answer again; after that, its use ends the
+/// session.
 #[utoipa::path(
     operation_id = "refresh_id_token",
     tag = "Identity",
@@ -148,7 +150,7 @@ pub(super) async fn other_operation() -> Result<HttpResponse, Error> {
         errors::Public, errors::TooLarge,
         (status = 200, description = "A new ID token.", body = RefreshResponse),
         (status = 400, description = "Refused: `MISSING_GRANT_TYPE`, `INVALID_GRANT_TYPE`, `MISSING_REFRESH_TOKEN`, \
-            `INVALID_REFRESH_TOKEN`, `TOKEN_EXPIRED` (signed out since), `USER_NOT_FOUND` (deleted since), \
+            `INVALID_REFRESH_TOKEN`, `TOKEN_EXPIRED` (the session has ended), `USER_NOT_FOUND` (deleted since), \
             `USER_DISABLED` or `INVALID_JSON`.",
             body = FirebaseErrorBody),
     )

@@ -33,6 +33,7 @@ pub struct Identity {
     #[serde(with = "duration")]
     pub fetch_timeout: Duration,
     pub limits: AttemptLimitSettings,
+    pub sessions: SessionSettings,
 }
 
 impl Identity {
@@ -60,6 +61,7 @@ impl Identity {
             return Err("identity.fetch_timeout: must be more than 0".into());
         }
         self.limits.check()?;
+        self.sessions.check()?;
         for (place, issuer) in self.issuers.iter().enumerate() {
             issuer.check()?;
             if self.issuers[..place].iter().any(|other| other.name() == issuer.name()) {
@@ -97,6 +99,42 @@ impl AttemptLimitSettings {
         ];
         if counts.contains(&0) || self.window.is_zero() {
             return Err("identity.limits: every limit and the window must be more than 0".into());
+        }
+        Ok(())
+    }
+}
+
+/// The shortest idle lifetime: an ID token's. Clients use their refresh token once in that time.
+const MIN_IDLE_LIFETIME: Duration = Duration::from_secs(3600);
+/// The longest grace for a replaced refresh token.
+const MAX_REUSE_GRACE: Duration = Duration::from_secs(3600);
+
+/// `[identity.sessions]`: how long sign-ins at the built-in provider last.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionSettings {
+    /// How long a session lasts without a refresh of its tokens.
+    #[serde(with = "duration")]
+    pub idle_lifetime: Duration,
+    /// How long a session lasts at most, from its sign-in.
+    #[serde(with = "duration")]
+    pub absolute_lifetime: Duration,
+    /// How long a refresh token that was replaced still gets the same successor, for retries and other tabs. After
+    /// that, its use ends the session.
+    #[serde(with = "duration")]
+    pub reuse_grace: Duration,
+}
+
+impl SessionSettings {
+    fn check(&self) -> Result<(), String> {
+        if self.idle_lifetime < MIN_IDLE_LIFETIME {
+            return Err("identity.sessions.idle_lifetime: must be at least 1h, as long as an ID token lasts".into());
+        }
+        if self.absolute_lifetime < self.idle_lifetime {
+            return Err("identity.sessions.absolute_lifetime: must be at least idle_lifetime".into());
+        }
+        if self.reuse_grace > MAX_REUSE_GRACE {
+            return Err("identity.sessions.reuse_grace: must be at most 1h".into());
         }
         Ok(())
     }

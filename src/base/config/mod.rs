@@ -32,7 +32,7 @@ pub use billing::{Billing, StripeSettings};
 pub use cluster::{ClusterFaults, ClusterSettings};
 pub use collections::CollectionSettings;
 pub use database::Database;
-pub use identity::{Argon2Settings, AttemptLimitSettings, Identity};
+pub use identity::{Argon2Settings, AttemptLimitSettings, Identity, SessionSettings};
 pub use imported_keys::ImportedKeys;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
 pub use keys::{KeyBody, Keys};

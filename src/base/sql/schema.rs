@@ -46,6 +46,26 @@ diesel::table! {
         account_id -> Text,
         authenticated_at -> Timestamptz,
         created_at -> Timestamptz,
+        session_id -> Nullable<Text>,
+        replaced_at -> Nullable<Timestamptz>,
+        successor_salt -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::base::sql::sql_types::Timestamptz;
+
+    sessions (id) {
+        id -> Text,
+        account_id -> Text,
+        authenticated_at -> Timestamptz,
+        lifetime_starts_at -> Timestamptz,
+        last_used_at -> Timestamptz,
+        family_hash -> Nullable<Binary>,
+        user_agent -> Nullable<Text>,
+        address -> Nullable<Text>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -360,6 +380,8 @@ diesel::joinable!(oob_codes -> accounts (account_id));
 diesel::joinable!(organization_members -> organizations (organization_id));
 diesel::joinable!(organization_members -> users (user_id));
 diesel::joinable!(refresh_tokens -> accounts (account_id));
+diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::joinable!(sessions -> accounts (account_id));
 diesel::joinable!(subscriptions -> organizations (organization_id));
 diesel::joinable!(workspace_members -> workspaces (workspace_id));
 diesel::joinable!(workspaces -> organizations (organization_id));
@@ -413,6 +435,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     orphaned_refresh_tokens,
     refresh_tokens,
     service_tokens,
+    sessions,
     signing_keys,
     stripe_customers,
     stripe_events,

@@ -4,9 +4,9 @@ use crate::base::error::{ApiError, Code};
 use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole, effective_role};
 use crate::base::sql::Conn;
-use crate::base::sql::schema::{accounts, organization_members, users, workspace_members};
+use crate::base::sql::schema::{accounts, organization_members, sessions, users, workspace_members};
 use crate::base::time::Timestamp;
-use crate::domain::tenancy::{Session, SignedInUser};
+use crate::domain::tenancy::{SignedInUser, VerifiedIdToken};
 use diesel::prelude::*;
 use std::fmt;
 use std::net::IpAddr;
@@ -149,11 +149,11 @@ impl Locks {
 impl SignedInUser {
     /// Returns the proof of this caller.
     pub fn proof(&self) -> CallerProof {
-        CallerProof::new(self.session(), Presented::default())
+        CallerProof::new(self.verified(), Presented::default())
     }
 }
 
-impl Confirm for Session {
+impl Confirm for VerifiedIdToken {
     fn lock(&self, grant: &Grant, locks: &mut Locks) {
         if grant.organization.is_some() {
             locks.add("users", self.user.id, "SHARE");
@@ -170,16 +170,19 @@ impl Confirm for Session {
 
     fn confirm(&self, conn: &mut Conn, _: &Presented, grant: &Grant, now: Timestamp) -> Result<(), ApiError> {
         type AccountColumns = (Option<Timestamp>, Option<Timestamp>);
-        type Row = (Option<Timestamp>, AccountColumns, Option<OrganizationRole>, Option<WorkspaceRole>);
+        type Row = (Option<Timestamp>, AccountColumns, bool, Option<OrganizationRole>, Option<WorkspaceRole>);
         let invalid = || ApiError::from(Code::InvalidIdToken);
         let of_account = accounts::table.on(accounts::id.eq(users::subject));
         let account = (accounts::valid_since.nullable(), accounts::disabled_at.nullable());
+        let session = || diesel::dsl::exists(sessions::table.filter(sessions::id.nullable().eq(self.session)));
         let one = users::id.eq(self.user.id);
         let row: Option<Row> = match (grant.organization, grant.workspace) {
             (None, _) => {
-                let query = users::table.left_join(of_account).filter(one).select((users::disabled_at, account));
-                let row: Option<(Option<Timestamp>, AccountColumns)> = query.first(conn).optional()?;
-                row.map(|(disabled_at, account)| (disabled_at, account, None, None))
+                let query = users::table.left_join(of_account).filter(one);
+                let columns = (users::disabled_at, account, session());
+                let row: Option<(Option<Timestamp>, AccountColumns, bool)> =
+                    query.select(columns).first(conn).optional()?;
+                row.map(|(disabled_at, account, session)| (disabled_at, account, session, None, None))
             }
             (Some(organization), workspace) => {
                 let of_organization = organization_members::table.on(organization_members::user_id
@@ -197,6 +200,7 @@ impl Confirm for Session {
                     .select((
                         users::disabled_at,
                         account,
+                        session(),
                         organization_members::role.nullable(),
                         workspace_members::role.nullable(),
                     ))
@@ -204,8 +208,9 @@ impl Confirm for Session {
                     .optional()?
             }
         };
-        let (disabled_at, account, organization_role, role) = row.ok_or_else(invalid)?;
-        if disabled_at.is_some() || !self.is_honoured_by(account) {
+        let (disabled_at, account, session_is_there, organization_role, role) = row.ok_or_else(invalid)?;
+        let has_ended = self.session.is_some() && !session_is_there;
+        if disabled_at.is_some() || has_ended || !self.is_honoured_by(account) {
             return Err(invalid());
         }
         if self.has_expired(now) {
@@ -234,12 +239,12 @@ mod tests {
     use crate::domain::tenancy::User;
 
     #[test]
-    fn a_proof_shares_the_session_of_its_request() {
+    fn a_proof_shares_the_token_of_its_request() {
         let user = User { id: UserId::new(), email: None, email_verified: false, name: None, disabled_at: None };
-        let signed_in = SignedInUser::new(user, None, 0);
-        let (session, proof) = (signed_in.session(), signed_in.proof());
-        assert_eq!(Arc::strong_count(&session), 3);
+        let signed_in = SignedInUser::new(user, None, None, 0);
+        let (token, proof) = (signed_in.verified(), signed_in.proof());
+        assert_eq!(Arc::strong_count(&token), 3);
         drop(proof);
-        assert_eq!(Arc::strong_count(&session), 2);
+        assert_eq!(Arc::strong_count(&token), 2);
     }
 }

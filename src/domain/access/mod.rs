@@ -14,7 +14,7 @@
 //! | change of access | lock | lock of the writer |
 //! |---|---|---|
 //! | member or workspace member changed or removed, organization deleted, subscription changed | organization `FOR UPDATE` | organization `FOR KEY SHARE` |
-//! | user disabled, signed out, password changed, account deleted | the user's row is updated | user `FOR SHARE`; for a key, its creator |
+//! | user disabled, signed out, password changed, session ended, account deleted | the user's row is updated or locked `FOR NO KEY UPDATE` | user `FOR SHARE`; for a key, its creator |
 //! | key revoked, disabled, rolled, changed, transferred, deleted | key `FOR UPDATE` | key `FOR KEY SHARE` |
 //! | service token revoked | its row is updated | its row `FOR SHARE` |
 //!

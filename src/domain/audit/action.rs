@@ -71,6 +71,8 @@ text_enum! {
         UserEnabled = "user.enabled",
         /// The operator ended a member's sign-ins.
         UserSignedOut = "user.signed_out",
+        /// A member ended sessions of the own account, or a refresh token of one was used twice.
+        UserSessionEnded = "user.session_ended",
         /// The operator counts a member's address as verified.
         UserEmailVerified = "user.email_verified",
     }

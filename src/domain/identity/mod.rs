@@ -19,10 +19,10 @@ pub mod signing;
 pub mod tokens;
 
 pub use failed_sign_ins::{FailedSignIn, FailedSignInWriter, FailedSignIns};
-pub use provider::Account;
+pub use provider::{Account, Session, keep_sessions};
 pub use signing::rotate_signing_key;
 
-use crate::base::config::Config;
+use crate::base::config::{Config, SessionSettings};
 use crate::base::error::{ApiError, Code};
 use crate::base::input::email::TypedEmail;
 use crate::base::time::Clock;
@@ -32,7 +32,7 @@ use crate::infra::mail::Mailer;
 use crate::infra::telemetry::Metrics;
 use crate::infra::telemetry::metrics::Kind;
 use jsonwebtoken::Algorithm;
-use provider::{BuiltIn, FirebaseRefusal};
+use provider::{BuiltIn, FirebaseRefusal, SignedInAccount};
 use secrecy::{ExposeSecret, SecretString};
 use tokens::{Claims, Expected, Issuer, token};
 
@@ -46,6 +46,7 @@ pub struct IdentityService {
     clock: Clock,
     builtin: Option<BuiltIn>,
     issuers: Vec<Issuer>,
+    sessions: SessionSettings,
 }
 
 impl IdentityService {
@@ -66,7 +67,7 @@ impl IdentityService {
         };
         let issuers =
             config.identity.issuers.iter().map(|issuer| Issuer::new(issuer, config.identity.fetch_timeout)).collect();
-        Ok(Self { store: store.clone(), clock: clock.clone(), builtin, issuers })
+        Ok(Self { store: store.clone(), clock: clock.clone(), builtin, issuers, sessions: config.identity.sessions })
     }
 
     /// Registers metrics of the password hashing.
@@ -87,24 +88,30 @@ impl IdentityService {
     /// issuer's keys or the database can't be reached.
     pub async fn verify(&self, token: &SecretString) -> Result<SignedInUser, ApiError> {
         let verified = self.authenticate(&self.clock, token).await?;
-        let now = self.clock.now();
+        let (now, sessions) = (self.clock.now(), self.sessions);
         self.store
             .for_all_tenants()
             .read(move |conn| {
-                let (signed_in_at, expires_at) = verified.session();
-                let profile = match verified {
+                let (profile, signed_in_at, session, expires_at) = match verified {
                     // The row decides: the token's data about the account may be an hour old.
-                    VerifiedToken::BuiltIn(claims) => Account::find(conn, &claims.sub)?
-                        .filter(|account| account.disabled_at.is_none() && account.honours(claims.auth_time))
-                        .ok_or(Code::InvalidIdToken)?
-                        .profile(),
-                    VerifiedToken::Other { issuer, claims } => claims.into_profile(issuer),
+                    VerifiedToken::BuiltIn(claims) => {
+                        let SignedInAccount { account, session } =
+                            SignedInAccount::find(conn, &claims, &sessions, now)?.map_err(|_| Code::InvalidIdToken)?;
+                        let ends_at =
+                            session.as_ref().map_or(claims.exp, |session| session.ends_at(&sessions).seconds());
+                        let session = session.map(|session| session.id);
+                        (account.profile(), Some(claims.auth_time), session, claims.exp.min(ends_at))
+                    }
+                    VerifiedToken::Other { issuer, claims } => {
+                        let expires_at = claims.exp;
+                        (claims.into_profile(issuer), None, None, expires_at)
+                    }
                 };
                 let user = User::of_profile(conn, &profile, now)?;
                 if user.disabled_at.is_some() {
                     return Err(Code::InvalidIdToken.into());
                 }
-                Ok(SignedInUser::new(user, signed_in_at, expires_at))
+                Ok(SignedInUser::new(user, signed_in_at, session, expires_at))
             })
             .await
     }
@@ -172,14 +179,4 @@ pub(crate) enum VerifiedToken {
         issuer: String,
         claims: Claims,
     },
-}
-
-impl VerifiedToken {
-    /// Returns when the built-in provider signed the user in, and when the token expires, in seconds since 1970.
-    fn session(&self) -> (Option<i64>, i64) {
-        match self {
-            Self::BuiltIn(claims) => (Some(claims.auth_time), claims.exp),
-            Self::Other { claims, .. } => (None, claims.exp),
-        }
-    }
 }

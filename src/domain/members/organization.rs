@@ -16,6 +16,9 @@ use crate::domain::tenancy::Organization;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
+/// The most organizations of a person whose trails get an event of what can be repeated at will.
+const MAX_ENTRIES: i64 = 100;
+
 /// A member of an organization, with the user's address and name.
 #[derive(Clone, Debug, Queryable)]
 pub struct OrganizationMember {
@@ -176,6 +179,23 @@ impl OrganizationMember {
             .load(conn)?;
         let entry = |(id, email): (_, Option<String>)| Entry::new(action, id, Target::user(user, email.as_deref()));
         Ok(all.into_iter().map(entry).collect())
+    }
+
+    /// [`Self::entries_everywhere`] for the organizations that the user joined last, at most [`MAX_ENTRIES`]: for what a
+    /// person, or a stranger, can repeat at will.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(crate) fn entries_of_newest(conn: &mut Conn, action: Action, user: UserId) -> Result<Vec<Entry>, ApiError> {
+        let newest: Vec<(OrganizationId, Option<String>)> = members::table
+            .inner_join(users::table)
+            .filter(members::user_id.eq(user))
+            .select((members::organization_id, users::email))
+            .order(members::id.desc())
+            .limit(MAX_ENTRIES)
+            .load(conn)?;
+        let entry = |(id, email): (_, Option<String>)| Entry::new(action, id, Target::user(user, email.as_deref()));
+        Ok(newest.into_iter().map(entry).collect())
     }
 
     /// Removes a user from every organization, and orphans the keys.

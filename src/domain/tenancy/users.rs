@@ -1,7 +1,7 @@
 //! Rows of `users`.
 
 use crate::base::error::{ApiError, Code};
-use crate::base::ids::UserId;
+use crate::base::ids::{SessionId, UserId};
 use crate::base::sql::schema::users;
 use crate::base::sql::{Columns, Conn, each};
 use crate::base::time::Timestamp;
@@ -26,29 +26,46 @@ pub struct User {
 
 /// A user whose ID token was verified. Cloning costs a reference count.
 #[derive(Clone, Debug)]
-pub struct SignedInUser(Arc<Session>);
+pub struct SignedInUser(Arc<VerifiedIdToken>);
 
-/// A user, and what the verified ID token says about the session.
+/// A user, and what the verified ID token says about the sign-in.
 #[derive(Debug)]
-pub struct Session {
+pub struct VerifiedIdToken {
     pub(in crate::domain) user: User,
     /// When the built-in provider signed the user in, in seconds since 1970; `None` for another issuer.
     signed_in_at: Option<i64>,
-    /// When the token expires, in seconds since 1970.
+    /// The session at the built-in provider; `None` for another issuer and for a token of a version without sessions.
+    pub(in crate::domain) session: Option<SessionId>,
+    /// When the token expires or its session ends, in seconds since 1970.
     expires_at: i64,
 }
 
 impl SignedInUser {
-    pub(in crate::domain) fn new(user: User, signed_in_at: Option<i64>, expires_at: i64) -> Self {
-        Self(Arc::new(Session { user, signed_in_at, expires_at }))
+    pub(in crate::domain) fn new(
+        user: User,
+        signed_in_at: Option<i64>,
+        session: Option<SessionId>,
+        expires_at: i64,
+    ) -> Self {
+        Self(Arc::new(VerifiedIdToken { user, signed_in_at, session, expires_at }))
     }
 
-    pub(in crate::domain) fn session(&self) -> Arc<Session> {
+    /// Returns the session of the token at the built-in provider.
+    pub fn session(&self) -> Option<SessionId> {
+        self.0.session
+    }
+
+    /// True for a user of the built-in provider.
+    pub fn is_built_in(&self) -> bool {
+        self.0.signed_in_at.is_some()
+    }
+
+    pub(in crate::domain) fn verified(&self) -> Arc<VerifiedIdToken> {
         Arc::clone(&self.0)
     }
 }
 
-impl Session {
+impl VerifiedIdToken {
     /// True when the account, given as `valid_since` and `disabled_at`, still accepts the session.
     pub(in crate::domain) fn is_honoured_by(&self, account: (Option<Timestamp>, Option<Timestamp>)) -> bool {
         let Some(signed_in_at) = self.signed_in_at else { return true };

@@ -31,7 +31,7 @@ pub fn tests() -> Vec<Test> {
 }
 
 /// Every event of an organization, oldest first; of a deleted one, too.
-fn trail(database: &TestDatabase, organization: &str) -> Vec<Value> {
+pub fn trail(database: &TestDatabase, organization: &str) -> Vec<Value> {
     let mut conn = database.connect();
     let id = organization.parse().expect("an organization's id");
     let mut lines = Vec::new();
@@ -45,7 +45,7 @@ fn trail(database: &TestDatabase, organization: &str) -> Vec<Value> {
 }
 
 /// What an event says of the change itself.
-fn told(event: &Value) -> Value {
+pub fn told(event: &Value) -> Value {
     let fields = ["actor", "action", "target", "workspaceId", "before", "after"];
     fields.iter().map(|field| ((*field).to_owned(), event[field].clone())).collect::<serde_json::Map<_, _>>().into()
 }

@@ -3,6 +3,8 @@
 
 use super::scene::{Done, Scene, USER_AGENT, actor, event, person, send, target};
 use super::{told, trail};
+use crate::identity::rest::sign_in;
+use crate::identity::sessions::current_session;
 use crate::invitations::mails::{PASSWORD, token_in};
 use crate::support::http::{Answer, Request};
 use crate::support::smtp::Smtp;
@@ -169,6 +171,16 @@ impl Scene<'_> {
                 let (before, after) = (json!({ "orphaned": false }), json!({ "orphaned": true }));
                 let orphaned = event("api_key.orphaned", nameless, about, Some(&acme.workspace_id), before, after);
                 done(answer, vec![left, orphaned])
+            }
+            "DELETE /v1/me/sessions/{sessionId}" | "POST /v1/me/sign-out" | "POST /v1/me/sign-out-others" => {
+                let member = acme.add_member("member", &[]).await;
+                let other = sign_in(self.server, &member.email, &member.password).await.expect(200);
+                let id = current_session(self.server, &other.text_at("/idToken")).await;
+                let path = path.replace("{sessionId}", &id);
+                let answer = send(request(&path).bearer(&member.id_token)).await;
+                let after = json!({ "sessions": 1, "reason": "ended_by_user" });
+                let (actor, about) = (actor(&member), person(&member));
+                done(answer, vec![event("user.session_ended", actor, about, None, Value::Null, after)])
             }
             "POST /v1/organizations/O/workspaces" => {
                 let path = acme.organization_path("/workspaces");

@@ -56,7 +56,7 @@ async fn a_disabled_account_can_do_nothing(db: Backend) {
     assert_firebase_error(&sign_in(&server, &user.email, &user.password).await, "USER_DISABLED");
     let form = [("grant_type", "refresh_token"), ("refresh_token", &*user.refresh_token)];
     let refreshed = server.post("/securetoken.googleapis.com/v1/token").form(&form).send().await;
-    assert_firebase_error(&refreshed, "TOKEN_EXPIRED");
+    assert_firebase_error(&refreshed, "USER_DISABLED");
     assert_firebase_error(&call(&server, "lookup", json!({ "idToken": user.id_token })).await, "USER_DISABLED");
     server.get("/v1/me").bearer(&other.id_token).send().await.expect(200);
 }

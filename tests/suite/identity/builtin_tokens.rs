@@ -46,11 +46,12 @@ async fn a_token_has_firebases_claims(db: Backend) {
         claims,
         json!({
             "iss": "http://localhost:8080/keyward", "aud": "keyward", "auth_time": issued_at,
-            "user_id": user.local_id, "sub": user.local_id, "iat": issued_at, "exp": issued_at + 3600,
+            "sid": claims["sid"], "user_id": user.local_id, "sub": user.local_id, "iat": issued_at, "exp": issued_at + 3600,
             "email": user.email, "email_verified": false,
             "firebase": { "identities": { "email": [user.email] }, "sign_in_provider": "password" },
         })
     );
+    assert!(claims["sid"].as_str().is_some_and(|id| id.starts_with("ses_")));
     let key = published_key(&server).await;
     assert_eq!(header_of(&user.id_token), json!({ "alg": "RS256", "kid": key["kid"], "typ": "JWT" }));
 }

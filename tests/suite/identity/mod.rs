@@ -17,8 +17,9 @@ pub mod key_server;
 mod mailed_codes;
 mod project_keys;
 mod project_tokens;
-mod rest;
+pub mod rest;
 mod rotation;
+pub mod sessions;
 mod update;
 
 use crate::support::harness::Test;
@@ -43,6 +44,7 @@ pub fn tests() -> Vec<Test> {
         issuer_invitations::tests(),
         issuers::tests(),
         rotation::tests(),
+        sessions::tests(),
     ]
     .into_iter()
     .flatten()

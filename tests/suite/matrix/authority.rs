@@ -48,7 +48,10 @@ const KNOWN_BY_BODY: [&str; 13] = [
 ];
 
 /// Routes whose handler reads no body, so it does not wait for one.
-const WITHOUT_BODY: [&str; 14] = [
+const WITHOUT_BODY: [&str; 17] = [
+    "DELETE /v1/me/sessions/{sessionId}",
+    "POST /v1/me/sign-out",
+    "POST /v1/me/sign-out-others",
     "DELETE /v1/organizations/{organizationId}",
     "DELETE /v1/organizations/{organizationId}/members/{userId}",
     "DELETE /v1/organizations/{organizationId}/invitations/{invitationId}",

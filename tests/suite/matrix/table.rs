@@ -24,6 +24,10 @@ pub enum Target {
     Key,
     /// The caller's own, which a request destroys that succeeds.
     CallersKey,
+    /// A session of the caller, which is not the one that asks.
+    Session,
+    /// A session of the caller, which asks.
+    CallersSession,
     Article,
     /// A document that belongs to an article.
     Comment,
@@ -245,6 +249,11 @@ pub const ROWS: &[Row] = &[
         .on(Target::Comment).json(comment),
     row("DELETE /v1/workspaces/{workspaceId}/articles/{articleId}/comments/{documentId}", WorkspaceEditor, 204)
         .on(Target::Comment),
+
+    row("GET /v1/me/sessions", SignedIn, 200),
+    row("DELETE /v1/me/sessions/{sessionId}", SignedIn, 204).on(Target::Session),
+    row("POST /v1/me/sign-out", SignedIn, 204).on(Target::CallersSession),
+    row("POST /v1/me/sign-out-others", SignedIn, 200),
 
     // The last one: most of its callers' keys are dead after it.
     row("POST /v1/whoami/revoke", KeyItself, 204).on(Target::CallersKey),

@@ -7,7 +7,7 @@ use super::table::{self, Target};
 use super::world::{self, Targets, World, best_caller, with_body};
 use crate::support::dump::dump;
 use crate::support::{Backend, Server, tests};
-use keyward::base::ids::{DocumentId, InvitationId, KeyId, OrganizationId, UserId, WorkspaceId};
+use keyward::base::ids::{DocumentId, InvitationId, KeyId, OrganizationId, SessionId, UserId, WorkspaceId};
 use serde_json::json;
 
 tests![
@@ -24,6 +24,7 @@ fn nothing() -> Targets {
         .with("userId", &UserId::new().text())
         .with("invitationId", &InvitationId::new().text())
         .with("keyId", &KeyId::new().text())
+        .with("sessionId", &SessionId::new().text())
         .with("articleId", &DocumentId::new().text())
         .with("documentId", &DocumentId::new().text())
 }

@@ -6,6 +6,8 @@ use super::documents;
 use super::reply::Call;
 use super::table::{Body, Row, Target};
 use crate::billing;
+use crate::identity::rest::sign_in;
+use crate::identity::sessions::current_session;
 use crate::support::http::Api;
 use crate::support::process;
 use crate::support::secrets;
@@ -58,6 +60,8 @@ pub async fn server(db: Backend) -> Server {
 /// The configuration of [`server`].
 pub fn configure(config: &mut Config) {
     billing::stripe::configure(config);
+    // One refresh token serves a whole test.
+    config.identity.sessions.reuse_grace = Duration::from_secs(3600);
     for plan in config.plans.values_mut() {
         (plan.max_active_keys, plan.requests_per_minute, plan.burst) = (1_000_000, 1_000_000, 1_000_000);
     }
@@ -218,12 +222,23 @@ impl<'s> World<'s> {
                 targets.with("callersKey", &made.plaintext)
             }
             Target::CallersKey => targets,
+            Target::Session => {
+                let token = self.sign_in(caller).await;
+                targets.with("sessionId", &current_session(self.server, &token).await)
+            }
+            Target::CallersSession => targets.with("callersKey", &self.sign_in(caller).await),
             Target::Key => {
                 let creator = if who == Who::OwnKey { caller } else { Caller::Editor };
                 let made = self.acme.create_key(&self.people[&creator], json!({})).await;
                 targets.with("keyId", &made.id)
             }
         }
+    }
+
+    /// Signs the caller in once more, and gives the ID token.
+    async fn sign_in(&self, caller: Caller) -> String {
+        let person = &self.people[&caller];
+        sign_in(self.server, &person.email, &person.password).await.expect(200).text_at("/idToken")
     }
 
     /// A row's request: method, path and credential, without a body.
@@ -281,7 +296,9 @@ async fn standing_of(tenant: &Tenant<'_>, holder: &User) -> Targets {
     let key = tenant.create_key(holder, json!({ "name": "standing" })).await;
     let article = documents::add_article(tenant).await;
     let comment = documents::add_comment(tenant, &article).await;
+    let session = sign_in(tenant.server(), &tenant.owner.email, &tenant.owner.password).await.expect(200);
     Targets::default()
+        .with("sessionId", &current_session(tenant.server(), &session.text_at("/idToken")).await)
         .with("articleId", &article)
         .with("commentId", &comment)
         .with("documentId", &article)

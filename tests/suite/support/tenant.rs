@@ -84,6 +84,11 @@ impl<'s> Tenant<'s> {
         tenant
     }
 
+    /// The server that it is on.
+    pub fn server(&self) -> &'s Api {
+        self.server
+    }
+
     /// Another workspace; gives its id.
     pub async fn add_workspace(&self, name: &str) -> String {
         let path = self.organization_path("/workspaces");

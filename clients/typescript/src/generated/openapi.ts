@@ -327,7 +327,9 @@ export interface paths {
         put?: never;
         /**
          * Refresh an ID token
-         * @description Firebase's `securetoken.googleapis.com`. The refresh token stays the same.
+         * @description Firebase's `securetoken.googleapis.com`. The answer has a new refresh token, which replaces the sent one. For 30
+         *     seconds (`identity.sessions.reuse_grace`) the sent one gets the same answer again; after that, its use ends the
+         *     session.
          */
         post: operations["refresh_id_token"];
         delete?: never;
@@ -447,6 +449,87 @@ export interface paths {
         get: operations["me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List my sessions
+         * @description The caller's sign-ins at the built-in identity provider that have not ended, newest first. For a user of another
+         *     issuer the list is empty.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sessions/{sessionId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End one of my sessions
+         * @description Its tokens are refused from now on. It may be the caller's own.
+         */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out
+         * @description Ends the session of the request's ID token. Its tokens are refused from now on.
+         */
+        post: operations["sign_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sign-out-others": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out everywhere else
+         * @description Ends all of the caller's sessions but that of the request's ID token.
+         */
+        post: operations["sign_out_others"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1064,7 +1147,7 @@ export interface components {
             role: components["schemas"]["OrganizationRole"];
         };
         /** @enum {string} */
-        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "subscription.changed" | "user.sign_in_failed" | "user.password_changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.email_verified";
+        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "subscription.changed" | "user.sign_in_failed" | "user.password_changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.session_ended" | "user.email_verified";
         /** @description What a person typed. */
         ActionForm: {
             /** @description The new password, where the code is for one. */
@@ -1204,6 +1287,14 @@ export interface components {
          * @example ada@example.com
          */
         Email: string;
+        /** @description Ended sessions. */
+        EndedSessions: {
+            /**
+             * @description How many they are.
+             * @example 2
+             */
+            ended: number;
+        };
         Error: {
             error: {
                 code: string;
@@ -1567,6 +1658,13 @@ export interface components {
             nextCursor: string | null;
         };
         /** @description One page of a list. */
+        Page_SessionView: {
+            /** @description The things, newest first. */
+            data: components["schemas"]["SessionView"][];
+            /** @description For the next page; null on the last one. */
+            nextCursor: string | null;
+        };
+        /** @description One page of a list. */
         Page_WorkspaceMemberView: {
             /** @description The things, newest first. */
             data: components["schemas"]["WorkspaceMemberView"][];
@@ -1794,6 +1892,34 @@ export interface components {
         };
         /** @enum {string} */
         Scope: "full" | "read_only";
+        /** @example ses_01k4w5c9q2e0vb7m3t8z6r1xhd */
+        SessionId: string;
+        /** @description A sign-in at the built-in identity provider. */
+        SessionView: {
+            /**
+             * @description The client's address at the last use.
+             * @example 203.0.113.7
+             */
+            address: string | null;
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Whether this request belongs to it. */
+            current: boolean;
+            /**
+             * @description Browser and system that the client claims to be; null if it claims nothing.
+             * @example Firefox on Windows
+             */
+            device: string | null;
+            /** @description When it ends, unless it is used before. */
+            expiresAt: components["schemas"]["Timestamp"];
+            id: components["schemas"]["SessionId"];
+            /** @description When its tokens were last refreshed. A client in use does so about once an hour. */
+            lastUsedAt: components["schemas"]["Timestamp"];
+            /**
+             * @description The client's `User-Agent` at the last use.
+             * @example Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0
+             */
+            userAgent: string | null;
+        };
         /** @description The tokens of a sign-in. */
         SignInResponse: components["schemas"]["SignUpResponse"] & {
             /** @example Ada Lovelace */
@@ -2805,7 +2931,7 @@ export interface operations {
                     "application/json": components["schemas"]["RefreshResponse"];
                 };
             };
-            /** @description Refused: `MISSING_GRANT_TYPE`, `INVALID_GRANT_TYPE`, `MISSING_REFRESH_TOKEN`, `INVALID_REFRESH_TOKEN`, `TOKEN_EXPIRED` (signed out since), `USER_NOT_FOUND` (deleted since), `USER_DISABLED` or `INVALID_JSON`. */
+            /** @description Refused: `MISSING_GRANT_TYPE`, `INVALID_GRANT_TYPE`, `MISSING_REFRESH_TOKEN`, `INVALID_REFRESH_TOKEN`, `TOKEN_EXPIRED` (the session has ended), `USER_NOT_FOUND` (deleted since), `USER_DISABLED` or `INVALID_JSON`. */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
@@ -2991,6 +3117,127 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description How many things at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
+                pageSize?: number;
+                /** @description Where to go on: the `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SessionView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    sign_out_others: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They have ended. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedSessions"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

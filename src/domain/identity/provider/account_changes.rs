@@ -2,9 +2,10 @@
 
 use super::account_user::is_user_of;
 use super::accounts::Account;
+use super::sessions::Session;
 use crate::base::config::Config;
 use crate::base::error::ApiError;
-use crate::base::ids::UserId;
+use crate::base::ids::{SessionId, UserId};
 use crate::base::input::email::normal_form_of;
 use crate::base::sql::schema::{accounts, orphaned_refresh_tokens, refresh_tokens, users};
 use crate::base::sql::{Columns, Conn, ForUpdate};
@@ -43,10 +44,20 @@ impl Account {
         Ok(ForUpdate(accounts::table.find(id).select(Self::as_select())).get_result(conn).optional()?)
     }
 
-    /// Ends all sign-ins up to now: deletes the refresh tokens, and moves `valid_since`, so that each node refuses the ID
-    /// tokens made so far. Call it on the locked row.
-    pub(super) fn end_sign_ins(&self, conn: &mut Conn, now: Timestamp) -> Result<Self, ApiError> {
-        diesel::delete(refresh_tokens::table.filter(refresh_tokens::account_id.eq(&self.id))).execute(conn)?;
+    /// Ends all sign-ins up to now: deletes their sessions but the kept one, and refuses their tokens. Call it on the
+    /// locked row.
+    pub(super) fn end_sign_ins(
+        &self,
+        conn: &mut Conn,
+        kept: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        Session::delete_all(conn, &self.id, kept)?;
+        self.refuse_sign_ins(conn, now)
+    }
+
+    /// Moves `valid_since`, so that each node refuses the tokens of all sign-ins up to now. Call it on the locked row.
+    pub(super) fn refuse_sign_ins(&self, conn: &mut Conn, now: Timestamp) -> Result<Self, ApiError> {
         Ok(diesel::update(accounts::table.find(&self.id))
             .set(accounts::valid_since.eq(self.valid_since_after(now)))
             .returning(Self::columns())
@@ -59,16 +70,17 @@ impl Account {
         now.max(self.valid_since).plus(Duration::from_secs(1))
     }
 
-    /// Sets a new password, and ends all sign-ins. Writes an audit event in each of the user's organizations, since another
+    /// Sets a new password, and ends all sign-ins but the kept session, which must be renewed. Writes an audit event in each of the user's organizations, since another
     /// reader of the mail may have set the password.
     pub(crate) fn set_password(
         &self,
         conn: &mut Conn,
         access_change: &mut AccessChange,
         hash: &SecretString,
+        kept: Option<SessionId>,
         now: Timestamp,
     ) -> Result<Self, ApiError> {
-        self.end_sign_ins(conn, now)?;
+        self.end_sign_ins(conn, kept, now)?;
         let changed = diesel::update(accounts::table.find(&self.id))
             .set((accounts::password_hash.eq(hash.expose_secret()), accounts::password_updated_at.eq(now)))
             .returning(Self::columns())

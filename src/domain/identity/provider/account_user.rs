@@ -33,6 +33,14 @@ impl Account {
         Ok(users::table.filter(is_user_of(&self.id)).select(users::id).first(conn).optional()?)
     }
 
+    /// Returns a user's account; `None` for a user of another issuer.
+    pub(super) fn of_user(conn: &mut Conn, user: UserId) -> Result<Option<Self>, ApiError> {
+        match Self::id_of_user(conn, user)? {
+            Some(id) => Self::find(conn, &id),
+            None => Ok(None),
+        }
+    }
+
     /// Returns the id of a user's account; `None` for a user of another issuer.
     pub(super) fn id_of_user(conn: &mut Conn, user: UserId) -> Result<Option<String>, ApiError> {
         Ok(users::table.find(user).filter(is_builtin()).select(users::subject).first(conn).optional()?)

@@ -1,6 +1,7 @@
 //! Rows of `accounts` of the built-in provider.
 
 use super::account_user::is_user_of;
+use super::sessions::Session;
 use crate::base::error::ApiError;
 use crate::base::ids::UserId;
 use crate::base::input::email::normal_form_of;
@@ -74,6 +75,11 @@ impl Account {
         authenticated_at_seconds >= self.valid_since.seconds()
     }
 
+    /// Returns the moment from which sign-ins are valid: `valid_since` in whole seconds.
+    pub(super) fn honoured_from(&self) -> Timestamp {
+        Timestamp::from_millis(self.valid_since.seconds() * 1000).unwrap_or(self.valid_since)
+    }
+
     /// Stores the account. `false` when the address has an account already.
     pub(crate) fn insert(&self, conn: &mut Conn, password_hash: &SecretString) -> Result<bool, ApiError> {
         if Self::has_older_form(conn, &self.email)? {
@@ -134,8 +140,8 @@ impl Account {
 
     /// Disables the account and its user at the given moment, or enables them with `None`.
     ///
-    /// Disabling ends all sign-ins: it deletes the refresh tokens, and existing ID tokens stay invalid after the
-    /// account is enabled again.
+    /// Disabling ends all sign-ins: they stay invalid after the account is enabled again. Their refresh tokens are kept
+    /// until then, so that a client learns why it is refused.
     ///
     /// # Errors
     /// `not_found` for an unknown address, or a database error.
@@ -147,8 +153,9 @@ impl Account {
     ) -> Result<Self, ApiError> {
         conn.write(|conn| {
             let before = Self::lock_named(conn, email)?;
-            if let Some(now) = disabled_at {
-                before.end_sign_ins(conn, now)?;
+            match disabled_at {
+                Some(now) => _ = before.refuse_sign_ins(conn, now)?,
+                None => _ = Session::delete_all(conn, &before.id, None)?,
             }
             let user: Option<UserId> = diesel::update(users::table.filter(is_user_of(&before.id)))
                 .set(users::disabled_at.eq(disabled_at))

@@ -5,16 +5,18 @@ use super::attempt_limits::{Attempt, AttemptLimits};
 use super::firebase_error::{FirebaseError, FirebaseRefusal};
 use super::password::Passwords;
 use super::refresh_tokens::RefreshToken;
+use super::sessions::{RefreshOutcome, Session, SignedInAccount};
 use crate::base::config::Config;
 use crate::base::error::ApiError;
+use crate::base::ids::SessionId;
 use crate::base::input::email::{Email, TypedEmail};
 use crate::base::sql::Conn;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
-use crate::domain::changes::Store;
+use crate::domain::changes::{AccessChange, Store};
 use crate::domain::identity::signing::KeyRing;
 use crate::domain::identity::signing::MasterSecret;
-use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
+use crate::domain::identity::tokens::{Claims, ID_TOKEN_SECONDS};
 use crate::domain::identity::{FailedSignIn, FailedSignIns};
 use crate::infra::mail::Mailer;
 use crate::infra::request::RequestContext;
@@ -81,6 +83,7 @@ struct NewClaims<'a> {
     iss: &'a str,
     aud: &'a str,
     auth_time: i64,
+    sid: SessionId,
     user_id: &'a str,
     sub: &'a str,
     iat: i64,
@@ -161,16 +164,15 @@ impl BuiltIn {
         }
         let (account, hash) = self.prepare(&self.clock, email, password).await?;
         let now = account.created_at;
-        let token = RefreshToken::generate();
         let stored = self.store.for_all_tenants().write(move |conn| {
             if !account.insert(conn, &hash)? {
                 return Ok(None);
             }
-            token.insert(conn, &account, now, now)?;
-            Ok(Some((account, token)))
+            let (session, token) = Session::start(conn, &account, now, now)?;
+            Ok(Some((account, session, token)))
         });
-        let (account, token) = stored.await?.ok_or(FirebaseError::EmailExists)?;
-        Ok(self.session(account, token, now, now)?)
+        let (account, session, token) = stored.await?.ok_or(FirebaseError::EmailExists)?;
+        Ok(self.tokens(account, &session, token, now)?)
     }
 
     /// Returns a new account and its password hash. Both are validated and not yet stored.
@@ -219,7 +221,6 @@ impl BuiltIn {
     async fn check_and_open(&self, email: TypedEmail, password: SecretString) -> Result<SignIn, FirebaseRefusal> {
         let checked = self.check_password(email, password).await?;
         let now = self.clock.now();
-        let token = RefreshToken::generate();
         let signed_in = self.store.for_all_tenants().write(move |conn| {
             let account = match checked.open(conn, now)? {
                 Ok(account) => account,
@@ -227,11 +228,11 @@ impl BuiltIn {
             };
             // A sign-in within the second that ended all earlier sign-ins counts as later than those.
             let authenticated_at = now.max(account.valid_since);
-            token.insert(conn, &account, authenticated_at, now)?;
-            Ok(Ok((account, token, authenticated_at)))
+            let (session, token) = Session::start(conn, &account, authenticated_at, now)?;
+            Ok(Ok((account, session, token)))
         });
-        let (account, token, authenticated_at) = signed_in.await??;
-        Ok(self.session(account, token, authenticated_at, now)?)
+        let (account, session, token) = signed_in.await??;
+        Ok(self.tokens(account, &session, token, now)?)
     }
 
     /// Verifies the password of an address, in the same time for an unknown address. The caller counts the attempt.
@@ -247,55 +248,45 @@ impl BuiltIn {
         Ok(RightPassword { id: account.id, hash: account.password_hash, rehashed: verdict.rehashed })
     }
 
-    /// Returns a new ID token of the same sign-in for a refresh token.
+    /// Returns a new ID token and the next refresh token of a session. A replaced token ends its session.
     pub(crate) async fn refresh(&self, token: &SecretString) -> Result<SignIn, FirebaseRefusal> {
         self.keys.keep_fresh().await;
         let token = RefreshToken::parse(token).ok_or(FirebaseError::InvalidRefreshToken)?;
-        let now = self.clock.now();
-        let refreshed = self.store.for_all_tenants().write(move |conn| {
-            let Some((account, authenticated_at)) = token.owner(conn)? else {
-                // A token of the right form that is not stored was deleted. Firebase's SDK signs out on either error.
-                let gone = token.is_orphaned(conn)?;
-                return Ok(Err(if gone { FirebaseError::UserNotFound } else { FirebaseError::TokenExpired }));
-            };
-            if account.disabled_at.is_some() {
-                return Ok(Err(FirebaseError::UserDisabled));
+        let (settings, now) = (self.config.identity.sessions, self.clock.now());
+        let store = self.store.for_all_tenants();
+        let refreshed = store.clone().write(move |conn| Session::refresh(conn, token, &settings, now));
+        match refreshed.await? {
+            RefreshOutcome::Continued { account, session, token } => Ok(self.tokens(account, &session, token, now)?),
+            RefreshOutcome::Refused(refusal) => Err(refusal.into()),
+            RefreshOutcome::Replayed(id) => {
+                let end = move |conn: &mut Conn, change: &mut AccessChange| Session::end_replayed(conn, change, id);
+                store.change_access(end).await?;
+                Err(FirebaseError::TokenExpired.into())
             }
-            if !account.honours(authenticated_at.seconds()) {
-                return Ok(Err(FirebaseError::TokenExpired));
-            }
-            account.touch_refresh(conn, now)?;
-            Ok(Ok((account, token, authenticated_at)))
-        });
-        let (account, token, authenticated_at) = refreshed.await??;
-        Ok(self.session(account, token, authenticated_at, now)?)
+        }
     }
 
-    /// Returns the account of a verified token's subject.
-    pub(crate) async fn look_up(&self, subject: String, auth_time: i64) -> Result<Account, FirebaseRefusal> {
-        let found = self.store.for_all_tenants().read(move |conn| Account::find(conn, &subject)).await?;
-        let account = found.ok_or(FirebaseError::UserNotFound)?;
-        if account.disabled_at.is_some() {
-            return Err(FirebaseError::UserDisabled.into());
-        }
-        if !account.honours(auth_time) {
-            return Err(FirebaseError::TokenExpired.into());
-        }
-        Ok(account)
+    /// Returns the account of a verified token.
+    pub(crate) async fn look_up(&self, claims: Claims) -> Result<Account, FirebaseRefusal> {
+        let (settings, now) = (self.config.identity.sessions, self.clock.now());
+        let store = self.store.for_all_tenants();
+        let own = store.read(move |conn| SignedInAccount::find(conn, &claims, &settings, now)).await??;
+        Ok(own.account)
     }
 
-    /// Returns the tokens of a sign-in.
-    pub(crate) fn session(
+    /// Returns the tokens of a session.
+    pub(super) fn tokens(
         &self,
         account: Account,
+        session: &Session,
         refresh_token: RefreshToken,
-        authenticated_at: Timestamp,
         now: Timestamp,
     ) -> Result<SignIn, ApiError> {
         let id_token = self.keys.sign(&NewClaims {
             iss: &self.issuer,
             aud: &self.project_id,
-            auth_time: authenticated_at.seconds(),
+            auth_time: session.authenticated_at.seconds(),
+            sid: session.id,
             user_id: &account.id,
             sub: &account.id,
             iat: now.seconds(),

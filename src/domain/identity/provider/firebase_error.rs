@@ -166,6 +166,9 @@ pub(crate) enum FirebaseRefusal {
     Api(ApiError),
 }
 
+/// The result of a transaction. A `FirebaseError` comes before any change, so nothing is rolled back.
+pub(super) type TransactionAnswer<T> = Result<Result<T, FirebaseError>, ApiError>;
+
 impl From<FirebaseError> for FirebaseRefusal {
     fn from(error: FirebaseError) -> Self {
         Self::Firebase(error)

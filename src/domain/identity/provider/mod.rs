@@ -12,6 +12,7 @@ mod operator;
 mod password;
 mod refresh_tokens;
 mod self_service;
+mod sessions;
 
 pub(crate) use account_changes::Change;
 pub(crate) use account_user::is_user_of;
@@ -19,3 +20,6 @@ pub use accounts::Account;
 pub(crate) use built_in::{BuiltIn, SignIn};
 pub(crate) use firebase_error::{FirebaseError, FirebaseErrorBody, FirebaseRefusal};
 pub(crate) use mailed_codes::{MailedCode, OobCode, Purpose};
+pub use sessions::Session;
+pub(crate) use sessions::SignedInAccount;
+pub use sessions::upkeep::keep_sessions;

@@ -41,7 +41,11 @@ impl Account {
                     access_change.audit_only(entry);
                 }
             }
-            before.end_sign_ins(conn, now)
+            match before.disabled_at {
+                None => before.end_sign_ins(conn, None, now),
+                // Its sessions have ended. Their refresh tokens are kept, as `set_disabled` says.
+                Some(_) => before.refuse_sign_ins(conn, now),
+            }
         })
     }
 

@@ -3,9 +3,9 @@
 use super::account_changes::Change;
 use super::accounts::Account;
 use super::built_in::{BuiltIn, SignIn};
-use super::firebase_error::{FirebaseError, FirebaseRefusal};
+use super::firebase_error::{FirebaseError, FirebaseRefusal, TransactionAnswer};
 use super::mailed_codes::{MailedCode, OobCode, Purpose};
-use super::refresh_tokens::RefreshToken;
+use super::sessions::{Session, SignedInAccount};
 use crate::base::error::{ApiError, Code};
 use crate::base::input::email::{Email, TypedEmail};
 use crate::base::sql::Conn;
@@ -19,22 +19,6 @@ use std::net::IpAddr;
 const RECENT_SECONDS: i64 = 5 * 60;
 const LAST_OWNER: &str =
     "You are the last owner of an organization. Delete it or make somebody else an owner, then try again.";
-
-/// The result of a transaction. A `FirebaseError` comes before any change, so nothing is rolled back.
-type TransactionAnswer<T> = Result<Result<T, FirebaseError>, ApiError>;
-
-/// Locks the account of a token's claims, and checks that the token is still valid.
-fn lock_own(conn: &mut Conn, claims: &Claims) -> TransactionAnswer<Account> {
-    let Some(account) = Account::lock_by_id(conn, &claims.sub)? else { return Ok(Err(FirebaseError::UserNotFound)) };
-    Ok(check_own(&account, claims).map(|()| account))
-}
-
-fn check_own(account: &Account, claims: &Claims) -> Result<(), FirebaseError> {
-    if account.disabled_at.is_some() {
-        return Err(FirebaseError::UserDisabled);
-    }
-    if account.honours(claims.auth_time) { Ok(()) } else { Err(FirebaseError::TokenExpired) }
-}
 
 fn check_recent(claims: &Claims, now: Timestamp) -> Result<(), FirebaseError> {
     if now.seconds() - claims.auth_time > RECENT_SECONDS {
@@ -81,26 +65,32 @@ impl BuiltIn {
         (name, photo): (Change, Change),
     ) -> Result<SignIn, FirebaseRefusal> {
         // A check before the costly hashing; the transaction checks again.
-        let known = self.look_up(claims.sub.clone(), claims.auth_time).await?;
+        let known = self.look_up(claims.clone()).await?;
         let now = self.clock.now();
         check_recent(&claims, now)?;
         self.passwords.check_strength(&known.email, &password)?;
         self.keys.keep_fresh().await;
         let hash = self.passwords.hash(password).await?;
-        let token = RefreshToken::generate();
+        let settings = self.config.identity.sessions;
         let changed = self.store.for_all_tenants().change_access(move |conn, access_change| {
-            let account = match lock_own(conn, &claims)? {
-                Ok(account) => account.set_password(conn, access_change, &hash, now)?.set_profile(conn, name, photo)?,
+            let SignedInAccount { account, session } = match SignedInAccount::lock(conn, &claims, &settings, now)? {
+                Ok(own) => own,
                 Err(refusal) => return Ok(Err(refusal)),
             };
+            let kept = session.as_ref().map(|session| session.id);
+            let account =
+                account.set_password(conn, access_change, &hash, kept, now)?.set_profile(conn, name, photo)?;
             // A link that was mailed for the old password must not undo the new one.
             OobCode::drop_all(conn, &account, Purpose::PasswordReset)?;
             let authenticated_at = account.valid_since;
-            token.insert(conn, &account, authenticated_at, now)?;
-            Ok(Ok((account, token, authenticated_at)))
+            let (session, token) = match session {
+                Some(session) => session.renew(conn, authenticated_at, now)?,
+                None => Session::start(conn, &account, authenticated_at, now)?,
+            };
+            Ok(Ok((account, session, token)))
         });
-        let (account, token, authenticated_at) = changed.await??;
-        Ok(self.session(account, token, authenticated_at, now)?)
+        let (account, session, token) = changed.await??;
+        Ok(self.tokens(account, &session, token, now)?)
     }
 
     /// Changes name and picture. ID tokens contain them after the next refresh.
@@ -109,9 +99,12 @@ impl BuiltIn {
         claims: Claims,
         (name, photo): (Change, Change),
     ) -> Result<Account, FirebaseRefusal> {
-        let changed = self.store.for_all_tenants().write(move |conn| match lock_own(conn, &claims)? {
-            Ok(account) => Ok(Ok(account.set_profile(conn, name, photo)?)),
-            Err(refusal) => Ok(Err(refusal)),
+        let (settings, now) = (self.config.identity.sessions, self.clock.now());
+        let changed = self.store.for_all_tenants().write(move |conn| {
+            match SignedInAccount::lock(conn, &claims, &settings, now)? {
+                Ok(own) => Ok(Ok(own.account.set_profile(conn, name, photo)?)),
+                Err(refusal) => Ok(Err(refusal)),
+            }
         });
         Ok(changed.await??)
     }
@@ -120,11 +113,11 @@ impl BuiltIn {
     pub(crate) async fn delete(&self, claims: Claims) -> Result<(), FirebaseRefusal> {
         let (config, now) = (self.config.clone(), self.clock.now());
         let deleted = self.store.for_all_tenants().change_access(move |conn, access_change| {
-            let account =
-                match lock_own(conn, &claims)?.and_then(|account| check_recent(&claims, now).map(|()| account)) {
-                    Ok(account) => account,
-                    Err(refusal) => return Ok(Err(refusal)),
-                };
+            let own = SignedInAccount::lock(conn, &claims, &config.identity.sessions, now)?;
+            let account = match own.and_then(|own| check_recent(&claims, now).map(|()| own.account)) {
+                Ok(account) => account,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
             account.erase(conn, access_change, &config, now)?;
             Ok(Ok(()))
         });
@@ -161,7 +154,7 @@ impl BuiltIn {
         address: Option<IpAddr>,
         claims: Claims,
     ) -> Result<Account, FirebaseRefusal> {
-        let account = self.look_up(claims.sub, claims.auth_time).await?;
+        let account = self.look_up(claims).await?;
         self.count_mail(address, &TypedEmail::of_stored(&account.email))?;
         let id = account.id.clone();
         self.mail_code(Purpose::VerifyEmail, move |conn| Account::lock_by_id(conn, &id))?;
@@ -225,7 +218,7 @@ impl BuiltIn {
             let code = OobCode::from_client(code);
             match use_code(conn, &code, Purpose::PasswordReset, now)? {
                 Ok(account) => {
-                    Ok(Ok(account.set_password(conn, access_change, &hash, now)?.set_email_verified(conn)?))
+                    Ok(Ok(account.set_password(conn, access_change, &hash, None, now)?.set_email_verified(conn)?))
                 }
                 Err(refusal) => Ok(Err(refusal)),
             }

@@ -233,6 +233,7 @@ mod tests {
             "argon2": {"memory_kib": 8, "iterations": 1, "parallelism": 1}, "min_password_length": 6,
             "fetch_timeout": "5s", "limits": {"failures_per_account_and_address": 1, "failures_per_account": 1,
                 "failures_per_address": 1, "sign_ups_per_address": 1, "window": "1m"},
+            "sessions": {"idle_lifetime": "30d", "absolute_lifetime": "180d", "reuse_grace": "30s"},
         });
         MasterSecret::load(&serde_json::from_value::<Identity>(settings).unwrap()).unwrap()
     }

@@ -6,6 +6,7 @@
 //! and fractions, and use the system's clock.
 
 use crate::base::error::Code;
+use crate::base::ids::SessionId;
 use crate::base::input::email::Email;
 use crate::base::input::person_name;
 use crate::base::time::Timestamp;
@@ -54,6 +55,8 @@ pub(crate) struct Claims {
     nbf: Option<i64>,
     /// The time of the sign-in, in seconds since 1970.
     pub(crate) auth_time: i64,
+    /// The session, in a token of the built-in provider. Other issuers may have anything here.
+    sid: Option<Value>,
     #[serde(default, deserialize_with = "text_or_none")]
     email: Option<String>,
     /// False for anything but `true`.
@@ -128,6 +131,11 @@ impl Claims {
             return Err(Code::IdTokenExpired);
         }
         Ok(())
+    }
+
+    /// Returns the session of a token of the built-in provider; `None` for a token of a version without sessions.
+    pub(crate) fn session_id(&self) -> Option<SessionId> {
+        self.sid.as_ref()?.as_str()?.parse().ok()
     }
 
     /// Returns the token's user data, within the bounds of what people may type themselves: an address that is none is
