@@ -6,7 +6,7 @@ use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole, effective
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{accounts, organization_members, users, workspace_members};
 use crate::base::time::Timestamp;
-use crate::domain::tenancy::SignedInUser;
+use crate::domain::tenancy::{PersonStatus, SignedInUser};
 use diesel::prelude::*;
 use std::fmt;
 use std::sync::Arc;
@@ -189,7 +189,7 @@ impl Confirm for SignedInUser {
             }
         };
         let (disabled_at, account, organization_role, role) = row.ok_or_else(invalid)?;
-        if disabled_at.is_some() || !self.is_honoured_by(account) {
+        if !PersonStatus::of(disabled_at).can_act() || !self.is_honoured_by(account) {
             return Err(invalid());
         }
         if self.has_expired(now) {

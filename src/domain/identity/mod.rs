@@ -100,7 +100,7 @@ impl IdentityService {
                     VerifiedToken::Other { issuer, claims } => claims.into_profile(issuer),
                 };
                 let user = User::of_profile(conn, &profile, now)?;
-                if user.disabled_at.is_some() {
+                if !user.status().can_act() {
                     return Err(Code::InvalidIdToken.into());
                 }
                 Ok(SignedInUser::new(user, signed_in_at, expires_at))

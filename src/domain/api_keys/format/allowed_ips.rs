@@ -18,6 +18,11 @@ const MAX_BLOCKS: usize = 50;
 pub struct AllowedIps(String);
 
 impl AllowedIps {
+    /// Returns the list of these blocks.
+    pub fn of(blocks: &[IpNet]) -> Self {
+        Self(blocks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+    }
+
     pub fn blocks(&self) -> impl Iterator<Item = IpNet> {
         self.0.split(' ').filter_map(|block| block.parse().ok())
     }

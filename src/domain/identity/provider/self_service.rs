@@ -118,14 +118,14 @@ impl BuiltIn {
 
     /// Deletes the account. Requires a recent sign-in.
     pub(crate) async fn delete(&self, claims: Claims) -> Result<(), FirebaseRefusal> {
-        let (config, now) = (self.config.clone(), self.clock.now());
+        let now = self.clock.now();
         let deleted = self.store.for_all_tenants().change_access(move |conn, access_change| {
             let account =
                 match lock_own(conn, &claims)?.and_then(|account| check_recent(&claims, now).map(|()| account)) {
                     Ok(account) => account,
                     Err(refusal) => return Ok(Err(refusal)),
                 };
-            account.erase(conn, access_change, &config, now)?;
+            account.erase(conn, access_change, now)?;
             Ok(Ok(()))
         });
         match deleted.await {
