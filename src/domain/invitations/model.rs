@@ -14,6 +14,7 @@ use crate::domain::changes::AccessChange;
 use crate::domain::delegation::{Invitation, InvitationWithGrants, WorkspaceGrant, ensure_may_touch};
 use crate::domain::tenancy::Organization;
 use diesel::prelude::*;
+use serde_json::json;
 use std::time::Duration;
 
 /// The lifetime of an invitation.
@@ -119,8 +120,12 @@ impl Invitation {
             .returning(Self::columns())
             .get_result(conn)?;
         let renewed = Self::complete_one(conn, row)?;
-        let entry = renewed.invitation.entry(Action::InvitationResent);
-        access_change.audit_only(entry.changed(earlier.facts(), renewed.facts()));
+        let mut before = json!({ "expiresAt": earlier.invitation.expires_at });
+        let mut after = json!({ "expiresAt": renewed.invitation.expires_at });
+        if earlier.invitation.invited_by.is_none() {
+            (before["invitedBy"], after["invitedBy"]) = (json!(null), json!(renewed.invitation.invited_by));
+        }
+        access_change.audit_only(renewed.invitation.entry(Action::InvitationResent).before(before).after(after));
         Ok((renewed, token))
     }
 

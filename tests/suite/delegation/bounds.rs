@@ -1,6 +1,7 @@
 //! No credential gives another one more than it has itself, nor a longer life, nor more addresses.
 
 use super::{role_of, transfer};
+use crate::matrix::reply::Call;
 use crate::support::dump::{assert_unchanged, dump};
 use crate::support::http::Answer;
 use crate::support::tenant::{Key, User};
@@ -17,6 +18,7 @@ tests![
     a_key_transfers_only_what_it_could_have_given,
     giving_takes_the_role_that_may_create_keys,
     a_limited_key_creates_no_keys_where_its_limit_may_not,
+    bounds_that_are_narrowed_during_a_request_count,
 ];
 
 /// With keys that manage keys.
@@ -212,4 +214,32 @@ async fn a_limited_key_creates_no_keys_where_its_limit_may_not(db: Backend) {
     create(&strict, &tenant, &key, json!({})).await.expect_error(403, "insufficient_permission");
     assert_unchanged(&before, &server.database);
     create(&strict, &tenant, &own, json!({})).await.expect(201);
+}
+
+async fn bounds_that_are_narrowed_during_a_request_count(db: Backend) {
+    let server = server(db, CreatorRole::Viewer).await;
+    let tenant = Tenant::new(&server).await;
+    let narrower = [json!({ "expiresAt": in_days(&server, 5) }), json!({ "allowedIps": ["127.0.0.1"] })];
+    for narrow in narrower {
+        let key = tenant.create_key(&tenant.owner, json!({})).await;
+        let target = tenant.create_key(&tenant.owner, json!({})).await;
+        let requests = [
+            ("POST", tenant.workspace_path("/api-keys"), json!({ "name": "Wide" })),
+            ("POST", tenant.key_path(&target, "/roll"), json!({ "overlapSeconds": 0 })),
+        ];
+        for (method, path, body) in requests {
+            change(&server, &tenant, &tenant.owner.id_token, &key, json!({ "expiresAt": null, "allowedIps": null }))
+                .await
+                .expect(200);
+            let call = Call::new(method, &path).header("Authorization", format!("Bearer {}", key.plaintext));
+            let call = call.body(Some("application/json"), body.to_string());
+            let mut before = None;
+            let reply = call.trickle(&server, &path, async || {
+                change(&server, &tenant, &tenant.owner.id_token, &key, narrow.clone()).await.expect(200);
+                before = Some(dump(&server.database));
+            });
+            assert_eq!(reply.await.unless_error(503, "unavailable"), None);
+            assert_unchanged(&before.expect("it was narrowed"), &server.database);
+        }
+    }
 }

@@ -117,7 +117,7 @@ async fn the_deletion_of_an_account_withdraws_its_invitations(db: Backend) {
 /// As it would be if a version of Keyward that withdraws nothing had taken the maker's authority.
 fn take_authority(server: &Server, maker: &User, how: &str) {
     let user = &maker.user_id;
-    server.database.execute(&match how {
+    server.database.execute_unrecorded(&match how {
         "removed" => format!("DELETE FROM organization_members WHERE user_id = '{user}'"),
         "demoted" => format!("UPDATE organization_members SET role = 'member' WHERE user_id = '{user}'"),
         _ => format!("UPDATE users SET disabled_at = created_at WHERE id = '{user}'"),
@@ -153,7 +153,7 @@ async fn a_mailed_invitation_that_its_maker_may_not_give_is_refused(db: Backend)
         let password = if email == known.email { &*known.password } else { PASSWORD };
         assert_page(join(&server, &token, password).await, 400, "may not give its role any more");
         assert_unchanged(&before, &server.database);
-        server.database.execute("UPDATE organization_members SET role = 'admin' WHERE role = 'member'");
+        server.database.execute_unrecorded("UPDATE organization_members SET role = 'admin' WHERE role = 'member'");
     }
 }
 
@@ -164,7 +164,7 @@ async fn an_invitation_without_a_maker_makes_members_only(db: Backend) {
     let (guest, boss) = (verified(&server, "guest@example.com").await, verified(&server, "boss@example.com").await);
     let member = tenant.invite(&guest.email, "member", &grants).await.text_at("/token");
     let admin = tenant.invite(&boss.email, "admin", &[]).await;
-    server.database.execute("UPDATE invitations SET invited_by = NULL");
+    server.database.execute_unrecorded("UPDATE invitations SET invited_by = NULL");
     assert_eq!(list(&server, &tenant).await[0]["invitedBy"], Value::Null);
     let before = dump(&server.database);
     accept(&server, &boss, &admin.text_at("/token")).await.expect_error(403, "insufficient_permission");
@@ -214,7 +214,7 @@ async fn a_mail_names_the_maker_whoever_resends_it(db: Backend) {
     let mail = mail_to(&smtp, "guest@example.com", 2).await;
     assert!(mail.contains(&maker.email) && !mail.contains(&tenant.owner.email), "{mail}");
     // One without a maker gets one, who may give what it gives.
-    server.database.execute("UPDATE invitations SET invited_by = NULL");
+    server.database.execute_unrecorded("UPDATE invitations SET invited_by = NULL");
     let resent = server.post(&path).bearer(&tenant.owner.id_token).send().await.expect(200);
     assert_eq!(resent["invitedBy"]["id"], tenant.owner.user_id.as_str());
 }

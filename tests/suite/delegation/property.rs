@@ -1,7 +1,7 @@
 //! Random sequences of everything that gives and takes authority, through the application, against the [`super::model`].
 
 use super::model::{Key, Model, ORGANIZATION_ADMIN, OWNER, Person, Rank};
-use super::{set_disabled, sign_in, verified};
+use super::{accept, set_disabled, sign_in, verified};
 use crate::cluster::random::Random;
 use crate::support::http::{Answer, Request};
 use crate::support::tenant::User;
@@ -18,7 +18,7 @@ tests![nobody_and_no_key_reaches_more_than_the_model_allows];
 const SEED: &str = "KEYWARD_SUITE_SEED";
 const PEOPLE: usize = 5;
 const SEQUENCES: u64 = 4;
-const STEPS: usize = 70;
+const STEPS: usize = 100;
 /// Nested sets of addresses, all with that of the test.
 const BLOCKS: [&[&str]; 4] = [&[], &["126.0.0.0/7"], &["127.0.0.0/8"], &["127.0.0.1/32"]];
 const RANKS: [&str; 6] = ["none", "viewer", "editor", "admin", "admin", "owner"];
@@ -92,6 +92,13 @@ impl<'s> Run<'s> {
         }
         let mut model = Model { people: vec![Person::default(); PEOPLE], keys: Vec::new() };
         model.people[0] = Person { is_member: true, in_organization: OWNER, ..Person::default() };
+        for (person, role, rank) in [(1, "admin", ORGANIZATION_ADMIN), (2, "member", 0), (3, "member", 0)] {
+            let grants = [(&*tenant.workspace_id, if person == 2 { "admin" } else { "editor" })];
+            let token = tenant.invite(&people[person].email, role, &grants).await.text_at("/token");
+            accept(server, &people[person], &token).await.expect(200);
+            let in_workspace = if person == 2 { 3 } else { 2 };
+            model.people[person] = Person { is_member: true, in_organization: rank, in_workspace, is_disabled: false };
+        }
         let (ids, values, invitations, done) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
         Self { server, tenant, people, model, ids, values, invitations, random: Random::new(seed), done }
     }
@@ -124,7 +131,7 @@ impl<'s> Run<'s> {
 
     /// Does one thing that the dice name, and follows it in the model. Returns what it was.
     async fn step(&mut self) -> String {
-        match self.random.below(14) {
+        match self.random.below(18) {
             0 | 1 => self.invite().await,
             2 | 3 => self.accept().await,
             4 => self.change_role().await,
@@ -132,12 +139,12 @@ impl<'s> Run<'s> {
             6 => self.remove().await,
             7 => self.switch().await,
             8 => self.create(None).await,
-            9 => {
+            9..=11 => {
                 let by = self.value();
                 self.create(by).await
             }
-            10 | 11 => self.roll().await,
-            12 => self.change_key().await,
+            12 | 13 => self.roll().await,
+            14 | 15 => self.change_key().await,
             _ => self.transfer().await,
         }
     }
@@ -249,7 +256,7 @@ impl<'s> Run<'s> {
 
     async fn switch(&mut self) -> String {
         let person = self.person();
-        let is_disabled = !self.model.people[person].is_disabled && self.random.below(2) == 0;
+        let is_disabled = !self.model.people[person].is_disabled && self.random.below(3) == 0;
         set_disabled(self.server, &self.people[person], is_disabled).await;
         if !is_disabled {
             sign_in(self.server, &mut self.people[person]).await;
@@ -330,7 +337,7 @@ impl<'s> Run<'s> {
         let (credential, actor) = match by {
             Some(value) => (self.values[value].text.clone(), Some(self.values[value].key)),
             None => {
-                let person = self.person();
+                let person = self.actor();
                 (self.people[person].id_token.clone(), None)
             }
         };

@@ -147,7 +147,7 @@ async fn a_transfer_without_a_known_mode_changes_nothing(db: Backend) {
     let body = json!({ "userId": tenant.owner.user_id, "mode": "share" });
     transfer(&server, &tenant, &tenant.owner.id_token, &key, body).await.expect_error(422, "validation_failed");
     let path = format!("?transferKeysTo={}&mode=share", tenant.owner.user_id);
-    remove(&server, &tenant, &tenant.owner, &editor, &path).await.expect_error(422, "validation_failed");
+    remove(&server, &tenant, &tenant.owner, &editor, &path).await.expect_error(400, "bad_request");
     let alone = remove(&server, &tenant, &tenant.owner, &editor, "?mode=keep").await;
     assert_eq!(alone.expect_error(422, "validation_failed")["error"]["details"][0]["field"], "mode");
     assert_unchanged(&before, &server.database);

@@ -12,7 +12,7 @@ mod document;
 mod documents;
 mod failures;
 mod malformed;
-mod reply;
+pub mod reply;
 mod roles;
 mod schema;
 mod table;

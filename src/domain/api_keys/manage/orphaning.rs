@@ -68,11 +68,7 @@ pub(super) fn orphan_keys(
 ) -> Result<Vec<KeyId>, ApiError> {
     let orphaned: Vec<ApiKey> = keys
         .iter()
-        .map(|(key, creator)| ApiKey {
-            orphaned_at: Some(now),
-            role_limit: key.had(*creator),
-            ..key.clone()
-        })
+        .map(|(key, creator)| ApiKey { orphaned_at: Some(now), role_limit: key.had(*creator), ..key.clone() })
         .collect();
     save_owner(conn, &orphaned.iter().collect::<Vec<_>>())?;
     for ((before, _), after) in keys.iter().zip(&orphaned) {
