@@ -104,21 +104,21 @@ impl<P: Can> FromRequest for WorkspaceAccess<P> {
 async fn workspace_access<P: Can>(req: HttpRequest) -> Result<WorkspaceAccess<P>, ApiError> {
     let id: WorkspaceId = path_parameter(&req, "workspaceId")?;
     let state = state_of(&req)?;
-    let (user_id, db, proof) = match caller_of(&req)? {
+    let (user_id, db, proof, reach) = match caller_of(&req)? {
         // Whose workspace it is shows only in its row.
-        Caller::User(user) => (user.id, state.reader(), user.proof()),
+        Caller::User(user) => (user.id, state.reader(), user.proof(), None),
         Caller::ApiKey(key) => {
             may_manage_keys::<P>(&state, &req, &key)?;
             if key.workspace_id != id {
                 return Err(ApiError::not_found());
             }
-            (key.creator_id, state.reader_of(key.organization_id), key.proof())
+            (key.creator_id, state.reader_of(key.organization_id), key.proof(), Some(key.reach()))
         }
         Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
     };
     let membership = db.read(move |conn| WorkspaceMembership::find(conn, id, user_id)).await?;
     RequestContext::set_organization(membership.workspace().organization_id);
-    membership.authorize(proof)
+    membership.authorize(proof, reach)
 }
 
 /// Checks that an API key may use this management endpoint: it must be about keys, `keys.manage_with_keys` must be on,

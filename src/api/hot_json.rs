@@ -9,6 +9,7 @@
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::policy::{KeyPermissions, Scope, SubscriptionStatus, WorkspaceRole};
 use crate::base::time::Timestamp;
+use crate::domain::tenancy::PersonStatus;
 use crate::infra::http::Page;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -134,7 +135,7 @@ macro_rules! plain {
     )+};
 }
 plain!(KeyId, OrganizationId, UserId, WorkspaceId; id => &id.characters());
-plain!(Scope, SubscriptionStatus, WorkspaceRole; name => name.as_str().as_bytes());
+plain!(PersonStatus, Scope, SubscriptionStatus, WorkspaceRole; name => name.as_str().as_bytes());
 
 impl WriteJson for Timestamp {
     fn write_json(&self, out: &mut Vec<u8>) {

@@ -6,17 +6,17 @@ use crate::api::errors;
 use crate::api::list_page;
 use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::{ApiError, Code};
-use crate::base::ids::{InvitationId, OrganizationId};
+use crate::base::ids::{InvitationId, OrganizationId, UserId};
 use crate::base::input::email::Email;
 use crate::base::input::validation::objects;
 use crate::base::policy::{OrganizationRole, can};
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
+use crate::domain::delegation::{Invitation, InvitationWithGrants, WorkspaceGrant, ensure_may_touch};
 use crate::domain::invitations::InvitationToken;
-use crate::domain::invitations::model::{InvitationWithGrants, NewInvitation, NewTokens};
-use crate::domain::invitations::{Invitation, WorkspaceGrant};
-use crate::domain::members::ensure_may_touch;
+use crate::domain::invitations::model::{NewInvitation, NewTokens};
+use crate::domain::tenancy::User;
 use crate::infra::http::{Body, ListScope, Page, PageQuery, path_parameter};
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use serde::{Deserialize, Serialize};
@@ -35,12 +35,32 @@ pub struct InvitationView {
     workspaces: Vec<WorkspaceGrant>,
     expires_at: Timestamp,
     created_at: Timestamp,
+    /// Its maker. It gives at most what this person may give when it is accepted. Null for an invitation from a version
+    /// of Keyward that recorded no makers: it gives at most the role `member`.
+    #[schema(required)]
+    invited_by: Option<Inviter>,
+}
+
+/// The person who made an invitation.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Inviter {
+    id: UserId,
+    #[schema(required, example = "ada@example.com")]
+    email: Option<String>,
+    #[schema(required, example = "Ada Lovelace")]
+    name: Option<String>,
+}
+
+impl From<User> for Inviter {
+    fn from(User { id, email, name, .. }: User) -> Self {
+        Self { id, email, name }
+    }
 }
 
 impl From<InvitationWithGrants> for InvitationView {
-    fn from((invitation, workspaces): InvitationWithGrants) -> Self {
+    fn from(InvitationWithGrants { invitation, grants, maker }: InvitationWithGrants) -> Self {
         let Invitation { id, email, role, expires_at, created_at, .. } = invitation;
-        Self { id, email, role, workspaces, expires_at, created_at }
+        Self { id, email, role, workspaces: grants, expires_at, created_at, invited_by: maker.map(Into::into) }
     }
 }
 
@@ -84,13 +104,14 @@ pub async fn list_invitations(
     let scope = ListScope("invitations", &organization.text());
     let store = state.scoped_to(&access);
     let read = move |conn: &mut Conn, position| Invitation::page_of(conn, &access, position);
-    Ok(web::Json(list_page(store, &page, scope, read, |(invitation, _)| invitation.id, Into::into).await?))
+    Ok(web::Json(list_page(store, &page, scope, read, |found| found.invitation.id, Into::into).await?))
 }
 
 /// Invite somebody
 ///
 /// Where the server sends mail, a link is mailed to the address. The token is another one, and answered this once; an
-/// older invitation of the same address is withdrawn. Only an owner invites owners.
+/// older invitation of the same address is withdrawn. Only an owner invites owners. The invitation gives at most what its
+/// maker may give when it is accepted, and is withdrawn when the maker may not give it any more.
 #[utoipa::path(tag = "Invitations", params(Idempotency), request_body = InvitationInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Invited.", body = InvitationWithToken),
         (status = 200, description = "Invited before, with the same Idempotency-Key: without the token.", body = InvitationWithToken)))]
@@ -126,10 +147,9 @@ pub async fn create_invitation(
         .await?;
     Ok(ReplayOutcome::map(outcome, |(invitation, tokens)| {
         let mailed = tokens.as_ref().map(|NewTokens { mailed, .. }| {
-            let row = &invitation.0;
             mailed.as_ref().is_some_and(|token| {
-                state.invitation_mails.count(access.user().id, &row.email, now).is_ok()
-                    && state.invitation_mails.send(&access, row, token)
+                state.invitation_mails.count(access.user().id, &invitation.invitation.email, now).is_ok()
+                    && state.invitation_mails.send(&access, &invitation, token)
             })
         });
         let token = tokens.map(|tokens| tokens.admins.expose().to_owned());
@@ -140,7 +160,8 @@ pub async fn create_invitation(
 
 /// Mail an invitation again
 ///
-/// With a new link; an older link is dead. The invitation lasts as long as a new one, and may have expired before.
+/// With a new link; an older link is dead. The invitation lasts as long as a new one, and may have expired before. Its
+/// maker stays the same. Only an owner sends the invitation of an owner again.
 #[utoipa::path(tag = "Invitations", responses(errors::Person, errors::Write, (status = 200, description = "Mailed.", body = InvitationView)))]
 #[post("/organizations/{organizationId}/invitations/{invitationId}/resend")]
 pub async fn resend_invitation(
@@ -155,12 +176,12 @@ pub async fn resend_invitation(
         return Err(ApiError::with_message(Code::Conflict, "This server sends no mail."));
     }
     let now = state.clock.now();
-    state.invitation_mails.count(access.user().id, &found.0.email, now)?;
+    state.invitation_mails.count(access.user().id, &found.invitation.email, now)?;
     let renewed = state.scoped_to(&access).change_access(move |conn, access_change| {
         Ok((Invitation::renew(conn, access_change, &access, id, now)?, access))
     });
     let ((invitation, token), access) = renewed.await?;
-    if !state.invitation_mails.send(&access, &invitation.0, &token) {
+    if !state.invitation_mails.send(&access, &invitation, &token) {
         return Err(ApiError::unavailable_because("too many mails wait to be sent"));
     }
     Ok(web::Json(invitation.into()))
@@ -168,7 +189,7 @@ pub async fn resend_invitation(
 
 /// Withdraw an invitation
 ///
-/// Its token stops at once.
+/// Its token stops at once. Only an owner withdraws the invitation of an owner.
 #[utoipa::path(tag = "Invitations", responses(errors::Person, errors::Write, (status = 204, description = "Withdrawn.")))]
 #[delete("/organizations/{organizationId}/invitations/{invitationId}")]
 pub async fn withdraw_invitation(
@@ -203,7 +224,8 @@ pub struct Accepted {
 
 /// Accept an invitation
 ///
-/// The caller's e-mail address must be the invited one, and verified. A token that was mailed verifies it.
+/// The caller's e-mail address must be the invited one, and verified. A token that was mailed verifies it. It is refused
+/// with 403 when the person who made the invitation may not give its role any more.
 #[utoipa::path(tag = "Invitations", request_body = AcceptInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "A member now.", body = Accepted)))]
 #[post("/invitations/accept")]

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod billing;
 pub mod changes;
 pub mod collections;
+pub mod delegation;
 pub mod identity;
 pub mod invitations;
 pub mod leaks;

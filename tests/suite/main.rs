@@ -16,6 +16,7 @@ mod cluster;
 mod collections;
 mod configuration;
 mod contracts;
+mod delegation;
 mod deployment;
 mod docs;
 mod fast_path;
@@ -59,6 +60,7 @@ fn tests() -> Vec<Test> {
         collections::tests(),
         configuration::tests_once(),
         contracts::tests(),
+        delegation::tests(),
         deployment::tests_once(),
         docs::tests_once(),
         faults::all(),

@@ -87,9 +87,21 @@ export class Workspaces {
     return this.#call("POST", pathOf(workspaceId, keyId, "revoke"), undefined, options);
   }
 
-  /** Makes another member the one whose role the key inherits. */
-  async transferApiKey(workspaceId: string, keyId: string, userId: string, options?: RequestOptions): Promise<ApiKey> {
-    return this.#call("POST", pathOf(workspaceId, keyId, "transfer"), { userId }, options);
+  /**
+   * Makes another member the one whose role the key inherits. By the mode `keep`, its value works on with at most what it
+   * had. By `roll`, its values end, and the answer has a new `plaintext`; that call is not tried again by itself.
+   */
+  async transferApiKey(
+    workspaceId: string,
+    keyId: string,
+    userId: string,
+    { mode = "keep", ...options }: RequestOptions & { mode?: "keep" | "roll" | undefined } = {},
+  ): Promise<ApiKey & { plaintext?: string }> {
+    const path = pathOf(workspaceId, keyId, "transfer");
+    const { data } = await this.#transport.send<ApiKey & { plaintext?: string }>({
+      ...options, method: "POST", path, body: { userId, mode }, idempotent: mode === "keep",
+    });
+    return data;
   }
 
   /** All of these give the same result when they are done twice. */

@@ -11,10 +11,11 @@ use crate::base::policy::can;
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
-use crate::domain::api_keys::ApiKey;
+use crate::domain::api_keys::manage::giving::ensure_may_create;
 use crate::domain::api_keys::manage::lifecycle;
 use crate::domain::api_keys::manage::lifecycle::KeyAccess;
 use crate::domain::api_keys::unused::KeyListQuery;
+use crate::domain::api_keys::{ApiKey, KeyRules};
 use crate::domain::changes::AccessChange;
 use crate::infra::http::{Body, ListScope, Page, path_parameter, query};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
@@ -49,7 +50,8 @@ pub async fn list_api_keys(
 
 /// Create an API key
 ///
-/// The key has its creator's role, today's and not that of its creation. `plaintext` is answered this once.
+/// The key has its creator's role, today's and not that of its creation. `plaintext` is answered this once. An API key that
+/// makes another gives it at most what it has itself: `expiresAt` and `allowedIps` that are left out are its own.
 #[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(Idempotency), request_body = Option<CreateKey>,
     responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Made.", body = ApiKeyWithPlaintext),
         (status = 200, description = "Made before, with the same Idempotency-Key: without the plaintext, and with `Idempotent-Replayed: true`.", body = ApiKeyWithPlaintext)))]
@@ -61,9 +63,7 @@ pub async fn create_api_key(
     body: Body<CreateKey>,
 ) -> Result<HttpResponse, ApiError> {
     let settings = &state.config.keys;
-    if !settings.min_creator_role.admits(access.organization_role(), access.role()) {
-        return Err(Code::InsufficientPermission.into());
-    }
+    ensure_may_create(&access, settings.min_creator_role)?;
     let (input, bytes) = body.parse_or_default().await?;
     let now = state.clock.now();
     ensure_future(input.expires_at, now)?;
@@ -82,9 +82,8 @@ pub async fn create_api_key(
                     return Ok((ApiKey::visible(conn, &access, id)?, None));
                 }
                 let place = (access.workspace().organization_id, access.workspace_id());
-                let new = input.of(ApiKey::new(id, place, access.user_id(), scope, now));
-                let plaintext =
-                    lifecycle::issue(conn, access_change, &shared.config, &shared.api_keys.format, new, now)?;
+                let new = input.of(ApiKey::new(id, place, access.user_id(), scope, now), access.reach());
+                let plaintext = lifecycle::create(conn, access_change, rules_of(&shared), &access, new, now)?;
                 Ok((ApiKey::visible(conn, &access, id)?, Some(plaintext)))
             })
         })
@@ -108,7 +107,8 @@ pub async fn read_api_key(state: web::Data<State>, access: KeyAccess, req: HttpR
 
 /// Rename an API key, or change its expiry or addresses
 ///
-/// Fields that are left out stay; null clears.
+/// Fields that are left out stay; null clears. A later end and more addresses take the role that may create keys, and an
+/// API key gives at most its own.
 #[utoipa::path(tag = "API keys", security(("keyManager" = [])), request_body = ChangeKey,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Changed.", body = ApiKeyView)))]
 #[patch("/workspaces/{workspaceId}/api-keys/{keyId}")]
@@ -120,8 +120,9 @@ pub async fn change_api_key(
 ) -> Answer {
     let input = body.read().await?;
     let change = input.checked(state.clock.now())?;
+    let shared = state.clone();
     change_key(state, access, &req, move |conn, access_change, access, id, now| {
-        ApiKey::change(conn, access_change, access, id, change, now)
+        ApiKey::change(conn, access_change, access, &shared.config, id, change, now)
     })
     .await
 }
@@ -146,7 +147,8 @@ pub async fn delete_api_key(
 
 /// Roll an API key
 ///
-/// A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap.
+/// A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap. It takes the
+/// role that may create keys, and an API key rolls only keys that have at most what it has itself.
 #[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(Idempotency), request_body = Option<RollKey>,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Rolled. A replay lacks the plaintext, and has `Idempotent-Replayed: true`.", body = ApiKeyWithPlaintext)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/roll")]
@@ -170,7 +172,7 @@ pub async fn roll_api_key(
                 let plaintext = if replayed {
                     None
                 } else {
-                    Some(ApiKey::roll(conn, access_change, &access, &shared.api_keys.format, id, overlap, now)?)
+                    Some(ApiKey::roll(conn, access_change, &access, rules_of(&shared), id, overlap, now)?)
                 };
                 Ok((ApiKey::visible(conn, &access, id)?, plaintext))
             })
@@ -193,7 +195,7 @@ pub async fn disable_api_key(state: web::Data<State>, access: KeyAccess, req: Ht
 
 /// Enable an API key
 ///
-/// The opposite of disabling it.
+/// The opposite of disabling it. It takes the role that may create keys.
 #[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Write, (status = 200, description = "Enabled.", body = ApiKeyView)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/enable")]
 pub async fn enable_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
@@ -215,22 +217,32 @@ pub async fn revoke_api_key(state: web::Data<State>, access: KeyAccess, req: Htt
 
 /// Transfer an API key
 ///
-/// Another member becomes the creator whose role the key inherits.
+/// Another member becomes the creator whose role the key inherits. The former one knows the value: by `mode` it works on
+/// with at most what it had, or it is rolled. `plaintext` is answered for a rolled key only, and this once.
 #[utoipa::path(tag = "API keys", security(("keyManager" = [])), request_body = TransferKey,
-    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Transferred.", body = ApiKeyView)))]
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Transferred.", body = ApiKeyWithPlaintext)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/transfer")]
 pub async fn transfer_api_key(
     state: web::Data<State>,
     access: WorkspaceAccess<can::KeysManage>,
     req: HttpRequest,
     body: Body<TransferKey>,
-) -> Answer {
-    let new_creator = body.read().await?.user_id;
+) -> Result<web::Json<ApiKeyWithPlaintext>, ApiError> {
+    let id = path_parameter(&req, "keyId")?;
+    let heir = body.read().await?.into();
     let shared = state.clone();
-    change_key(state, access, &req, move |conn, access_change, access, id, _| {
-        ApiKey::transfer(conn, access_change, access, &shared.config, id, new_creator)
-    })
-    .await
+    let (row, plaintext) = state
+        .scoped_to(&access)
+        .change_access(move |conn, access_change| {
+            let plaintext = ApiKey::transfer(conn, access_change, &access, rules_of(&shared), id, heir)?;
+            Ok((ApiKey::visible(conn, &access, id)?, plaintext))
+        })
+        .await?;
+    Ok(web::Json(ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), plaintext.as_ref())))
+}
+
+fn rules_of(state: &State) -> KeyRules<'_> {
+    KeyRules { config: &state.config, format: &state.api_keys.format }
 }
 
 /// Changes one key in one transaction, and returns the changed key.

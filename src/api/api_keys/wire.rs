@@ -4,15 +4,13 @@ use crate::api::State;
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, UserId, WorkspaceId};
 use crate::base::input::validation::{Name, present};
-use crate::base::policy::Scope;
-use crate::base::policy::WorkspaceRole;
+use crate::base::policy::{CreatorRole, Scope, WorkspaceRole};
 use crate::base::time::Timestamp;
-use crate::domain::api_keys::AllowedIps;
-use crate::domain::api_keys::ApiKey;
-use crate::domain::api_keys::KeyStatus;
-use crate::domain::api_keys::PlaintextKey;
+use crate::domain::access::Reach;
+use crate::domain::api_keys::manage::giving::SetFields;
 use crate::domain::api_keys::manage::lifecycle::KeyChange;
 use crate::domain::api_keys::model::KeyWithCreator;
+use crate::domain::api_keys::{AllowedIps, ApiKey, Heir, KeyStatus, PlaintextKey, TransferMode};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -33,6 +31,10 @@ pub struct ApiKeyView {
     /// The role it has now: its creator's of this moment. Null when it is orphaned.
     #[schema(required)]
     role: Option<WorkspaceRole>,
+    /// The most that it inherits from its creator, also when the creator's role rises. A transfer that keeps the value sets
+    /// it; null for no limit.
+    #[schema(required)]
+    role_limit: Option<CreatorRole>,
     status: KeyStatus,
     /// Whose role it inherits.
     created_by: UserId,
@@ -61,6 +63,7 @@ impl ApiKeyView {
             name: key.name,
             preview: key.preview,
             scope: key.scope,
+            role_limit: key.role_limit,
             created_by: key.creator_id,
             created_at: key.created_at,
             expires_at: key.expires_at,
@@ -102,14 +105,22 @@ pub struct CreateKey {
 }
 
 impl CreateKey {
-    /// Returns the key with the client's settings but the scope, which the handler checks.
-    pub(super) fn of(self, key: ApiKey) -> ApiKey {
-        ApiKey {
+    /// Returns the key with the client's settings but the scope, which the handler checks. An end and addresses that are
+    /// left out are those of the API key that makes it.
+    pub(super) fn of(self, key: ApiKey, maker: &Reach) -> (ApiKey, SetFields) {
+        let set = SetFields {
+            scope: self.scope.is_some(),
+            expires_at: self.expires_at.is_some(),
+            allowed_ips: self.allowed_ips.is_some(),
+        };
+        let new = ApiKey {
             name: self.name.map(Name::into_string),
-            expires_at: self.expires_at,
-            allowed_ips: self.allowed_ips.unwrap_or_default(),
+            expires_at: self.expires_at.or(maker.ends_at),
+            allowed_ips: self.allowed_ips.unwrap_or_else(|| AllowedIps::of(&maker.addresses)),
+            role_limit: maker.role_limit,
             ..key
-        }
+        };
+        (new, set)
     }
 }
 
@@ -175,9 +186,18 @@ impl RollKey {
     }
 }
 
-/// Who takes the key over.
+/// Who takes the key over, and how.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TransferKey {
-    pub(super) user_id: UserId,
+    user_id: UserId,
+    /// `keep` (if left out): its value works on, and it has at most what it had. `roll`: all its values end at once, it has
+    /// a new one, and the role of its new creator.
+    mode: Option<TransferMode>,
+}
+
+impl From<TransferKey> for Heir {
+    fn from(TransferKey { user_id, mode }: TransferKey) -> Self {
+        Self { user: user_id, mode: mode.unwrap_or(TransferMode::Keep) }
+    }
 }

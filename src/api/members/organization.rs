@@ -34,7 +34,8 @@ pub async fn list_organization_members(
 
 /// Change a member's role
 ///
-/// Only an owner names owners and takes the role from them. An organization always keeps one.
+/// Only an owner names owners and takes the role from them. An organization always keeps one who is not disabled.
+/// Invitations that the member made and may not make any more are withdrawn.
 #[utoipa::path(tag = "Members", request_body = OrganizationRoleInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Changed.", body = OrganizationMemberView)))]
 #[patch("/organizations/{organizationId}/members/{userId}")]
@@ -57,7 +58,8 @@ pub async fn change_organization_member(
 
 /// Remove a member
 ///
-/// Its API keys are orphaned, or, with `transferKeysTo`, taken over by another member. Any member may leave.
+/// Its API keys are orphaned, or, with `transferKeysTo`, taken over by another member. Its invitations are withdrawn. Any
+/// member may leave.
 #[utoipa::path(tag = "Members", params(RemovalQuery),
     responses(errors::Person, errors::Write, (status = 200, description = "Removed.", body = RemovedKeys)))]
 #[delete("/organizations/{organizationId}/members/{userId}")]

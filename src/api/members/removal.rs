@@ -2,13 +2,12 @@
 
 use super::wire::RemovalQuery;
 use crate::api::State;
-use crate::base::config::Config;
 use crate::base::error::ApiError;
 use crate::base::ids::UserId;
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::Guard;
-use crate::domain::api_keys::RemovedKeys;
+use crate::domain::api_keys::{Heir, KeyRules, RemovedKeys};
 use crate::domain::changes::AccessChange;
 use crate::infra::http::{path_parameter, query};
 use actix_web::{HttpRequest, web};
@@ -21,23 +20,24 @@ pub(super) async fn remove<G: Guard + Send + 'static>(
     change: impl FnOnce(
         &mut Conn,
         &mut AccessChange,
-        &Config,
+        KeyRules<'_>,
         &G,
         UserId,
-        Option<UserId>,
+        Option<Heir>,
         Timestamp,
     ) -> Result<RemovedKeys, ApiError>
     + Send
     + 'static,
 ) -> Result<web::Json<RemovedKeys>, ApiError> {
     let user = path_parameter(req, "userId")?;
-    let new_creator = query::<RemovalQuery>(req)?.transfer_keys_to;
+    let heir = query::<RemovalQuery>(req)?.heir()?;
     let now = state.clock.now();
     let shared = state.clone();
     let keys = state
         .scoped_to(&access)
         .change_access(move |conn, access_change| {
-            change(conn, access_change, &shared.config, &access, user, new_creator, now)
+            let rules = KeyRules { config: &shared.config, format: &shared.api_keys.format };
+            change(conn, access_change, rules, &access, user, heir, now)
         })
         .await?;
     Ok(web::Json(keys))

@@ -1,10 +1,13 @@
 //! Members over HTTP.
 
 use crate::api::hot_json::write_json;
+use crate::base::error::ApiError;
 use crate::base::ids::UserId;
 use crate::base::policy::{OrganizationRole, WorkspaceRole};
 use crate::base::time::Timestamp;
+use crate::domain::api_keys::{Heir, TransferMode};
 use crate::domain::members::{OrganizationMember, WorkspaceMember};
+use crate::domain::tenancy::PersonStatus;
 use serde::{Deserialize, Serialize};
 
 /// A member of an organization.
@@ -18,12 +21,15 @@ pub struct OrganizationMemberView {
     name: Option<String>,
     role: OrganizationRole,
     joined_at: Timestamp,
+    /// Whether the person can act. A disabled person's role gives nothing, and a disabled owner doesn't count as one.
+    status: PersonStatus,
 }
 
 impl From<OrganizationMember> for OrganizationMemberView {
     fn from(member: OrganizationMember) -> Self {
+        let status = member.status();
         let OrganizationMember { user_id, role, joined_at, email, name, .. } = member;
-        Self { id: user_id, email, name, role, joined_at }
+        Self { id: user_id, email, name, role, joined_at, status }
     }
 }
 
@@ -39,14 +45,18 @@ pub struct WorkspaceMemberView {
     /// The role that counts: `admin` for an admin of the organization.
     role: WorkspaceRole,
     joined_at: Timestamp,
+    /// Whether the person can act. A disabled person's role gives nothing.
+    status: PersonStatus,
 }
 
-write_json!(WorkspaceMemberView { "id": id, "email": email, "name": name, "role": role, "joinedAt": joined_at });
+write_json!(WorkspaceMemberView {
+    "id": id, "email": email, "name": name, "role": role, "joinedAt": joined_at, "status": status,
+});
 
 impl From<WorkspaceMember> for WorkspaceMemberView {
     fn from(member: WorkspaceMember) -> Self {
-        let WorkspaceMember { user_id, role, joined_at, email, name, .. } = member;
-        Self { id: user_id, email, name, role, joined_at }
+        let WorkspaceMember { user_id, role, joined_at, email, name, status, .. } = member;
+        Self { id: user_id, email, name, role, joined_at, status }
     }
 }
 
@@ -70,7 +80,25 @@ pub struct WorkspaceRoleInput {
 #[into_params(parameter_in = Query)]
 pub struct RemovalQuery {
     /// Another member who may create keys there; without one the keys are orphaned.
-    pub(super) transfer_keys_to: Option<UserId>,
+    transfer_keys_to: Option<UserId>,
+    /// With `transferKeysTo`: `keep` (if left out) limits each key to what it had; `roll` gives each of at most 100 keys a
+    /// new value, which is answered this once, and ends the old ones.
+    #[param(inline)]
+    mode: Option<TransferMode>,
+}
+
+impl RemovalQuery {
+    /// Returns who takes over the keys.
+    ///
+    /// # Errors
+    /// `validation_failed` for a mode without a member.
+    pub(super) fn heir(self) -> Result<Option<Heir>, ApiError> {
+        match (self.transfer_keys_to, self.mode) {
+            (Some(user), mode) => Ok(Some(Heir { user, mode: mode.unwrap_or(TransferMode::Keep) })),
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(ApiError::invalid("mode", "goes with transferKeysTo only")),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +110,8 @@ mod tests {
     fn a_member_is_written_as_serde_would_write_it() {
         for text in [None, Some("ada@example.com".to_owned()), Some("\"Ада\"".to_owned())] {
             let (id, role, joined_at) = (UserId::new(), WorkspaceRole::Viewer, Timestamp::EPOCH);
-            let view = WorkspaceMemberView { id, email: text.clone(), name: text, role, joined_at };
+            let status = PersonStatus::Disabled;
+            let view = WorkspaceMemberView { id, email: text.clone(), name: text, role, joined_at, status };
             assert_same(&view, &view);
         }
     }

@@ -22,6 +22,12 @@ impl AddressBlock {
     pub fn contains(&self, address: &IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
+
+    /// Returns whether all addresses of `inner` are in `outer`. Adjacent blocks count as one: two halves cover the whole.
+    pub fn cover(outer: &[Self], inner: &[Self]) -> bool {
+        let whole = IpNet::aggregate(&outer.iter().map(|block| block.0).collect());
+        inner.iter().all(|own| whole.iter().any(|block| block.contains(&own.0)))
+    }
 }
 
 impl FromStr for AddressBlock {

@@ -157,6 +157,7 @@ diesel::table! {
         expires_at -> Timestamptz,
         created_at -> Timestamptz,
         mailed_token_hash -> Nullable<Binary>,
+        invited_by -> Nullable<Text>,
     }
 }
 
@@ -192,6 +193,7 @@ diesel::table! {
         overlap_ends_at -> Nullable<Timestamptz>,
         last_used_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        role_limit -> Nullable<Text>,
     }
 }
 
@@ -376,6 +378,7 @@ diesel::joinable!(api_keys -> workspaces (workspace_id));
 diesel::joinable!(invitation_workspaces -> invitations (invitation_id));
 diesel::joinable!(invitation_workspaces -> workspaces (workspace_id));
 diesel::joinable!(invitations -> organizations (organization_id));
+diesel::joinable!(invitations -> users (invited_by));
 diesel::joinable!(oob_codes -> accounts (account_id));
 diesel::joinable!(organization_members -> organizations (organization_id));
 diesel::joinable!(organization_members -> users (user_id));

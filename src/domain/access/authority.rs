@@ -6,7 +6,7 @@ use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole, effective
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{accounts, organization_members, sessions, users, workspace_members};
 use crate::base::time::Timestamp;
-use crate::domain::tenancy::{SignedInUser, VerifiedIdToken};
+use crate::domain::tenancy::{PersonStatus, SignedInUser, VerifiedIdToken};
 use diesel::prelude::*;
 use std::fmt;
 use std::net::IpAddr;
@@ -210,7 +210,7 @@ impl Confirm for VerifiedIdToken {
         };
         let (disabled_at, account, session_is_there, organization_role, role) = row.ok_or_else(invalid)?;
         let has_ended = self.session.is_some() && !session_is_there;
-        if disabled_at.is_some() || has_ended || !self.is_honoured_by(account) {
+        if !PersonStatus::of(disabled_at).can_act() || has_ended || !self.is_honoured_by(account) {
             return Err(invalid());
         }
         if self.has_expired(now) {

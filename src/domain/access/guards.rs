@@ -5,6 +5,7 @@
 
 use super::authority::{Authority, CallerProof, Grant};
 use super::membership::{OrganizationMembership, WorkspaceMembership};
+use super::reach::Reach;
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, UserId, WorkspaceId};
 use crate::base::policy::permission::Can;
@@ -84,13 +85,14 @@ impl<P> Guard for OrganizationAccess<P> {
 pub struct WorkspaceAccess<P> {
     membership: WorkspaceMembership,
     caller: CallerProof,
+    reach: Reach,
     permission: Permission,
     marker: PhantomData<P>,
 }
 
 impl<P: Can> WorkspaceAccess<P> {
-    pub(super) fn of(membership: WorkspaceMembership, caller: CallerProof) -> Self {
-        Self { membership, caller, permission: P::PERMISSION, marker: PhantomData }
+    pub(super) fn of(membership: WorkspaceMembership, caller: CallerProof, reach: Reach) -> Self {
+        Self { membership, caller, reach, permission: P::PERMISSION, marker: PhantomData }
     }
 }
 
@@ -116,6 +118,11 @@ impl<P> WorkspaceAccess<P> {
 
     pub fn organization_role(&self) -> OrganizationRole {
         self.membership.organization_role
+    }
+
+    /// How far the caller's credential reaches, which bounds what it gives to keys.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// Whether the caller's role has this permission too.

@@ -2,6 +2,7 @@
 
 use super::authority::{CallerProof, Grant};
 use super::guards::{OrganizationAccess, WorkspaceAccess};
+use super::reach::Reach;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{OrganizationId, UserId, WorkspaceId};
 use crate::base::policy::permission::Can;
@@ -89,12 +90,21 @@ impl WorkspaceMembership {
         }
     }
 
-    /// The guard with permission `P` for this caller, if the role has it.
+    /// The guard with permission `P` for this caller, if the role has it. `key` is the reach of an API key, whose limit
+    /// lowers the roles of its creator; `None` for a person.
     ///
     /// # Errors
     /// `insufficient_permission`
-    pub fn authorize<P: Can>(self, caller: CallerProof) -> Result<WorkspaceAccess<P>, ApiError> {
+    pub fn authorize<P: Can>(
+        mut self,
+        caller: CallerProof,
+        key: Option<Reach>,
+    ) -> Result<WorkspaceAccess<P>, ApiError> {
+        if let Some(limit) = key.as_ref().and_then(|key| key.role_limit) {
+            (self.organization_role, self.role) = limit.lower(self.organization_role, self.role);
+        }
         self.ensure_may(P::PERMISSION)?;
-        Ok(WorkspaceAccess::of(self, caller))
+        let reach = key.unwrap_or_else(|| Reach::of_person(self.role));
+        Ok(WorkspaceAccess::of(self, caller, reach))
     }
 }

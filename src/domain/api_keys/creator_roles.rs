@@ -1,9 +1,11 @@
 //! The status of a key, and the role that it inherits.
 
 use super::model::ApiKey;
-use crate::base::policy::{OrganizationRole, WorkspaceRole, effective_role};
+use crate::base::policy::{CreatorRole, OrganizationRole, WorkspaceRole, effective_role};
 use crate::base::sql::text_enum;
 use crate::base::time::Timestamp;
+use crate::domain::access::Reach;
+use crate::domain::tenancy::PersonStatus;
 
 text_enum! {
     /// Where a key stands.
@@ -22,23 +24,21 @@ text_enum! {
 }
 
 /// The current roles of a key's creator.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct CreatorRoles {
     /// `None` when the creator is no member.
     pub organization_role: Option<OrganizationRole>,
     /// `None` without a role in the workspace itself.
     pub workspace_role: Option<WorkspaceRole>,
-    /// Whether the operator has disabled the user.
-    pub is_disabled: bool,
+    /// Whether the creator can act. The keys of a person who can't have no role.
+    pub status: PersonStatus,
 }
 
 impl CreatorRoles {
-    /// Returns the role that the creator's keys inherit in the workspace.
-    pub fn role(self) -> Option<WorkspaceRole> {
-        if self.is_disabled {
-            return None;
-        }
-        self.organization_role.and_then(|role| effective_role(role, self.workspace_role))
+    /// Returns the roles in the organization and in the workspace, whether or not the creator can act.
+    pub(super) fn given(self) -> Option<(OrganizationRole, WorkspaceRole)> {
+        let organization = self.organization_role?;
+        Some((organization, effective_role(organization, self.workspace_role)?))
     }
 }
 
@@ -70,8 +70,42 @@ impl ApiKey {
         status_of(self.revoked_at.is_some(), self.expires_at, self.disabled_at.is_some(), has_role, now)
     }
 
-    /// Returns the role that the key inherits now; `None` when it is orphaned.
+    /// Returns the roles that the key inherits now; `None` when it is orphaned.
+    pub fn inherited(&self, creator: CreatorRoles) -> Option<(OrganizationRole, WorkspaceRole)> {
+        let is_orphaned = self.orphaned_at.is_some() || !creator.status.can_act();
+        let (organization, role) = creator.given().filter(|_| !is_orphaned)?;
+        Some(self.role_limit.map_or((organization, role), |limit| limit.lower(organization, role)))
+    }
+
+    /// Returns the role in the workspace that the key inherits now; `None` when it is orphaned.
     pub fn inherited_role(&self, creator: CreatorRoles) -> Option<WorkspaceRole> {
-        if self.orphaned_at.is_some() { None } else { creator.role() }
+        self.inherited(creator).map(|(_, role)| role)
+    }
+
+    /// Returns the most that holders of the key's present value have had by it: what it inherits now, or did last if it
+    /// is orphaned or its creator is disabled. `None` when that is not known, as for a key without a role now.
+    pub(super) fn had(&self, creator: CreatorRoles) -> Option<CreatorRole> {
+        if self.orphaned_at.is_some() {
+            return self.role_limit;
+        }
+        let (organization, role) = creator.given()?;
+        let stands = CreatorRole::of(organization, role);
+        Some(self.role_limit.map_or(stands, |limit| limit.min(stands)))
+    }
+
+    /// Returns how far the key reaches.
+    pub(super) fn reach(&self, creator: CreatorRoles) -> Reach {
+        Reach { role: self.inherited_role(creator), ..self.own_reach() }
+    }
+
+    /// Returns how far the key reaches by itself, without a role.
+    pub(super) fn own_reach(&self) -> Reach {
+        Reach {
+            role: None,
+            role_limit: self.role_limit,
+            scope: self.scope,
+            ends_at: self.expires_at,
+            addresses: self.allowed_ips.blocks().collect(),
+        }
     }
 }

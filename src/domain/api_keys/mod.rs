@@ -22,7 +22,11 @@ pub use creator_roles::{CreatorRoles, KeyStatus};
 pub use creators::creator_in;
 pub use format::{AllowedIps, KeyFormat, KeyHeaders, PlaintextKey, PresentedKey};
 pub use key_caller::KeyCaller;
-pub use manage::{KeyFilter, KeyPrefix, MAX_BATCH, Removed, RemovedKeys, Selected, issue};
+pub(in crate::domain) use manage::giving::ensure_may_create;
+pub use manage::{
+    Heir, KeyFilter, KeyPrefix, KeyRules, MAX_BATCH, RemovedKeys, RemovedMember, RolledKey, Selected, TransferMode,
+    issue,
+};
 pub use model::ApiKey;
 pub use program::{Program, ProgramAccess};
 pub use transfer::{export, import};

@@ -6,13 +6,13 @@ use super::unused::is_unused_since;
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::paging::Position;
-use crate::base::policy::Scope;
-use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole};
+use crate::base::policy::{CreatorRole, OrganizationRole, Permission, Scope, WorkspaceRole};
 use crate::base::sql::schema::{api_keys, organization_members, users, workspace_members};
 use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
 use crate::domain::audit::{Action, Entry, Target};
+use crate::domain::tenancy::PersonStatus;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -44,6 +44,8 @@ pub struct ApiKey {
     /// The last use that was flushed; memory may have a later one.
     pub last_used_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    /// The most that the key inherits from its creator. A transfer that keeps the value sets it.
+    pub role_limit: Option<CreatorRole>,
 }
 
 /// A key with its creator's roles.
@@ -54,7 +56,7 @@ pub(super) type CreatorRoleColumns = (Option<OrganizationRole>, Option<Workspace
 
 /// Converts the selected columns.
 pub(super) fn creator_roles_of((organization_role, workspace_role, disabled_at): CreatorRoleColumns) -> CreatorRoles {
-    CreatorRoles { organization_role, workspace_role, is_disabled: disabled_at.is_some() }
+    CreatorRoles { organization_role, workspace_role, status: PersonStatus::of(disabled_at) }
 }
 
 /// Joins `api_keys` with the creator's user, membership and workspace role: three joins by primary or unique key.
@@ -109,6 +111,7 @@ impl ApiKey {
             overlap_ends_at: None,
             last_used_at: None,
             created_at: now,
+            role_limit: None,
         }
     }
 
@@ -187,6 +190,7 @@ impl ApiKey {
             "name": self.name,
             "preview": self.preview,
             "scope": self.scope,
+            "roleLimit": self.role_limit,
             "createdBy": self.creator_id,
             "expiresAt": self.expires_at,
             "allowedIps": self.allowed_ips,

@@ -108,7 +108,7 @@ impl IdentityService {
                     }
                 };
                 let user = User::of_profile(conn, &profile, now)?;
-                if user.disabled_at.is_some() {
+                if !user.status().can_act() {
                     return Err(Code::InvalidIdToken.into());
                 }
                 Ok(SignedInUser::new(user, signed_in_at, session, expires_at))

@@ -1,6 +1,5 @@
 //! Accepts invitations by either of their tokens.
 
-use super::model::{Invitation, grants_of};
 use super::token::InvitationToken;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::UserId;
@@ -11,12 +10,16 @@ use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::audit::Action;
 use crate::domain::changes::AccessChange;
+use crate::domain::delegation::{Giver, Invitation};
 use crate::domain::identity::Account;
 use crate::domain::members::{OrganizationMember, WorkspaceMember};
 use crate::domain::tenancy::Organization;
 use crate::domain::tenancy::User;
 use diesel::prelude::*;
 use serde_json::json;
+
+/// The refusal of an invitation whose maker may not give its role now, or is not known.
+pub(crate) const MAY_NOT_GIVE: &str = "The person who made this invitation may not give its role any more. Ask an owner of the organization for a new one.";
 
 /// Selects the invitations that a token accepts now.
 macro_rules! accepted_by {
@@ -32,9 +35,10 @@ impl Invitation {
     ///
     /// The user's address must be the invited one, and verified by the issuer or by the mailed token. The mailed token
     /// also verifies the address of a built-in account.
+    ///
     /// # Errors
     /// `not_found` for a token that is unknown, used or expired; `insufficient_permission` for a user with another
-    /// verified address; `conflict` for a member.
+    /// verified address, and for an invitation that its maker may not give now; `conflict` for a member.
     pub fn accept(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -118,17 +122,19 @@ impl Invitation {
             .filter(invitations::id.eq(self.id).and(accepted_by!(&hash, now)))
             .select(Self::as_select());
         let invitation: Self = ForUpdate(pending).get_result(conn)?;
+        if !Giver::of(conn, organization_id, invitation.invited_by)?.may_give(invitation.role) {
+            return Err(ApiError::with_message(Code::InsufficientPermission, MAY_NOT_GIVE));
+        }
         if !OrganizationMember::add(conn, access_change, organization_id, user, invitation.role, now)? {
             return Err(ApiError::with_message(Code::Conflict, "You are a member of this organization already."));
         }
-        let grants = grants_of(conn, std::slice::from_ref(&invitation))?;
-        let grants: Vec<_> = grants.into_iter().map(|(_, grant)| grant).collect();
-        let entry = invitation.entry(Action::InvitationAccepted);
-        access_change.audit_only(entry.before(invitation.facts(&grants)).after(json!({ "userId": user })));
-        for grant in grants {
+        let accepted = Self::complete_one(conn, invitation)?;
+        let entry = accepted.invitation.entry(Action::InvitationAccepted);
+        access_change.audit_only(entry.before(accepted.facts()).after(json!({ "userId": user })));
+        for grant in &accepted.grants {
             WorkspaceMember::set(conn, access_change, organization_id, grant.id, user, grant.role, now)?;
         }
-        diesel::delete(invitations::table.find(invitation.id)).execute(conn)?;
+        diesel::delete(invitations::table.find(accepted.invitation.id)).execute(conn)?;
         Organization::with_role_of(conn, organization_id, user)?.ok_or_else(ApiError::not_found)
     }
 }

@@ -1,6 +1,5 @@
 //! [`InvitationMails`]: mails invitations, with limits.
 
-use super::model::Invitation;
 use super::token::InvitationToken;
 use crate::base::config::{Config, InvitationLimitSettings};
 use crate::base::error::ApiError;
@@ -10,6 +9,7 @@ use crate::base::policy::can;
 use crate::base::text::printable;
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
+use crate::domain::delegation::{Invitation, InvitationWithGrants};
 use crate::domain::tenancy::User;
 use crate::infra::mail::Mailer;
 use crate::infra::throttle::Throttle;
@@ -66,12 +66,14 @@ impl InvitationMails {
     pub fn send(
         &self,
         access: &OrganizationAccess<can::OrganizationManage>,
-        invitation: &Invitation,
+        invitation: &InvitationWithGrants,
         token: &InvitationToken,
     ) -> bool {
         let Some(url) = &self.url else { return false };
         let organization = &access.organization().name;
-        let text = email_body(organization, access.user(), invitation, &format!("{url}?token={}", token.expose()));
+        let maker = invitation.maker.as_ref().unwrap_or(access.user());
+        let invitation = &invitation.invitation;
+        let text = email_body(organization, maker, invitation, &format!("{url}?token={}", token.expose()));
         let sent = self.mailer.send(&invitation.email, &format!("Invitation to join {organization}"), text.into());
         if let Err(error) = &sent {
             tracing::warn!(invitation = %invitation.id, cause = error.cause(), "an invitation is not mailed");

@@ -6,5 +6,4 @@ mod organization;
 mod workspace;
 
 pub use organization::OrganizationMember;
-pub(crate) use organization::ensure_may_touch;
 pub use workspace::WorkspaceMember;

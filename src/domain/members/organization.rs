@@ -1,6 +1,5 @@
 //! Rows of `organization_members`.
 
-use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{MembershipId, OrganizationId, UserId};
 use crate::base::paging::Position;
@@ -9,10 +8,11 @@ use crate::base::sql::schema::{organization_members as members, users};
 use crate::base::sql::{Conn, each};
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
-use crate::domain::api_keys::{ApiKey, Removed, RemovedKeys};
+use crate::domain::api_keys::{ApiKey, Heir, KeyRules, RemovedKeys, RemovedMember};
 use crate::domain::audit::{Action, Entry, Target};
 use crate::domain::changes::AccessChange;
-use crate::domain::tenancy::Organization;
+use crate::domain::delegation::{ensure_may_touch, withdraw_what_is_lost};
+use crate::domain::tenancy::{Organization, PersonStatus};
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
@@ -29,11 +29,21 @@ pub struct OrganizationMember {
     pub joined_at: Timestamp,
     pub email: Option<String>,
     pub name: Option<String>,
+    /// When the user was disabled.
+    pub disabled_at: Option<Timestamp>,
 }
 
 macro_rules! columns {
     () => {
-        (members::id, members::user_id, members::role, members::created_at, users::email, users::name)
+        (
+            members::id,
+            members::user_id,
+            members::role,
+            members::created_at,
+            users::email,
+            users::name,
+            users::disabled_at,
+        )
     };
 }
 
@@ -101,6 +111,11 @@ impl OrganizationMember {
         Ok(added == 1)
     }
 
+    /// Whether the person can act.
+    pub fn status(&self) -> PersonStatus {
+        PersonStatus::of(self.disabled_at)
+    }
+
     fn entry(&self, action: Action, organization: OrganizationId) -> Entry {
         Entry::new(action, organization, Target::user(self.user_id, self.email.as_deref()))
     }
@@ -109,7 +124,8 @@ impl OrganizationMember {
         json!({ "role": self.role })
     }
 
-    /// Changes a member's role. Only an owner may give or remove the role of owner, and one owner always remains.
+    /// Changes a member's role. Only an owner may give or remove the role of owner, and one owner who can act always
+    /// remains. Withdraws the member's invitations that the new role may not give.
     ///
     /// # Errors
     /// `not_found`, `insufficient_permission`, `last_owner`
@@ -130,25 +146,26 @@ impl OrganizationMember {
         let changed = Self { role, ..member.clone() };
         let entry = changed.entry(Action::OrganizationMemberRoleChanged, access.organization_id());
         access_change.revoking(entry.changed(member.facts(), changed.facts()));
+        withdraw_what_is_lost(conn, access_change, access.organization_id(), user)?;
         Ok(changed)
     }
 
-    /// Removes a member with all workspace roles, and transfers or orphans the API keys. Members may remove themselves.
+    /// Removes a member with all workspace roles, transfers or orphans the API keys, and withdraws the member's
+    /// invitations. Members may remove themselves.
     ///
     /// # Errors
-    /// `not_found`, `insufficient_permission`, `last_owner`; `validation_failed` when the new creator may not have the
-    /// keys.
+    /// `not_found`, `insufficient_permission`, `last_owner`; `validation_failed` when the heir may not have the keys.
     pub fn remove(
         conn: &mut Conn,
         access_change: &mut AccessChange,
-        config: &Config,
+        rules: KeyRules<'_>,
         access: &OrganizationAccess<can::OrganizationRead>,
         user: UserId,
-        new_creator: Option<UserId>,
+        heir: Option<Heir>,
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
         Organization::lock(conn, access.organization_id())?;
-        let leaves = user == access.user().id && new_creator.is_none();
+        let leaves = user == access.user().id && heir.is_none();
         if !leaves && !Permission::OrganizationManage.held_in_organization(access.role()) {
             return Err(Code::InsufficientPermission.into());
         }
@@ -160,10 +177,10 @@ impl OrganizationMember {
             false => Action::OrganizationMemberRemoved,
         };
         access_change.revoking(member.entry(action, access.organization_id()).before(member.facts()));
-        let removed =
-            Removed { organization_id: access.organization_id(), workspace_id: None, user_id: user, new_creator };
-        let keys = ApiKey::orphan_or_transfer(conn, access_change, config, removed, now)?;
+        let removed = RemovedMember { organization_id: access.organization_id(), workspace_id: None, user_id: user };
+        let keys = ApiKey::orphan_or_transfer(conn, access_change, rules, removed, heir, now)?;
         diesel::delete(members::table.find(member.id)).execute(conn)?;
+        withdraw_what_is_lost(conn, access_change, access.organization_id(), user)?;
         Ok(keys)
     }
 
@@ -198,46 +215,32 @@ impl OrganizationMember {
         Ok(newest.into_iter().map(entry).collect())
     }
 
-    /// Removes a user from every organization, and orphans the keys.
+    /// Removes a user from every organization, orphans the keys and withdraws the user's invitations.
     ///
     /// # Errors
     /// `last_owner` when an organization would have no owner, or a database error.
     pub(crate) fn remove_everywhere(
         conn: &mut Conn,
         access_change: &mut AccessChange,
-        config: &Config,
         user: UserId,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        // In a fixed order, so that two users who leave at once don't deadlock.
-        let organizations: Vec<OrganizationId> = members::table
-            .filter(members::user_id.eq(user))
-            .select(members::organization_id)
-            .order(members::organization_id)
-            .load(conn)?;
-        for organization_id in organizations {
-            Organization::lock(conn, organization_id)?;
+        for organization_id in Organization::lock_all_of(conn, user)? {
             let member = Self::of(conn, organization_id, user)?;
             ensure_other_owner(conn, organization_id, &member)?;
             let entry = member.entry(Action::OrganizationMemberLeft, organization_id);
             access_change.revoking(entry.before(member.facts()));
-            let removed = Removed { organization_id, workspace_id: None, user_id: user, new_creator: None };
-            ApiKey::orphan_or_transfer(conn, access_change, config, removed, now)?;
+            let removed = RemovedMember { organization_id, workspace_id: None, user_id: user };
+            ApiKey::orphan(conn, access_change, removed, now)?;
             diesel::delete(members::table.find(member.id)).execute(conn)?;
+            withdraw_what_is_lost(conn, access_change, organization_id, user)?;
         }
         Ok(())
     }
 }
 
-/// Checks that only an owner changes or makes an owner.
-pub(crate) fn ensure_may_touch(own: OrganizationRole, other: OrganizationRole) -> Result<(), ApiError> {
-    if other == OrganizationRole::Owner && !Permission::OwnersManage.held_in_organization(own) {
-        return Err(Code::InsufficientPermission.into());
-    }
-    Ok(())
-}
-
-/// Checks that another owner remains. Exact only under `Organization::lock`.
+/// Checks that another owner remains who can act. Exact only under `Organization::lock`, which the operator's disabling
+/// of a user takes, too.
 fn ensure_other_owner(
     conn: &mut Conn,
     organization: OrganizationId,
@@ -246,10 +249,12 @@ fn ensure_other_owner(
     if member.role != OrganizationRole::Owner {
         return Ok(());
     }
-    let others: i64 = members::table
+    let others: Vec<Option<Timestamp>> = members::table
+        .inner_join(users::table)
         .filter(members::organization_id.eq(organization))
         .filter(members::role.eq(OrganizationRole::Owner).and(members::user_id.ne(member.user_id)))
-        .count()
-        .get_result(conn)?;
-    if others == 0 { Err(Code::LastOwner.into()) } else { Ok(()) }
+        .select(users::disabled_at)
+        .load(conn)?;
+    let remains = others.into_iter().any(|disabled_at| PersonStatus::of(disabled_at).can_act());
+    if remains { Ok(()) } else { Err(Code::LastOwner.into()) }
 }

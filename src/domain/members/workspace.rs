@@ -1,7 +1,6 @@
 //! Rows of `workspace_members`, and the list of all members of a workspace.
 
 use super::organization::OrganizationMember;
-use crate::base::config::Config;
 use crate::base::error::ApiError;
 use crate::base::ids::{MembershipId, OrganizationId, UserId, WorkspaceId};
 use crate::base::paging::Position;
@@ -10,10 +9,10 @@ use crate::base::sql::schema::{organization_members, users, workspace_members as
 use crate::base::sql::{Conn, each};
 use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
-use crate::domain::api_keys::{ApiKey, Removed, RemovedKeys};
+use crate::domain::api_keys::{ApiKey, Heir, KeyRules, RemovedKeys, RemovedMember, ensure_may_create};
 use crate::domain::audit::{Action, Entry, Target};
 use crate::domain::changes::AccessChange;
-use crate::domain::tenancy::Organization;
+use crate::domain::tenancy::{Organization, PersonStatus};
 use diesel::prelude::*;
 use serde_json::json;
 
@@ -29,6 +28,7 @@ pub struct WorkspaceMember {
     pub joined_at: Timestamp,
     pub email: Option<String>,
     pub name: Option<String>,
+    pub status: PersonStatus,
 }
 
 impl WorkspaceMember {
@@ -65,6 +65,7 @@ impl WorkspaceMember {
                     organization_members::created_at,
                     users::email,
                     users::name,
+                    users::disabled_at,
                 ),
                 members::role.nullable(),
                 members::created_at.nullable(),
@@ -80,9 +81,10 @@ impl WorkspaceMember {
     }
 
     fn of(member: OrganizationMember, role: Option<WorkspaceRole>, since: Option<Timestamp>) -> Option<Self> {
-        let OrganizationMember { id, user_id, role: organization_role, joined_at, email, name } = member;
+        let status = member.status();
+        let OrganizationMember { id, user_id, role: organization_role, joined_at, email, name, .. } = member;
         let role = effective_role(organization_role, role)?;
-        Some(Self { id, user_id, role, joined_at: since.unwrap_or(joined_at), email, name })
+        Some(Self { id, user_id, role, joined_at: since.unwrap_or(joined_at), email, name, status })
     }
 
     /// Sets a member's role in the workspace.
@@ -154,29 +156,36 @@ impl WorkspaceMember {
     /// organization stays an admin here, and keeps the keys.
     ///
     /// # Errors
-    /// `not_found` when the user has no own role here; `validation_failed` when the new creator may not have the keys.
+    /// `not_found` when the user has no own role here; `validation_failed` when the heir may not have the keys;
+    /// `insufficient_permission` for a transfer by a caller who may not create keys.
     pub fn remove(
         conn: &mut Conn,
         access_change: &mut AccessChange,
-        config: &Config,
+        rules: KeyRules<'_>,
         access: &WorkspaceAccess<can::MembersManage>,
         user: UserId,
-        new_creator: Option<UserId>,
+        heir: Option<Heir>,
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
         let organization_id = access.workspace().organization_id;
         Organization::lock(conn, organization_id)?;
         let member = OrganizationMember::of(conn, organization_id, user)?;
         let role = Self::own_role(conn, access.workspace_id(), user)?.ok_or_else(ApiError::not_found)?;
-        diesel::delete(members::table.find((access.workspace_id(), user))).execute(conn)?;
         let entry = entry(conn, Action::WorkspaceMemberRemoved, organization_id, access.workspace_id(), user)?;
         access_change.revoking(entry.before(json!({ "role": role })));
-        if new_creator.is_none() && effective_role(member.role, None).is_some() {
-            return Ok(RemovedKeys::default());
-        }
-        let removed =
-            Removed { organization_id, workspace_id: Some(access.workspace_id()), user_id: user, new_creator };
-        ApiKey::orphan_or_transfer(conn, access_change, config, removed, now)
+        let keys = match heir {
+            None if effective_role(member.role, None).is_some() => RemovedKeys::default(),
+            heir => {
+                if heir.is_some() {
+                    ensure_may_create(access, rules.config.keys.min_creator_role)?;
+                }
+                let removed =
+                    RemovedMember { organization_id, workspace_id: Some(access.workspace_id()), user_id: user };
+                ApiKey::orphan_or_transfer(conn, access_change, rules, removed, heir, now)?
+            }
+        };
+        diesel::delete(members::table.find((access.workspace_id(), user))).execute(conn)?;
+        Ok(keys)
     }
 }
 

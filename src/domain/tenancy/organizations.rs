@@ -67,6 +67,22 @@ impl Organization {
         Ok(query.load(conn)?)
     }
 
+    /// Locks all organizations of a user until the transaction ends, in the order of their ids, and returns them. For
+    /// changes that decide whether the user can act. Lock the user first: then no membership is added meanwhile.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub fn lock_all_of(conn: &mut Conn, user: UserId) -> Result<Vec<OrganizationId>, ApiError> {
+        let own = organization_members::table
+            .filter(organization_members::user_id.eq(user))
+            .select(organization_members::organization_id);
+        let rows = organizations::table
+            .filter(organizations::id.eq_any(own))
+            .select(organizations::id)
+            .order(organizations::id);
+        Ok(ForUpdate(rows).get_results(conn)?)
+    }
+
     /// Locks the organization until the transaction ends. Changes of its members take this lock.
     ///
     /// # Errors

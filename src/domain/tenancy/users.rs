@@ -5,7 +5,9 @@ use crate::base::ids::{SessionId, UserId};
 use crate::base::sql::schema::users;
 use crate::base::sql::{Columns, Conn, each};
 use crate::base::time::Timestamp;
+use crate::domain::tenancy::PersonStatus;
 use diesel::prelude::*;
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -101,6 +103,11 @@ pub struct Profile {
 }
 
 impl User {
+    /// Whether the person can act.
+    pub fn status(&self) -> PersonStatus {
+        PersonStatus::of(self.disabled_at)
+    }
+
     /// Returns the user of a profile. Creates the user at the first valid token, and updates it when the profile
     /// changed.
     ///
@@ -140,6 +147,15 @@ impl User {
         })
     }
 
+    /// Returns the users of these ids, in no order.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(crate) fn all_of(conn: &mut Conn, ids: impl Iterator<Item = UserId>) -> Result<Vec<Self>, ApiError> {
+        let ids: BTreeSet<UserId> = ids.collect();
+        Ok(users::table.filter(users::id.eq_any(ids)).select(Self::as_select()).load(conn)?)
+    }
+
     /// Locks the user until the transaction ends, so that the user is not deleted while joining or creating an
     /// organization.
     ///
@@ -148,7 +164,7 @@ impl User {
     /// # Errors
     /// `invalid_id_token` for a deleted or disabled user, or a database error.
     pub fn lock(conn: &mut Conn, id: UserId) -> Result<(), ApiError> {
-        if Self::hold(conn, id)?.is_some() { Err(Code::InvalidIdToken.into()) } else { Ok(()) }
+        if PersonStatus::of(Self::hold(conn, id)?).can_act() { Ok(()) } else { Err(Code::InvalidIdToken.into()) }
     }
 
     /// [`User::lock`] for a user of any state. Returns when the user was disabled.

@@ -44,7 +44,8 @@ pub fn actor(of: &User) -> Value {
 /// What a key's event tells of it, as its creation answered.
 fn facts(key: &Value) -> Value {
     json!({
-        "name": key["name"], "preview": key["preview"], "scope": key["scope"], "createdBy": key["createdBy"],
+        "name": key["name"], "preview": key["preview"], "scope": key["scope"], "roleLimit": key["roleLimit"],
+        "createdBy": key["createdBy"],
         "expiresAt": key["expiresAt"], "allowedIps": key["allowedIps"], "disabled": key["status"] == "disabled",
         "revoked": key["status"] == "revoked", "orphaned": false,
     })
@@ -72,7 +73,7 @@ impl Scene<'_> {
         let (me, place) = (user(user_id, email), &*self.acme.workspace_id);
         let before = json!({
             "email": email, "role": "member", "workspaces": [{ "id": place, "role": "editor" }],
-            "expiresAt": invitation["expiresAt"],
+            "expiresAt": invitation["expiresAt"], "invitedBy": self.acme.owner.user_id,
         });
         let person = target("user", user_id, email);
         let (invited, role) = (target("invitation", &invitation.text_at("/id"), email), json!({ "role": "editor" }));
@@ -111,7 +112,8 @@ impl Scene<'_> {
             "revoke" => ("api_key.revoked", request, Some(json!({ "revoked": true }))),
             "transfer" => {
                 let new_creator = json!({ "userId": owner.user_id });
-                ("api_key.transferred", request.json(new_creator), Some(json!({ "createdBy": owner.user_id })))
+                let change = json!({ "createdBy": owner.user_id, "roleLimit": "editor" });
+                ("api_key.transferred", request.json(new_creator), Some(change))
             }
             _ if method == "DELETE" => ("api_key.deleted", request, None),
             _ => {

@@ -93,7 +93,8 @@ impl Scene<'_> {
                     Value::Null,
                 );
                 let about = target("api_key", &key.id, "CI");
-                let (before, after) = (json!({ "orphaned": false }), json!({ "orphaned": true }));
+                let before = json!({ "orphaned": false, "roleLimit": null });
+                let after = json!({ "orphaned": true, "roleLimit": "editor" });
                 let orphaned = event("api_key.orphaned", me, about, Some(&acme.workspace_id), before, after);
                 done(answer, vec![removed, orphaned])
             }
@@ -106,6 +107,7 @@ impl Scene<'_> {
                     json!({
                         "email": "twice@example.com", "role": invitation["role"],
                         "workspaces": invitation["workspaces"], "expiresAt": invitation["expiresAt"],
+                        "invitedBy": owner.user_id,
                     })
                 };
                 let about = |invitation: &Answer| target("invitation", &invitation.text_at("/id"), "twice@example.com");
@@ -120,6 +122,7 @@ impl Scene<'_> {
                 let answer = by(request(&acme.organization_path(&format!("/invitations/{id}")))).await;
                 let before = json!({
                     "email": "never@example.com", "role": "member", "workspaces": [], "expiresAt": made["expiresAt"],
+                    "invitedBy": owner.user_id,
                 });
                 let about = target("invitation", &id, "never@example.com");
                 done(answer, vec![event("invitation.withdrawn", me, about, None, before, Value::Null)])
@@ -168,7 +171,8 @@ impl Scene<'_> {
                     Value::Null,
                 );
                 let about = target("api_key", &key.id, key.body["preview"].as_str().expect("a preview"));
-                let (before, after) = (json!({ "orphaned": false }), json!({ "orphaned": true }));
+                let before = json!({ "orphaned": false, "roleLimit": null });
+                let after = json!({ "orphaned": true, "roleLimit": "editor" });
                 let orphaned = event("api_key.orphaned", nameless, about, Some(&acme.workspace_id), before, after);
                 done(answer, vec![left, orphaned])
             }
@@ -235,7 +239,8 @@ impl Scene<'_> {
                     json!({ "role": "editor" }),
                     Value::Null,
                 );
-                let (before, after) = (json!({ "createdBy": member.user_id }), json!({ "createdBy": owner.user_id }));
+                let before = json!({ "createdBy": member.user_id, "roleLimit": null });
+                let after = json!({ "createdBy": owner.user_id, "roleLimit": "editor" });
                 let about = target("api_key", &key.id, "CD");
                 done(answer, vec![removed, event("api_key.transferred", me, about, place, before, after)])
             }

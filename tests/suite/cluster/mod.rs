@@ -12,7 +12,7 @@ mod pooler;
 mod processes;
 mod proof;
 mod proxy;
-mod random;
+pub mod random;
 mod scenario;
 mod steady;
 

@@ -211,7 +211,7 @@ pub const ROWS: &[Row] = &[
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/enable", PresentedKeyOwner, 200).on(Target::Key),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/revoke", PresentedKeyOwner, 200).on(Target::Key),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/transfer", WorkspaceAdmin, 200)
-        .on(Target::Key).json(|t| json!({ "userId": t["heirsId"] })),
+        .on(Target::Key).json(|t| json!({ "userId": t["heirsId"], "mode": "roll" })),
 
     row("GET /v1/workspaces/{workspaceId}/api-keys/{keyId}/usage", PresentedKeyOwner, 200).on(Target::Key),
     row("GET /v1/workspaces/{workspaceId}/usage", WorkspaceViewer, 200),

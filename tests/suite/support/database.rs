@@ -143,6 +143,18 @@ impl TestDatabase {
     }
 }
 
+impl TestDatabase {
+    /// [`TestDatabase::execute`] of a change of access without an audit event.
+    pub fn execute_unrecorded(&self, statement: &str) {
+        if matches!(self.place, Place::Postgres { .. }) {
+            let quietly = format!("SET session_replication_role = replica; {statement}");
+            let done = self.connect_as_superuser().batch_execute(&quietly);
+            return done.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
+        self.execute(statement);
+    }
+}
+
 #[derive(QueryableByName)]
 struct Line {
     #[diesel(sql_type = diesel::sql_types::Text)]

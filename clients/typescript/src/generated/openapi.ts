@@ -375,7 +375,8 @@ export interface paths {
         put?: never;
         /**
          * Accept an invitation
-         * @description The caller's e-mail address must be the invited one, and verified. A token that was mailed verifies it.
+         * @description The caller's e-mail address must be the invited one, and verified. A token that was mailed verifies it. It is refused
+         *     with 403 when the person who made the invitation may not give its role any more.
          */
         post: operations["accept_invitation"];
         delete?: never;
@@ -664,7 +665,8 @@ export interface paths {
         /**
          * Invite somebody
          * @description Where the server sends mail, a link is mailed to the address. The token is another one, and answered this once; an
-         *     older invitation of the same address is withdrawn. Only an owner invites owners.
+         *     older invitation of the same address is withdrawn. Only an owner invites owners. The invitation gives at most what its
+         *     maker may give when it is accepted, and is withdrawn when the maker may not give it any more.
          */
         post: operations["create_invitation"];
         delete?: never;
@@ -685,7 +687,7 @@ export interface paths {
         post?: never;
         /**
          * Withdraw an invitation
-         * @description Its token stops at once.
+         * @description Its token stops at once. Only an owner withdraws the invitation of an owner.
          */
         delete: operations["withdraw_invitation"];
         options?: never;
@@ -704,7 +706,8 @@ export interface paths {
         put?: never;
         /**
          * Mail an invitation again
-         * @description With a new link; an older link is dead. The invitation lasts as long as a new one, and may have expired before.
+         * @description With a new link; an older link is dead. The invitation lasts as long as a new one, and may have expired before. Its
+         *     maker stays the same. Only an owner sends the invitation of an owner again.
          */
         post: operations["resend_invitation"];
         delete?: never;
@@ -745,14 +748,16 @@ export interface paths {
         post?: never;
         /**
          * Remove a member
-         * @description Its API keys are orphaned, or, with `transferKeysTo`, taken over by another member. Any member may leave.
+         * @description Its API keys are orphaned, or, with `transferKeysTo`, taken over by another member. Its invitations are withdrawn. Any
+         *     member may leave.
          */
         delete: operations["remove_organization_member"];
         options?: never;
         head?: never;
         /**
          * Change a member's role
-         * @description Only an owner names owners and takes the role from them. An organization always keeps one.
+         * @description Only an owner names owners and takes the role from them. An organization always keeps one who is not disabled.
+         *     Invitations that the member made and may not make any more are withdrawn.
          */
         patch: operations["change_organization_member"];
         trace?: never;
@@ -885,7 +890,8 @@ export interface paths {
         put?: never;
         /**
          * Create an API key
-         * @description The key has its creator's role, today's and not that of its creation. `plaintext` is answered this once.
+         * @description The key has its creator's role, today's and not that of its creation. `plaintext` is answered this once. An API key that
+         *     makes another gives it at most what it has itself: `expiresAt` and `allowedIps` that are left out are its own.
          */
         post: operations["create_api_key"];
         delete?: never;
@@ -938,7 +944,8 @@ export interface paths {
         head?: never;
         /**
          * Rename an API key, or change its expiry or addresses
-         * @description Fields that are left out stay; null clears.
+         * @description Fields that are left out stay; null clears. A later end and more addresses take the role that may create keys, and an
+         *     API key gives at most its own.
          */
         patch: operations["change_api_key"];
         trace?: never;
@@ -974,7 +981,7 @@ export interface paths {
         put?: never;
         /**
          * Enable an API key
-         * @description The opposite of disabling it.
+         * @description The opposite of disabling it. It takes the role that may create keys.
          */
         post: operations["enable_api_key"];
         delete?: never;
@@ -1014,7 +1021,8 @@ export interface paths {
         put?: never;
         /**
          * Roll an API key
-         * @description A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap.
+         * @description A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap. It takes the
+         *     role that may create keys, and an API key rolls only keys that have at most what it has itself.
          */
         post: operations["roll_api_key"];
         delete?: never;
@@ -1034,7 +1042,8 @@ export interface paths {
         put?: never;
         /**
          * Transfer an API key
-         * @description Another member becomes the creator whose role the key inherits.
+         * @description Another member becomes the creator whose role the key inherits. The former one knows the value: by `mode` it works on
+         *     with at most what it had, or it is rolled. `plaintext` is answered for a rolled key only, and this once.
          */
         post: operations["transfer_api_key"];
         delete?: never;
@@ -1177,6 +1186,7 @@ export interface components {
              */
             preview: string;
             role: components["schemas"]["WorkspaceRole"] | null;
+            roleLimit: components["schemas"]["CreatorRole"] | null;
             scope: components["schemas"]["Scope"];
             status: components["schemas"]["KeyStatus"];
             workspaceId: components["schemas"]["WorkspaceId"];
@@ -1269,6 +1279,8 @@ export interface components {
             name?: components["schemas"]["Name"] | null;
             scope?: components["schemas"]["Scope"] | null;
         };
+        /** @enum {string} */
+        CreatorRole: "viewer" | "editor" | "admin" | "organization_admin";
         /** @description A wish to be forgotten. */
         DeleteRequest: {
             /**
@@ -1407,6 +1419,7 @@ export interface components {
             email: string;
             expiresAt: components["schemas"]["Timestamp"];
             id: components["schemas"]["InvitationId"];
+            invitedBy: components["schemas"]["Inviter"] | null;
             role: components["schemas"]["OrganizationRole"];
             workspaces: components["schemas"]["WorkspaceGrant"][];
         };
@@ -1419,6 +1432,14 @@ export interface components {
              * @example inv_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX3o5iB8kZ6yW
              */
             token?: string | null;
+        };
+        /** @description The person who made an invitation. */
+        Inviter: {
+            /** @example ada@example.com */
+            email: string | null;
+            id: components["schemas"]["UserId"];
+            /** @example Ada Lovelace */
+            name: string | null;
         };
         /** @description What a person typed. */
         JoinForm: {
@@ -1606,6 +1627,8 @@ export interface components {
             /** @example Ada Lovelace */
             name: string | null;
             role: components["schemas"]["OrganizationRole"];
+            /** @description Whether the person can act. A disabled person's role gives nothing, and a disabled owner doesn't count as one. */
+            status: components["schemas"]["PersonStatus"];
         };
         /** @enum {string} */
         OrganizationRole: "member" | "admin" | "owner";
@@ -1712,6 +1735,8 @@ export interface components {
         };
         /** @enum {string} */
         Permission: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
+        /** @enum {string} */
+        PersonStatus: "active" | "disabled";
         /** @description Who is behind an ID token. */
         PersonView: {
             /** @example ada@example.com */
@@ -1819,8 +1844,10 @@ export interface components {
         };
         /** @description The keys of a member who was removed. */
         RemovedKeys: {
-            /** @description Those that stopped, until an admin transfers them. */
+            /** @description Those that stopped, until an admin transfers them. With `transferKeysTo`, those that had no role to keep. */
             orphanedKeys: components["schemas"]["KeyId"][];
+            /** @description The new values of those that were rolled, by `mode=roll`. They are shown this once. */
+            rolledKeys?: components["schemas"]["RolledKey"][];
             /** @description Those that another member took over. */
             transferredKeys: components["schemas"]["KeyId"][];
         };
@@ -1868,6 +1895,12 @@ export interface components {
              * @example 3600
              */
             overlapSeconds?: number | null;
+        };
+        /** @description The new value of a key. */
+        RolledKey: {
+            id: components["schemas"]["KeyId"];
+            /** @example sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX */
+            plaintext: string;
         };
         /** @description One RSA public key. */
         RsaJwk: {
@@ -1993,10 +2026,13 @@ export interface components {
             /** @example Bearer */
             token_type: string;
         };
-        /** @description Who takes the key over. */
+        /** @description Who takes the key over, and how. */
         TransferKey: {
+            mode?: components["schemas"]["TransferMode"] | null;
             userId: components["schemas"]["UserId"];
         };
+        /** @enum {string} */
+        TransferMode: "keep" | "roll";
         /** @description A change of the own account. */
         UpdateRequest: {
             /**
@@ -2159,6 +2195,8 @@ export interface components {
             name: string | null;
             /** @description The role that counts: `admin` for an admin of the organization. */
             role: components["schemas"]["WorkspaceRole"];
+            /** @description Whether the person can act. A disabled person's role gives nothing. */
+            status: components["schemas"]["PersonStatus"];
         };
         /** @enum {string} */
         WorkspaceRole: "viewer" | "editor" | "admin";
@@ -3760,6 +3798,11 @@ export interface operations {
             query?: {
                 /** @description Another member who may create keys there; without one the keys are orphaned. */
                 transferKeysTo?: components["schemas"]["UserId"];
+                /**
+                 * @description With `transferKeysTo`: `keep` (if left out) limits each key to what it had; `roll` gives each of at most 100 keys a
+                 *     new value, which is answered this once, and ends the old ones.
+                 */
+                mode?: "keep" | "roll";
             };
             header?: never;
             path: {
@@ -4502,7 +4545,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiKeyView"];
+                    "application/json": components["schemas"]["ApiKeyWithPlaintext"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -4642,6 +4685,11 @@ export interface operations {
             query?: {
                 /** @description Another member who may create keys there; without one the keys are orphaned. */
                 transferKeysTo?: components["schemas"]["UserId"];
+                /**
+                 * @description With `transferKeysTo`: `keep` (if left out) limits each key to what it had; `roll` gives each of at most 100 keys a
+                 *     new value, which is answered this once, and ends the old ones.
+                 */
+                mode?: "keep" | "roll";
             };
             header?: never;
             path: {

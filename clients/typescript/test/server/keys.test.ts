@@ -44,6 +44,10 @@ test("a key is renamed, rolled with an overlap, disabled, enabled, transferred a
   assert.equal((await workspaces.enableApiKey(workspaceId, id)).status, "active");
   const transferred = await workspaces.transferApiKey(workspaceId, id, colleague);
   assert.deepEqual([transferred.createdBy, transferred.role], [colleague, "editor"]);
+  assert.deepEqual([transferred.roleLimit, transferred.plaintext], ["organization_admin", undefined]);
+  const taken = await workspaces.transferApiKey(workspaceId, id, colleague, { mode: "roll" });
+  secret(taken.plaintext ?? "");
+  assert.ok(taken.plaintext && taken.roleLimit === null);
   assert.equal((await workspaces.revokeApiKey(workspaceId, id)).status, "revoked");
   await assert.rejects(workspaces.enableApiKey(workspaceId, id), ConflictError);
   await workspaces.deleteApiKey(workspaceId, id);

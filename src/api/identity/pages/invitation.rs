@@ -9,8 +9,8 @@ use crate::api::errors;
 use crate::base::error::{ApiError, Code};
 use crate::base::input::validation;
 use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
-use crate::domain::invitations::InvitationToken;
 use crate::domain::invitations::accept_mailed::Invited;
+use crate::domain::invitations::{InvitationToken, MAY_NOT_GIVE};
 use crate::infra::request::RequestContext;
 use actix_web::{Error, HttpResponse, get, post, web};
 use askama::Template;
@@ -96,6 +96,7 @@ pub async fn join(state: web::Data<State>, payload: web::Payload) -> Result<Http
         Err(FirebaseRefusal::Api(error)) => match error.code {
             Code::NotFound => Ok(invalid()?),
             Code::Conflict => Ok(failed("You are a member of this organization already. Sign in there.")?),
+            Code::InsufficientPermission => Ok(failed(MAY_NOT_GIVE)?),
             Code::InvalidIdToken => Ok(refused(&FirebaseError::UserDisabled)?),
             _ => Err(error.into()),
         },

@@ -17,7 +17,8 @@ const MAX_BLOCKS: usize = 50;
 pub struct AllowedIps(String);
 
 impl AllowedIps {
-    fn of(blocks: &[AddressBlock]) -> Self {
+    /// Returns the list of these blocks.
+    pub fn of(blocks: &[AddressBlock]) -> Self {
         Self(blocks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
     }
 

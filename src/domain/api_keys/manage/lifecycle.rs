@@ -1,6 +1,7 @@
 //! Changes of keys. Each function takes the guard that allows it, and runs in a transaction that informs all nodes and
 //! writes the audit trail ([`AccessChange`]). Creating a key informs no node, since none has it in its cache.
 
+use super::giving::{SetFields, ensure_may_give, ensure_may_set};
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
@@ -8,7 +9,7 @@ use crate::base::policy::can;
 use crate::base::sql::schema::{api_key_secrets, api_keys};
 use crate::base::sql::{Columns, Conn};
 use crate::base::time::Timestamp;
-use crate::domain::access::WorkspaceAccess;
+use crate::domain::access::{Reach, WorkspaceAccess};
 use crate::domain::api_keys::AllowedIps;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::KeyStatus;
@@ -21,6 +22,13 @@ use crate::domain::tenancy::Workspace;
 use diesel::prelude::*;
 use serde_json::json;
 use std::time::Duration;
+
+/// What configuration says of keys.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRules<'a> {
+    pub config: &'a Config,
+    pub format: &'a KeyFormat,
+}
 
 /// The guard of the key endpoints: a user's own keys, or all keys for a user who manages keys.
 pub type KeyAccess = WorkspaceAccess<can::KeysOwn>;
@@ -46,6 +54,23 @@ pub fn issue(
     Ok(plaintext)
 }
 
+/// [`issue`] for a request, within what the caller may give.
+///
+/// # Errors
+/// Those of [`issue`] and of [`ensure_may_set`].
+pub fn create(
+    conn: &mut Conn,
+    access_change: &mut AccessChange,
+    rules: KeyRules<'_>,
+    access: &KeyAccess,
+    (new, set): (ApiKey, SetFields),
+    now: Timestamp,
+) -> Result<PlaintextKey, ApiError> {
+    let reach = Reach { role: Some(access.role()), ..new.own_reach() };
+    ensure_may_set(access, rules.config.keys.min_creator_role, &reach, set)?;
+    issue(conn, access_change, rules.config, rules.format, new, now)
+}
+
 /// Locks the workspace and checks the plan's limit, so that parallel calls can't exceed it.
 fn ensure_room(
     conn: &mut Conn,
@@ -67,11 +92,20 @@ fn ensure_room(
     Ok(())
 }
 
+/// Gives the key another value beside those that it has.
 fn add_secret(conn: &mut Conn, id: KeyId, plaintext: &PlaintextKey) -> Result<(), ApiError> {
     diesel::insert_into(api_key_secrets::table)
         .values((api_key_secrets::hash.eq(&plaintext.hash()[..]), api_key_secrets::api_key_id.eq(id)))
         .execute(conn)?;
     Ok(())
+}
+
+/// Ends all values of the key at once, and returns a new one.
+pub(super) fn replace_secrets(conn: &mut Conn, format: &KeyFormat, id: KeyId) -> Result<PlaintextKey, ApiError> {
+    diesel::delete(api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id))).execute(conn)?;
+    let plaintext = format.generate();
+    add_secret(conn, id, &plaintext)?;
+    Ok(plaintext)
 }
 
 /// Rejects a change of a revoked or expired key.
@@ -95,14 +129,16 @@ pub struct KeyChange {
 }
 
 impl ApiKey {
-    /// Changes name, expiry and addresses. A key that has ended can only be renamed.
+    /// Changes name, expiry and addresses. A key that has ended can only be renamed. A later end and more addresses are
+    /// given within what the caller may give.
     ///
     /// # Errors
-    /// `not_found`, `conflict`
+    /// `not_found`, `conflict`, and those of [`ensure_may_set`].
     pub fn change(
         conn: &mut Conn,
         access_change: &mut AccessChange,
         access: &KeyAccess,
+        config: &Config,
         id: KeyId,
         change: KeyChange,
         now: Timestamp,
@@ -112,12 +148,22 @@ impl ApiKey {
         if expires_at.is_some() || allowed_ips.is_some() {
             ensure_alive(&key, now)?;
         }
-        let (before, _) = key;
+        let set = SetFields { expires_at: expires_at.is_some(), allowed_ips: allowed_ips.is_some(), scope: false };
+        let (before, creator) = key;
+        let changed = Self {
+            expires_at: expires_at.unwrap_or(before.expires_at),
+            allowed_ips: allowed_ips.unwrap_or_else(|| before.allowed_ips.clone()),
+            ..before.clone()
+        };
+        let reach = changed.reach(creator);
+        if !reach.excess(&before.reach(creator)).is_empty() {
+            ensure_may_set(access, config.keys.min_creator_role, &reach, set)?;
+        }
         let after: Self = diesel::update(api_keys::table.find(id))
             .set((
                 api_keys::name.eq(name.unwrap_or_else(|| before.name.clone())),
-                api_keys::expires_at.eq(expires_at.unwrap_or(before.expires_at)),
-                api_keys::allowed_ips.eq(allowed_ips.unwrap_or_else(|| before.allowed_ips.clone())),
+                api_keys::expires_at.eq(changed.expires_at),
+                api_keys::allowed_ips.eq(&changed.allowed_ips),
             ))
             .returning(Self::columns())
             .get_result(conn)?;
@@ -128,17 +174,18 @@ impl ApiKey {
     /// Gives the key a new value. The old values stop now, or at the end of the overlap, and never later than the key.
     ///
     /// # Errors
-    /// `not_found`, `conflict`
+    /// `not_found`, `conflict`, and those of [`ensure_may_give`].
     pub fn roll(
         conn: &mut Conn,
         access_change: &mut AccessChange,
         access: &KeyAccess,
-        format: &KeyFormat,
+        rules: KeyRules<'_>,
         id: KeyId,
         overlap: Duration,
         now: Timestamp,
     ) -> Result<PlaintextKey, ApiError> {
-        let key = Self::lock_alive(conn, access, id, now)?;
+        let (key, creator) = Self::lock_alive(conn, access, id, now)?;
+        ensure_may_give(access, rules.config.keys.min_creator_role, &key.reach(creator))?;
         let end = now.plus(overlap).min(key.expires_at.unwrap_or_else(|| now.plus(overlap)));
         let old = api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id));
         let overlap_ends_at = if overlap.is_zero() {
@@ -153,11 +200,11 @@ impl ApiKey {
                 .execute(conn)?;
             Some(key.overlap_ends_at.map_or(end, |earlier| earlier.max(end)))
         };
-        let plaintext = format.generate();
+        let plaintext = rules.format.generate();
         add_secret(conn, id, &plaintext)?;
         let rolled: Self = diesel::update(api_keys::table.find(id))
             .set((
-                api_keys::preview.eq(format.preview(plaintext.presented())),
+                api_keys::preview.eq(rules.format.preview(plaintext.presented())),
                 api_keys::overlap_ends_at.eq(overlap_ends_at),
             ))
             .returning(Self::columns())
@@ -179,7 +226,7 @@ impl ApiKey {
         id: KeyId,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let before = Self::lock_alive(conn, access, id, now)?;
+        let (before, _) = Self::lock_alive(conn, access, id, now)?;
         let after = Self { disabled_at: before.disabled_at.or(Some(now)), ..before.clone() };
         before.save_lifecycle(conn, access_change, Action::ApiKeyDisabled, &after)
     }
@@ -187,7 +234,7 @@ impl ApiKey {
     /// Enables a disabled key, if the plan allows one more active key. Repeating it changes nothing.
     ///
     /// # Errors
-    /// `not_found`, `conflict`, `max_active_keys_reached`
+    /// `not_found`, `conflict`, `max_active_keys_reached`, and those of [`ensure_may_give`].
     pub fn enable(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -196,8 +243,9 @@ impl ApiKey {
         id: KeyId,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let before = Self::lock_alive(conn, access, id, now)?;
+        let (before, creator) = Self::lock_alive(conn, access, id, now)?;
         if before.disabled_at.is_some() {
+            ensure_may_give(access, config.keys.min_creator_role, &before.reach(creator))?;
             ensure_room(conn, config, before.organization_id, before.workspace_id, now)?;
         }
         let after = Self { disabled_at: None, ..before.clone() };
@@ -237,10 +285,10 @@ impl ApiKey {
     }
 
     /// Locks the key for a change, unless it is revoked or expired.
-    fn lock_alive(conn: &mut Conn, access: &KeyAccess, id: KeyId, now: Timestamp) -> Result<Self, ApiError> {
+    fn lock_alive(conn: &mut Conn, access: &KeyAccess, id: KeyId, now: Timestamp) -> Result<KeyWithCreator, ApiError> {
         let key = Self::lock_to_change(conn, access, id)?;
         ensure_alive(&key, now)?;
-        Ok(key.0)
+        Ok(key)
     }
 
     /// Writes the fields that decide the key's status, as `after` has them, and an audit event.

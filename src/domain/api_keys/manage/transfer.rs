@@ -1,137 +1,172 @@
 //! Transfers or orphans keys when their creator changes or leaves.
+//!
+//! The former creator knows the plaintext. So a transfer that keeps the value limits the key to what it had
+//! ([`ApiKey::had`]), for all time; orphaning notes the same, for a transfer later. A transfer that rolls ends the known
+//! values instead.
 
-use crate::base::config::Config;
+use super::giving::{ensure_may_create, ensure_may_give};
+use super::heirs::{Heir, TransferMode, ensure_heir};
+use super::lifecycle::{KeyRules, replace_secrets};
+use super::orphaning::{RemovedMember, keys_of, orphan_keys, save_owner};
 use crate::base::error::{ApiError, Code};
-use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
-use crate::base::policy::can;
+use crate::base::ids::{KeyId, WorkspaceId};
+use crate::base::policy::{CreatorRole, can};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::api_keys;
 use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
-use crate::domain::api_keys::ApiKey;
+use crate::domain::api_keys::model::KeyWithCreator;
+use crate::domain::api_keys::{ApiKey, PlaintextKey};
 use crate::domain::audit::Action;
 use crate::domain::changes::AccessChange;
-use crate::domain::tenancy::Workspace;
 use diesel::prelude::*;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+/// The most keys that one removal rolls: each of their values is in the answer.
+const MAX_ROLLED: usize = 100;
 
 /// The keys of a member who was removed.
 #[derive(Debug, Default, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RemovedKeys {
-    /// Those that stopped, until an admin transfers them.
+    /// Those that stopped, until an admin transfers them. With `transferKeysTo`, those that had no role to keep.
     pub orphaned_keys: Vec<KeyId>,
     /// Those that another member took over.
     pub transferred_keys: Vec<KeyId>,
+    /// The new values of those that were rolled, by `mode=roll`. They are shown this once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rolled_keys: Vec<RolledKey>,
 }
 
-/// A removed member and the user who takes over the member's keys.
-#[derive(Clone, Copy, Debug)]
-pub struct Removed {
-    pub organization_id: OrganizationId,
-    /// `None` means all workspaces of the organization.
-    pub workspace_id: Option<WorkspaceId>,
-    pub user_id: UserId,
-    pub new_creator: Option<UserId>,
+/// The new value of a key.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RolledKey {
+    pub id: KeyId,
+    #[serde(serialize_with = "exposed")]
+    #[schema(value_type = String, example = "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX")]
+    pub plaintext: PlaintextKey,
+}
+
+fn exposed<S: Serializer>(plaintext: &PlaintextKey, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(plaintext.expose())
 }
 
 impl ApiKey {
-    /// Transfers the key to another member, whose role it then inherits.
+    /// Transfers the key to another member, whose role it then inherits. Returns the new value, if the heir's mode rolls
+    /// the key.
     ///
     /// # Errors
-    /// `not_found`, `conflict`, `validation_failed` when that user may not have keys here.
+    /// `not_found`; `conflict` for a revoked key, and for a key that would keep its value and had no role;
+    /// `insufficient_permission` when the caller may not give as much; `validation_failed` when that user may not have
+    /// keys here.
     pub fn transfer(
         conn: &mut Conn,
         access_change: &mut AccessChange,
         access: &WorkspaceAccess<can::KeysManage>,
-        config: &Config,
+        rules: KeyRules<'_>,
         id: KeyId,
-        new_creator: UserId,
-    ) -> Result<(), ApiError> {
-        let (key, _) = Self::lock_to_change(conn, access, id)?;
-        if key.revoked_at.is_some() {
+        heir: Heir,
+    ) -> Result<Option<PlaintextKey>, ApiError> {
+        let key = Self::lock_to_change(conn, access, id)?;
+        if key.0.revoked_at.is_some() {
             return Err(ApiError::with_message(Code::Conflict, "The key is revoked. Create a new one."));
         }
-        ensure_may_own_keys(conn, config, access.workspace_id(), new_creator, "userId")?;
-        hand_over(conn, access_change, vec![key], new_creator)
+        let least = rules.config.keys.min_creator_role;
+        ensure_may_create(access, least)?;
+        let place = (key.0.organization_id, key.0.workspace_id);
+        let roles = ensure_heir(conn, least, place, heir.user, "userId")?;
+        let own_limit = access.reach().role_limit;
+        let after = taken_over(&key, heir, own_limit).ok_or_else(|| {
+            ApiError::with_message(
+                Code::Conflict,
+                "The key has no role that it could keep. Transfer it with the mode \"roll\".",
+            )
+        })?;
+        ensure_may_give(access, least, &after.reach(roles))?;
+        let mut rolled = hand_over(conn, access_change, rules, heir, vec![(key.0, after)])?;
+        Ok(rolled.pop().map(|rolled| rolled.plaintext))
     }
 
-    /// Transfers a removed member's keys that are not revoked to the new creator, or orphans them without one.
-    /// Call it before the membership is deleted, in the same transaction, which records the change of access.
+    /// Transfers a removed member's keys that are not revoked to the heir, or orphans them without one. Keys that would
+    /// keep their values and had no role are orphaned, too. Call it before the membership is deleted, in the same
+    /// transaction, which records the change of access.
     ///
     /// # Errors
-    /// `validation_failed` when the new creator may not have keys in one of the workspaces.
+    /// `validation_failed` when the heir may not have keys in one of the workspaces, or for more than 100 keys to roll.
     pub fn orphan_or_transfer(
         conn: &mut Conn,
         access_change: &mut AccessChange,
-        config: &Config,
-        removed: Removed,
+        rules: KeyRules<'_>,
+        removed: RemovedMember,
+        heir: Option<Heir>,
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
-        let mut query = api_keys::table
-            .filter(api_keys::organization_id.eq(removed.organization_id))
-            .filter(api_keys::creator_id.eq(removed.user_id).and(api_keys::revoked_at.is_null()))
-            .select(Self::as_select())
-            .order(api_keys::id.desc())
-            .into_boxed();
-        if let Some(workspace) = removed.workspace_id {
-            query = query.filter(api_keys::workspace_id.eq(workspace));
-        }
-        let keys: Vec<Self> = query.load(conn)?;
-        let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
-        let Some(new_creator) = removed.new_creator else {
-            diesel::update(api_keys::table.filter(api_keys::id.eq_any(&ids)))
-                .set(api_keys::orphaned_at.eq(now))
-                .execute(conn)?;
-            for key in keys {
-                let after = Self { orphaned_at: Some(now), ..key.clone() };
-                access_change.revoking(key.entry(Action::ApiKeyOrphaned).changed(key.facts(), after.facts()));
-            }
-            return Ok(RemovedKeys { orphaned_keys: ids, ..RemovedKeys::default() });
+        let keys = keys_of(conn, removed)?;
+        let Some(heir) = heir else {
+            let orphaned_keys = orphan_keys(conn, access_change, keys, now)?;
+            return Ok(RemovedKeys { orphaned_keys, ..RemovedKeys::default() });
         };
-        if new_creator == removed.user_id {
+        if heir.user == removed.user_id {
             return Err(ApiError::invalid("transferKeysTo", "must be another member"));
         }
-        let mut workspaces: Vec<WorkspaceId> = keys.iter().map(|key| key.workspace_id).collect();
+        if heir.mode == TransferMode::Roll && keys.len() > MAX_ROLLED {
+            let message = format!("rolls at most {MAX_ROLLED} keys in one call; transfer some of them first");
+            return Err(ApiError::invalid("mode", message));
+        }
+        let mut workspaces: Vec<WorkspaceId> = keys.iter().map(|(key, _)| key.workspace_id).collect();
         workspaces.sort_unstable();
         workspaces.dedup();
         for workspace in workspaces {
-            ensure_may_own_keys(conn, config, workspace, new_creator, "transferKeysTo")?;
+            let place = (removed.organization_id, workspace);
+            ensure_heir(conn, rules.config.keys.min_creator_role, place, heir.user, "transferKeysTo")?;
         }
-        hand_over(conn, access_change, keys, new_creator)?;
-        Ok(RemovedKeys { transferred_keys: ids, ..RemovedKeys::default() })
+        let (mut kept, mut without_role) = (Vec::new(), Vec::new());
+        for key in keys {
+            match taken_over(&key, heir, None) {
+                Some(after) => kept.push((key.0, after)),
+                None => without_role.push(key),
+            }
+        }
+        let transferred_keys = kept.iter().map(|(key, _)| key.id).collect();
+        let rolled_keys = hand_over(conn, access_change, rules, heir, kept)?;
+        let orphaned_keys = orphan_keys(conn, access_change, without_role, now)?;
+        Ok(RemovedKeys { orphaned_keys, transferred_keys, rolled_keys })
     }
 }
 
-/// Checks that the new creator may create keys in the workspace.
-fn ensure_may_own_keys(
-    conn: &mut Conn,
-    config: &Config,
-    workspace: WorkspaceId,
-    new_creator: UserId,
-    field: &'static str,
-) -> Result<(), ApiError> {
-    let found = Workspace::with_role_of(conn, workspace, new_creator)?;
-    let may = found.is_some_and(|(_, organization, role)| config.keys.min_creator_role.admits(organization, role));
-    if may {
-        return Ok(());
-    }
-    Err(ApiError::invalid(field, format!("must be a member who may create API keys in the workspace {workspace}")))
+/// Returns the key as its heir gets it; `None` when it would keep its value and had no role. `own_limit` is that of the
+/// API key that transfers it, which a rolled key gets, too.
+fn taken_over((key, creator): &KeyWithCreator, heir: Heir, own_limit: Option<CreatorRole>) -> Option<ApiKey> {
+    let role_limit = match heir.mode {
+        TransferMode::Keep => Some(key.had(*creator)?),
+        TransferMode::Roll => own_limit,
+    };
+    Some(ApiKey { creator_id: heir.user, orphaned_at: None, role_limit, ..key.clone() })
 }
 
+/// Gives keys to the heir: pairs of the key before and after. Returns the new values, if the heir's mode rolls them.
 fn hand_over(
     conn: &mut Conn,
     access_change: &mut AccessChange,
-    keys: Vec<ApiKey>,
-    new_creator: UserId,
-) -> Result<(), ApiError> {
-    let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
-    diesel::update(api_keys::table.filter(api_keys::id.eq_any(ids)))
-        .set((api_keys::creator_id.eq(new_creator), api_keys::orphaned_at.eq(None::<Timestamp>)))
-        .execute(conn)?;
-    for key in keys {
-        let after = ApiKey { creator_id: new_creator, orphaned_at: None, ..key.clone() };
-        access_change.revoking(key.entry(Action::ApiKeyTransferred).changed(key.facts(), after.facts()));
+    rules: KeyRules<'_>,
+    heir: Heir,
+    mut keys: Vec<(ApiKey, ApiKey)>,
+) -> Result<Vec<RolledKey>, ApiError> {
+    let after: Vec<&ApiKey> = keys.iter().map(|(_, after)| after).collect();
+    save_owner(conn, &after)?;
+    let mut rolled = Vec::new();
+    if heir.mode == TransferMode::Roll {
+        for (_, after) in &mut keys {
+            let plaintext = replace_secrets(conn, rules.format, after.id)?;
+            after.preview = rules.format.preview(plaintext.presented());
+            diesel::update(api_keys::table.find(after.id))
+                .set((api_keys::preview.eq(&after.preview), api_keys::overlap_ends_at.eq(None::<Timestamp>)))
+                .execute(conn)?;
+            rolled.push(RolledKey { id: after.id, plaintext });
+        }
     }
-    Ok(())
+    for (before, after) in keys {
+        access_change.revoking(before.entry(Action::ApiKeyTransferred).changed(before.facts(), after.facts()));
+    }
+    Ok(rolled)
 }

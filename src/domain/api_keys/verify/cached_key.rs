@@ -4,13 +4,13 @@ use super::last_used::{LastUse, Used};
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::network::AddressBlock;
-use crate::base::policy::Scope;
-use crate::base::policy::{OrganizationRole, WorkspaceRole};
+use crate::base::policy::{CreatorRole, OrganizationRole, Scope, WorkspaceRole};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{
     api_key_secrets, api_keys, organization_members, subscriptions, users, workspace_members,
 };
 use crate::base::time::Timestamp;
+use crate::domain::access::Reach;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::creator_roles::status_of;
 use crate::domain::api_keys::model::{CreatorRoleColumns, creator_role_columns, creator_roles_of, with_creator};
@@ -37,6 +37,8 @@ pub struct CachedKey {
     pub plan: Arc<String>,
     /// What it keeps of the creator's role.
     pub scope: Scope,
+    /// The most that it inherits.
+    role_limit: Option<CreatorRole>,
     /// `None` for an orphaned key.
     pub(super) roles: Option<(OrganizationRole, WorkspaceRole)>,
     is_revoked: bool,
@@ -110,9 +112,9 @@ impl CachedKey {
         value_ends_at: Option<Timestamp>,
         share: impl FnOnce(String) -> Arc<String>,
     ) -> Self {
-        let role = key.inherited_role(creator);
         Self {
-            roles: creator.organization_role.zip(role),
+            roles: key.inherited(creator),
+            role_limit: key.role_limit,
             key_id: key.id,
             workspace_id: key.workspace_id,
             organization_id: key.organization_id,
@@ -149,6 +151,17 @@ impl CachedKey {
     /// Returns when this value stops: at the key's expiry, or earlier with the overlap of a roll.
     pub fn ends_at(&self) -> Option<Timestamp> {
         [self.expires_at, self.value_ends_at].into_iter().flatten().min()
+    }
+
+    /// Returns how far this value of the key reaches.
+    pub fn reach(&self) -> Reach {
+        Reach {
+            role: self.role(),
+            role_limit: self.role_limit,
+            scope: self.scope,
+            ends_at: self.ends_at(),
+            addresses: self.allowed_ips.as_ref().map_or_else(Vec::new, |blocks| blocks.to_vec()),
+        }
     }
 
     pub(super) fn subscription_at(&self, now: Timestamp) -> EffectiveSubscription {

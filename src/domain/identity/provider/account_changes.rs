@@ -3,7 +3,6 @@
 use super::account_user::is_user_of;
 use super::accounts::Account;
 use super::sessions::Session;
-use crate::base::config::Config;
 use crate::base::error::ApiError;
 use crate::base::ids::{SessionId, UserId};
 use crate::base::input::email::normal_form_of;
@@ -155,7 +154,6 @@ impl Account {
         &self,
         conn: &mut Conn,
         access_change: &mut AccessChange,
-        config: &Config,
         now: Timestamp,
     ) -> Result<(), ApiError> {
         // First, because it locks the user: a parallel join of an organization is seen below, or fails.
@@ -171,7 +169,7 @@ impl Account {
             .optional()?;
         if let Some(user) = user {
             access_change.act_as(Actor::User(user));
-            OrganizationMember::remove_everywhere(conn, access_change, config, user, now)?;
+            OrganizationMember::remove_everywhere(conn, access_change, user, now)?;
         }
         let stale = orphaned_refresh_tokens::deleted_at.lt(now.minus(ORPHANS_KEPT));
         diesel::delete(orphaned_refresh_tokens::table.filter(stale)).execute(conn)?;

@@ -10,9 +10,10 @@ use crate::base::sql::{Columns, Conn, ForUpdate, each};
 use crate::base::time::Timestamp;
 use crate::domain::audit::Action;
 use crate::domain::changes::AccessChange;
+use crate::domain::delegation::withdraw_what_is_lost;
 use crate::domain::identity::BUILTIN_ISSUER;
 use crate::domain::members::OrganizationMember;
-use crate::domain::tenancy::Profile;
+use crate::domain::tenancy::{Organization, Profile};
 use diesel::prelude::*;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
@@ -140,8 +141,8 @@ impl Account {
 
     /// Disables the account and its user at the given moment, or enables them with `None`.
     ///
-    /// Disabling ends all sign-ins: they stay invalid after the account is enabled again. Their refresh tokens are kept
-    /// until then, so that a client learns why it is refused.
+    /// Disabling withdraws the user's invitations, and ends all sign-ins: they stay invalid after the account is enabled
+    /// again. Their refresh tokens are kept until then, so that a client learns why it is refused.
     ///
     /// # Errors
     /// `not_found` for an unknown address, or a database error.
@@ -166,8 +167,13 @@ impl Account {
                 let action = if disabled_at.is_some() { Action::UserDisabled } else { Action::UserEnabled };
                 let was = json!({ "disabled": before.disabled_at.is_some() });
                 let is = json!({ "disabled": disabled_at.is_some() });
+                // Last owners, heirs and acceptances of invitations are decided under these locks.
+                let organizations = Organization::lock_all_of(conn, user)?;
                 for entry in OrganizationMember::entries_everywhere(conn, action, user)? {
                     access_change.revoking(entry.changed(was.clone(), is.clone()));
+                }
+                for organization in organizations {
+                    withdraw_what_is_lost(conn, access_change, organization, user)?;
                 }
             }
             let after = diesel::update(accounts::table.find(&before.id))

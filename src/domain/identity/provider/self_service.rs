@@ -111,14 +111,14 @@ impl BuiltIn {
 
     /// Deletes the account. Requires a recent sign-in.
     pub(crate) async fn delete(&self, claims: Claims) -> Result<(), FirebaseRefusal> {
-        let (config, now) = (self.config.clone(), self.clock.now());
+        let (settings, now) = (self.config.identity.sessions, self.clock.now());
         let deleted = self.store.for_all_tenants().change_access(move |conn, access_change| {
-            let own = SignedInAccount::lock(conn, &claims, &config.identity.sessions, now)?;
+            let own = SignedInAccount::lock(conn, &claims, &settings, now)?;
             let account = match own.and_then(|own| check_recent(&claims, now).map(|()| own.account)) {
                 Ok(account) => account,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            account.erase(conn, access_change, &config, now)?;
+            account.erase(conn, access_change, now)?;
             Ok(Ok(()))
         });
         match deleted.await {

@@ -88,6 +88,7 @@ fields! {
     DisabledAt = "disabledAt" => |it| text(&it.key.disabled_at),
     RevokedAt = "revokedAt" => |it| text(&it.key.revoked_at),
     OrphanedAt = "orphanedAt" => |it| text(&it.key.orphaned_at),
+    RoleLimit = "roleLimit" => |it| text(&it.key.role_limit),
 }
 
 impl Field {

@@ -5,7 +5,7 @@ use super::sha256::sha256;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::input::email::Email;
 use crate::base::input::validation::name;
-use crate::base::policy::Scope;
+use crate::base::policy::{CreatorRole, Scope};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::import::ImportSettings;
 use crate::domain::api_keys::import::fields::LineFault;
@@ -36,6 +36,7 @@ pub(super) struct ParsedRow {
     pub(super) disabled_at: Option<Timestamp>,
     pub(super) revoked_at: Option<Timestamp>,
     pub(super) orphaned_at: Option<Timestamp>,
+    pub(super) role_limit: Option<CreatorRole>,
     /// Whether this server recognizes keys with this start.
     pub(super) starts_as_known: bool,
 }
@@ -145,6 +146,7 @@ impl ParsedRow {
             disabled_at,
             revoked_at,
             orphaned_at,
+            role_limit: row.get(Field::RoleLimit).and_then(|text| taken(Field::RoleLimit, text.parse(), faults)),
             starts_as_known,
         })
     }
@@ -168,6 +170,7 @@ impl ParsedRow {
             overlap_ends_at: None,
             last_used_at: self.last_used_at,
             created_at: self.created_at,
+            role_limit: self.role_limit,
         }
     }
 
@@ -182,6 +185,7 @@ impl ParsedRow {
             (Field::Scope, self.scope != key.scope),
             (Field::AllowedIps, self.allowed_ips != key.allowed_ips),
             (Field::ExpiresAt, self.expires_at != key.expires_at),
+            (Field::RoleLimit, self.role_limit.is_some_and(|limit| key.role_limit.is_none_or(|there| there > limit))),
             // The key may have been stopped here since. A key that works here but is stopped in the file is a fault.
             (Field::DisabledAt, self.disabled_at.is_some() && key.disabled_at.is_none() && key.revoked_at.is_none()),
             (Field::RevokedAt, self.revoked_at.is_some() && key.revoked_at.is_none()),
