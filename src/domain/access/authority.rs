@@ -6,9 +6,10 @@ use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole, effective
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{accounts, organization_members, users, workspace_members};
 use crate::base::time::Timestamp;
-use crate::domain::tenancy::SignedInUser;
+use crate::domain::tenancy::{Session, SignedInUser};
 use diesel::prelude::*;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A credential that can be checked again. Only the domain makes a [`CallerProof`] of one.
@@ -20,21 +21,36 @@ pub trait Confirm: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Those of authentication and of the guard.
-    fn confirm(&self, conn: &mut Conn, grant: &Grant, now: Timestamp) -> Result<(), ApiError>;
+    fn confirm(&self, conn: &mut Conn, presented: &Presented, grant: &Grant, now: Timestamp) -> Result<(), ApiError>;
 }
 
-/// The caller of a request, as the domain verified it. Cloning is cheap.
+/// The credential of a program as it was sent, so that it can be checked again. All zero for other callers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Presented {
+    /// The SHA-256 of the value.
+    pub(in crate::domain) hash: [u8; 32],
+    /// The client's address.
+    pub(in crate::domain) from: Option<IpAddr>,
+    /// Whether the subscription gate is enforced.
+    pub(in crate::domain) is_gated: bool,
+}
+
+/// The caller of a request, as the domain verified it. Making one of a shared credential, and cloning one, costs a
+/// reference count.
 #[derive(Clone, Debug)]
-pub struct CallerProof(Arc<dyn Confirm>);
+pub struct CallerProof {
+    credential: Arc<dyn Confirm>,
+    presented: Presented,
+}
 
 impl CallerProof {
-    pub(in crate::domain) fn new(caller: impl Confirm + 'static) -> Self {
-        Self(Arc::new(caller))
+    pub(in crate::domain) fn new(credential: Arc<dyn Confirm>, presented: Presented) -> Self {
+        Self { credential, presented }
     }
 
     /// The proof of a signature over the whole body, which no later change takes away.
     pub(in crate::domain) fn signature() -> Self {
-        Self::new(SignedBody)
+        Self::new(Arc::new(SignedBody), Presented::default())
     }
 }
 
@@ -96,7 +112,7 @@ impl Authority {
     /// Returns the SQL of the locks, for PostgreSQL.
     pub(in crate::domain) fn locks(&self) -> String {
         let mut locks = Locks::default();
-        self.caller.0.lock(&self.grant, &mut locks);
+        self.caller.credential.lock(&self.grant, &mut locks);
         locks.0
     }
 
@@ -105,7 +121,7 @@ impl Authority {
     /// # Errors
     /// Those of authentication and of the guard.
     pub(in crate::domain) fn confirm(&self, conn: &mut Conn, now: Timestamp) -> Result<(), ApiError> {
-        self.caller.0.confirm(conn, &self.grant, now)
+        self.caller.credential.confirm(conn, &self.caller.presented, &self.grant, now)
     }
 }
 
@@ -133,18 +149,18 @@ impl Locks {
 impl SignedInUser {
     /// Returns the proof of this caller.
     pub fn proof(&self) -> CallerProof {
-        CallerProof::new(self.clone())
+        CallerProof::new(self.session(), Presented::default())
     }
 }
 
-impl Confirm for SignedInUser {
+impl Confirm for Session {
     fn lock(&self, grant: &Grant, locks: &mut Locks) {
         if grant.organization.is_some() {
-            locks.add("users", self.id, "SHARE");
+            locks.add("users", self.user.id, "SHARE");
             return locks.add_organization(grant);
         }
         // Such a write may go on to change the account and the user's memberships: it takes their locks at once.
-        let id = self.id;
+        let id = self.user.id;
         locks.0 = format!(
             "SELECT 1 FROM accounts WHERE id = (SELECT subject FROM users WHERE id = '{id}' AND issuer = 'builtin') \
              FOR UPDATE"
@@ -152,13 +168,13 @@ impl Confirm for SignedInUser {
         locks.add("users", id, "NO KEY UPDATE");
     }
 
-    fn confirm(&self, conn: &mut Conn, grant: &Grant, now: Timestamp) -> Result<(), ApiError> {
+    fn confirm(&self, conn: &mut Conn, _: &Presented, grant: &Grant, now: Timestamp) -> Result<(), ApiError> {
         type AccountColumns = (Option<Timestamp>, Option<Timestamp>);
         type Row = (Option<Timestamp>, AccountColumns, Option<OrganizationRole>, Option<WorkspaceRole>);
         let invalid = || ApiError::from(Code::InvalidIdToken);
         let of_account = accounts::table.on(accounts::id.eq(users::subject));
         let account = (accounts::valid_since.nullable(), accounts::disabled_at.nullable());
-        let one = users::id.eq(self.id);
+        let one = users::id.eq(self.user.id);
         let row: Option<Row> = match (grant.organization, grant.workspace) {
             (None, _) => {
                 let query = users::table.left_join(of_account).filter(one).select((users::disabled_at, account));
@@ -206,7 +222,24 @@ struct SignedBody;
 impl Confirm for SignedBody {
     fn lock(&self, _: &Grant, _: &mut Locks) {}
 
-    fn confirm(&self, _: &mut Conn, _: &Grant, _: Timestamp) -> Result<(), ApiError> {
+    fn confirm(&self, _: &mut Conn, _: &Presented, _: &Grant, _: Timestamp) -> Result<(), ApiError> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::UserId;
+    use crate::domain::tenancy::User;
+
+    #[test]
+    fn a_proof_shares_the_session_of_its_request() {
+        let user = User { id: UserId::new(), email: None, email_verified: false, name: None, disabled_at: None };
+        let signed_in = SignedInUser::new(user, None, 0);
+        let (session, proof) = (signed_in.session(), signed_in.proof());
+        assert_eq!(Arc::strong_count(&session), 3);
+        drop(proof);
+        assert_eq!(Arc::strong_count(&session), 2);
     }
 }

@@ -31,6 +31,6 @@ mod authority;
 mod guards;
 mod membership;
 
-pub use authority::{Authority, CallerProof, Confirm, Grant, Locks};
+pub use authority::{Authority, CallerProof, Confirm, Grant, Locks, Presented};
 pub use guards::{Guard, OrganizationAccess, WorkspaceAccess};
 pub use membership::{OrganizationMembership, WorkspaceMembership};

@@ -7,26 +7,13 @@ use crate::base::ids::{KeyId, OrganizationId};
 use crate::base::policy::Permission;
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
-use crate::domain::access::{Authority, CallerProof, Confirm, Grant, Guard, Locks};
-use crate::domain::subscriptions::PlanNames;
-use std::net::IpAddr;
+use crate::domain::access::{Authority, CallerProof, Confirm, Grant, Guard, Locks, Presented};
 use std::sync::Arc;
-
-/// The credential of a program as it was sent, so that it can be checked again.
-#[derive(Clone, Copy, Debug)]
-pub struct Presented {
-    /// The SHA-256 of the value.
-    pub(super) hash: [u8; 32],
-    /// The client's address.
-    pub(super) from: Option<IpAddr>,
-    /// Whether the subscription gate is enforced.
-    pub(super) is_gated: bool,
-}
 
 impl KeyCaller {
     /// Returns the proof of this caller.
     pub fn proof(&self) -> CallerProof {
-        CallerProof::new(self.clone())
+        CallerProof::new(self.shared().clone(), self.presented)
     }
 
     /// What the key's guard grants: a permission in the key's own workspace, or none in particular.
@@ -41,7 +28,7 @@ impl KeyCaller {
     }
 }
 
-impl Confirm for KeyCaller {
+impl Confirm for CachedKey {
     fn lock(&self, grant: &Grant, locks: &mut Locks) {
         // A key that manages keys may change its own row, or one that another key shares.
         let manages_keys = matches!(grant.permission, Some(Permission::KeysOwn | Permission::KeysManage));
@@ -50,12 +37,11 @@ impl Confirm for KeyCaller {
         locks.add("api_keys", self.key_id, "KEY SHARE");
     }
 
-    fn confirm(&self, conn: &mut Conn, grant: &Grant, now: Timestamp) -> Result<(), ApiError> {
-        let found = CachedKey::find(conn, &self.presented.hash, &PlanNames::default())?
-            .filter(|found| found.key_id == self.key_id);
+    fn confirm(&self, conn: &mut Conn, presented: &Presented, grant: &Grant, now: Timestamp) -> Result<(), ApiError> {
+        let found = Self::find(conn, &presented.hash, Arc::new)?.filter(|found| found.key_id == self.key_id);
         let found = Arc::new(found.ok_or(Code::InvalidApiKey)?);
-        let today = authorize(found, self.presented, now).map_err(|refused| refused.error)?;
-        if self.presented.is_gated && !today.subscription.admits {
+        let today = authorize(found, *presented, now).map_err(|refused| refused.error)?;
+        if presented.is_gated && !today.subscription.admits {
             return Err(Code::SubscriptionInactive.into());
         }
         if today.creator_id != self.creator_id {
@@ -96,7 +82,8 @@ impl Guard for PresentedKeyOwner {
     }
 
     fn authority(&self) -> Authority {
-        Authority::new(CallerProof::new(*self), Grant { organization: Some(self.organization_id), ..Grant::default() })
+        let caller = CallerProof::new(Arc::new(*self), Presented::default());
+        Authority::new(caller, Grant { organization: Some(self.organization_id), ..Grant::default() })
     }
 }
 
@@ -105,9 +92,8 @@ impl Confirm for PresentedKeyOwner {
         locks.add("api_keys", self.key_id, "UPDATE");
     }
 
-    fn confirm(&self, conn: &mut Conn, _: &Grant, now: Timestamp) -> Result<(), ApiError> {
-        let found =
-            CachedKey::find(conn, &self.hash, &PlanNames::default())?.filter(|found| found.key_id == self.key_id);
+    fn confirm(&self, conn: &mut Conn, _: &Presented, _: &Grant, now: Timestamp) -> Result<(), ApiError> {
+        let found = CachedKey::find(conn, &self.hash, Arc::new)?.filter(|found| found.key_id == self.key_id);
         let is_known = found.is_some_and(|found| found.status_at(now).is_some());
         if is_known { Ok(()) } else { Err(Code::InvalidApiKey.into()) }
     }

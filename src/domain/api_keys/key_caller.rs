@@ -1,9 +1,9 @@
 //! [`KeyCaller`]: the API client that makes a request.
 
 use super::CachedKey;
-use super::authority::Presented;
 use crate::base::error::{ApiError, Code};
 use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole};
+use crate::domain::access::Presented;
 use crate::domain::subscriptions::EffectiveSubscription;
 use crate::domain::usage::Hour;
 use crate::infra::rate_limit::Subject;

@@ -17,7 +17,7 @@ pub mod transfer;
 pub(crate) mod unused;
 pub mod verify;
 
-pub use authority::{Presented, PresentedKeyOwner};
+pub use authority::PresentedKeyOwner;
 pub use creator_roles::{CreatorRoles, KeyStatus};
 pub use creators::creator_in;
 pub use format::{AllowedIps, KeyFormat, KeyHeaders, PlaintextKey, PresentedKey};

@@ -121,13 +121,14 @@ impl ScopedStore {
         F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
         T: Send + 'static,
     {
-        let confirmation = self.confirmation();
-        self.db.read(move |conn| confirmation.check(conn).and_then(|()| body(conn))).await
+        let (db, _, confirmation) = self.parts();
+        db.read(move |conn| confirmation.check(conn).and_then(|()| body(conn))).await
     }
 
-    fn confirmation(&self) -> Confirmation {
-        let authority = self.authority.clone().filter(|_| !self.cluster.skips_confirmation());
-        Confirmation { authority, clock: self.cluster.clock().clone() }
+    fn parts(self) -> (ScopedDb, Arc<Cluster>, Confirmation) {
+        let authority = self.authority.filter(|_| !self.cluster.skips_confirmation());
+        let confirmation = Confirmation { authority, clock: self.cluster.clock().clone() };
+        (self.db, self.cluster, confirmation)
     }
 
     /// Runs a transaction that changes nobody's access.
@@ -139,10 +140,8 @@ impl ScopedStore {
         F: FnOnce(&mut Conn) -> Result<T, ApiError> + Send + 'static,
         T: Send + 'static,
     {
-        let confirmation = self.confirmation();
-        self.db
-            .write_holding(confirmation.locks(), move |conn| confirmation.check(conn).and_then(|()| body(conn)))
-            .await
+        let (db, _, confirmation) = self.parts();
+        db.write_holding(confirmation.locks(), move |conn| confirmation.check(conn).and_then(|()| body(conn))).await
     }
 
     /// Runs a transaction that changes access, and returns when no node accepts the old access any more. The audit
@@ -155,13 +154,13 @@ impl ScopedStore {
         F: FnOnce(&mut Conn, &mut AccessChange) -> Result<T, ApiError> + Send + 'static,
         T: Send + 'static,
     {
-        let confirmation = self.confirmation();
+        let (db, cluster, confirmation) = self.parts();
+        let locks = confirmation.locks();
         let change = move |conn: &mut Conn| {
             confirmation.check(conn)?;
             audited(conn, &confirmation.clock, body)
         };
-        let locks = self.confirmation().locks();
-        self.cluster.change(self.db, locks, change).await
+        cluster.change(db, locks, change).await
     }
 
     /// [`ScopedStore::change_access`] for the command line, whose thread may block.

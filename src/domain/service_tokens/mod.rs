@@ -12,7 +12,7 @@ use crate::base::error::{ApiError, Code};
 use crate::base::ids::ServiceTokenId;
 use crate::base::sql::Conn;
 use crate::base::time::{Clock, Moment, Timestamp};
-use crate::domain::access::{CallerProof, Confirm, Grant, Locks};
+use crate::domain::access::{CallerProof, Confirm, Grant, Locks, Presented};
 use crate::domain::api_keys::{KeyFormat, LastUse, LastUsed, PresentedKey, Used};
 use crate::infra::cluster::{Cache, CacheLookup, Cluster, SERVICE_TOKENS};
 use crate::infra::db::Db;
@@ -27,7 +27,7 @@ pub struct ServiceCaller {
 impl ServiceCaller {
     /// Returns the proof of this caller.
     pub fn proof(&self) -> CallerProof {
-        CallerProof::new(self.clone())
+        CallerProof::new(Arc::new(self.clone()), Presented::default())
     }
 }
 
@@ -36,7 +36,7 @@ impl Confirm for ServiceCaller {
         locks.add("service_tokens", self.id, "SHARE");
     }
 
-    fn confirm(&self, conn: &mut Conn, _: &Grant, _: Timestamp) -> Result<(), ApiError> {
+    fn confirm(&self, conn: &mut Conn, _: &Presented, _: &Grant, _: Timestamp) -> Result<(), ApiError> {
         match ServiceToken::is_revoked(conn, self.id)? {
             Some(false) => Ok(()),
             Some(true) => Err(revoked()),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 ///
 /// A shared `String`, and not `Arc<str>`, since a cached key has eight bytes for it: a `str` takes sixteen, with which the
 /// record no longer fits in 192 bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PlanNames(HashSet<Arc<String>>);
 
 impl PlanNames {

@@ -5,5 +5,5 @@ mod users;
 mod workspaces;
 
 pub use organizations::Organization;
-pub use users::{Profile, SignedInUser, User};
+pub use users::{Profile, Session, SignedInUser, User};
 pub use workspaces::Workspace;

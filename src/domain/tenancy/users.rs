@@ -7,6 +7,7 @@ use crate::base::sql::{Columns, Conn, each};
 use crate::base::time::Timestamp;
 use diesel::prelude::*;
 use std::ops::Deref;
+use std::sync::Arc;
 
 /// A person, identified by the issuer and subject of an ID token.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -23,10 +24,14 @@ pub struct User {
     pub disabled_at: Option<Timestamp>,
 }
 
-/// A user whose ID token was verified, with what the token says about its session.
+/// A user whose ID token was verified. Cloning costs a reference count.
 #[derive(Clone, Debug)]
-pub struct SignedInUser {
-    user: User,
+pub struct SignedInUser(Arc<Session>);
+
+/// A user, and what the verified ID token says about the session.
+#[derive(Debug)]
+pub struct Session {
+    pub(in crate::domain) user: User,
     /// When the built-in provider signed the user in, in seconds since 1970; `None` for another issuer.
     signed_in_at: Option<i64>,
     /// When the token expires, in seconds since 1970.
@@ -35,9 +40,15 @@ pub struct SignedInUser {
 
 impl SignedInUser {
     pub(in crate::domain) fn new(user: User, signed_in_at: Option<i64>, expires_at: i64) -> Self {
-        Self { user, signed_in_at, expires_at }
+        Self(Arc::new(Session { user, signed_in_at, expires_at }))
     }
 
+    pub(in crate::domain) fn session(&self) -> Arc<Session> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Session {
     /// True when the account, given as `valid_since` and `disabled_at`, still accepts the session.
     pub(in crate::domain) fn is_honoured_by(&self, account: (Option<Timestamp>, Option<Timestamp>)) -> bool {
         let Some(signed_in_at) = self.signed_in_at else { return true };
@@ -54,7 +65,7 @@ impl Deref for SignedInUser {
     type Target = User;
 
     fn deref(&self) -> &User {
-        &self.user
+        &self.0.user
     }
 }
 

@@ -14,7 +14,7 @@ use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::creator_roles::status_of;
 use crate::domain::api_keys::model::{CreatorRoleColumns, creator_role_columns, creator_roles_of, with_creator};
 use crate::domain::api_keys::{CreatorRoles, KeyStatus};
-use crate::domain::subscriptions::{EffectiveSubscription, PlanNames, Subscription, Term};
+use crate::domain::subscriptions::{EffectiveSubscription, Subscription, Term};
 use crate::domain::usage::{Counted, CountedKey, KeyUsage};
 use diesel::prelude::*;
 use ipnet::IpNet;
@@ -75,14 +75,14 @@ impl Counted for CachedKey {
 }
 
 impl CachedKey {
-    /// Finds the key of a hash. One SELECT, with joins by primary or unique key.
+    /// Finds the key of a hash. `share` makes the plan's name. One SELECT, with joins by primary or unique key.
     ///
     /// # Errors
     /// Those of the database.
     pub(in crate::domain::api_keys) fn find(
         conn: &mut Conn,
         hash: &[u8],
-        plans: &PlanNames,
+        share: impl FnOnce(String) -> Arc<String>,
     ) -> Result<Option<Self>, ApiError> {
         type CachedKeyRow = (ApiKey, CreatorRoleColumns, Subscription, Option<Timestamp>);
         let from = api_key_secrets::table
@@ -99,7 +99,7 @@ impl CachedKey {
             .first(conn)
             .optional()?;
         Ok(row.map(|(key, creator, subscription, ends)| {
-            Self::new(key, creator_roles_of(creator), subscription, ends, plans)
+            Self::new(key, creator_roles_of(creator), subscription, ends, share)
         }))
     }
 
@@ -108,7 +108,7 @@ impl CachedKey {
         creator: CreatorRoles,
         subscription: Subscription,
         value_ends_at: Option<Timestamp>,
-        plans: &PlanNames,
+        share: impl FnOnce(String) -> Arc<String>,
     ) -> Self {
         let role = key.inherited_role(creator);
         Self {
@@ -119,7 +119,7 @@ impl CachedKey {
             creator_id: key.creator_id,
             name: key.name.map(String::into_boxed_str),
             subscription: subscription.term(),
-            plan: plans.shared(subscription.plan),
+            plan: share(subscription.plan),
             scope: key.scope,
             is_revoked: key.revoked_at.is_some(),
             is_disabled: key.disabled_at.is_some(),

@@ -12,7 +12,6 @@ mod unknown_keys;
 pub use cached_key::CachedKey;
 pub use last_used::{FLUSH_INTERVAL, LastUse, LastUsed, Used};
 
-use super::authority::Presented;
 use super::creator_roles::KeyStatus;
 use super::format::headers::KeyHeaders;
 use super::format::{KeyFormat, PresentedKey};
@@ -21,6 +20,7 @@ use crate::base::error::{ApiError, Code};
 use crate::base::time::Clock;
 use crate::base::time::Moment;
 use crate::base::time::Timestamp;
+use crate::domain::access::Presented;
 use crate::domain::api_keys::KeyCaller;
 use crate::domain::subscriptions::PlanNames;
 use crate::domain::usage::{CountedRequest, Hour, RequestOutcome, Usage};
@@ -172,7 +172,11 @@ impl ApiKeys {
         presented_by: PresentedBy,
     ) -> Result<Arc<CachedKey>, ApiError> {
         let plans = Arc::clone(&self.plans);
-        let found = self.db.for_all_tenants().read(move |conn| CachedKey::find(conn, &digest, &plans)).await?;
+        let found = self
+            .db
+            .for_all_tenants()
+            .read(move |conn| CachedKey::find(conn, &digest, |plan| plans.shared(plan)))
+            .await?;
         let Some(known) = found.map(Arc::new) else {
             self.cache.forget(&digest);
             self.unknown_keys.remember(digest, before);
