@@ -35,6 +35,7 @@ mod openapi;
 mod operation;
 mod organizations;
 mod rate_limits;
+mod reads;
 mod row_level_security;
 mod service_tokens;
 mod subscriptions;
@@ -77,6 +78,7 @@ fn tests() -> Vec<Test> {
         operation::tests_once(),
         organizations::tests(),
         rate_limits::tests(),
+        reads::tests(),
         row_level_security::tests_once(),
         service_tokens::tests(),
         fast_path::tests(),

@@ -24,6 +24,7 @@ pub use signing::rotate_signing_key;
 
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
+use crate::base::sql::Conn;
 use crate::base::time::Clock;
 use crate::domain::changes::Store;
 use crate::domain::tenancy::{Profile, SignedInUser, User};
@@ -33,6 +34,7 @@ use crate::infra::telemetry::metrics::Kind;
 use jsonwebtoken::Algorithm;
 use provider::{BuiltIn, FirebaseRefusal};
 use secrecy::{ExposeSecret, SecretString};
+use std::borrow::Cow;
 use tokens::{Claims, Expected, Issuer, token};
 
 /// The issuer of the built-in provider's users. It is not their tokens' `iss`, so that a change of `server.public_url`
@@ -86,26 +88,31 @@ impl IdentityService {
     /// issuer's keys or the database can't be reached.
     pub async fn verify(&self, token: &SecretString) -> Result<SignedInUser, ApiError> {
         let verified = self.authenticate(&self.clock, token).await?;
+        let (signed_in_at, expires_at) = verified.session();
+        let known = move |conn: &mut Conn| {
+            let profile = verified.profile(conn, Account::find)?;
+            let user = User::unchanged(conn, &profile)?;
+            drop(profile);
+            Ok((user, verified))
+        };
+        let user = match self.store.reader().read(known).await? {
+            (Some(user), _) => user,
+            (None, verified) => self.store_user(verified).await?,
+        };
+        if user.disabled_at.is_some() {
+            return Err(Code::InvalidIdToken.into());
+        }
+        Ok(SignedInUser::new(user, signed_in_at, expires_at))
+    }
+
+    /// Writes what a token says anew. The transaction checks the account again, under its lock.
+    async fn store_user(&self, verified: VerifiedToken) -> Result<User, ApiError> {
         let now = self.clock.now();
-        self.store
-            .for_all_tenants()
-            .read(move |conn| {
-                let (signed_in_at, expires_at) = verified.session();
-                let profile = match verified {
-                    // The row decides: the token's data about the account may be an hour old.
-                    VerifiedToken::BuiltIn(claims) => Account::find(conn, &claims.sub)?
-                        .filter(|account| account.disabled_at.is_none() && account.honours(claims.auth_time))
-                        .ok_or(Code::InvalidIdToken)?
-                        .profile(),
-                    VerifiedToken::Other { issuer, claims } => claims.into_profile(issuer),
-                };
-                let user = User::of_profile(conn, &profile, now)?;
-                if user.disabled_at.is_some() {
-                    return Err(Code::InvalidIdToken.into());
-                }
-                Ok(SignedInUser::new(user, signed_in_at, expires_at))
-            })
-            .await
+        let store = move |conn: &mut Conn| {
+            let profile = verified.profile(conn, Account::lock_by_id)?;
+            User::of_profile(conn, &profile, now)
+        };
+        self.store.for_all_tenants().write(store).await
     }
 
     /// True when the built-in provider has an account with the address.
@@ -157,7 +164,8 @@ impl IdentityService {
         }
         let issuer = self.issuers.iter().find(|issuer| issuer.name == named).ok_or(Code::InvalidIdToken)?;
         let claims = issuer.verify(token, clock).await?;
-        Ok(VerifiedToken::Other { issuer: issuer.name.clone(), claims })
+        let expires_at = claims.exp;
+        Ok(VerifiedToken::Other { profile: claims.into_profile(issuer.name.clone()), expires_at })
     }
 }
 
@@ -167,9 +175,9 @@ pub(crate) enum VerifiedToken {
     BuiltIn(Claims),
     /// Needs no further check.
     Other {
-        /// The name of the configured issuer.
-        issuer: String,
-        claims: Claims,
+        profile: Profile,
+        /// In seconds since 1970.
+        expires_at: i64,
     },
 }
 
@@ -178,7 +186,27 @@ impl VerifiedToken {
     fn session(&self) -> (Option<i64>, i64) {
         match self {
             Self::BuiltIn(claims) => (Some(claims.auth_time), claims.exp),
-            Self::Other { claims, .. } => (None, claims.exp),
+            Self::Other { expires_at, .. } => (None, *expires_at),
+        }
+    }
+
+    /// Returns what is known of the user: from the account's row, since the token may be an hour old, or from another
+    /// issuer's token.
+    ///
+    /// # Errors
+    /// `invalid_id_token` where the account no longer accepts the session.
+    fn profile(
+        &self,
+        conn: &mut Conn,
+        find: impl FnOnce(&mut Conn, &str) -> Result<Option<Account>, ApiError>,
+    ) -> Result<Cow<'_, Profile>, ApiError> {
+        match self {
+            Self::BuiltIn(claims) => {
+                let account = find(conn, &claims.sub)?
+                    .filter(|account| account.disabled_at.is_none() && account.honours(claims.auth_time));
+                Ok(Cow::Owned(account.ok_or(Code::InvalidIdToken)?.profile()))
+            }
+            Self::Other { profile, .. } => Ok(Cow::Borrowed(profile)),
         }
     }
 }

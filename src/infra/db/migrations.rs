@@ -8,6 +8,7 @@
 
 use super::Scope;
 use super::connection::Manager;
+use super::transaction;
 use crate::base::config;
 use crate::base::sql::{Conn, DatabaseUrl, MultiBackend, each};
 use diesel::connection::SimpleConnection;
@@ -73,7 +74,7 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, String> {
     if pending(&mut conn, url)?.is_empty() {
         return Ok(Vec::new());
     }
-    let migrated = conn.write(|conn| {
+    let migrated = transaction::write(&mut conn, |conn| {
         wait_for_the_lock(conn)?;
         pending(conn, url)?;
         Ok::<_, MigrationFailure>(run_pending(conn)?)

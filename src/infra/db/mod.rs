@@ -9,6 +9,7 @@ pub(crate) mod connection;
 mod migrations;
 pub mod pooler;
 pub mod scope;
+mod transaction;
 
 pub use backup::back_up;
 pub use connection::Manager;

@@ -160,30 +160,28 @@ impl Account {
         email: &str,
         disabled_at: Option<Timestamp>,
     ) -> Result<Self, ApiError> {
-        conn.write(|conn| {
-            let before = Self::lock_by_email(conn, email)?;
-            if let Some(now) = disabled_at {
-                before.end_sign_ins(conn, now)?;
+        let before = Self::lock_by_email(conn, email)?;
+        if let Some(now) = disabled_at {
+            before.end_sign_ins(conn, now)?;
+        }
+        let user: Option<UserId> = diesel::update(users::table.filter(is_user_of(&before.id)))
+            .set(users::disabled_at.eq(disabled_at))
+            .returning(users::id)
+            .get_result(conn)
+            .optional()?;
+        if let Some(user) = user {
+            let action = if disabled_at.is_some() { Action::UserDisabled } else { Action::UserEnabled };
+            let was = json!({ "disabled": before.disabled_at.is_some() });
+            let is = json!({ "disabled": disabled_at.is_some() });
+            for entry in OrganizationMember::entries_everywhere(conn, action, user)? {
+                access_change.revoking(entry.changed(was.clone(), is.clone()));
             }
-            let user: Option<UserId> = diesel::update(users::table.filter(is_user_of(&before.id)))
-                .set(users::disabled_at.eq(disabled_at))
-                .returning(users::id)
-                .get_result(conn)
-                .optional()?;
-            if let Some(user) = user {
-                let action = if disabled_at.is_some() { Action::UserDisabled } else { Action::UserEnabled };
-                let was = json!({ "disabled": before.disabled_at.is_some() });
-                let is = json!({ "disabled": disabled_at.is_some() });
-                for entry in OrganizationMember::entries_everywhere(conn, action, user)? {
-                    access_change.revoking(entry.changed(was.clone(), is.clone()));
-                }
-            }
-            let after = diesel::update(accounts::table.find(&before.id))
-                .set(accounts::disabled_at.eq(disabled_at))
-                .returning(Self::columns())
-                .get_result(conn)?;
-            Ok(after)
-        })
+        }
+        let after = diesel::update(accounts::table.find(&before.id))
+            .set(accounts::disabled_at.eq(disabled_at))
+            .returning(Self::columns())
+            .get_result(conn)?;
+        Ok(after)
     }
 
     /// Marks the address as verified.
@@ -191,7 +189,7 @@ impl Account {
     /// # Errors
     /// `not_found` for an unknown address, or a database error.
     pub fn verify_email(conn: &mut Conn, email: &str) -> Result<Self, ApiError> {
-        conn.write(|conn| Self::lock_by_email(conn, email)?.set_email_verified(conn))
+        Self::lock_by_email(conn, email)?.set_email_verified(conn)
     }
 }
 

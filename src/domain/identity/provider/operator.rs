@@ -32,17 +32,15 @@ impl Account {
         email: &str,
         now: Timestamp,
     ) -> Result<Self, ApiError> {
-        conn.write(|conn| {
-            let before = Self::lock_by_email(conn, email)?;
-            if let Some(user) = before.user(conn)? {
-                // Writes of this user's requests lock the row, too.
-                User::hold(conn, user)?;
-                for entry in OrganizationMember::entries_everywhere(conn, Action::UserSignedOut, user)? {
-                    access_change.audit_only(entry);
-                }
+        let before = Self::lock_by_email(conn, email)?;
+        if let Some(user) = before.user(conn)? {
+            // Writes of this user's requests lock the row, too.
+            User::hold(conn, user)?;
+            for entry in OrganizationMember::entries_everywhere(conn, Action::UserSignedOut, user)? {
+                access_change.audit_only(entry);
             }
-            before.end_sign_ins(conn, now)
-        })
+        }
+        before.end_sign_ins(conn, now)
     }
 
     /// [`Account::verify_email`] by the operator, with audit entries.
