@@ -5,7 +5,7 @@ mod client_address;
 mod pagination;
 mod route_table;
 
-pub use body::{Body, BodyLimit};
+pub use body::{Bodies, Body};
 pub use client_address::client_address;
 pub use pagination::{ListScope, Page, PageQuery, query};
 pub use route_table::{RouteId, RouteTable, unmatched};
