@@ -15,6 +15,7 @@ mod client;
 mod cluster;
 mod collections;
 mod configuration;
+mod contention;
 mod contracts;
 mod deployment;
 mod docs;
@@ -58,6 +59,8 @@ fn tests() -> Vec<Test> {
         cluster::all(),
         collections::tests(),
         configuration::tests_once(),
+        contention::tests(),
+        contention::tests_once(),
         contracts::tests(),
         deployment::tests_once(),
         docs::tests_once(),
