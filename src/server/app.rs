@@ -11,7 +11,8 @@ use crate::domain::changes::Store;
 use crate::domain::{audit, collections, identity, usage};
 use crate::infra::cluster::Membership;
 use crate::infra::db::{self, Db, Migrated};
-use crate::infra::http::{BodyLimit, RouteTable};
+use crate::infra::http::{Bodies, RouteTable};
+use crate::infra::telemetry::metrics::Kind;
 use crate::infra::tls::Certificate;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{rt, web};
@@ -53,6 +54,11 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     prepare_collections(state.clone(), background.db.clone()).await?;
     state.rate_limits.connect().await;
 
+    let bodies = Bodies::new(state.config.server.body_limit);
+    let counted = bodies.clone();
+    state.metrics.register(Kind::Gauge, "bodies_awaited", "JSON bodies that handlers wait for", move |readings| {
+        readings.set(&[], counted.awaited());
+    });
     let shared = state.clone();
     let tls = certificate.as_ref().map(|certificate| certificate.server_config()).transpose()?;
     let (address, server) = listen(&state.config.server, tls, move || {
@@ -61,7 +67,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
             .app_data(shared.clone())
             .app_data(shared.routes.clone())
             .app_data(document.clone())
-            .app_data(BodyLimit(shared.config.server.body_limit))
+            .app_data(bodies.clone())
             .configure(swagger::beside_page)
             .service(swagger::page());
         stack(app, &shared, &routes::fast_paths(&shared.config.server.base_path))

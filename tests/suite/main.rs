@@ -15,6 +15,7 @@ mod client;
 mod cluster;
 mod collections;
 mod configuration;
+mod contention;
 mod contracts;
 mod delegation;
 mod deployment;
@@ -37,6 +38,7 @@ mod operation;
 mod organizations;
 mod parsers;
 mod rate_limits;
+mod reads;
 mod row_level_security;
 mod service_tokens;
 mod subscriptions;
@@ -59,6 +61,8 @@ fn tests() -> Vec<Test> {
         cluster::all(),
         collections::tests(),
         configuration::tests_once(),
+        contention::tests(),
+        contention::tests_once(),
         contracts::tests(),
         delegation::tests(),
         deployment::tests_once(),
@@ -81,6 +85,7 @@ fn tests() -> Vec<Test> {
         organizations::tests(),
         parsers::tests(),
         rate_limits::tests(),
+        reads::tests(),
         row_level_security::tests_once(),
         service_tokens::tests(),
         fast_path::tests(),

@@ -25,15 +25,17 @@ pub use signing::rotate_signing_key;
 use crate::base::config::{Config, SessionSettings};
 use crate::base::error::{ApiError, Code};
 use crate::base::input::email::TypedEmail;
-use crate::base::time::Clock;
+use crate::base::sql::Conn;
+use crate::base::time::{Clock, Timestamp};
 use crate::domain::changes::Store;
 use crate::domain::tenancy::{Profile, SignedInUser, User};
 use crate::infra::mail::Mailer;
 use crate::infra::telemetry::Metrics;
 use crate::infra::telemetry::metrics::Kind;
 use jsonwebtoken::Algorithm;
-use provider::{BuiltIn, FirebaseRefusal, SignedInAccount};
+use provider::{BuiltIn, FirebaseRefusal, SignedInAccount, TransactionAnswer};
 use secrecy::{ExposeSecret, SecretString};
+use std::borrow::Cow;
 use tokens::{Claims, Expected, Issuer, token};
 
 /// The issuer of the built-in provider's users. It is not their tokens' `iss`, so that a change of `server.public_url`
@@ -88,32 +90,26 @@ impl IdentityService {
     /// issuer's keys or the database can't be reached.
     pub async fn verify(&self, token: &SecretString) -> Result<SignedInUser, ApiError> {
         let verified = self.authenticate(&self.clock, token).await?;
-        let (now, sessions) = (self.clock.now(), self.sessions);
-        self.store
-            .for_all_tenants()
-            .read(move |conn| {
-                let (profile, signed_in_at, session, expires_at) = match verified {
-                    // The row decides: the token's data about the account may be an hour old.
-                    VerifiedToken::BuiltIn(claims) => {
-                        let SignedInAccount { account, session } =
-                            SignedInAccount::find(conn, &claims, &sessions, now)?.map_err(|_| Code::InvalidIdToken)?;
-                        let ends_at =
-                            session.as_ref().map_or(claims.exp, |session| session.ends_at(&sessions).seconds());
-                        let session = session.map(|session| session.id);
-                        (account.profile(), Some(claims.auth_time), session, claims.exp.min(ends_at))
-                    }
-                    VerifiedToken::Other { issuer, claims } => {
-                        let expires_at = claims.exp;
-                        (claims.into_profile(issuer), None, None, expires_at)
-                    }
-                };
-                let user = User::of_profile(conn, &profile, now)?;
-                if !user.status().can_act() {
-                    return Err(Code::InvalidIdToken.into());
-                }
-                Ok(SignedInUser::new(user, signed_in_at, session, expires_at))
-            })
-            .await
+        let (now, settings) = (self.clock.now(), self.sessions);
+        let known = move |conn: &mut Conn| {
+            let user = verified.user(conn, (&settings, now), SignedInAccount::find, User::unchanged)?;
+            Ok((user, verified))
+        };
+        match self.store.reader().read(known).await? {
+            (Some(user), _) => Ok(user),
+            (None, verified) => self.store_user(verified, now).await,
+        }
+    }
+
+    /// Writes what a token says anew. The transaction checks the account and the session again, under their lock.
+    async fn store_user(&self, verified: VerifiedToken, now: Timestamp) -> Result<SignedInUser, ApiError> {
+        let settings = self.sessions;
+        let store = move |conn: &mut Conn| {
+            let user_of = |conn: &mut Conn, profile: &Profile| User::of_profile(conn, profile, now).map(Some);
+            let user = verified.user(conn, (&settings, now), SignedInAccount::lock, user_of)?;
+            user.ok_or_else(|| Code::InvalidIdToken.into())
+        };
+        self.store.for_all_tenants().write(store).await
     }
 
     /// True when the built-in provider has an account with the address.
@@ -165,7 +161,8 @@ impl IdentityService {
         }
         let issuer = self.issuers.iter().find(|issuer| issuer.name == named).ok_or(Code::InvalidIdToken)?;
         let claims = issuer.verify(token, clock).await?;
-        Ok(VerifiedToken::Other { issuer: issuer.name.clone(), claims })
+        let expires_at = claims.exp;
+        Ok(VerifiedToken::Other { profile: claims.into_profile(issuer.name.clone()), expires_at })
     }
 }
 
@@ -175,8 +172,41 @@ pub(crate) enum VerifiedToken {
     BuiltIn(Claims),
     /// Needs no further check.
     Other {
-        /// The name of the configured issuer.
-        issuer: String,
-        claims: Claims,
+        profile: Profile,
+        /// In seconds since 1970.
+        expires_at: i64,
     },
+}
+
+impl VerifiedToken {
+    /// Returns the user whom the token signs in; `None` where `user_of` finds none.
+    ///
+    /// What is known of the user is the account's row at the built-in provider, since the token may be an hour old. Of
+    /// another issuer's user it is the token.
+    ///
+    /// # Errors
+    /// `invalid_id_token` where the account no longer accepts the token, the session has ended or the user is disabled.
+    fn user(
+        &self,
+        conn: &mut Conn,
+        (settings, now): (&SessionSettings, Timestamp),
+        account_of: impl FnOnce(&mut Conn, &Claims, &SessionSettings, Timestamp) -> TransactionAnswer<SignedInAccount>,
+        user_of: impl FnOnce(&mut Conn, &Profile) -> Result<Option<User>, ApiError>,
+    ) -> Result<Option<SignedInUser>, ApiError> {
+        let (profile, signed_in_at, session, expires_at) = match self {
+            Self::BuiltIn(claims) => {
+                let found = account_of(conn, claims, settings, now)?;
+                let SignedInAccount { account, session } = found.map_err(|_| Code::InvalidIdToken)?;
+                let ends_at = session.as_ref().map_or(claims.exp, |session| session.ends_at(settings).seconds());
+                let session = session.map(|session| session.id);
+                (Cow::Owned(account.profile()), Some(claims.auth_time), session, claims.exp.min(ends_at))
+            }
+            Self::Other { profile, expires_at } => (Cow::Borrowed(profile), None, None, *expires_at),
+        };
+        let Some(user) = user_of(conn, &profile)? else { return Ok(None) };
+        if !user.status().can_act() {
+            return Err(Code::InvalidIdToken.into());
+        }
+        Ok(Some(SignedInUser::new(user, signed_in_at, session, expires_at)))
+    }
 }

@@ -108,43 +108,43 @@ impl User {
         PersonStatus::of(self.disabled_at)
     }
 
-    /// Returns the user of a profile. Creates the user at the first valid token, and updates it when the profile
-    /// changed.
+    /// Returns the stored user of a profile; `None` if there is none, or if the profile has changed since. One SELECT.
     ///
-    /// Usually nothing changed, and this costs one SELECT.
+    /// # Errors
+    /// Database errors.
+    pub fn unchanged(conn: &mut Conn, profile: &Profile) -> Result<Option<Self>, ApiError> {
+        Ok(Self::find(conn, profile)?.filter(|user| {
+            (&user.email, user.email_verified, &user.name) == (&profile.email, profile.email_verified, &profile.name)
+        }))
+    }
+
+    /// Returns the user of a profile. Creates the user at the first valid token, and updates it when the profile
+    /// changed. Needs a writing transaction.
     ///
     /// # Errors
     /// Database errors.
     pub fn of_profile(conn: &mut Conn, profile: &Profile, now: Timestamp) -> Result<Self, ApiError> {
-        let found = Self::find(conn, profile)?;
-        if let Some(user) = &found
-            && (&user.email, user.email_verified, &user.name) == (&profile.email, profile.email_verified, &profile.name)
-        {
-            return Ok(user.clone());
+        if let Some(user) = Self::unchanged(conn, profile)? {
+            return Ok(user);
         }
-        conn.write(|conn| {
-            let row = (
-                users::id.eq(UserId::new()),
-                users::issuer.eq(&profile.issuer),
-                users::subject.eq(&profile.subject),
-                users::created_at.eq(now),
-            );
-            // Two first requests at once create one user.
-            each!(conn, |native| diesel::insert_into(users::table)
-                .values(row)
-                .on_conflict_do_nothing()
-                .execute(native))?;
-            let user = diesel::update(users::table)
-                .filter(users::issuer.eq(&profile.issuer).and(users::subject.eq(&profile.subject)))
-                .set((
-                    users::email.eq(&profile.email),
-                    users::email_verified.eq(profile.email_verified),
-                    users::name.eq(&profile.name),
-                ))
-                .returning(Self::columns())
-                .get_result(conn)?;
-            Ok(user)
-        })
+        let row = (
+            users::id.eq(UserId::new()),
+            users::issuer.eq(&profile.issuer),
+            users::subject.eq(&profile.subject),
+            users::created_at.eq(now),
+        );
+        // Two first requests at once create one user.
+        each!(conn, |native| diesel::insert_into(users::table).values(row).on_conflict_do_nothing().execute(native))?;
+        let user = diesel::update(users::table)
+            .filter(users::issuer.eq(&profile.issuer).and(users::subject.eq(&profile.subject)))
+            .set((
+                users::email.eq(&profile.email),
+                users::email_verified.eq(profile.email_verified),
+                users::name.eq(&profile.name),
+            ))
+            .returning(Self::columns())
+            .get_result(conn)?;
+        Ok(user)
     }
 
     /// Returns the users of these ids, in no order.

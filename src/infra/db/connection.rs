@@ -101,6 +101,14 @@ impl Manager {
     }
 }
 
+/// Makes a session of the pool refuse writes outside of writing transactions.
+pub(super) fn refuse_writes(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Postgres(postgres) => postgres.batch_execute("SET default_transaction_read_only = on"),
+        Conn::Sqlite(sqlite) => sqlite.batch_execute("PRAGMA query_only = ON"),
+    }
+}
+
 impl Manager {
     /// Opens a connection, and returns whether its session is its own. The first call detects it, at the cost of a
     /// round trip, or of one more connection if a pooler refuses the name.
@@ -135,7 +143,10 @@ impl diesel::r2d2::ManageConnection for Manager {
 
     fn connect(&self) -> Result<PooledConn, Self::Error> {
         let trusted_until = self.clock.monotonic() + TRUSTED_FOR;
-        let (conn, keeps_settings) = self.open_for_pool()?;
+        let (mut conn, keeps_settings) = self.open_for_pool()?;
+        if keeps_settings || matches!(conn, Conn::Sqlite(_)) {
+            refuse_writes(&mut conn).map_err(diesel::r2d2::Error::QueryError)?;
+        }
         Ok(PooledConn { conn, trusted_until, scope: None, keeps_settings })
     }
 

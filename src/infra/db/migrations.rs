@@ -7,7 +7,7 @@
 //! transaction, not to the session, so it works through pgbouncer. `migrations/README.md` has the rules for migrations.
 
 use super::connection::Manager;
-use super::{Scope, normal_emails};
+use super::{Scope, normal_emails, transaction};
 use crate::base::config;
 use crate::base::sql::{Conn, DatabaseUrl, MultiBackend, each};
 use diesel::connection::SimpleConnection;
@@ -81,7 +81,7 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Migrated, String> {
     if pending(&mut conn, url)?.is_empty() {
         return Ok(Migrated::default());
     }
-    let migrated = conn.write(|conn| {
+    let migrated = transaction::write(&mut conn, |conn| {
         wait_for_the_lock(conn)?;
         pending(conn, url)?;
         let applied = run_pending(conn)?;

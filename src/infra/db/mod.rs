@@ -10,6 +10,7 @@ mod migrations;
 mod normal_emails;
 pub mod pooler;
 pub mod scope;
+mod transaction;
 
 pub use backup::back_up;
 pub use connection::Manager;

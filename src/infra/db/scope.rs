@@ -16,10 +16,18 @@
 //! transaction that begins with the setting, sent together with its `BEGIN`; a read costs two more round trips, those
 //! of the transaction.
 //!
+//! # Why a read can't write
+//! A pooled session refuses writes: `default_transaction_read_only` on PostgreSQL, `query_only` on SQLite. Only the
+//! transactions of [`DatabaseSession`] that write lift this, with their `BEGIN`, and nothing outside this room can open
+//! one. So a write needs `Store::write` or `change_access`, which read the caller's authority again. A read costs no
+//! statement for it; a write on SQLite costs two pragmas, which touch no file. A pooler's sessions are shared, so there
+//! a read's transaction says `READ ONLY` itself.
+//!
 //! # Why a handler can't forget it
 //! A guard sets the organization in the request's context. From then on, any other scope is refused (500, and logged),
 //! in production and in each test of the suite. `Store::scoped_to` takes a guard, never a bare id.
 
+use super::{connection, transaction};
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
 use crate::base::sql::Conn;
@@ -66,18 +74,18 @@ pub struct DatabaseSession<'c> {
 }
 
 impl DatabaseSession<'_> {
-    /// Runs queries.
+    /// Runs queries. The database refuses writes.
     ///
     /// # Errors
     /// Those of `body`.
     pub fn read<T>(&mut self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
         let Some(scope) = self.in_each_transaction else { return body(self.conn) };
         // Commits whatever `body` returns, as single statements would.
-        let begin = format!("BEGIN; {}", scope.for_transaction());
-        self.conn.transaction_by(&begin, |conn| Ok::<_, Error>(body(conn)))?
+        let begin = format!("BEGIN READ ONLY; {}", scope.for_transaction());
+        transaction::begin_by(self.conn, &begin, |conn| Ok::<_, Error>(body(conn)))?
     }
 
-    /// Runs one writing transaction ([`Conn::write`]).
+    /// Runs one writing transaction, READ COMMITTED on PostgreSQL.
     ///
     /// # Errors
     /// Those of `body`, and of the database; any error rolls back.
@@ -96,16 +104,20 @@ impl DatabaseSession<'_> {
         body: impl FnOnce(&mut Conn) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         if matches!(self.conn, Conn::Sqlite(_)) {
-            return self.conn.write(body);
+            let outcome = transaction::begin_by(self.conn, "PRAGMA query_only = OFF; BEGIN IMMEDIATE", body);
+            if let Err(error) = connection::refuse_writes(self.conn) {
+                tracing::error!(%error, "a connection to SQLite still takes writes");
+            }
+            return outcome;
         }
-        let mut begin = "BEGIN".to_owned();
+        let mut begin = "BEGIN READ WRITE".to_owned();
         for statement in [&self.in_each_transaction.map_or_else(String::new, Scope::for_transaction), locks] {
             if !statement.is_empty() {
                 begin.push_str("; ");
                 begin.push_str(statement);
             }
         }
-        self.conn.transaction_by(&begin, body)
+        transaction::begin_by(self.conn, &begin, body)
     }
 
     /// Runs queries that all see the database as of the first query. Writers neither wait nor disturb.
@@ -114,12 +126,12 @@ impl DatabaseSession<'_> {
     /// Those of `body`.
     pub fn snapshot<T>(&mut self, body: impl FnOnce(&mut Conn) -> Result<T, ApiError>) -> Result<T, ApiError> {
         if matches!(self.conn, Conn::Sqlite(_)) {
-            return self.conn.transaction(body);
+            return transaction::begin_by(self.conn, "BEGIN", body);
         }
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         match self.in_each_transaction {
-            None => self.conn.transaction_by(begin, body),
-            Some(scope) => self.conn.transaction_by(&format!("{begin}; {}", scope.for_transaction()), body),
+            None => transaction::begin_by(self.conn, begin, body),
+            Some(scope) => transaction::begin_by(self.conn, &format!("{begin}; {}", scope.for_transaction()), body),
         }
     }
 }

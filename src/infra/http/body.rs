@@ -14,17 +14,49 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The largest body in bytes, as `app_data` of the application.
-#[derive(Clone, Copy, Debug)]
-pub struct BodyLimit(pub usize);
+/// What all bodies share, as `app_data` of the application.
+#[derive(Clone, Debug, Default)]
+pub struct Bodies {
+    /// The largest body in bytes.
+    limit: usize,
+    /// How many bodies handlers wait for.
+    awaited: Arc<AtomicU64>,
+}
+
+impl Bodies {
+    pub fn new(limit: usize) -> Self {
+        Self { limit, awaited: Arc::default() }
+    }
+
+    /// How many bodies handlers wait for. With many, clients are slow.
+    pub fn awaited(&self) -> u64 {
+        self.awaited.load(Relaxed)
+    }
+
+    fn begin_waiting(&self) -> Waiting {
+        self.awaited.fetch_add(1, Relaxed);
+        Waiting(Arc::clone(&self.awaited))
+    }
+}
+
+/// A handler's wait for its body. It ends on drop.
+struct Waiting(Arc<AtomicU64>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
 
 /// A JSON body, not yet read.
 pub struct Body<T> {
     payload: Payload,
     is_json: bool,
     declared_length: Option<usize>,
-    limit: usize,
+    bodies: Bodies,
     shape: PhantomData<T>,
 }
 
@@ -43,7 +75,7 @@ impl<T> FromRequest for Body<T> {
             payload,
             is_json: is_merge_patch || media_type.eq_ignore_ascii_case("application/json"),
             declared_length: length.and_then(|value| value.to_str().ok()?.parse().ok()),
-            limit: req.app_data::<BodyLimit>().map_or(0, |limit| limit.0),
+            bodies: req.app_data::<Bodies>().cloned().unwrap_or_default(),
             shape: PhantomData,
         }))
     }
@@ -89,14 +121,16 @@ impl<T> Body<T> {
     /// # Errors
     /// `body_too_large`, `bad_request`
     pub async fn bytes(mut self) -> Result<Vec<u8>, ApiError> {
-        if self.declared_length.is_some_and(|length| length > self.limit) {
-            return Err(too_large(self.limit));
+        let limit = self.bodies.limit;
+        if self.declared_length.is_some_and(|length| length > limit) {
+            return Err(too_large(limit));
         }
+        let _waiting = self.bodies.begin_waiting();
         let mut bytes = Vec::with_capacity(self.declared_length.unwrap_or(0));
         while let Some(chunk) = self.payload.next().await {
             let chunk = chunk.map_err(|error| ApiError::bad_request(format!("The body can't be read: {error}.")))?;
-            if bytes.len() + chunk.len() > self.limit {
-                return Err(too_large(self.limit));
+            if bytes.len() + chunk.len() > limit {
+                return Err(too_large(limit));
             }
             bytes.extend_from_slice(&chunk);
         }

@@ -7,7 +7,7 @@ mod deciding_headers;
 mod pagination;
 mod route_table;
 
-pub use body::{Body, BodyLimit};
+pub use body::{Bodies, Body};
 pub use client_address::client_address;
 pub use deciding_headers::{DecidingHeader, only, refuse_repeated};
 pub use pagination::{ListScope, Page, PageQuery, query};

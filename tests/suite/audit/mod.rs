@@ -1,8 +1,9 @@
 //! The audit trail: what is recorded ([`writes`], [`commands`], [`sign_ins`], [`refusals`]), that nobody changes it
-//! ([`chain`], [`retention`]), and who reads it how ([`reading`]).
+//! ([`chain`], [`retention`]), and who reads it how ([`reading`], [`exports`]).
 
 mod chain;
 mod commands;
+mod exports;
 mod reading;
 mod refusals;
 mod retention;
@@ -19,6 +20,7 @@ pub fn tests() -> Vec<Test> {
     [
         chain::tests(),
         commands::tests(),
+        exports::tests(),
         reading::tests(),
         refusals::tests(),
         retention::tests(),

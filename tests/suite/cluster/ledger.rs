@@ -3,6 +3,10 @@
 //! One clock: everything is measured in the test's process. A request may have seen any access that was in force at some
 //! moment between its sending and its answer. A change is in force somewhere between its call and the call's answer, so
 //! what it took away must be gone for all that is *sent after the answer*, and what it gave must be there.
+//!
+//! A write whose body trickles is admitted twice: with its headers, and once more when it is written. So it may be refused
+//! by any access since its headers were sent, but admitted only by one that was still in force when the rest of its body
+//! was sent.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -28,8 +32,17 @@ pub enum Seen {
 struct Request {
     node: usize,
     sent: Instant,
+    /// When the rest of a trickling body was sent.
+    rest_sent: Option<Instant>,
     done: Instant,
     seen: Seen,
+}
+
+impl Request {
+    /// The moment from which the access that was seen must have been in force.
+    fn since(&self, seen: Access) -> Instant {
+        self.rest_sent.filter(|_| seen == Access::Writes).unwrap_or(self.sent)
+    }
 }
 
 /// From the call that made it so until the answer of the call that ends it.
@@ -58,6 +71,9 @@ struct Story {
 pub struct Verdict {
     pub requests: usize,
     pub without_answer: usize,
+    /// Writes whose body trickled, and those of them whose access was taken away, by a call that answered, meanwhile.
+    pub trickled: usize,
+    pub overtaken: usize,
     /// Times that a node was seen to honour an access that had been given.
     pub grants_seen: usize,
     pub taken_away: usize,
@@ -101,7 +117,15 @@ impl Probe {
 
     /// Notes what a request to a node saw.
     pub fn note(&self, node: usize, sent: Instant, seen: Seen) {
-        let request = Request { node, sent, done: Instant::now(), seen };
+        self.push(Request { node, sent, rest_sent: None, done: Instant::now(), seen });
+    }
+
+    /// Notes what a write saw whose body trickled.
+    pub fn note_trickle(&self, node: usize, sent: Instant, rest_sent: Instant, seen: Seen) {
+        self.push(Request { node, sent, rest_sent: Some(rest_sent), done: Instant::now(), seen });
+    }
+
+    fn push(&self, request: Request) {
         self.story.lock().expect("no panic").requests.push(request);
     }
 
@@ -110,12 +134,16 @@ impl Probe {
         let story = self.story.lock().expect("no panic");
         verdict.requests += story.requests.len();
         for request in &story.requests {
+            if let Some(rest_sent) = request.rest_sent {
+                verdict.trickled += 1;
+                verdict.overtaken += usize::from(story.took_away_between(request.sent, rest_sent));
+            }
             match &request.seen {
                 Seen::Nothing => verdict.without_answer += 1,
                 Seen::Strange(what) => verdict.refused.push(format!("node {} answered {what}", request.node)),
                 Seen::Access(seen) if !story.allows(request, *seen) => {
                     let text = story.describe(request, *seen);
-                    match story.in_force(request.sent) {
+                    match story.in_force(request.since(*seen)) {
                         Some(access) if *seen > access => verdict.admitted.push(text),
                         _ => verdict.refused.push(text),
                     }
@@ -133,8 +161,14 @@ impl Story {
     fn allows(&self, request: &Request, seen: Access) -> bool {
         self.epochs.iter().enumerate().any(|(place, epoch)| {
             let end = self.epochs.get(place + 1).and_then(|next| next.answered);
-            epoch.access == seen && epoch.called <= request.done && end.is_none_or(|end| request.sent <= end)
+            epoch.access == seen && epoch.called <= request.done && end.is_none_or(|end| request.since(seen) <= end)
         })
+    }
+
+    fn took_away_between(&self, start: Instant, end: Instant) -> bool {
+        self.epochs
+            .windows(2)
+            .any(|pair| pair[1].access < pair[0].access && pair[1].answered.is_some_and(|at| start < at && at < end))
     }
 
     fn in_force(&self, at: Instant) -> Option<Access> {
@@ -160,8 +194,11 @@ impl Story {
             verdict.grants_seen += nodes.len();
         } else if epoch.access < before.access {
             verdict.taken_away += 1;
-            let admitted = own.filter(|request| matches!(request.seen, Seen::Access(seen) if seen > epoch.access));
-            let last = admitted.map(|request| milliseconds(answered, request.sent)).reduce(f64::max);
+            let admitted = own.filter_map(|request| match request.seen {
+                Seen::Access(seen) if seen > epoch.access => Some(milliseconds(answered, request.since(seen))),
+                _ => None,
+            });
+            let last = admitted.reduce(f64::max);
             verdict.last_admission = verdict.last_admission.into_iter().chain(last).reduce(f64::max);
         }
     }

@@ -1,6 +1,8 @@
-//! Clients that ask all the time, each on a connection that stays open, whether each key is good.
+//! Clients that ask all the time, each on a connection that stays open, whether each key is good; and clients that write
+//! with each key, whose bodies trickle.
 
 use super::ledger::{Access, Probe, Seen};
+use super::random::Random;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -13,6 +15,10 @@ const WRITE: &str = "\"content:write\"";
 /// What a key that was good may be refused with.
 const REFUSALS: [&str; 5] =
     ["api_key_revoked", "api_key_disabled", "api_key_orphaned", "invalid_api_key", "subscription_inactive"];
+/// What a reader is refused with that writes.
+const READS_ONLY: &str = "insufficient_permission";
+/// The longest time between the first byte of a body and the rest, in milliseconds.
+const TRICKLE: u64 = 400;
 /// Longer than a node is ever stopped.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -54,6 +60,14 @@ impl Load {
         Self { over, clients }
     }
 
+    /// Adds a client for each node that writes to the nodes' collection, with bodies that trickle.
+    pub fn write_slowly(&mut self, nodes: &[SocketAddr], board: &Arc<Board>) {
+        for (node, address) in nodes.iter().enumerate() {
+            let (over, board, address) = (self.over.clone(), board.clone(), *address);
+            self.clients.push(thread::spawn(move || write_slowly(node, address, &board, &over)));
+        }
+    }
+
     /// Waits for the last answers.
     pub fn stop(&mut self) {
         self.over.store(true, Relaxed);
@@ -91,6 +105,57 @@ fn run(node: usize, address: SocketAddr, board: &Board, over: &AtomicBool) {
     }
 }
 
+/// Writes with each key in turn.
+fn write_slowly(node: usize, address: SocketAddr, board: &Board, over: &AtomicBool) {
+    let mut random = Random::new(node as u64);
+    while !over.load(Relaxed) {
+        for probe in board.all().iter().filter(|probe| probe.is_asked()) {
+            if over.load(Relaxed) {
+                return;
+            }
+            let sent = Instant::now();
+            let pause = Duration::from_millis(random.below(TRICKLE));
+            match trickle(address, &probe.credential, pause) {
+                Ok((rest_sent, status, body)) => probe.note_trickle(node, sent, rest_sent, written(status, &body)),
+                Err(_) => {
+                    probe.note(node, sent, Seen::Nothing);
+                    thread::sleep(Duration::from_millis(5));
+                }
+            }
+        }
+        thread::sleep(Duration::from_millis(3));
+    }
+}
+
+fn written(status: u16, body: &str) -> Seen {
+    match status {
+        201 => Seen::Access(Access::Writes),
+        403 if body.contains(READS_ONLY) => Seen::Access(Access::Reads),
+        401 | 403 if REFUSALS.iter().any(|code| body.contains(code)) => Seen::Access(Access::Refused),
+        503 => Seen::Nothing,
+        _ => Seen::Strange(format!("{status} {body}")),
+    }
+}
+
+/// Sends headers and a byte of a new note, and the rest after a pause. Returns when the rest was sent, and the answer.
+fn trickle(address: SocketAddr, credential: &str, pause: Duration) -> io::Result<(Instant, u16, String)> {
+    const NOTE: &str = "{\"text\":\"slow\"}";
+    let mut stream = connect(address)?;
+    let head = format!(
+        "POST /v1/notes HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer {credential}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        NOTE.len()
+    );
+    let (first, rest) = NOTE.split_at(1);
+    stream.get_mut().write_all(format!("{head}{first}").as_bytes())?;
+    thread::sleep(pause);
+    let rest_sent = Instant::now();
+    // A node that has refused may read no more; its answer counts.
+    let _ = stream.get_mut().write_all(rest.as_bytes());
+    let (status, body) = receive(&mut stream)?;
+    Ok((rest_sent, status, body))
+}
+
 fn read(status: u16, body: &str) -> Seen {
     match status {
         200 if body.contains(WRITE) => Seen::Access(Access::Writes),
@@ -107,14 +172,23 @@ fn ask(
     credential: &str,
 ) -> io::Result<(u16, String)> {
     if connection.is_none() {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        *connection = Some(BufReader::new(stream));
+        *connection = Some(connect(address)?);
     }
     let Some(stream) = connection else { return Err(io::ErrorKind::NotConnected.into()) };
     let request = format!("GET /v1/whoami HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer {credential}\r\n\r\n");
     stream.get_mut().write_all(request.as_bytes())?;
+    receive(stream)
+}
+
+fn connect(address: SocketAddr) -> io::Result<BufReader<TcpStream>> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(BufReader::new(stream))
+}
+
+/// Reads one answer: status and body.
+fn receive(stream: &mut BufReader<TcpStream>) -> io::Result<(u16, String)> {
     let (mut line, mut status, mut length) = (String::new(), None, 0);
     loop {
         line.clear();

@@ -27,7 +27,11 @@ pub struct NodeSettings {
     pub no_wait: bool,
     pub no_fence: bool,
     pub slow_fill: Duration,
+    pub no_confirmation: bool,
 }
+
+/// What keys write to.
+const NOTES: &str = "[notes.schema]\ntype = \"object\"\nproperties.text.type = \"string\"";
 
 /// The load is no customer's, and a creation that is retried may leave a key behind.
 pub fn lift_limits(config: &mut Config) {
@@ -59,6 +63,8 @@ pub fn run_if_asked() -> Option<ExitCode> {
     config.cluster.faults.no_wait = settings.no_wait;
     config.cluster.faults.no_fence = settings.no_fence;
     config.cluster.faults.slow_fill = settings.slow_fill;
+    config.cluster.faults.no_confirmation = settings.no_confirmation;
+    config.collections = toml::from_str(NOTES).expect("good configuration");
     lift_limits(&mut config);
     config.log.filter = "warn,keyward::server::app=info".to_owned();
     // Dropped last: it writes the lines that wait.

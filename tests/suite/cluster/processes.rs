@@ -43,6 +43,7 @@ async fn another_process(server: &Server) -> Keyward {
         no_wait: false,
         no_fence: false,
         slow_fill: Duration::ZERO,
+        no_confirmation: false,
     };
     spawn(&settings, server.database.clone()).await
 }

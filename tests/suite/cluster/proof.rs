@@ -13,6 +13,7 @@ tests_once![
     without_the_wait_somebody_slips_through,
     without_the_fence_somebody_slips_through,
     with_the_fence_slow_reads_let_nobody_through,
+    without_the_confirmation_a_slow_write_slips_through,
 ];
 
 /// Repeats a run's choices.
@@ -35,6 +36,7 @@ async fn nobody_slips_through_while_everything_fails() {
     assert!(verdict.refused.is_empty(), "refused what was given: {:#?}", first(&verdict.refused));
     assert!(verdict.last_admission.is_some_and(|last| last <= 0.0), "{:?}", verdict.last_admission);
     let enough = report.changes.len() > 100 && verdict.requests > 5_000 && verdict.grants_seen > 100;
+    assert!(verdict.overtaken >= 20, "only {} writes were overtaken by a change of access", verdict.overtaken);
     assert!(enough && report.faults.values().sum::<usize>() >= 10, "too little happened to prove anything");
 }
 
@@ -50,6 +52,11 @@ async fn without_the_fence_somebody_slips_through() {
     };
     let mut stage = Stage::set(LEASE, slow).await;
     caught(&stage.play(2, BOUND, 30, Trouble::Nothing, true).await);
+}
+
+async fn without_the_confirmation_a_slow_write_slips_through() {
+    let mut stage = Stage::set(LEASE, |node| node.no_confirmation = true).await;
+    caught(&stage.play(3, BOUND, 100, Trouble::Nothing, true).await);
 }
 
 async fn with_the_fence_slow_reads_let_nobody_through() {
@@ -86,6 +93,8 @@ fn print(Report { verdict, changes, faults }: &Report) {
             "checks of keys, and those without an answer",
             format!("{} and {}", verdict.requests, verdict.without_answer),
         )
+        .add("writes whose body trickled", verdict.trickled)
+        .add("of them, with access taken away before the rest was sent", verdict.overtaken)
         .add("access taken away", verdict.taken_away)
         .add("admitted after the answer", verdict.admitted.len())
         .add("the last admission was sent, from the answer", format!("{last:.3} ms"));

@@ -61,6 +61,7 @@ impl Stage {
                 no_wait: false,
                 no_fence: false,
                 slow_fill: Duration::ZERO,
+                no_confirmation: false,
             };
             change(&mut settings);
             nodes.push(spawn(&settings, database.clone()).await);
@@ -85,6 +86,7 @@ impl Stage {
         }
         let addresses: Vec<_> = self.nodes.iter().map(|node| node.address()).collect();
         let mut load = Load::start(&addresses, 2, &board);
+        load.write_slowly(&addresses, &board);
         let started = Instant::now();
         let caught = std::cell::Cell::new(false);
         let is_over = || caught.get() || started.elapsed() > time;

@@ -152,36 +152,34 @@ impl Account {
         email: &str,
         disabled_at: Option<Timestamp>,
     ) -> Result<Self, ApiError> {
-        conn.write(|conn| {
-            let before = Self::lock_named(conn, email)?;
-            match disabled_at {
-                Some(now) => _ = before.refuse_sign_ins(conn, now)?,
-                None => _ = Session::delete_all(conn, &before.id, None)?,
+        let before = Self::lock_named(conn, email)?;
+        match disabled_at {
+            Some(now) => _ = before.refuse_sign_ins(conn, now)?,
+            None => _ = Session::delete_all(conn, &before.id, None)?,
+        }
+        let user: Option<UserId> = diesel::update(users::table.filter(is_user_of(&before.id)))
+            .set(users::disabled_at.eq(disabled_at))
+            .returning(users::id)
+            .get_result(conn)
+            .optional()?;
+        if let Some(user) = user {
+            let action = if disabled_at.is_some() { Action::UserDisabled } else { Action::UserEnabled };
+            let was = json!({ "disabled": before.disabled_at.is_some() });
+            let is = json!({ "disabled": disabled_at.is_some() });
+            // Last owners, heirs and acceptances of invitations are decided under these locks.
+            let organizations = Organization::lock_all_of(conn, user)?;
+            for entry in OrganizationMember::entries_everywhere(conn, action, user)? {
+                access_change.revoking(entry.changed(was.clone(), is.clone()));
             }
-            let user: Option<UserId> = diesel::update(users::table.filter(is_user_of(&before.id)))
-                .set(users::disabled_at.eq(disabled_at))
-                .returning(users::id)
-                .get_result(conn)
-                .optional()?;
-            if let Some(user) = user {
-                let action = if disabled_at.is_some() { Action::UserDisabled } else { Action::UserEnabled };
-                let was = json!({ "disabled": before.disabled_at.is_some() });
-                let is = json!({ "disabled": disabled_at.is_some() });
-                // Last owners, heirs and acceptances of invitations are decided under these locks.
-                let organizations = Organization::lock_all_of(conn, user)?;
-                for entry in OrganizationMember::entries_everywhere(conn, action, user)? {
-                    access_change.revoking(entry.changed(was.clone(), is.clone()));
-                }
-                for organization in organizations {
-                    withdraw_what_is_lost(conn, access_change, organization, user)?;
-                }
+            for organization in organizations {
+                withdraw_what_is_lost(conn, access_change, organization, user)?;
             }
-            let after = diesel::update(accounts::table.find(&before.id))
-                .set(accounts::disabled_at.eq(disabled_at))
-                .returning(Self::columns())
-                .get_result(conn)?;
-            Ok(after)
-        })
+        }
+        let after = diesel::update(accounts::table.find(&before.id))
+            .set(accounts::disabled_at.eq(disabled_at))
+            .returning(Self::columns())
+            .get_result(conn)?;
+        Ok(after)
     }
 
     /// Marks the address as verified.
@@ -189,7 +187,7 @@ impl Account {
     /// # Errors
     /// `not_found` for an unknown address, or a database error.
     pub fn verify_email(conn: &mut Conn, email: &str) -> Result<Self, ApiError> {
-        conn.write(|conn| Self::lock_named(conn, email)?.set_email_verified(conn))
+        Self::lock_named(conn, email)?.set_email_verified(conn)
     }
 }
 

@@ -167,7 +167,7 @@ pub(crate) enum FirebaseRefusal {
 }
 
 /// The result of a transaction. A `FirebaseError` comes before any change, so nothing is rolled back.
-pub(super) type TransactionAnswer<T> = Result<Result<T, FirebaseError>, ApiError>;
+pub(crate) type TransactionAnswer<T> = Result<Result<T, FirebaseError>, ApiError>;
 
 impl From<FirebaseError> for FirebaseRefusal {
     fn from(error: FirebaseError) -> Self {

@@ -18,7 +18,7 @@ pub(crate) use account_changes::Change;
 pub(crate) use account_user::is_user_of;
 pub use accounts::Account;
 pub(crate) use built_in::{BuiltIn, SignIn};
-pub(crate) use firebase_error::{FirebaseError, FirebaseErrorBody, FirebaseRefusal};
+pub(crate) use firebase_error::{FirebaseError, FirebaseErrorBody, FirebaseRefusal, TransactionAnswer};
 pub(crate) use mailed_codes::{MailedCode, OobCode, Purpose};
 pub use sessions::Session;
 pub(crate) use sessions::SignedInAccount;

@@ -32,21 +32,19 @@ impl Account {
         email: &str,
         now: Timestamp,
     ) -> Result<Self, ApiError> {
-        conn.write(|conn| {
-            let before = Self::lock_named(conn, email)?;
-            if let Some(user) = before.user(conn)? {
-                // Writes of this user's requests lock the row, too.
-                User::hold(conn, user)?;
-                for entry in OrganizationMember::entries_everywhere(conn, Action::UserSignedOut, user)? {
-                    access_change.audit_only(entry);
-                }
+        let before = Self::lock_named(conn, email)?;
+        if let Some(user) = before.user(conn)? {
+            // Writes of this user's requests lock the row, too.
+            User::hold(conn, user)?;
+            for entry in OrganizationMember::entries_everywhere(conn, Action::UserSignedOut, user)? {
+                access_change.audit_only(entry);
             }
-            match before.disabled_at {
-                None => before.end_sign_ins(conn, None, now),
-                // Its sessions have ended. Their refresh tokens are kept, as `set_disabled` says.
-                Some(_) => before.refuse_sign_ins(conn, now),
-            }
-        })
+        }
+        match before.disabled_at {
+            None => before.end_sign_ins(conn, None, now),
+            // Its sessions have ended. Their refresh tokens are kept, as `set_disabled` says.
+            Some(_) => before.refuse_sign_ins(conn, now),
+        }
     }
 
     /// [`Account::verify_email`] by the operator, with audit entries.
