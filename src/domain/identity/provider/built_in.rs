@@ -132,7 +132,7 @@ impl BuiltIn {
         })
     }
 
-    /// Creates an account without signing in.
+    /// Creates an account without signing in, for the operator.
     pub(crate) async fn create_account(
         &self,
         email: &str,
@@ -247,16 +247,20 @@ impl BuiltIn {
         Ok(RightPassword { id, hash, rehashed: verdict.rehashed })
     }
 
-    /// Returns a new ID token of the same sign-in for a refresh token.
+    /// Returns a new ID token of the same sign-in for a refresh token. The transaction checks the account under its lock.
     pub(crate) async fn refresh(&self, token: &SecretString) -> Result<SignIn, FirebaseRefusal> {
         self.keys.keep_fresh().await;
         let token = RefreshToken::parse(token).ok_or(FirebaseError::InvalidRefreshToken)?;
         let now = self.clock.now();
         let refreshed = self.store.for_all_tenants().write(move |conn| {
-            let Some((account, authenticated_at)) = token.owner(conn)? else {
+            let Some((known, authenticated_at)) = token.owner(conn)? else {
                 // A token of the right form that is not stored was deleted. Firebase's SDK signs out on either error.
                 let gone = token.is_orphaned(conn)?;
                 return Ok(Err(if gone { FirebaseError::UserNotFound } else { FirebaseError::TokenExpired }));
+            };
+            // Read again under the lock, which a change of the account takes too.
+            let Some(account) = Account::lock_by_id(conn, &known.id)? else {
+                return Ok(Err(FirebaseError::UserNotFound));
             };
             if account.disabled_at.is_some() {
                 return Ok(Err(FirebaseError::UserDisabled));
