@@ -33,7 +33,7 @@ async fn scrape(server: &Server) -> String {
 }
 
 /// The value of a series, as it is written; 0 if it is not there.
-fn value(text: &str, series: &str) -> u64 {
+pub fn value(text: &str, series: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     line.map_or(0, |value| value.parse().unwrap_or_else(|error| panic!("{series} {value}: {error}")))
 }

@@ -2,7 +2,8 @@
 //!
 //! A guard is made when a request's headers have come. Its body may come half a minute later, and authority may be taken
 //! away meanwhile. So a guard carries its [`Authority`], and the transaction that writes reads it again before the
-//! handler's own statements ([`crate::domain::changes`] does that, and no handler can open another transaction).
+//! handler's own statements ([`crate::domain::changes`] does that, and no handler can open another transaction that
+//! writes: what a read lends is read-only, [`crate::infra::db::scope`]).
 //!
 //! # Why no interleaving slips through
 //! On SQLite each writing transaction is `BEGIN IMMEDIATE`: writers run one after another, so what a write reads of its

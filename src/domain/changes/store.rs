@@ -90,7 +90,8 @@ impl Reader {
 pub struct ScopedStore {
     db: ScopedDb,
     cluster: Arc<Cluster>,
-    /// `None` for work of the operator, in the background, and for callers whom the transaction itself authenticates.
+    /// `None` for work of the operator, in the background, and for callers whom the transaction itself authenticates
+    /// (`identity`, `invitations::accept_mailed`).
     authority: Option<Authority>,
 }
 
@@ -100,7 +101,7 @@ impl ScopedStore {
         Self { db, cluster, authority: None }
     }
 
-    /// Runs queries.
+    /// Runs queries. The database refuses writes.
     ///
     /// # Errors
     /// As [`ScopedDb::read`].

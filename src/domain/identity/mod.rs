@@ -12,6 +12,10 @@
 //! `api::identity::pages`. An invitation's link leads to another page there, which signs users up or in by
 //! `invitations::accept_mailed`. `well_known` publishes the keys. The signing keys are encrypted by
 //! `signing::master_secret`.
+//!
+//! No guard stands before these writes. A sign-in checks the password's hash, a refresh the account, an own change the
+//! token or code, each under the account's lock in the transaction that writes. A sign-up writes a new account.
+//! Failed sign-ins and signing keys are written in the background, for no caller.
 
 mod failed_sign_ins;
 pub mod provider;

@@ -1,7 +1,8 @@
 //! Joins an organization by a mailed invitation, with a new account or with the account of the address.
 //!
 //! The mailed token proves that its holder reads the address's mail, so the address counts as verified. Without such a
-//! token a call reveals nothing and hashes no password.
+//! token a call reveals nothing and hashes no password. The transaction that joins checks the token under the
+//! organization's lock, and of an existing account the password's hash under the account's.
 
 use crate::base::error::ApiError;
 use crate::base::input::email::TypedEmail;

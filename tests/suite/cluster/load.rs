@@ -60,11 +60,13 @@ impl Load {
         Self { over, clients }
     }
 
-    /// Adds a client for each node that writes to the nodes' collection, with bodies that trickle.
-    pub fn write_slowly(&mut self, nodes: &[SocketAddr], board: &Arc<Board>) {
-        for (node, address) in nodes.iter().enumerate() {
-            let (over, board, address) = (self.over.clone(), board.clone(), *address);
-            self.clients.push(thread::spawn(move || write_slowly(node, address, &board, &over)));
+    /// Adds so many clients for each node that write to the nodes' collection, with bodies that trickle.
+    pub fn write_slowly(&mut self, nodes: &[SocketAddr], clients_each: usize, board: &Arc<Board>) {
+        for client in 0..nodes.len() * clients_each {
+            let node = client % nodes.len();
+            let (over, board, address) = (self.over.clone(), board.clone(), nodes[node]);
+            let random = Random::new(client as u64);
+            self.clients.push(thread::spawn(move || write_slowly((node, address), random, &board, &over)));
         }
     }
 
@@ -106,8 +108,7 @@ fn run(node: usize, address: SocketAddr, board: &Board, over: &AtomicBool) {
 }
 
 /// Writes with each key in turn.
-fn write_slowly(node: usize, address: SocketAddr, board: &Board, over: &AtomicBool) {
-    let mut random = Random::new(node as u64);
+fn write_slowly((node, address): (usize, SocketAddr), mut random: Random, board: &Board, over: &AtomicBool) {
     while !over.load(Relaxed) {
         for probe in board.all().iter().filter(|probe| probe.is_asked()) {
             if over.load(Relaxed) {

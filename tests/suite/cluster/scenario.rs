@@ -86,7 +86,7 @@ impl Stage {
         }
         let addresses: Vec<_> = self.nodes.iter().map(|node| node.address()).collect();
         let mut load = Load::start(&addresses, 2, &board);
-        load.write_slowly(&addresses, &board);
+        load.write_slowly(&addresses, 3, &board);
         let started = Instant::now();
         let caught = std::cell::Cell::new(false);
         let is_over = || caught.get() || started.elapsed() > time;

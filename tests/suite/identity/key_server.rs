@@ -251,7 +251,7 @@ impl Issuer {
     }
 }
 
-fn settings_of(keys: &KeyServer) -> OidcSettings {
+pub(super) fn settings_of(keys: &KeyServer) -> OidcSettings {
     OidcSettings {
         issuer: issuer_at(keys.address),
         audience: Some("app".to_owned()),

@@ -10,6 +10,7 @@ mod cors;
 mod deletion;
 mod docs_token;
 mod first_start;
+pub mod foreigners;
 pub mod forge;
 mod issuer_invitations;
 mod issuers;
@@ -17,6 +18,7 @@ pub mod key_server;
 mod mailed_codes;
 mod project_keys;
 mod project_tokens;
+mod races;
 pub mod rest;
 mod rotation;
 pub mod sessions;
@@ -39,6 +41,7 @@ pub fn tests() -> Vec<Test> {
         mailed_codes::tests(),
         project_keys::tests(),
         project_tokens::tests(),
+        races::tests_once(),
         rest::tests(),
         update::tests(),
         issuer_invitations::tests(),

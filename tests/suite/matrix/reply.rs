@@ -1,19 +1,18 @@
 //! [`Call`] and [`Reply`]: requests byte by byte, and what must be true of every answer.
 
+use crate::metrics::value;
+use crate::support::Server;
 use crate::support::http::{Api, is_timestamp};
 use crate::support::secrets;
 use keyward::base::error::Code;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The longest that an answer may take.
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// How long a server gets to make the guard of a request whose body has begun.
-const UNDERWAY: Duration = Duration::from_millis(50);
 
 /// The part of a body that a failure shows.
 const SHOWN: usize = 300;
@@ -81,22 +80,21 @@ impl Call {
         Reply::read(what, &answer)
     }
 
-    /// Sends headers and one byte of the body, does `meanwhile`, and sends the rest.
-    pub async fn trickle(self, server: &Api, what: impl Into<String>, meanwhile: impl AsyncFnOnce()) -> Reply {
+    /// Sends headers and one byte of the body, and returns when the handler waits for the rest: by then its guard is
+    /// made. The server needs a listener for metrics.
+    pub async fn begin(self, server: &Server, what: impl Into<String>) -> Underway {
         let (what, mut head) = (what.into(), self.head());
         let (first, rest) = self.body.split_at(1);
         head.extend_from_slice(first);
+        let before = bodies_awaited(server).await;
         let mut stream = TcpStream::connect(server.address()).await.expect("the server listens");
         stream.write_all(&head).await.expect("the headers and a byte");
-        tokio::time::sleep(UNDERWAY).await;
-        meanwhile().await;
-        // A server that has refused may stop reading; its answer counts, not our unsent rest.
-        _ = stream.write_all(rest).await;
-        let mut answer = Vec::new();
-        let reading = async { while !is_complete(&answer) && matches!(stream.read_buf(&mut answer).await, Ok(1..)) {} };
-        let read = tokio::time::timeout(LIMIT, reading).await;
-        read.unwrap_or_else(|_| panic!("{what}: no answer after {} s", LIMIT.as_secs()));
-        Reply::read(what, &answer)
+        let deadline = Instant::now() + LIMIT;
+        while bodies_awaited(server).await <= before {
+            assert!(Instant::now() < deadline, "{what}: no handler waits for its body");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Underway { what, stream, rest: rest.to_vec() }
     }
 
     fn head(&self) -> Vec<u8> {
@@ -110,6 +108,38 @@ impl Call {
         request.extend_from_slice(b"Connection: close\r\n\r\n");
         request
     }
+}
+
+/// A request whose handler waits for the rest of its body.
+pub struct Underway {
+    what: String,
+    stream: TcpStream,
+    rest: Vec<u8>,
+}
+
+impl Underway {
+    /// Sends the rest.
+    pub async fn finish(self) -> Reply {
+        let Self { what, mut stream, rest } = self;
+        // A server that has refused may stop reading; its answer counts, not our unsent rest.
+        _ = stream.write_all(&rest).await;
+        let mut answer = Vec::new();
+        let reading = async { while !is_complete(&answer) && matches!(stream.read_buf(&mut answer).await, Ok(1..)) {} };
+        let read = tokio::time::timeout(LIMIT, reading).await;
+        read.unwrap_or_else(|_| panic!("{what}: no answer after {} s", LIMIT.as_secs()));
+        Reply::read(what, &answer)
+    }
+}
+
+async fn bodies_awaited(server: &Server) -> u64 {
+    let address = server.metrics_address().expect("a listener for metrics");
+    let mut stream = TcpStream::connect(address).await.expect("the metrics' listener");
+    let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).await.expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("the metrics");
+    assert!(answer.ends_with("# EOF\n"), "{answer}");
+    value(&answer, "keyward_bodies_awaited")
 }
 
 /// Sends the bytes, and reads one answer. It does not wait for the end of the connection: a server that has refused a

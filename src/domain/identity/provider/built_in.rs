@@ -135,7 +135,7 @@ impl BuiltIn {
         })
     }
 
-    /// Creates an account without signing in.
+    /// Creates an account without signing in, for the operator.
     pub(crate) async fn create_account(
         &self,
         email: &str,

@@ -1,4 +1,7 @@
 //! Users' operations on their own accounts: change, delete, and recover by a mailed code.
+//!
+//! Each transaction authenticates its caller itself, under the account's lock: `lock_own` by the ID token, `use_code` by
+//! the mailed code. Only the mailing of a code needs no caller: it goes to the account's own address.
 
 use super::account_changes::Change;
 use super::accounts::Account;
