@@ -34,7 +34,7 @@ async fn sign_in(server: &Api, email: &str, password: &str) -> Answer {
 
 #[track_caller]
 fn assert_refused(answer: &Answer, code: &str, what: &str) {
-    assert_eq!((answer.status.as_u16(), &answer["error"]["message"]), (400, &json!(code)), "{what}: {}", answer.text);
+    assert_eq!((answer.status, &answer["error"]["message"]), (400, &json!(code)), "{what}: {}", answer.text);
 }
 
 async fn invite(tenant: &Tenant<'_>, server: &Api, email: &str) -> Answer {
