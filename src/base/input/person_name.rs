@@ -30,12 +30,13 @@ pub fn check(name: &str) -> Result<(), Fault> {
     if is_visible(name) { Ok(()) } else { Err(Fault::Invisible) }
 }
 
-/// Returns the name in a claim: without the characters that a typed name can't have, without blanks at its ends, and cut
-/// to [`LIMIT`] characters. `None` if nothing visible is left.
+/// Returns the name in a claim: without blanks at its ends, and cut to [`LIMIT`] characters. `None` if it has characters
+/// that a typed name can't have, or nothing visible.
 pub fn of_claim(claim: &str) -> Option<String> {
-    let kept: String = claim.trim().chars().filter(|c| !is_left_out(*c)).take(LIMIT).collect();
-    let name = kept.trim();
-    is_visible(name).then(|| name.to_owned())
+    let claim = claim.trim();
+    let cut: String = claim.chars().take(LIMIT).collect();
+    let name = cut.trim_end();
+    (!claim.chars().any(is_left_out) && check(name).is_ok()).then(|| name.to_owned())
 }
 
 fn is_left_out(c: char) -> bool {
@@ -68,8 +69,13 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_is_cut_and_cleaned() {
-        assert_eq!(of_claim(" Ada\r\n\u{0}\u{200b} Lovelace\u{202e} ").as_deref(), Some("Ada Lovelace"));
+    fn a_claim_is_cut_and_one_that_nobody_can_type_is_left_out() {
+        assert_eq!(of_claim(" Ada Lovelace\r\n").as_deref(), Some("Ada Lovelace"));
+        let long = format!("{} x", "é".repeat(255));
+        assert_eq!(of_claim(&long), Some("é".repeat(255)));
+        for bad in ["Ada\r\nLovelace", "a\0b", "Ada\u{202e}", "A\u{200b}da", &format!("{}\u{1b}", "x".repeat(20_000))] {
+            assert_eq!(of_claim(bad), None, "{bad:?}");
+        }
         assert_eq!(of_claim(&"é".repeat(20_000)), Some("é".repeat(256)));
         for text in ["👩\u{200d}💻", "می\u{200c}خواهم"] {
             assert_eq!((of_claim(text).as_deref(), check(text)), (Some(text), Ok(())));

@@ -4,6 +4,7 @@ use super::token::InvitationToken;
 use crate::base::config::{Config, InvitationLimitSettings};
 use crate::base::error::ApiError;
 use crate::base::ids::UserId;
+use crate::base::input::email::TypedEmail;
 use crate::base::input::validation::NAME_LIMIT;
 use crate::base::policy::can;
 use crate::base::text::printable;
@@ -52,6 +53,7 @@ impl InvitationMails {
     /// `rate_limited` when this inviter or all inviters have mailed the address too often, or this inviter too many
     /// addresses.
     pub fn count(&self, inviter: UserId, email: &str, now: Timestamp) -> Result<(), ApiError> {
+        let email = &*TypedEmail::of_stored(email).limit_key();
         let wanted = [
             (MailLimit::InviterAndAddress(inviter, email), self.limits.per_inviter_and_address),
             (MailLimit::Address(email), self.limits.per_address),

@@ -17,11 +17,13 @@ async fn person(server: &Api, claims: &Value) -> (Value, Value) {
 async fn check(server: &Api, claims: &Value) {
     let with = |email: Value, name: Value| changed(&changed(claims, "email", email), "name", name);
     let ada = json!("ada@example.com");
-    let long = "\u{1b}[31mé".repeat(20_000);
-    let cut: String = "[31mé".repeat(20_000).chars().take(256).collect();
+    let (long, cut) = ("é".repeat(5_000), "é".repeat(256));
     for (name, kept) in [
         (json!(long), json!(cut)),
-        (json!(" Ada\r\nLovelace\u{0}\u{202e}\u{200b} "), json!("AdaLovelace")),
+        (json!(" Ada Lovelace\r\n"), json!("Ada Lovelace")),
+        (json!("\u{1b}[31mé".repeat(1_000)), Value::Null),
+        (json!("Ada\r\nLovelace"), Value::Null),
+        (json!("Ada\u{202e}\u{200b}"), Value::Null),
         (json!("\u{200b}\u{ad} \r\n"), Value::Null),
         (json!(5), Value::Null),
         (json!(["Ada"]), Value::Null),
@@ -33,7 +35,7 @@ async fn check(server: &Api, claims: &Value) {
         json!("ada@example.com\r\nBcc: eve@example.com"),
         json!("nN<victim@example.com>"),
         json!("kate@\u{212a}elly.example"),
-        json!("a".repeat(20_000)),
+        json!("a".repeat(10_000)),
         json!(5),
         json!(["ada@example.com"]),
     ] {
@@ -42,8 +44,8 @@ async fn check(server: &Api, claims: &Value) {
     let unicode = with(json!("Ada@Bücher.example"), json!("Ada"));
     assert_eq!(person(server, &unicode).await.0, "ada@xn--bcher-kva.example");
     // Other claims about the person are not read at all.
-    let picture = changed(&with(ada.clone(), json!("Ada")), "picture", json!("javascript:\u{0}".repeat(20_000)));
-    assert_eq!(person(server, &changed(&picture, "email_verified", json!("yes"))).await, (ada, json!("Ada")));
+    let picture = changed(&with(ada.clone(), json!("Ada")), "picture", json!("javascript:\u{0}".repeat(500)));
+    assert_eq!(person(server, &picture).await, (ada, json!("Ada")));
 }
 
 async fn bad_claims_of_an_issuer_are_cut_or_left_out(db: Backend) {

@@ -352,8 +352,8 @@ export interface paths {
          *     say whose key it is, and the proxy hands them to the API behind it, instead of any of these names that its client sent.
          *     Each question counts against the key's rate limit.
          *
-         *     A proxy must stand in `server.trusted_proxies` and send its client's address in `X-Forwarded-For`. Else the address is
-         *     the proxy's: keys that are bound to addresses are refused, and all its clients share the limit on unknown keys.
+         *     A proxy must stand in `server.trusted_proxies` and send its client's address in `server.forwarded_header`. Else the
+         *     address is the proxy's: keys that are bound to addresses are refused, and all its clients share the limit on unknown keys.
          */
         get: operations["forward_auth"];
         put?: never;
@@ -427,7 +427,7 @@ export interface paths {
          *     many clients behind its own. It should limit its clients itself.
          *
          *     Keys that are bound to addresses are compared with the address of the service's client, if the service stands in
-         *     `server.trusted_proxies` and sends that address in `X-Forwarded-For`; else with the service's own.
+         *     `server.trusted_proxies` and sends that address in `server.forwarded_header`; else with the service's own.
          */
         post: operations["verify_key"];
         delete?: never;
@@ -2215,7 +2215,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description `bad_request` */
+        /** @description `bad_request`: malformed; or a header that decides something, such as `X-Workspace-Id`, came twice; or a trusted proxy names no IP address of its client. The message says which. */
         BadRequest: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];

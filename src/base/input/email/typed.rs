@@ -53,9 +53,12 @@ impl FromStr for TypedEmail {
     }
 }
 
-/// Returns whether older versions made accounts of the address.
+/// Returns whether older versions made accounts of the address, whose stored form is the text's own. A letter whose lower
+/// case is ASCII, such as the Kelvin sign, would lead to another person's account.
 fn was_accepted(text: &str) -> bool {
-    let fits = text.len() <= 254 && !text.chars().any(|c| is_unprintable(c) || c.is_whitespace());
+    let folds_to_ascii = |c: char| !c.is_ascii() && c.to_lowercase().any(|lower| lower.is_ascii());
+    let is_refused = |c: char| is_unprintable(c) || c.is_whitespace() || folds_to_ascii(c);
+    let fits = text.len() <= 254 && !text.chars().any(is_refused);
     let (local, domain) = text.split_once('@').unwrap_or_default();
     let labels_are_good = domain.split('.').all(|label| !label.is_empty() && label.len() <= 63);
     fits && !local.is_empty() && !domain.contains('@') && domain.contains('.') && labels_are_good
