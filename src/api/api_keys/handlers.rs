@@ -11,10 +11,10 @@ use crate::base::policy::can;
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
-use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::manage::lifecycle;
 use crate::domain::api_keys::manage::lifecycle::KeyAccess;
 use crate::domain::api_keys::unused::KeyListQuery;
+use crate::domain::api_keys::{ApiKey, KeyWithCreator};
 use crate::domain::changes::AccessChange;
 use crate::infra::http::{Body, ListScope, Page, path_parameter, query};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
@@ -77,20 +77,18 @@ pub async fn create_api_key(
     let outcome = state
         .scoped_to(&access)
         .change_access(move |conn, access_change| {
-            claim.run(conn, KeyId::new(), now, |conn, id, replayed| {
-                if replayed {
-                    return Ok((ApiKey::visible(conn, &access, id)?, None));
-                }
+            let create = |conn: &mut Conn, id| {
                 let place = (access.workspace().organization_id, access.workspace_id());
                 let new = input.of(ApiKey::new(id, place, access.user_id(), scope, now));
                 let plaintext =
                     lifecycle::issue(conn, access_change, &shared.config, &shared.api_keys.format, new, now)?;
-                Ok((ApiKey::visible(conn, &access, id)?, Some(plaintext)))
-            })
+                Ok((ApiKey::visible(conn, &access, id)?, plaintext))
+            };
+            claim.run(conn, KeyId::new(), now, create, |(row, _)| without_plaintext(&shared, row))
         })
         .await?;
     Ok(ReplayOutcome::map(outcome, |(row, plaintext)| {
-        ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), plaintext.as_ref())
+        ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), Some(&plaintext))
     })
     .respond())
 }
@@ -146,7 +144,8 @@ pub async fn delete_api_key(
 
 /// Roll an API key
 ///
-/// A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap.
+/// A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap. The values of
+/// earlier rolls stop at once, so that at most two work.
 #[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(Idempotency), request_body = Option<RollKey>,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Rolled. A replay lacks the plaintext, and has `Idempotent-Replayed: true`.", body = ApiKeyWithPlaintext)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/roll")]
@@ -166,18 +165,15 @@ pub async fn roll_api_key(
     let outcome = state
         .scoped_to(&access)
         .change_access(move |conn, access_change| {
-            claim.run(conn, id, now, |conn, id, replayed| {
-                let plaintext = if replayed {
-                    None
-                } else {
-                    Some(ApiKey::roll(conn, access_change, &access, &shared.api_keys.format, id, overlap, now)?)
-                };
+            let roll = |conn: &mut Conn, id| {
+                let plaintext = ApiKey::roll(conn, access_change, &access, &shared.api_keys.format, id, overlap, now)?;
                 Ok((ApiKey::visible(conn, &access, id)?, plaintext))
-            })
+            };
+            claim.run(conn, id, now, roll, |(row, _)| without_plaintext(&shared, row))
         })
         .await?;
     Ok(ReplayOutcome::map(outcome, |(row, plaintext)| {
-        ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), plaintext.as_ref())
+        ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), Some(&plaintext))
     })
     .respond_ok())
 }
@@ -231,6 +227,11 @@ pub async fn transfer_api_key(
         ApiKey::transfer(conn, access_change, access, &shared.config, id, new_creator)
     })
     .await
+}
+
+/// The answer to a repeated request.
+fn without_plaintext(state: &State, row: &KeyWithCreator) -> ApiKeyWithPlaintext {
+    ApiKeyWithPlaintext::new(ApiKeyView::new(state, row.clone()), None)
 }
 
 /// Changes one key in one transaction, and returns the changed key.

@@ -219,6 +219,7 @@ diesel::table! {
         fingerprint -> Binary,
         resource_id -> Text,
         created_at -> Timestamptz,
+        answer -> Nullable<Text>,
     }
 }
 

@@ -23,7 +23,7 @@ pub use creators::creator_in;
 pub use format::{AllowedIps, KeyFormat, KeyHeaders, PlaintextKey, PresentedKey};
 pub use key_caller::KeyCaller;
 pub use manage::{KeyFilter, KeyPrefix, MAX_BATCH, Removed, RemovedKeys, Selected, issue};
-pub use model::ApiKey;
+pub use model::{ApiKey, KeyWithCreator};
 pub use program::{Program, ProgramAccess};
 pub use transfer::{export, import};
 pub use verify::{ApiKeys, CachedKey, FLUSH_INTERVAL, LastUse, LastUsed, PresentedBy, Refused, Used};
