@@ -15,6 +15,38 @@ pub(crate) fn is_unprintable(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
+/// Returns whether a character shows nothing: a blank, a control character, or a mark or filler without a width.
+pub(crate) fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || is_unprintable(c)
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'
+                | '\u{1160}'
+                | '\u{17b4}'
+                | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200d}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{ffa0}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// Removes what comes along at the ends when a person pastes: blanks, line ends and characters without a width. Not a
+/// variation selector, which belongs to the character before it.
+pub(crate) fn trim_pasted(text: &str) -> &str {
+    let is_selector = |c: char| matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}');
+    text.trim_matches(|c: char| is_invisible(c) && !is_selector(c))
+}
+
 /// Removes control and other unprintable characters, and cuts the text to `max_characters`.
 pub(crate) fn printable(text: &str, max_characters: usize) -> String {
     text.chars().filter(|c| !is_unprintable(*c)).take(max_characters).collect()
@@ -54,6 +86,19 @@ mod tests {
         assert_eq!(printable("a\u{1b}[31mb\n\u{202e}c", 100), "a[31mbc");
         assert_eq!(printable("\u{7}äöü", 2), "äö");
         assert_eq!(printable("\r\n", 2), "");
+    }
+
+    #[test]
+    fn what_is_pasted_loses_invisible_ends_only() {
+        for (pasted, trimmed) in [
+            ("\u{feff} a\u{200b}b \u{a0}\r\n", "a\u{200b}b"),
+            ("\u{202a}C:\\key\u{202c}", "C:\\key"),
+            ("❤\u{fe0f} ", "❤\u{fe0f}"),
+            ("\u{200b}\u{ad}\u{3000}", ""),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(trim_pasted(pasted), trimmed, "{pasted:?}");
+        }
     }
 
     #[test]
