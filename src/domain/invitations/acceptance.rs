@@ -1,5 +1,6 @@
 //! Accepts invitations by either of their tokens.
 
+use super::accepted;
 use super::model::{Invitation, grants_of};
 use super::token::InvitationToken;
 use crate::base::error::{ApiError, Code};
@@ -27,12 +28,14 @@ macro_rules! accepted_by {
 }
 
 impl Invitation {
-    /// Makes the user a member, and deletes the invitation.
+    /// Makes the user a member, and deletes the invitation. If the same user has accepted it before, and is still a
+    /// member, nothing changes.
     ///
     /// The user's address must be the invited one, and verified by the issuer or by the mailed token. The mailed token
     /// also verifies the address of a built-in account.
+    ///
     /// # Errors
-    /// `not_found` for a token that is unknown, used or expired; `insufficient_permission` for a user with another
+    /// `not_found` for a token that is unknown, expired or used by another user; `insufficient_permission` for a user with another
     /// verified address; `conflict` for a member.
     pub fn accept(
         conn: &mut Conn,
@@ -43,7 +46,9 @@ impl Invitation {
     ) -> Result<(Organization, OrganizationRole), ApiError> {
         let hash = token.hash();
         let pending = invitations::table.filter(accepted_by!(&hash, now)).select(Self::as_select());
-        let invitation: Self = pending.first(conn)?;
+        let Some(invitation) = pending.first::<Self>(conn).optional()? else {
+            return accepted::membership_by(conn, &hash, user.id);
+        };
         if user.email.as_ref() != Some(&invitation.email) {
             return Err(ApiError::with_message(
                 Code::InsufficientPermission,
@@ -114,7 +119,9 @@ impl Invitation {
         let pending = invitations::table
             .filter(invitations::id.eq(self.id).and(accepted_by!(&hash, now)))
             .select(Self::as_select());
-        let invitation: Self = ForUpdate(pending).get_result(conn)?;
+        let Some(invitation) = ForUpdate(pending).get_result::<Self>(conn).optional()? else {
+            return accepted::membership_by(conn, &hash, user);
+        };
         if !OrganizationMember::add(conn, access_change, organization_id, user, invitation.role, now)? {
             return Err(ApiError::with_message(Code::Conflict, "You are a member of this organization already."));
         }
@@ -126,6 +133,7 @@ impl Invitation {
             WorkspaceMember::set(conn, access_change, organization_id, grant.id, user, grant.role, now)?;
         }
         diesel::delete(invitations::table.find(invitation.id)).execute(conn)?;
+        accepted::remember(conn, &invitation, user)?;
         Organization::with_role_of(conn, organization_id, user)?.ok_or_else(ApiError::not_found)
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod accept_mailed;
 mod acceptance;
+mod accepted;
 mod mails;
 pub(crate) mod model;
 mod token;

@@ -1,0 +1,1 @@
+CALL keyward_wall_in('accepted_invitations');
