@@ -18,6 +18,7 @@ mod configuration;
 mod contracts;
 mod deployment;
 mod docs;
+mod edges;
 mod fast_path;
 mod faults;
 mod firebase;
@@ -60,6 +61,7 @@ fn tests() -> Vec<Test> {
         contracts::tests(),
         deployment::tests_once(),
         docs::tests_once(),
+        edges::tests(),
         faults::all(),
         firebase::tests(),
         gateway::tests(),

@@ -18,6 +18,7 @@ mod load;
 mod log;
 mod mail;
 mod metrics;
+mod origins;
 mod plans;
 mod presets;
 mod rate_limit;

@@ -2,6 +2,7 @@
 
 use super::Tls;
 use super::duration;
+use super::origins;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -41,12 +42,19 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Origins whose pages may call the API from a browser.
     pub cors_origins: Vec<String>,
+    /// Headers that these pages may send besides those that Keyward reads.
+    pub cors_headers: Vec<String>,
     /// The certificate, if this server terminates TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
 }
 
 impl Server {
+    /// Returns whether pages of an origin may call the API.
+    pub fn allows_origin(&self, origin: &[u8]) -> bool {
+        self.cors_origins.iter().any(|allowed| origins::admits(allowed, origin))
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         let path = &self.base_path;
         let segment_is_plain = |segment: &str| {
@@ -60,11 +68,11 @@ impl Server {
             return Err(format!("server.public_url: {url:?} must start with http:// or https:// and not end with /"));
         }
         for origin in &self.cors_origins {
-            let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-            if !host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*'])) {
-                return Err(format!(
-                    "server.cors_origins: {origin:?} must be an origin such as https://admin.example.com"
-                ));
+            origins::check(origin).map_err(|reason| format!("server.cors_origins: {origin:?} {reason}"))?;
+        }
+        for name in &self.cors_headers {
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)) {
+                return Err(format!("server.cors_headers: {name:?} must be the name of a header, such as X-Trace-Id"));
             }
         }
         if self.request_timeout.is_zero() || self.body_limit == 0 || self.header_limit == 0 {

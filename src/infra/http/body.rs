@@ -2,15 +2,19 @@
 //!
 //! It takes the payload at once and parses it on [`Body::read`]. So a caller without the permission gets 403, and no
 //! answer about the body.
+//!
+//! [`ensure_no_body`] is for routes that take none.
 
 use crate::base::error::{ApiError, Code};
 use crate::base::input::from_slice;
 use crate::base::input::validation::Object;
 use actix_web::dev::Payload;
+use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 
@@ -36,11 +40,10 @@ impl<T> FromRequest for Body<T> {
         // RFC 7396. Any JSON body of a PATCH is applied in this way, so both media types mean the same.
         let is_merge_patch =
             req.method() == Method::PATCH && media_type.eq_ignore_ascii_case("application/merge-patch+json");
-        let length = req.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         ready(Ok(Self {
             payload: payload.take(),
             is_json: is_merge_patch || media_type.eq_ignore_ascii_case("application/json"),
-            declared_length: length,
+            declared_length: declared_length(req.headers()),
             limit: req.app_data::<BodyLimit>().map_or(0, |limit| limit.0),
             shape: PhantomData,
         }))
@@ -87,19 +90,46 @@ impl<T> Body<T> {
     /// # Errors
     /// `body_too_large`, `bad_request`
     pub async fn bytes(mut self) -> Result<Vec<u8>, ApiError> {
-        if self.declared_length.is_some_and(|length| length > self.limit) {
-            return Err(too_large(self.limit));
-        }
-        let mut bytes = Vec::with_capacity(self.declared_length.unwrap_or(0));
-        while let Some(chunk) = self.payload.next().await {
-            let chunk = chunk.map_err(|error| ApiError::bad_request(format!("The body can't be read: {error}.")))?;
-            if bytes.len() + chunk.len() > self.limit {
-                return Err(too_large(self.limit));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
+        bytes_of(&mut self.payload, self.declared_length, self.limit).await
     }
+}
+
+async fn bytes_of(payload: &mut Payload, declared: Option<usize>, limit: usize) -> Result<Vec<u8>, ApiError> {
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
+    }
+    let mut bytes = Vec::with_capacity(declared.unwrap_or(0));
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| ApiError::bad_request(format!("The body can't be read: {error}.")))?;
+        if bytes.len() + chunk.len() > limit {
+            return Err(too_large(limit));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// Reads the body of a request whose route takes none. A blank body, `null` and `{}` say nothing, and pass.
+///
+/// # Errors
+/// `validation_failed` for a body with content, and those of [`Body::bytes`].
+pub async fn ensure_no_body(headers: &HeaderMap, limit: usize, payload: &mut Payload) -> Result<(), ApiError> {
+    let declared = declared_length(headers);
+    if declared.unwrap_or(0) == 0 && !headers.contains_key(header::TRANSFER_ENCODING) {
+        return Ok(());
+    }
+    let bytes = bytes_of(payload, declared, limit).await?;
+    let says_nothing = bytes.trim_ascii().is_empty()
+        || serde_json::from_slice::<Option<Map<String, Value>>>(&bytes)
+            .is_ok_and(|object| object.is_none_or(|object| object.is_empty()));
+    if says_nothing {
+        return Ok(());
+    }
+    Err(ApiError::invalid("body", "is not read: this request takes no body. Send it without one"))
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok())
 }
 
 impl<T: DeserializeOwned + Default> Body<T> {
