@@ -373,7 +373,8 @@ export interface paths {
         put?: never;
         /**
          * Accept an invitation
-         * @description The caller's e-mail address must be the invited one, and verified. A token that was mailed verifies it.
+         * @description The caller's e-mail address must be the invited one, and verified. A token that was mailed verifies it. The same person
+         *     may accept again, and gets the same answer.
          */
         post: operations["accept_invitation"];
         delete?: never;
@@ -931,7 +932,8 @@ export interface paths {
         put?: never;
         /**
          * Roll an API key
-         * @description A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap.
+         * @description A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap. The values of
+         *     earlier rolls stop at once, so that at most two work.
          */
         post: operations["roll_api_key"];
         delete?: never;
@@ -2001,7 +2003,7 @@ export interface components {
             cost?: number | null;
             /**
              * Format: password
-             * @description The key as the client sent it. Any text: what is no key is `NOT_FOUND`.
+             * @description The key as the client sent it, with or without blanks at its ends. Any text: what is no key is `NOT_FOUND`.
              * @example sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX
              */
             key: string;
@@ -3088,6 +3090,8 @@ export interface operations {
             /** @description Made before, with the same Idempotency-Key. */
             200: {
                 headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3376,6 +3380,8 @@ export interface operations {
             /** @description Invited before, with the same Idempotency-Key: without the token. */
             200: {
                 headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3672,6 +3678,8 @@ export interface operations {
             /** @description Made before, with the same Idempotency-Key. */
             200: {
                 headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3922,6 +3930,8 @@ export interface operations {
             /** @description Made before, with the same Idempotency-Key: without the plaintext, and with `Idempotent-Replayed: true`. */
             200: {
                 headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4212,6 +4222,8 @@ export interface operations {
             /** @description Rolled. A replay lacks the plaintext, and has `Idempotent-Replayed: true`. */
             200: {
                 headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
