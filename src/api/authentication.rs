@@ -10,7 +10,7 @@ use crate::base::error::{ApiError, Code};
 use crate::domain::api_keys::{ApiKeys, CachedKey, PresentedKey};
 use crate::domain::subscriptions::subscription_gate;
 use crate::domain::usage::{CountedRequest, RequestOutcome};
-use crate::infra::http::{DecidingHeader, only};
+use crate::infra::http::{DecidingHeader, ensure_no_body, only};
 use crate::infra::rate_limit;
 use crate::infra::rate_limit::Allowance;
 use crate::infra::request::RequestContext;
@@ -31,7 +31,17 @@ const BEARER: &str = "Bearer ";
 ///
 /// Cost: one allocation for its future, four atomic operations to count a key's request, and the costs of [`verify`]
 /// and the rate limit.
-pub struct Authentication;
+#[derive(Clone, Copy, Debug)]
+pub struct Authentication(pub AskedBy);
+
+/// Whose request it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedBy {
+    /// The caller's own.
+    Client,
+    /// A proxy's, with the headers of its client's request, which is for another API.
+    Proxy,
+}
 
 impl<S> Transform<S, ServiceRequest> for Authentication
 where
@@ -44,7 +54,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Authenticated { service: Rc::new(service), state: Rc::default() }))
+        ready(Ok(Authenticated { service: Rc::new(service), state: Rc::default(), asked_by: self.0 }))
     }
 }
 
@@ -53,6 +63,7 @@ pub struct Authenticated<S> {
     service: Rc<S>,
     /// Set by the first request.
     state: Rc<OnceCell<web::Data<State>>>,
+    asked_by: AskedBy,
 }
 
 impl<S> Service<ServiceRequest> for Authenticated<S>
@@ -66,18 +77,24 @@ where
     forward_ready!(service);
 
     fn call(&self, req: ServiceRequest) -> Self::Future {
-        let (service, state) = (self.service.clone(), self.state.clone());
+        let (service, state, asked_by) = (self.service.clone(), self.state.clone(), self.asked_by);
         Box::pin(async move {
             let (mut allowance, mut counted) = (None, None);
             let caller = match state_of(&state, &req) {
-                Ok(state) => caller_of(state, &req, &mut allowance, &mut counted).await,
+                Ok(state) => caller_of(state, &req, asked_by, &mut allowance, &mut counted).await,
                 Err(error) => Err(error),
             };
             let mut response = match caller {
                 Ok(caller) => {
                     RequestContext::set_authenticated();
-                    req.extensions_mut().insert(caller);
-                    let response = service.call(req).await?;
+                    let mut req = req;
+                    let response = match refuse_body(&state, &mut req).await {
+                        Ok(()) => {
+                            req.extensions_mut().insert(caller);
+                            service.call(req).await?
+                        }
+                        Err(error) => req.error_response(error),
+                    };
                     if let Some(counted) = &mut counted
                         && matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
                     {
@@ -109,10 +126,14 @@ fn state_of<'s>(kept: &'s OnceCell<web::Data<State>>, req: &ServiceRequest) -> R
 async fn caller_of<'s>(
     state: &'s State,
     req: &ServiceRequest,
+    asked_by: AskedBy,
     allowance: &mut Option<Allowance>,
     counted: &mut Option<CountedRequest<'s, CachedKey>>,
 ) -> Result<Caller, ApiError> {
-    let credential = credential_of(req.headers(), &state.api_keys)?;
+    let credential = match asked_by {
+        AskedBy::Client => credential_of(req.headers(), &state.api_keys)?,
+        AskedBy::Proxy => credential_for_proxy(req.headers(), &state.api_keys)?,
+    };
     let caller = verify(state, &credential, RequestContext::client_address()).await?;
     RequestContext::set_caller(caller.id());
     if let Caller::ApiKey(key) = &caller {
@@ -134,9 +155,34 @@ async fn caller_of<'s>(
     Ok(caller)
 }
 
+/// Refuses a body with content where the route takes none.
+async fn refuse_body(state: &OnceCell<web::Data<State>>, req: &mut ServiceRequest) -> Result<(), ApiError> {
+    let state = state.get().ok_or_else(|| ApiError::internal("the application has no state"))?;
+    if req.method().is_safe() || !state.routes.takes_no_body(req.method(), req.path()) {
+        return Ok(());
+    }
+    let mut payload = req.take_payload();
+    ensure_no_body(req.headers(), state.config.server.body_limit, &mut payload).await
+}
+
+/// Reads the one credential of a request that a proxy asks about: only a header for keys. If `Authorization` is none, it
+/// belongs to the API behind the proxy.
+fn credential_for_proxy<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Result<Credential<'r>, ApiError> {
+    let found = if keys.headers.bearer { bearer(headers, keys)? } else { None };
+    only_credential(found, headers, keys)
+}
+
 /// Reads the one credential of a request.
 pub(crate) fn credential_of<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Result<Credential<'r>, ApiError> {
-    let mut found = bearer(headers, keys)?;
+    only_credential(bearer(headers, keys)?, headers, keys)
+}
+
+/// Reads the headers that carry only a key. Returns the one credential of these and of what was found before.
+fn only_credential<'r>(
+    mut found: Option<Credential<'r>>,
+    headers: &'r HeaderMap,
+    keys: &ApiKeys,
+) -> Result<Credential<'r>, ApiError> {
     for name in &keys.headers.own {
         let Some(value) = only(headers, name)? else { continue };
         if found.is_some() {

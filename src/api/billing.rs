@@ -6,7 +6,7 @@ use crate::base::config::StripeSettings;
 use crate::base::error::ApiError;
 use crate::domain::access::CallerProof;
 use crate::domain::billing::WebhookOutcome;
-use crate::domain::billing::events::StripeEvent;
+use crate::domain::billing::events::{News, StripeEvent};
 use crate::domain::billing::model;
 use crate::domain::billing::signature;
 use crate::infra::http::{Body, DecidingHeader};
@@ -21,8 +21,8 @@ pub struct Received {
 
 /// Take in an event of Stripe's
 ///
-/// Only with a good `Stripe-Signature`. Taken in once by its id, in any order; an event of a type that does not matter here
-/// is answered alike.
+/// Only with a good `Stripe-Signature`. Taken in once by its id, in any order; an event of a type that does not matter here,
+/// a thin event, and one of another API version in an unknown shape are answered alike.
 #[utoipa::path(
     tag = "Billing",
     security(()),
@@ -44,7 +44,23 @@ pub async fn stripe_webhook(
             return Err(error);
         }
     };
-    let outcome = apply_event(&state, event, proof).await?;
+    let outcome = match event {
+        None => WebhookOutcome::Thin,
+        Some(event) => match event.news() {
+            Ok(None) => WebhookOutcome::Ignored,
+            Ok(Some(news)) => apply_event(&state, event.id, news, proof).await?,
+            Err(error) => match event.misunderstood(&error) {
+                Some(misunderstood) => {
+                    state.webhooks.count_misunderstood(&misunderstood);
+                    return Ok(web::Json(Received { outcome: WebhookOutcome::NotUnderstood }));
+                }
+                None => {
+                    state.webhooks.count_refused();
+                    return Err(error);
+                }
+            },
+        },
+    };
     state.webhooks.count(outcome);
     Ok(web::Json(Received { outcome }))
 }
@@ -54,7 +70,7 @@ async fn read(
     settings: &StripeSettings,
     header: Option<&str>,
     body: Body<StripeEvent>,
-) -> Result<(StripeEvent, CallerProof), ApiError> {
+) -> Result<(Option<StripeEvent>, CallerProof), ApiError> {
     let bytes = body.bytes().await?;
     let proof = signature::verify(header, &bytes, &settings.webhook_secrets, state.clock.now())?;
     Ok((StripeEvent::read(&bytes)?, proof))
@@ -62,14 +78,12 @@ async fn read(
 
 async fn apply_event(
     state: &web::Data<State>,
-    event: StripeEvent,
+    id: String,
+    news: News,
     proof: CallerProof,
 ) -> Result<WebhookOutcome, ApiError> {
-    let Some(news) = event.news().inspect_err(|_| state.webhooks.count_refused())? else {
-        return Ok(WebhookOutcome::Ignored);
-    };
     let now = state.clock.now();
-    let (shared, id) = (state.clone(), event.id);
+    let shared = state.clone();
     let body = move |conn: &mut _, access_change: &mut _| {
         model::apply_event(conn, access_change, &shared.config, &id, news, now)
     };

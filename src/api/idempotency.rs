@@ -1,8 +1,9 @@
 //! `Idempotency-Key`: a repeated POST has no second effect.
 //!
 //! The POST claims the key inside its own transaction. Of two simultaneous requests, the second waits for the first,
-//! finds the claim, and responds with the first one's result. An error rolls the claim back, so that a corrected
-//! request may use the key again. Keys last 24 hours, and belong to one caller.
+//! finds the claim, and responds with what the first one was answered, without secrets: also if the thing was changed
+//! or deleted since. An error rolls the claim back, so that a corrected request may use the key again. Keys last 24
+//! hours, and belong to one caller. Bodies are the same if they mean the same JSON.
 
 use crate::api::Caller;
 use crate::base::error::{ApiError, Code};
@@ -11,13 +12,14 @@ use crate::base::sql::{Conn, each};
 use crate::base::time::Timestamp;
 use crate::infra::http::DecidingHeader;
 use actix_web::dev::Payload;
+use actix_web::http::header::ContentType;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use diesel::prelude::*;
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fmt::Display;
 use std::future::{Ready, ready};
-use std::str::FromStr;
 use std::time::Duration;
 
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
@@ -92,56 +94,76 @@ pub struct Claim {
 pub enum ReplayOutcome<T> {
     /// The request ran now.
     Done(T),
-    /// The request ran before; the value is the present state.
-    Replayed(T),
+    /// The request ran before; this JSON is what it was answered, without secrets.
+    Replayed(String),
 }
 
 impl Idempotency {
     /// Binds the key to the body, so that it can't be used for another request.
     pub fn claim(self, body: &[u8]) -> Claim {
+        let body = canonical(body);
         let fingerprint = Sha256::new().chain_update(&self.target).chain_update([0]).chain_update(body).finalize();
         Claim { key: self.key, caller_id: self.caller_id, fingerprint: fingerprint.into() }
     }
 }
 
+/// Returns the JSON of a body in one form: without blanks, the fields by name. A body that says nothing is `{}`.
+fn canonical(body: &[u8]) -> Vec<u8> {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Null) => b"{}".to_vec(),
+        Ok(mut value) => {
+            value.sort_all_objects();
+            value.to_string().into_bytes()
+        }
+        Err(_) if body.trim_ascii().is_empty() => b"{}".to_vec(),
+        Err(_) => body.to_vec(),
+    }
+}
+
 impl Claim {
-    /// Runs `body` with `new_id` and `false`. For a repeated request, it runs `body` with the id of the first request's
-    /// resource and `true`.
+    /// Runs `body` with `id`, and stores what `answer` makes of the result, which must have no secret. A repeated request
+    /// runs neither, and gets the stored answer.
     ///
     /// # Errors
-    /// `idempotency_key_reused` when the key belongs to another request, and those of `body`.
-    pub fn run<Id, T>(
+    /// `idempotency_key_reused` when the key belongs to another request, `conflict` when an earlier release took the
+    /// first one, and those of `body`.
+    pub fn run<Id: Display, T, A: Serialize>(
         self,
         conn: &mut Conn,
-        new_id: Id,
+        id: Id,
         now: Timestamp,
-        body: impl FnOnce(&mut Conn, Id, bool) -> Result<T, ApiError>,
-    ) -> Result<ReplayOutcome<T>, ApiError>
-    where
-        Id: FromStr<Err = String> + Display,
-    {
-        let Some(key) = self.key else { return body(conn, new_id, false).map(ReplayOutcome::Done) };
+        body: impl FnOnce(&mut Conn, Id) -> Result<T, ApiError>,
+        answer: impl FnOnce(&T) -> A,
+    ) -> Result<ReplayOutcome<T>, ApiError> {
+        let Some(key) = self.key else { return body(conn, id).map(ReplayOutcome::Done) };
         diesel::delete(keys::table.filter(keys::created_at.le(now.minus(RETENTION)))).execute(conn)?;
         let row = (
             keys::caller_id.eq(&self.caller_id),
             keys::idempotency_key.eq(&key),
             keys::fingerprint.eq(&self.fingerprint[..]),
-            keys::resource_id.eq(new_id.to_string()),
+            keys::resource_id.eq(id.to_string()),
             keys::created_at.eq(now),
         );
         let claimed = each!(conn, |native| {
             diesel::insert_into(keys::table).values(row).on_conflict_do_nothing().execute(native)
         })?;
+        let own = keys::table.find((&self.caller_id, &key));
         if claimed == 1 {
-            return body(conn, new_id, false).map(ReplayOutcome::Done);
+            let done = body(conn, id)?;
+            let answer = serde_json::to_string(&answer(&done)).map_err(ApiError::internal)?;
+            diesel::update(own).set(keys::answer.eq(answer)).execute(conn)?;
+            return Ok(ReplayOutcome::Done(done));
         }
-        let (fingerprint, resource): (Vec<u8>, String) =
-            keys::table.find((&self.caller_id, &key)).select((keys::fingerprint, keys::resource_id)).first(conn)?;
+        let (fingerprint, answer): (Vec<u8>, Option<String>) =
+            own.select((keys::fingerprint, keys::answer)).first(conn)?;
         if fingerprint != self.fingerprint {
             return Err(Code::IdempotencyKeyReused.into());
         }
-        let id = resource.parse().map_err(ApiError::internal)?;
-        body(conn, id, true).map(ReplayOutcome::Replayed)
+        answer.map(ReplayOutcome::Replayed).ok_or_else(|| {
+            let message =
+                "This request was done before an upgrade, which has lost its answer. Read the thing that it made.";
+            ApiError::with_message(Code::Conflict, message)
+        })
     }
 }
 
@@ -150,7 +172,7 @@ impl<T> ReplayOutcome<T> {
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> ReplayOutcome<U> {
         match self {
             Self::Done(value) => ReplayOutcome::Done(change(value)),
-            Self::Replayed(value) => ReplayOutcome::Replayed(change(value)),
+            Self::Replayed(answer) => ReplayOutcome::Replayed(answer),
         }
     }
 }
@@ -160,7 +182,7 @@ impl<T: Serialize> ReplayOutcome<T> {
     pub fn respond(self) -> HttpResponse {
         match self {
             Self::Done(value) => HttpResponse::Created().json(value),
-            Self::Replayed(value) => replayed(value),
+            Self::Replayed(answer) => replayed(answer),
         }
     }
 
@@ -168,11 +190,26 @@ impl<T: Serialize> ReplayOutcome<T> {
     pub fn respond_ok(self) -> HttpResponse {
         match self {
             Self::Done(value) => HttpResponse::Ok().json(value),
-            Self::Replayed(value) => replayed(value),
+            Self::Replayed(answer) => replayed(answer),
         }
     }
 }
 
-fn replayed<T: Serialize>(value: T) -> HttpResponse {
-    HttpResponse::Ok().insert_header(("Idempotent-Replayed", "true")).json(value)
+fn replayed(answer: String) -> HttpResponse {
+    HttpResponse::Ok().insert_header(("Idempotent-Replayed", "true")).content_type(ContentType::json()).body(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_of_the_same_meaning_have_one_form() {
+        let same = [r#"{"b":[1,{"d":1,"c":"é"}],"a":null}"#, " {\"a\" : null,\n\"b\":[1,{\"c\":\"\\u00e9\",\"d\":1}]}"];
+        assert_eq!(canonical(same[0].as_bytes()), canonical(same[1].as_bytes()));
+        for other in [r#"{"b":[{"d":1,"c":"é"},1],"a":null}"#, r#"{"b":[1,{"d":1,"c":"é"}]}"#, "[]"] {
+            assert_ne!(canonical(same[0].as_bytes()), canonical(other.as_bytes()), "{other}");
+        }
+        assert!(["", " ", "null", "{ }"].iter().all(|text| canonical(text.as_bytes()) == b"{}"));
+    }
 }

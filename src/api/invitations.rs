@@ -133,27 +133,22 @@ pub async fn create_invitation(
     let (outcome, access) = state
         .scoped_to(&access)
         .change_access(move |conn, access_change| {
-            let outcome = claim.run(conn, InvitationId::new(), now, |conn, id, replayed| {
-                if replayed {
-                    return Ok((Invitation::of(conn, &access, id)?, None));
-                }
+            let create = |conn: &mut Conn, id| {
                 let InvitationInput { email, role, workspaces } = input;
                 let new = NewInvitation { id, email: email.into_string(), role, grants: workspaces };
-                let (made, tokens) = Invitation::create(conn, access_change, &access, new, is_mailed, now)?;
-                Ok((made, Some(tokens)))
-            });
-            Ok((outcome?, access))
+                Invitation::create(conn, access_change, &access, new, is_mailed, now)
+            };
+            let answer = |(made, _): &(InvitationWithGrants, NewTokens)| InvitationView::from(made.clone());
+            Ok((claim.run(conn, InvitationId::new(), now, create, answer)?, access))
         })
         .await?;
     Ok(ReplayOutcome::map(outcome, |(invitation, tokens)| {
-        let mailed = tokens.as_ref().map(|NewTokens { mailed, .. }| {
-            mailed.as_ref().is_some_and(|token| {
-                state.invitation_mails.count(access.user().id, &invitation.invitation.email, now).is_ok()
-                    && state.invitation_mails.send(&access, &invitation, token)
-            })
+        let mailed = tokens.mailed.as_ref().is_some_and(|token| {
+            state.invitation_mails.count(access.user().id, &invitation.invitation.email, now).is_ok()
+                && state.invitation_mails.send(&access, &invitation, token)
         });
-        let token = tokens.map(|tokens| tokens.admins.expose().to_owned());
-        InvitationWithToken { invitation: invitation.into(), token, mailed }
+        let token = Some(tokens.admins.expose().to_owned());
+        InvitationWithToken { invitation: invitation.into(), token, mailed: Some(mailed) }
     })
     .respond())
 }
@@ -225,7 +220,8 @@ pub struct Accepted {
 /// Accept an invitation
 ///
 /// The caller's e-mail address must be the invited one, and verified. A token that was mailed verifies it. It is refused
-/// with 403 when the person who made the invitation may not give its role any more.
+/// with 403 when the person who made the invitation may not give its role any more. The same person may accept again, and
+/// gets the same answer.
 #[utoipa::path(tag = "Invitations", request_body = AcceptInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "A member now.", body = Accepted)))]
 #[post("/invitations/accept")]

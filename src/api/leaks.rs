@@ -8,6 +8,7 @@ use crate::base::error::{ApiError, Code};
 use crate::base::input::from_slice;
 use crate::base::input::validation::Object;
 use crate::base::text::printable;
+use crate::base::text::trim_pasted;
 use crate::domain::access::CallerProof;
 use crate::domain::api_keys::PresentedKey;
 use crate::domain::audit::Actor;
@@ -89,7 +90,7 @@ pub async fn revoke_leaked_keys(
     let found: Vec<LeakedKey> = found.into_iter().map(|Object(found)| found).collect();
     let mut places: HashMap<[u8; 32], LeakLocation> = HashMap::new();
     for leaked in &found {
-        let key = PresentedKey::new(&leaked.token);
+        let key = PresentedKey::new(trim_pasted(&leaked.token));
         // Texts of another format can't be keys, so they cost no lookup.
         if state.api_keys.format.recognizes(key) {
             places.entry(key.hash()).or_insert_with(|| leaked.place());
@@ -149,9 +150,9 @@ impl LeakedKey {
     }
 
     fn feedback(self, known: &HashSet<[u8; 32]>) -> LeakFeedback {
-        let hash = PresentedKey::new(&self.token).hash();
-        let token_hash = HEXLOWER.encode(&hash);
-        let label = if known.contains(&hash) { Label::TruePositive } else { Label::FalsePositive };
+        let token_hash = HEXLOWER.encode(&PresentedKey::new(&self.token).hash());
+        let key = PresentedKey::new(trim_pasted(&self.token));
+        let label = if known.contains(&key.hash()) { Label::TruePositive } else { Label::FalsePositive };
         LeakFeedback { token_hash, token_type: self.kind.as_str().unwrap_or_default().to_owned(), label }
     }
 }

@@ -8,6 +8,7 @@ use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
 use crate::base::input::validation::Name;
 use crate::base::policy::{OrganizationRole, can};
+use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
 use crate::domain::tenancy::Organization;
@@ -80,17 +81,14 @@ pub async fn create_organization(
         .for_caller(caller.proof())
         .change_access(move |conn, access_change| {
             let user = caller.user().id;
-            claim.run(conn, OrganizationId::new(), now, |conn, id, replayed| {
-                if replayed {
-                    return Organization::with_role_of(conn, id, user)?.ok_or_else(ApiError::not_found);
-                }
-                let name = input.name.into_string();
-                let made = Organization::create(conn, access_change, &shared.config, id, name, user, now)?;
-                Ok((made, OrganizationRole::Owner))
-            })
+            let create = |conn: &mut Conn, id| {
+                Organization::create(conn, access_change, &shared.config, id, input.name.into_string(), user, now)
+            };
+            let answer = |made: &Organization| OrganizationView::new(made.clone(), OrganizationRole::Owner);
+            claim.run(conn, OrganizationId::new(), now, create, answer)
         })
         .await?;
-    Ok(ReplayOutcome::map(outcome, |(organization, role)| OrganizationView::new(organization, role)).respond())
+    Ok(ReplayOutcome::map(outcome, |made| OrganizationView::new(made, OrganizationRole::Owner)).respond())
 }
 
 /// Read an organization

@@ -82,12 +82,11 @@ pub async fn create_workspace(
     let outcome = state
         .scoped_to(&access)
         .change_access(move |conn, access_change| {
-            claim.run(conn, WorkspaceId::new(), now, |conn, id, replayed| {
-                if replayed {
-                    return Workspace::of_organization(conn, &access, id);
-                }
+            let create = |conn: &mut Conn, id| {
                 Workspace::create(conn, access_change, &access, id, input.name.into_string(), now)
-            })
+            };
+            let answer = |made: &Workspace| WorkspaceView::new(made.clone(), Some(WorkspaceRole::Admin));
+            claim.run(conn, WorkspaceId::new(), now, create, answer)
         })
         .await?;
     Ok(ReplayOutcome::map(outcome, |workspace| WorkspaceView::new(workspace, Some(WorkspaceRole::Admin))).respond())

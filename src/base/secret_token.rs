@@ -1,5 +1,6 @@
 //! [`SecretToken`]: 256 random bits as text for a client. The database stores the SHA-256 of the text.
 
+use crate::base::input::validation::pasted_secret;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
@@ -75,7 +76,7 @@ impl<K> From<SecretString> for SecretToken<K> {
 
 impl<'de, K> Deserialize<'de> for SecretToken<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        SecretString::deserialize(deserializer).map(Self::from_client)
+        pasted_secret(deserializer).map(Self::from_client)
     }
 }
 

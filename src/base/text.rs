@@ -20,13 +20,25 @@ pub(crate) fn is_invisible(c: char) -> bool {
     is_joiner(c)
         || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+            | '\u{fff9}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Returns whether an invisible character is part of correct text: Persian words and emojis need joiners and variation
 /// selectors.
 pub(crate) fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+/// Returns whether a character shows nothing: a blank, a control character, or one without a shape of its own.
+pub(crate) fn shows_nothing(c: char) -> bool {
+    c.is_whitespace() || is_unprintable(c) || is_invisible(c)
+}
+
+/// Removes what comes along at the ends when a person pastes: blanks, line ends and characters without a width. Not a
+/// variation selector, which belongs to the character before it.
+pub(crate) fn trim_pasted(text: &str) -> &str {
+    let is_selector = |c: char| matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}');
+    text.trim_matches(|c: char| shows_nothing(c) && !is_selector(c))
 }
 
 /// Removes control and other unprintable characters, and cuts the text to `max_characters`.
@@ -68,6 +80,19 @@ mod tests {
         assert_eq!(printable("a\u{1b}[31mb\n\u{202e}c", 100), "a[31mbc");
         assert_eq!(printable("\u{7}äöü", 2), "äö");
         assert_eq!(printable("\r\n", 2), "");
+    }
+
+    #[test]
+    fn what_is_pasted_loses_invisible_ends_only() {
+        for (pasted, trimmed) in [
+            ("\u{feff} a\u{200b}b \u{a0}\r\n", "a\u{200b}b"),
+            ("\u{202a}C:\\key\u{202c}", "C:\\key"),
+            ("❤\u{fe0f} ", "❤\u{fe0f}"),
+            ("\u{200b}\u{ad}\u{3000}", ""),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(trim_pasted(pasted), trimmed, "{pasted:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The key and the URL of a client, checked before anything is written or sent.
 
 use crate::base::network::is_loopback_http;
+use crate::base::text::trim_pasted;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use std::str::FromStr;
@@ -36,6 +37,7 @@ impl FromStr for ClientKey {
 
     /// The error does not repeat the text.
     fn from_str(text: &str) -> Result<Self, String> {
+        let text = trim_pasted(text);
         if !KEY_LENGTH.contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             let (least, most) = (KEY_LENGTH.start(), KEY_LENGTH.end());
             return Err(format!("an API key has {least} to {most} visible ASCII characters and no space"));

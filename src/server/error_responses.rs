@@ -14,7 +14,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{Error, HttpResponse, ResponseError};
 
-/// Writes the error of a request's outcome, if there is one. `origin` is the request's `Origin`.
+/// Writes the error of a request's outcome, if there is one. `origin` is the request's `Origin`, if it may
+/// call.
 pub(super) fn render<B: MessageBody + 'static>(
     outcome: Result<ServiceResponse<B>, Error>,
     state: &State,
@@ -59,10 +60,7 @@ impl Unrouted {
             Some(error) => ApiError::with_message(error.code, error.message.clone()),
             None => of_status(error.as_response_error().status_code(), Some(&error)),
         };
-        let allowed = |origin: &HeaderValue| {
-            state.config.server.cors_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
-        };
-        Self { written: Written::new(&error, state, id), error, request_id: id, allow_origin: origin.filter(allowed) }
+        Self { written: Written::new(&error, state, id), error, request_id: id, allow_origin: origin }
     }
 }
 

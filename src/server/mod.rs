@@ -1,6 +1,7 @@
 //! The running program: the application, its routes, its middleware, and the OpenAPI document.
 
 pub mod app;
+mod cors;
 pub mod error_responses;
 mod fast_path;
 mod limits;

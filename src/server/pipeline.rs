@@ -16,6 +16,7 @@ use crate::server::observe::RequestRecord;
 use crate::server::{error_responses as errors, limits};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::http::Method;
 use actix_web::{Error, HttpMessage, web};
 use futures_util::future::{Either, LocalBoxFuture};
 use std::future::{Ready, ready};
@@ -101,7 +102,7 @@ where
 async fn pass<S, B>(
     state: &State,
     service: &S,
-    req: ServiceRequest,
+    mut req: ServiceRequest,
     at: Moment,
     route: Option<RouteId>,
 ) -> Result<ServiceResponse<BoxBody>, Error>
@@ -115,11 +116,16 @@ where
     let from = client_address(req.request(), settings);
     let context = RequestContext::new(id, from.as_ref().copied().unwrap_or_default(), &req);
     let record = RequestRecord::new(&req, at, route);
+    // HEAD is answered as GET is; the connection leaves the body out. Metrics and logs have the client's method.
+    if req.method() == Method::HEAD {
+        req.head_mut().method = Method::GET;
+    }
     // After a panic or a time-out no CORS middleware sees the answer.
     let origin = match settings.cors_origins.is_empty() {
         true => None,
-        false => DecidingHeader::Origin.read(req.headers()).ok().flatten().cloned(),
+        false => DecidingHeader::Origin.read(req.headers()).ok().flatten(),
     };
+    let origin = origin.filter(|origin| settings.allows_origin(origin.as_bytes())).cloned();
     let run = async {
         // No clone of the request may stay here: the router needs the only reference.
         let outcome = match from {

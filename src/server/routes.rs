@@ -1,6 +1,6 @@
 //! The whole URL map on one screen. Each handler names its method and path; this is where it is mounted.
 
-use crate::api::authentication::Authentication;
+use crate::api::authentication::{AskedBy, Authentication};
 use crate::api::collections as api_collections;
 use crate::api::{
     api_keys, audit, billing, gateway, health, identity, invitations, leaks, me, members, organizations, sessions,
@@ -20,14 +20,14 @@ use utoipa_actix_web::{AppExt, scope};
 
 /// Makes all that a hot route needs from its row: the route, its place in the document and its fast path.
 macro_rules! hot_routes {
-    ($($method:ident $path:literal, $handler:path, $document:path, $fast_path:expr;)+) => {
+    ($($method:ident $path:literal by $asked_by:ident, $handler:path, $document:path, $fast_path:expr;)+) => {
         /// The hot routes, beside the scope of the others: in it actix would look for the scope first and then for the
         /// route, which takes as many instructions as all of authentication. Another method falls through to the scope.
         fn hot(base_path: &str) -> impl HttpServiceFactory + use<> {
             ($(
                 web::resource(format!("{base_path}{}", $path))
                     .guard(guard::$method())
-                    .wrap(Authentication)
+                    .wrap(Authentication(AskedBy::$asked_by))
                     .to($handler),
             )+)
         }
@@ -64,11 +64,11 @@ macro_rules! hot_routes {
     };
 }
 
-// The routes that are asked all the time: method and path, handler, document, fast path.
+// The routes that are asked all the time: method and path, who asks, handler, document, fast path.
 hot_routes! {
-    Get "/whoami", whoami::whoami, whoami::__path_whoami, FastPath::Program(whoami::whoami_response);
-    Post "/keys/verify", gateway::verify_key, gateway::__path_verify_key, FastPath::Service(gateway::verify_cached);
-    Get "/forward-auth", gateway::forward_auth, gateway::__path_forward_auth, FastPath::Program(gateway::forward_auth_response);
+    Get "/whoami" by Client, whoami::whoami, whoami::__path_whoami, FastPath::Program(whoami::whoami_response);
+    Post "/keys/verify" by Client, gateway::verify_key, gateway::__path_verify_key, FastPath::Service(gateway::verify_cached);
+    Get "/forward-auth" by Proxy, gateway::forward_auth, gateway::__path_forward_auth, FastPath::Program(gateway::forward_auth_response);
 }
 
 /// The application's services, and the document that was collected from them.
@@ -83,7 +83,7 @@ pub fn assemble(
     OpenApi,
 ) {
     let api = scope(config.server.base_path.as_str())
-        .wrap(Authentication)
+        .wrap(Authentication(AskedBy::Client))
         .configure(document_hot)
         // Asked for most of the others, and actix looks at one route after another.
         .service(members::list_members)

@@ -2,14 +2,13 @@
 
 use crate::api::State;
 use crate::server::FastPath;
+use crate::server::cors::cors;
 use crate::server::fast_path::FastPaths;
 use crate::server::limits;
 use crate::server::observe::RequestSpan;
 use crate::server::pipeline::Pipeline;
-use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, header};
 use actix_web::middleware::Condition;
 use actix_web::{App, Error, web};
 use futures_util::future::Either;
@@ -45,30 +44,9 @@ where
         Err(error) => Either::Right(ready(Ok(req.error_response(error)))),
     })
     // Without allowed origins, CORS would only add four headers to each answer.
-    .wrap(Condition::new(!settings.cors_origins.is_empty(), cors(&settings.cors_origins)))
+    .wrap(Condition::new(!settings.cors_origins.is_empty(), cors(state)))
     .wrap(Pipeline::new(state, FastPaths::new(state, fast_paths)))
     .wrap(Condition::new(RequestSpan::is_wanted(), TracingLogger::<RequestSpan>::new()))
-}
-
-/// CORS for the configured origins, with the headers that Firebase's SDK sends.
-fn cors(origins: &[String]) -> Cors {
-    let cors = Cors::default()
-        .allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .allowed_headers([
-            "idempotency-key",
-            "x-api-key",
-            "x-workspace-id",
-            "x-client-version",
-            "x-firebase-client",
-            "x-firebase-gmpid",
-            "x-firebase-locale",
-            "x-firebase-appcheck",
-        ])
-        .expose_headers(["x-request-id", "retry-after", "ratelimit-policy", "ratelimit", "idempotent-replayed"])
-        .block_on_origin_mismatch(false)
-        .max_age(3600);
-    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ async fn the_defaults_are_printed_and_good() {
 async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
     /// A file, environment variables, and what the message must have.
     type Row = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
-    let rows: [Row; 45] = [
+    let rows: [Row; 50] = [
         ("[billing.stripe]\nwebhook_secrets = []", &[], &["billing.stripe.webhook_secrets", "at least one"]),
         ("[billing.stripe]\nwebhook_secrets = [\"sk_live_1\"]", &[], &["billing.stripe.webhook_secrets", "whsec_"]),
         (
@@ -57,6 +57,15 @@ async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
             &["billing.stripe.prices.price_1", "gold", "free, pro"],
         ),
         ("[billing]\npast_due_grace = \"soon\"", &[], &["billing.past_due_grace", "soon"]),
+        ("[billing.pause_collection]\nvoid = \"free\"", &[], &["billing.pause_collection.void", "free", "refuse"]),
+        (
+            "[server]\ncors_origins = [\"https://a.example:443\"]",
+            &[],
+            &["server.cors_origins", "browsers leave the default port out", "https://a.example"],
+        ),
+        ("[server]\ncors_origins = [\"https://a.example/x\"]", &[], &["server.cors_origins", "without a path"]),
+        ("[server]\ncors_origins = [\"https://a.*.example\"]", &[], &["server.cors_origins", "https://*.example.com"]),
+        ("[server]\ncors_headers = [\"X Trace\"]", &[], &["server.cors_headers", "X Trace", "X-Trace-Id"]),
         ("[server]\nlissten = \"x\"", &[], &[".toml", "server.lissten", "listen"]),
         ("[servers]\nlisten = \"x\"", &[], &[".toml", "servers", "server"]),
         ("[server]\nlisten = \"nowhere\"", &[], &[".toml", "server.listen", "socket address"]),

@@ -20,6 +20,7 @@ mod contracts;
 mod delegation;
 mod deployment;
 mod docs;
+mod edges;
 mod fast_path;
 mod faults;
 mod firebase;
@@ -67,6 +68,7 @@ fn tests() -> Vec<Test> {
         delegation::tests(),
         deployment::tests_once(),
         docs::tests_once(),
+        edges::tests(),
         faults::all(),
         firebase::tests(),
         gateway::tests(),

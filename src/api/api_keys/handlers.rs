@@ -15,7 +15,7 @@ use crate::domain::api_keys::manage::giving::ensure_may_create;
 use crate::domain::api_keys::manage::lifecycle;
 use crate::domain::api_keys::manage::lifecycle::KeyAccess;
 use crate::domain::api_keys::unused::KeyListQuery;
-use crate::domain::api_keys::{ApiKey, KeyRules};
+use crate::domain::api_keys::{ApiKey, KeyRules, KeyWithCreator};
 use crate::domain::changes::AccessChange;
 use crate::infra::http::{Body, ListScope, Page, path_parameter, query};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
@@ -77,19 +77,17 @@ pub async fn create_api_key(
     let outcome = state
         .scoped_to(&access)
         .change_access(move |conn, access_change| {
-            claim.run(conn, KeyId::new(), now, |conn, id, replayed| {
-                if replayed {
-                    return Ok((ApiKey::visible(conn, &access, id)?, None));
-                }
+            let create = |conn: &mut Conn, id| {
                 let place = (access.workspace().organization_id, access.workspace_id());
                 let new = input.of(ApiKey::new(id, place, access.user_id(), scope, now), access.reach());
                 let plaintext = lifecycle::create(conn, access_change, rules_of(&shared), &access, new, now)?;
-                Ok((ApiKey::visible(conn, &access, id)?, Some(plaintext)))
-            })
+                Ok((ApiKey::visible(conn, &access, id)?, plaintext))
+            };
+            claim.run(conn, KeyId::new(), now, create, |(row, _)| without_plaintext(&shared, row))
         })
         .await?;
     Ok(ReplayOutcome::map(outcome, |(row, plaintext)| {
-        ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), plaintext.as_ref())
+        ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), Some(&plaintext))
     })
     .respond())
 }
@@ -147,8 +145,9 @@ pub async fn delete_api_key(
 
 /// Roll an API key
 ///
-/// A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap. It takes the
-/// role that may create keys, and an API key rolls only keys that have at most what it has itself.
+/// A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap. The values of
+/// earlier rolls stop at once, so that at most two work. It takes the role that may create keys, and an API key rolls only
+/// keys that have at most what it has itself.
 #[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(Idempotency), request_body = Option<RollKey>,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Rolled. A replay lacks the plaintext, and has `Idempotent-Replayed: true`.", body = ApiKeyWithPlaintext)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/roll")]
@@ -168,18 +167,15 @@ pub async fn roll_api_key(
     let outcome = state
         .scoped_to(&access)
         .change_access(move |conn, access_change| {
-            claim.run(conn, id, now, |conn, id, replayed| {
-                let plaintext = if replayed {
-                    None
-                } else {
-                    Some(ApiKey::roll(conn, access_change, &access, rules_of(&shared), id, overlap, now)?)
-                };
+            let roll = |conn: &mut Conn, id| {
+                let plaintext = ApiKey::roll(conn, access_change, &access, rules_of(&shared), id, overlap, now)?;
                 Ok((ApiKey::visible(conn, &access, id)?, plaintext))
-            })
+            };
+            claim.run(conn, id, now, roll, |(row, _)| without_plaintext(&shared, row))
         })
         .await?;
     Ok(ReplayOutcome::map(outcome, |(row, plaintext)| {
-        ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), plaintext.as_ref())
+        ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), Some(&plaintext))
     })
     .respond_ok())
 }
@@ -243,6 +239,11 @@ pub async fn transfer_api_key(
 
 fn rules_of(state: &State) -> KeyRules<'_> {
     KeyRules { config: &state.config, format: &state.api_keys.format }
+}
+
+/// The answer to a repeated request.
+fn without_plaintext(state: &State, row: &KeyWithCreator) -> ApiKeyWithPlaintext {
+    ApiKeyWithPlaintext::new(ApiKeyView::new(state, row.clone()), None)
 }
 
 /// Changes one key in one transaction, and returns the changed key.

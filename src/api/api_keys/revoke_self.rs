@@ -11,6 +11,7 @@ use crate::api::{Credential, state_of, verify};
 use crate::base::error::{ApiError, Code};
 use crate::domain::api_keys::{ApiKey, PresentedKeyOwner};
 use crate::domain::api_keys::{PresentedBy, Refused};
+use crate::infra::http::ensure_no_body;
 use crate::infra::request::CallerId;
 use crate::infra::request::RequestContext;
 use actix_web::dev::Payload;
@@ -41,8 +42,14 @@ impl FromRequest for PresentedKeyOwner {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Box::pin(presented_key_owner(req.clone()))
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, mut payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let owner = presented_key_owner(req.clone()).await?;
+            let limit = state_of(&req)?.config.server.body_limit;
+            ensure_no_body(req.headers(), limit, &mut payload).await?;
+            Ok(owner)
+        })
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::extractor::document_id;
 use super::wire::{DocumentView, etag, expected, is_known};
+use crate::api::Idempotency;
 use crate::api::State;
-use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::DocumentId;
+use crate::base::sql::Conn;
 use crate::base::sql::JsonObject;
 use crate::domain::collections::Collection;
 use crate::domain::collections::Document;
@@ -49,14 +50,11 @@ pub async fn create(
     let outcome = state
         .scoped_to(&access)
         .write(move |conn| {
-            claim.run(conn, DocumentId::new(), now, |conn, id, is_replay| match is_replay {
-                true => Document::find(conn, &access, id),
-                false => Document::create(conn, &access, id, document, now),
-            })
+            let create = |conn: &mut Conn, id| Document::create(conn, &access, id, document, now);
+            claim.run(conn, DocumentId::new(), now, create, |made| DocumentView::from(made.clone()))
         })
         .await?;
-    let (ReplayOutcome::Done(row) | ReplayOutcome::Replayed(row)) = &outcome;
-    let tag = etag(row.version)?;
+    let tag = etag(Document::FIRST_VERSION)?;
     let mut response = outcome.map(DocumentView::from).respond();
     response.headers_mut().insert(header::ETAG, tag);
     Ok(response)

@@ -47,10 +47,9 @@ pub fn etag(version: i64) -> Result<HeaderValue, ApiError> {
 pub fn expected(req: &HttpRequest) -> Result<Expected, ApiError> {
     Ok(match Precondition::of(req, DecidingHeader::IfMatch)? {
         Precondition::Absent | Precondition::Anything => Expected::Any,
-        // `If-Match` compares strongly, so a weak tag matches no version (RFC 9110, 13.1.1).
-        Precondition::OneOf(tags) => Expected::OneOf(
-            tags.into_iter().filter(|tag| !tag.is_weak).filter_map(|tag| tag.text.parse().ok()).collect(),
-        ),
+        // `If-Match` compares strongly (RFC 9110, 13.1.1). But a tag here names a version of the document, not the bytes
+        // of an answer, and a proxy that compresses makes it weak on the way. So the weak form of an own tag counts.
+        Precondition::OneOf(tags) => Expected::OneOf(tags.iter().filter_map(|tag| tag.parse().ok()).collect()),
     })
 }
 
@@ -63,7 +62,7 @@ pub fn is_known(req: &HttpRequest, version: i64) -> Result<bool, ApiError> {
     Ok(match Precondition::of(req, DecidingHeader::IfNoneMatch)? {
         Precondition::Absent => false,
         Precondition::Anything => true,
-        Precondition::OneOf(tags) => tags.iter().any(|tag| tag.text == version),
+        Precondition::OneOf(tags) => tags.contains(&version),
     })
 }
 
@@ -72,12 +71,8 @@ enum Precondition {
     Absent,
     /// `*`
     Anything,
-    OneOf(Vec<Tag>),
-}
-
-struct Tag {
-    is_weak: bool,
-    text: String,
+    /// The texts of the tags, weak or not.
+    OneOf(Vec<String>),
 }
 
 impl Precondition {
@@ -92,9 +87,9 @@ impl Precondition {
                 if tag == "*" {
                     return Ok(Self::Anything);
                 }
-                let (is_weak, quoted) = tag.strip_prefix("W/").map_or((false, tag), |rest| (true, rest));
+                let quoted = tag.strip_prefix("W/").unwrap_or(tag);
                 let text = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(malformed)?;
-                tags.push(Tag { is_weak, text: text.to_owned() });
+                tags.push(text.to_owned());
             }
         }
         Ok(if tags.is_empty() { Self::Absent } else { Self::OneOf(tags) })

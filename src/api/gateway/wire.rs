@@ -3,6 +3,7 @@
 use crate::api::hot_json::{WriteJson, write_json, write_plain};
 use crate::base::error::Code;
 use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
+use crate::base::input::validation::pasted_secret;
 use crate::base::policy::Scope;
 use crate::base::policy::{KeyPermissions, Permission, WorkspaceRole};
 use crate::base::time::Timestamp;
@@ -20,7 +21,8 @@ const MAX_COST: u32 = 1_000_000;
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VerifyKey {
-    /// The key as the client sent it. Any text: what is no key is `NOT_FOUND`.
+    /// The key as the client sent it, with or without blanks at its ends. Any text: what is no key is `NOT_FOUND`.
+    #[serde(deserialize_with = "pasted_secret")]
     #[schema(value_type = String, format = Password, example = "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX")]
     pub(super) key: SecretString,
     /// What the key must be allowed to do.

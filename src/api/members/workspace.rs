@@ -55,7 +55,7 @@ async fn list(
 ) -> Result<HttpResponse, ApiError> {
     let scope = ListScope("workspace-members", &workspace.text());
     let read = move |conn: &mut Conn, position| WorkspaceMember::page_of(conn, organization, workspace, position);
-    let page = list_page(db, &page, scope, read, |member| member.id, WorkspaceMemberView::from).await?;
+    let page = list_page(db, &page, scope, read, WorkspaceMember::place, WorkspaceMemberView::from).await?;
     Ok(json(&page))
 }
 

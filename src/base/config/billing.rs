@@ -18,9 +18,33 @@ pub struct Billing {
     /// How long after the end of a period the provider's notice of its renewal may arrive.
     #[serde(with = "duration")]
     pub renewal_leeway: Duration,
+    /// Whether API clients keep access while the provider is told to collect no payment.
+    pub pause_collection: PauseCollection,
     /// Stripe's webhook; `None`: there is no such route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stripe: Option<StripeSettings>,
+}
+
+/// `[billing.pause_collection]`, by Stripe's `pause_collection.behavior`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseCollection {
+    /// Invoices are voided.
+    pub void: PausedCollection,
+    /// Invoices stay drafts.
+    pub keep_as_draft: PausedCollection,
+    /// Invoices are marked as uncollectible.
+    pub mark_uncollectible: PausedCollection,
+}
+
+/// What a subscription is worth whose collection is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PausedCollection {
+    /// It counts as a paused subscription.
+    Refuse,
+    /// Its own status counts.
+    Admit,
 }
 
 /// `[billing.stripe]`
@@ -30,7 +54,7 @@ pub struct StripeSettings {
     /// The endpoint's signing secrets: during a rotation the old and the new one.
     #[serde(serialize_with = "all_redacted")]
     pub webhook_secrets: Vec<SecretString>,
-    /// The plan of each price, by Stripe's id of the price.
+    /// The plan of each price, by Stripe's id of the price. Other prices don't count.
     #[serde(default)]
     pub prices: BTreeMap<String, String>,
 }

@@ -1,6 +1,6 @@
 //! Merges the layers: defaults, preset, file, environment, flags.
 
-use super::{Config, presets};
+use super::{Config, plans, presets};
 use figment::error::Kind;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Provider};
@@ -31,11 +31,14 @@ pub struct Sources {
 /// A text for the operator: the layer, the key, the value and what is allowed.
 pub fn load(sources: &Sources) -> Result<Config, String> {
     let mut over = Figment::new();
+    let mut file = String::new();
     if let Some(path) = &sources.file {
         if !path.is_file() {
             return Err(format!("{}: there is no such configuration file", path.display()));
         }
         over = over.merge(Toml::file_exact(path));
+        // Only for the order of its plans: the line above reports an unreadable file.
+        file = std::fs::read_to_string(path).unwrap_or_default();
     }
     over = over.merge(Env::prefixed(ENVIRONMENT).split("__"));
     if let Some(url) = &sources.database_url {
@@ -50,12 +53,17 @@ pub fn load(sources: &Sources) -> Result<Config, String> {
     let mut layers = Figment::from(Named("the built-in defaults", Toml::string(DEFAULTS)))
         .merge(Named("the command's defaults", Toml::string(sources.under_file)));
     // A preset replaces whole lists and single table keys of the defaults. The layers above replace the preset's.
+    let mut preset = "";
     match over.extract_inner::<String>("preset") {
-        Ok(name) => layers = layers.merge(Named("the preset", Toml::string(presets::find(&name)?.text))),
+        Ok(name) => {
+            preset = presets::find(&name)?.text;
+            layers = layers.merge(Named("the preset", Toml::string(preset)));
+        }
         Err(error) if error.clone().into_iter().all(|error| matches!(error.kind, Kind::MissingField(_))) => {}
         Err(error) => return Err(explain(error)),
     }
-    let config: Config = layers.merge(over).extract().map_err(explain)?;
+    let mut config: Config = layers.merge(over).extract().map_err(explain)?;
+    plans::rank(&mut config.plans, &[DEFAULTS, sources.under_file, preset, &file]);
     config.check()?;
     Ok(config)
 }

@@ -18,6 +18,7 @@ mod load;
 mod log;
 mod mail;
 mod metrics;
+mod origins;
 mod plans;
 mod presets;
 mod rate_limit;
@@ -28,7 +29,7 @@ mod traces;
 mod usage;
 
 pub use audit::AuditSettings;
-pub use billing::{Billing, StripeSettings};
+pub use billing::{Billing, PauseCollection, PausedCollection, StripeSettings};
 pub use cluster::{ClusterFaults, ClusterSettings};
 pub use collections::CollectionSettings;
 pub use database::Database;
@@ -96,6 +97,11 @@ impl Config {
     /// Returns the limits of a plan; those of `free` if the plan is no longer configured.
     pub fn plan(&self, name: &str) -> Plan {
         self.plans.get(name).or_else(|| self.plans.get(Self::DEFAULT_PLAN)).copied().unwrap_or(Plan::CLOSED)
+    }
+
+    /// Returns the plan's place among the plans; the least if the plan is not configured.
+    pub fn rank(&self, name: &str) -> u32 {
+        self.plans.get(name).and_then(|plan| plan.rank).unwrap_or_default()
     }
 
     /// Checks each section and the rules that span sections. An error names its key.

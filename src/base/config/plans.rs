@@ -1,6 +1,8 @@
 //! `[plans.NAME]`: the limits of a plan.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use toml::de::{DeTable, DeValue};
 
 /// `[plans.NAME]`
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -18,6 +20,9 @@ pub struct Plan {
     pub workspace_burst: Option<u32>,
     /// The most active keys in a workspace.
     pub max_active_keys: u32,
+    /// Its place among the plans: of several paid ones the highest counts. `None` only before [`rank`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<u32>,
 }
 
 impl Plan {
@@ -28,6 +33,7 @@ impl Plan {
         workspace_requests_per_minute: None,
         workspace_burst: None,
         max_active_keys: 0,
+        rank: None,
     };
     /// The default limits of a workspace, as a multiple of one key's.
     const KEYS_IN_A_WORKSPACE: u32 = 5;
@@ -62,5 +68,64 @@ impl Plan {
             }
         }
         Ok(())
+    }
+}
+
+/// Gives each plan without a rank its place, from the least to the best. `layers` are texts in TOML, later ones win: a
+/// plan stands where the last layer that names it has it, behind those that this layer does not name. Plans that no text
+/// names, such as those of the environment, come last, by name.
+pub(super) fn rank(plans: &mut BTreeMap<String, Plan>, layers: &[&str]) {
+    let mut order: Vec<String> = Vec::new();
+    for layer in layers {
+        let named = named_in_order(layer);
+        order.retain(|name| !named.contains(name));
+        order.extend(named);
+    }
+    order.retain(|name| plans.contains_key(name));
+    let unnamed: Vec<String> = plans.keys().filter(|name| !order.contains(name)).cloned().collect();
+    for (place, name) in (0..).zip(order.into_iter().chain(unnamed)) {
+        if let Some(plan) = plans.get_mut(&name) {
+            plan.rank.get_or_insert(place);
+        }
+    }
+}
+
+/// Returns the plans of a text in TOML, in the order of their first mention. A text with an error has none; the layer
+/// that it belongs to reports it.
+fn named_in_order(text: &str) -> Vec<String> {
+    let Ok(document) = DeTable::parse(text) else { return Vec::new() };
+    let Some(DeValue::Table(plans)) = document.get_ref().get("plans").map(|value| value.get_ref()) else {
+        return Vec::new();
+    };
+    let mut named: Vec<(usize, String)> =
+        plans.keys().map(|name| (name.span().start, name.get_ref().to_string())).collect();
+    named.sort_unstable();
+    named.into_iter().map(|(_, name)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(layers: &[&str], more: &[(&str, Option<u32>)]) -> Vec<String> {
+        let names = layers.iter().flat_map(|layer| named_in_order(layer)).map(|name| (name, None));
+        let more = more.iter().map(|(name, rank)| ((*name).to_owned(), *rank));
+        let plan = |rank| Plan { rank, ..Plan::CLOSED };
+        let mut plans: BTreeMap<String, Plan> = names.chain(more).map(|(name, rank)| (name, plan(rank))).collect();
+        rank(&mut plans, layers);
+        let mut ranked: Vec<_> = plans.into_iter().map(|(name, plan)| (plan.rank, name)).collect();
+        ranked.sort();
+        ranked.into_iter().map(|(_, name)| name).collect()
+    }
+
+    #[test]
+    fn plans_rank_in_the_order_of_the_last_text_that_names_them() {
+        const DEFAULTS: &str = "[plans.free]\n[plans.pro]\nburst = 1\n";
+        assert_eq!(order(&[DEFAULTS], &[]), ["free", "pro"]);
+        assert_eq!(order(&[DEFAULTS, "[plans.zest]\n[plans.ample]"], &[]), ["free", "pro", "zest", "ample"]);
+        assert_eq!(order(&[DEFAULTS, "[plans.\"a b\"]\n[plans.pro]\n"], &[]), ["free", "a b", "pro"]);
+        assert_eq!(order(&[DEFAULTS, "plans = { team = {}, basic = {} }"], &[]), ["free", "pro", "team", "basic"]);
+        assert_eq!(order(&[DEFAULTS, "plans ="], &[("b", None), ("a", None)]), ["free", "pro", "a", "b"]);
+        assert_eq!(order(&[DEFAULTS], &[("least", Some(0)), ("best", Some(9))]), ["free", "least", "pro", "best"]);
     }
 }

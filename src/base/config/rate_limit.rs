@@ -16,6 +16,8 @@ pub struct RateLimitSettings {
     /// How long a request waits for Redis.
     #[serde(with = "duration")]
     pub timeout: Duration,
+    /// Whether answers have `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, too.
+    pub x_headers: bool,
     /// The most well-formed but unknown API keys from one client address in a minute. More are refused without a
     /// database read. Keys that the node knows are not affected.
     pub unknown_keys_per_minute: u32,

@@ -2,6 +2,7 @@
 
 use super::Tls;
 use super::duration;
+use super::origins;
 use crate::base::network::AddressBlock;
 use actix_web::http::header::{FORWARDED, HeaderName, X_FORWARDED_FOR};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,8 @@ pub struct Server {
     pub forwarded_header: ForwardedHeader,
     /// Origins whose pages may call the API from a browser.
     pub cors_origins: Vec<String>,
+    /// Headers that these pages may send besides those that Keyward reads.
+    pub cors_headers: Vec<String>,
     /// The certificate, if this server terminates TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
@@ -69,6 +72,11 @@ impl ForwardedHeader {
 }
 
 impl Server {
+    /// Returns whether pages of an origin may call the API.
+    pub fn allows_origin(&self, origin: &[u8]) -> bool {
+        self.cors_origins.iter().any(|allowed| origins::admits(allowed, origin))
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         let path = &self.base_path;
         let segment_is_plain = |segment: &str| {
@@ -82,11 +90,11 @@ impl Server {
             return Err(format!("server.public_url: {url:?} must start with http:// or https:// and not end with /"));
         }
         for origin in &self.cors_origins {
-            let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-            if !host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*'])) {
-                return Err(format!(
-                    "server.cors_origins: {origin:?} must be an origin such as https://admin.example.com"
-                ));
+            origins::check(origin).map_err(|reason| format!("server.cors_origins: {origin:?} {reason}"))?;
+        }
+        for name in &self.cors_headers {
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)) {
+                return Err(format!("server.cors_headers: {name:?} must be the name of a header, such as X-Trace-Id"));
             }
         }
         if self.request_timeout.is_zero() || self.body_limit == 0 || self.header_limit == 0 {

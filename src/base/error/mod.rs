@@ -59,6 +59,15 @@ impl ApiError {
         Self::with_message(Code::BadRequest, message)
     }
 
+    /// 400 for one parameter of the query.
+    pub fn bad_parameter(name: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let field = if name.is_empty() { "query" } else { name };
+        let text = format!("{field}: {message}");
+        let details = vec![FieldError { field: field.to_owned(), message }];
+        Self { details, ..Self::bad_request(text) }
+    }
+
     /// 429: the caller may try again after `wait`. `Retry-After` is in whole seconds, rounded up and at least one.
     pub fn rate_limited(message: impl Into<Cow<'static, str>>, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

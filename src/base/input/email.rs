@@ -15,7 +15,7 @@ mod typed;
 
 pub use typed::TypedEmail;
 
-use crate::base::text::{is_invisible, is_unprintable};
+use crate::base::text::shows_nothing;
 use icu_normalizer::ComposingNormalizerBorrowed;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use lettre::Address;
@@ -62,7 +62,7 @@ impl std::str::FromStr for Email {
 }
 
 fn normalize(text: &str) -> Option<String> {
-    let is_refused = |c| is_unprintable(c) || is_invisible(c) || c.is_whitespace();
+    let is_refused = shows_nothing;
     if text.len() > TEXT_LIMIT || text.chars().any(is_refused) {
         return None;
     }

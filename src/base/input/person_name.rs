@@ -1,6 +1,6 @@
 //! A person's name: what people may type, and what is taken of an issuer's claim. Both have the same bounds.
 
-use crate::base::text::{is_invisible, is_joiner, is_unprintable};
+use crate::base::text::{is_invisible, is_joiner, is_unprintable, shows_nothing};
 
 /// The most characters of a person's name, by Firebase.
 pub const LIMIT: usize = 256;
@@ -44,7 +44,7 @@ fn is_left_out(c: char) -> bool {
 }
 
 fn is_visible(name: &str) -> bool {
-    name.chars().any(|c| !c.is_whitespace() && !is_invisible(c) && !is_unprintable(c))
+    !name.chars().all(shows_nothing)
 }
 
 #[cfg(test)]

@@ -1,15 +1,25 @@
 //! Values that are checked as they are parsed, so that a handler never gets an invalid one.
 
-use crate::base::text::is_unprintable;
+use crate::base::text::{is_unprintable, shows_nothing, trim_pasted};
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::marker::PhantomData;
 
+/// Reads a secret that a person may have pasted.
+///
+/// # Errors
+/// Those of the format, for a value that is no text.
+pub fn pasted_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    let text = SecretString::deserialize(deserializer)?;
+    Ok(trim_pasted(text.expose_secret()).into())
+}
+
 /// The most characters of a name.
 pub const NAME_LIMIT: usize = 100;
 
-/// A display name: 1 to 100 characters, no control characters, no space at its ends.
+/// A display name: 1 to 100 characters, some of them visible, no control characters, no blank at its ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Name(String);
 
@@ -21,13 +31,16 @@ impl Name {
 
 /// Trims a name and checks it.
 pub fn name(text: &str) -> Result<Name, String> {
-    let text = text.trim();
+    let text = trim_pasted(text);
     let length = text.chars().count();
     if length == 0 || length > NAME_LIMIT {
         return Err(format!("must be 1 to {NAME_LIMIT} characters long; it is {length}"));
     }
     if text.chars().any(is_unprintable) {
         return Err("must not contain control characters".into());
+    }
+    if text.chars().all(shows_nothing) {
+        return Err("must have a character that can be seen".into());
     }
     Ok(Name(text.to_owned()))
 }

@@ -242,6 +242,7 @@ diesel::table! {
         fingerprint -> Binary,
         resource_id -> Text,
         created_at -> Timestamptz,
+        answer -> Nullable<Text>,
     }
 }
 
@@ -372,6 +373,19 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::base::sql::sql_types::Timestamptz;
+
+    accepted_invitations (token_hash) {
+        token_hash -> Binary,
+        organization_id -> Text,
+        user_id -> Text,
+    }
+}
+
+diesel::joinable!(accepted_invitations -> organizations (organization_id));
+diesel::joinable!(accepted_invitations -> users (user_id));
 diesel::joinable!(api_key_secrets -> api_keys (api_key_id));
 diesel::joinable!(api_keys -> users (creator_id));
 diesel::joinable!(api_keys -> workspaces (workspace_id));
@@ -418,6 +432,7 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
+    accepted_invitations,
     access_changes,
     accounts,
     api_key_secrets,

@@ -27,7 +27,7 @@ pub use manage::{
     Heir, KeyFilter, KeyPrefix, KeyRules, MAX_BATCH, RemovedKeys, RemovedMember, RolledKey, Selected, TransferMode,
     issue,
 };
-pub use model::ApiKey;
+pub use model::{ApiKey, KeyWithCreator};
 pub use program::{Program, ProgramAccess};
 pub use transfer::{export, import};
 pub use verify::{ApiKeys, CachedKey, FLUSH_INTERVAL, LastUse, LastUsed, PresentedBy, Refused, Used};

@@ -20,18 +20,30 @@ const MAX_USER_AGENT_LENGTH: usize = 256;
 pub struct Trail {
     request: Option<RequestOrigin>,
     actor: Option<Actor>,
+    /// The actor with the name that it had before the transaction removed it.
+    named: Option<NamedActor>,
     entries: Vec<Entry>,
 }
 
 impl Trail {
     /// An empty trail for the current request. Without a request, the actor is the operator.
     pub fn here() -> Self {
-        Self { request: RequestContext::origin(), actor: None, entries: Vec::new() }
+        Self { request: RequestContext::origin(), actor: None, named: None, entries: Vec::new() }
     }
 
     /// Sets the actor, if it is not the request's caller or the caller has no credential.
     pub fn act_as(&mut self, actor: Actor) {
         self.actor = Some(actor);
+    }
+
+    /// Sets the actor, and reads the name now, because the transaction removes it.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub fn act_as_leaving(&mut self, conn: &mut Conn, actor: Actor) -> Result<(), ApiError> {
+        self.named = Some(actor.named(conn)?);
+        self.actor = Some(actor);
+        Ok(())
     }
 
     /// Sets the request that caused the entries, if it has already ended.
@@ -60,7 +72,10 @@ impl Trail {
         if by_organization.is_empty() {
             return Ok(());
         }
-        let actor = self.actor()?.named(conn)?;
+        let actor = match &self.named {
+            Some(named) => named.clone(),
+            None => self.actor()?.named(conn)?,
+        };
         for (organization, entries) in by_organization {
             let mut head = Head::lock(conn, organization)?;
             for entry in entries {
@@ -120,7 +135,8 @@ mod tests {
 
     #[test]
     fn a_request_without_a_caller_must_say_who_acts() {
-        let mut trail = Trail { request: Some(RequestOrigin::of_nobody()), actor: None, entries: Vec::new() };
+        let mut trail =
+            Trail { request: Some(RequestOrigin::of_nobody()), actor: None, named: None, entries: Vec::new() };
         assert!(trail.actor().is_err());
         let user = UserId::new();
         trail.act_as(Actor::User(user));

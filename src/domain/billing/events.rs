@@ -1,17 +1,20 @@
-//! Stripe's events, in the shapes of API version [`API_VERSION`]: the items of a subscription have its period
-//! (`items.data[].current_period_end`), and an invoice names its subscription in `parent.subscription_details`. An
-//! event of an older shape is refused with the name of the missing field.
+//! Stripe's events, in the shapes of API version [`API_VERSION`] and of older ones.
+//!
+//! A subscription's period is that of its items (`items.data[].current_period_end`) or its own, and an invoice names its
+//! subscription in `parent.subscription_details` or in `subscription`. An event that fits neither is an error with the
+//! path of the field. Of the pinned version it is refused; of another one it is [`Misunderstood`].
 
-use super::history::{InvoiceNews, Snapshot, StripeStatus};
+use super::history::{Collection, InvoiceNews, Snapshot, StripeStatus};
+use super::shape;
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
 use crate::base::input::from_slice;
 use crate::base::input::validation::Object;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
-/// The API version that the webhook endpoint at Stripe must have. Later versions of the same shape work too.
+/// The API version that the webhook endpoint at Stripe should have. Others of a known shape work too.
 pub const API_VERSION: &str = "2025-03-31.basil";
 
 /// An event of Stripe's.
@@ -24,11 +27,34 @@ pub struct StripeEvent {
     /// What happened.
     #[schema(example = "customer.subscription.updated")]
     pub(crate) r#type: String,
+    /// The API version that shaped it.
+    #[serde(default)]
+    #[schema(example = "2025-03-31.basil")]
+    api_version: Option<String>,
     /// When, in seconds since 1970.
     #[schema(example = 1_686_089_970)]
     created: i64,
     /// What it happened to.
     data: EventData,
+}
+
+/// The `object` of an event. It tells a thin event, whose shape is another.
+#[derive(Deserialize)]
+struct Envelope {
+    object: Option<String>,
+}
+
+/// The start of a thin event's `object`.
+const THIN: &str = "v2.";
+
+/// An event of another API version than [`API_VERSION`], whose shape is not known here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misunderstood {
+    pub api_version: String,
+    /// The path of the field that differs.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 /// What an event is about.
@@ -70,11 +96,19 @@ struct StripeSubscription {
     status: StripeStatus,
     items: List<Item>,
     created: i64,
+    /// Until API version 2025-03-31.basil.
+    current_period_end: Option<i64>,
     trial_end: Option<i64>,
     cancel_at: Option<i64>,
+    pause_collection: Option<Pause>,
     latest_invoice: Option<String>,
     #[serde(default)]
     metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+struct Pause {
+    behavior: Collection,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +119,7 @@ struct List<T> {
 #[derive(Deserialize)]
 struct Item {
     price: Price,
-    current_period_end: i64,
+    current_period_end: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -103,7 +137,12 @@ struct Invoice {
     #[serde(deserialize_with = "id")]
     id: String,
     customer: Option<String>,
-    parent: Option<Parent>,
+    /// The outer `None`: there is no such field.
+    #[serde(default, deserialize_with = "shape::present")]
+    parent: Option<Option<Parent>>,
+    /// Until API version 2025-03-31.basil.
+    #[serde(default, deserialize_with = "shape::present")]
+    subscription: Option<Option<String>>,
 }
 
 #[derive(Deserialize)]
@@ -125,19 +164,31 @@ struct CheckoutSession {
 }
 
 impl StripeEvent {
-    /// Parses the body of a request with a verified signature.
+    /// Parses the body of a request with a verified signature. `None` for a thin event, which has no facts in it.
     ///
     /// # Errors
     /// `bad_request` for a body that is not JSON, `validation_failed` for another shape.
-    pub fn read(body: &[u8]) -> Result<Self, ApiError> {
-        from_slice(body).map(|Object(event)| event)
+    pub fn read(body: &[u8]) -> Result<Option<Self>, ApiError> {
+        let Object(Envelope { object }) = from_slice(body)?;
+        if object.is_some_and(|object| object.starts_with(THIN)) {
+            return Ok(None);
+        }
+        from_slice(body).map(|Object(event)| Some(event))
+    }
+
+    /// Returns what to say of an event whose [`StripeEvent::news`] are this error: `None` for the pinned API version,
+    /// and for one that is not named, which are refused.
+    pub fn misunderstood(&self, error: &ApiError) -> Option<Misunderstood> {
+        let api_version = self.api_version.clone().filter(|version| version != API_VERSION)?;
+        let detail = error.details.first()?;
+        Some(Misunderstood { api_version, field: detail.field.clone(), reason: detail.message.clone() })
     }
 
     /// Returns the facts. `None` for events of other types, invoices without a subscription, and sessions without an
     /// organization.
     ///
     /// # Errors
-    /// `validation_failed` with the field that differs from [`API_VERSION`].
+    /// `validation_failed` with the field that has no known shape.
     pub fn news(&self) -> Result<Option<News>, ApiError> {
         match self.r#type.as_str() {
             "customer.subscription.created"
@@ -153,7 +204,14 @@ impl StripeEvent {
     }
 
     fn subscription(&self) -> Result<News, ApiError> {
-        let object: StripeSubscription = self.object()?;
+        let object: StripeSubscription = shape::read(&self.data.object)?;
+        let mut period_ends = BTreeMap::new();
+        for (place, Item { price, current_period_end }) in object.items.data.iter().enumerate() {
+            let end = current_period_end.or(object.current_period_end);
+            let end = end.ok_or_else(|| shape::missing(&format!("items.data[{place}].current_period_end")))?;
+            let latest = period_ends.entry(price.id.clone()).or_insert(end);
+            *latest = end.max(*latest);
+        }
         let before = self.data.previous_attributes.as_ref();
         let replaced = |name: &str| before.and_then(|before| before.get(name));
         // A deleted subscription has ended, whatever its status.
@@ -169,38 +227,45 @@ impl StripeEvent {
                 let items = List::<Priced>::deserialize(items).ok()?;
                 Some(items.data.into_iter().map(|item| item.price.id).collect())
             }),
-            period_end: object.items.data.iter().map(|item| item.current_period_end).max(),
+            period_end: period_ends.values().copied().max(),
+            period_ends,
             trial_end: object.trial_end,
             cancel_at: object.cancel_at,
             latest_invoice: object.latest_invoice,
             organization: object.metadata.and_then(|metadata| metadata.organization_id?.parse().ok()),
             subscribed_at: object.created,
+            collection: object.pause_collection.map_or(Collection::Automatic, |pause| pause.behavior),
+            replaced_collection: replaced("pause_collection").and_then(|pause| match pause {
+                Value::Null => Some(Collection::Automatic),
+                pause => Pause::deserialize(pause).ok().map(|pause| pause.behavior),
+            }),
         };
         Ok(News::Subscription { id: object.id, customer: object.customer, snapshot })
     }
 
     fn invoice(&self, is_paid: bool) -> Result<Option<News>, ApiError> {
-        let object: Invoice = self.object()?;
-        let details = object.parent.and_then(|parent| parent.subscription_details);
-        let (Some(customer), Some(details)) = (object.customer, details) else { return Ok(None) };
+        let object: Invoice = shape::read(&self.data.object)?;
+        let subscription = match (object.parent, object.subscription) {
+            (None, None) => return Err(shape::missing("parent")),
+            (Some(parent), subscription) => {
+                let details = parent.and_then(|parent| parent.subscription_details);
+                details.map(|details| details.subscription).or(subscription.flatten())
+            }
+            (None, Some(subscription)) => subscription,
+        };
+        let (Some(customer), Some(subscription)) = (object.customer, subscription) else { return Ok(None) };
         let news = InvoiceNews { invoice: object.id, created: self.created, is_paid, event: self.id.clone() };
-        Ok(Some(News::Invoice { subscription: details.subscription, customer: checked("customer", customer)?, news }))
+        let (subscription, customer) = (checked("subscription", subscription)?, checked("customer", customer)?);
+        Ok(Some(News::Invoice { subscription, customer, news }))
     }
 
     fn session(&self) -> Result<Option<News>, ApiError> {
-        let object: CheckoutSession = self.object()?;
+        let object: CheckoutSession = shape::read(&self.data.object)?;
         let organization = object.client_reference_id.and_then(|id| id.parse().ok());
         let (Some(customer), Some(organization)) = (object.customer, organization) else { return Ok(None) };
         let customer = checked("customer", customer)?;
         let subscription = object.subscription.map(|id| checked("subscription", id)).transpose()?;
         Ok(Some(News::CheckoutSession { customer, subscription, organization, completed: self.created }))
-    }
-
-    fn object<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        serde_path_to_error::deserialize(&self.data.object).map_err(|error| {
-            let field = format!("data.object.{}", error.path());
-            ApiError::invalid(field, format!("is not as in Stripe's API version {API_VERSION}: {}", error.inner()))
-        })
     }
 }
 

@@ -4,8 +4,8 @@
 //! state is a function of the set, never of the order of arrival:
 //! 1. A subscription that ended stays ended, whatever the dates: Stripe revives none.
 //! 2. Else the newest version counts, by the second in which Stripe made it.
-//! 3. Of several versions of one second, the creation is the earliest. A version that names another version's status or
-//!    prices as replaced (`previous_attributes`) is later than that one. If neither decides, the version with less
+//! 3. Of several versions of one second, the creation is the earliest. A version that names another version's status,
+//!    prices or collection as replaced (`previous_attributes`) is later than that one. If neither decides, the version with less
 //!    access counts.
 //! 4. A paid invoice or a failed payment counts while it is newer than all versions, and only if it is the
 //!    subscription's latest invoice: the status of the next version includes it.
@@ -16,6 +16,7 @@
 use crate::base::ids::OrganizationId;
 use crate::base::sql::text_enum;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 text_enum! {
     /// The status of a subscription at Stripe. The order matters: of two versions of one second, the one with the later
@@ -47,6 +48,20 @@ impl StripeStatus {
     }
 }
 
+text_enum! {
+    /// How Stripe collects the payments of a subscription. The order matters as that of [`StripeStatus`] does.
+    Collection {
+        /// As usual.
+        Automatic = "automatic",
+        /// Paused; the invoices stay drafts.
+        KeepAsDraft = "keep_as_draft",
+        /// Paused; the invoices are marked as uncollectible.
+        MarkUncollectible = "mark_uncollectible",
+        /// Paused; the invoices are voided.
+        Void = "void",
+    }
+}
+
 /// One version of a subscription, from one event. Times are seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -62,7 +77,7 @@ pub struct Snapshot {
     pub prices: Vec<String>,
     /// The prices that this version replaced, if the event has them.
     pub replaced_prices: Option<Vec<String>>,
-    /// The end of the paid period.
+    /// The end of the paid period, the latest of all items.
     pub period_end: Option<i64>,
     pub trial_end: Option<i64>,
     /// The scheduled end, if any.
@@ -72,6 +87,19 @@ pub struct Snapshot {
     pub organization: Option<OrganizationId>,
     /// The creation of the subscription.
     pub subscribed_at: i64,
+    /// The end of the paid period of each price. Empty in versions that were stored by an earlier release.
+    #[serde(default)]
+    pub period_ends: BTreeMap<String, i64>,
+    #[serde(default = "automatic")]
+    pub collection: Collection,
+    /// The collection that this version replaced, if the event has it.
+    #[serde(default)]
+    pub replaced_collection: Option<Collection>,
+}
+
+/// The collection of versions that were stored by an earlier release.
+fn automatic() -> Collection {
+    Collection::Automatic
 }
 
 /// The payment of an invoice, or its failure.
@@ -163,7 +191,8 @@ impl History {
     fn latest_of(&self, second: i64) -> Option<&Snapshot> {
         let ties = || self.snapshots.iter().filter(|version| version.created == second);
         let is_replaced = |version: &&Snapshot| ties().any(|other| other.replaces(version) && !version.replaces(other));
-        let strictness = |version: &&Snapshot| (version.status, version.period_end, version.event.clone());
+        let strictness =
+            |version: &&Snapshot| (version.status, version.collection, version.period_end, version.event.clone());
         let last = ties().filter(|version| !is_replaced(version)).max_by_key(strictness);
         last.or_else(|| ties().max_by_key(strictness))
     }
@@ -190,7 +219,9 @@ impl Snapshot {
         let by_status = self.replaced_status.map(|before| before == other.status && self.status != other.status);
         let before = self.replaced_prices.as_ref();
         let by_prices = before.map(|before| *before == other.prices && self.prices != other.prices);
-        let says = [by_status, by_prices];
+        let by_collection =
+            self.replaced_collection.map(|before| before == other.collection && self.collection != other.collection);
+        let says = [by_status, by_prices, by_collection];
         says.contains(&Some(true)) && !says.contains(&Some(false))
     }
 }

@@ -1,7 +1,7 @@
 //! Maps Stripe's statuses and prices to statuses and plans, and chooses among several subscriptions.
 
-use super::history::{History, Present, StripeStatus};
-use crate::base::config::Config;
+use super::history::{Collection, History, Present, Snapshot, StripeStatus};
+use crate::base::config::{Config, PausedCollection};
 use crate::base::policy::SubscriptionStatus;
 use crate::base::time::Timestamp;
 use crate::domain::subscriptions::SubscriptionChange;
@@ -14,8 +14,6 @@ pub struct Paid {
     trial_ends_at: Option<Timestamp>,
     current_period_end: Option<Timestamp>,
     grace_ends_at: Option<Timestamp>,
-    /// None of the prices is in `billing.stripe.prices`.
-    pub has_only_unknown_prices: bool,
 }
 
 /// The table of statuses. `None`: the subscription never began, so the organization keeps its present one, such as the
@@ -31,36 +29,64 @@ fn status_of(status: StripeStatus) -> Option<SubscriptionStatus> {
     }
 }
 
-/// The rank of a status among several subscriptions: the highest counts.
+/// The place of a status among several subscriptions: the highest counts.
 fn worth(status: StripeStatus) -> u8 {
     match status {
-        StripeStatus::Trialing | StripeStatus::Active => 3,
+        StripeStatus::Active => 4,
+        StripeStatus::Trialing => 3,
         StripeStatus::PastDue => 2,
         StripeStatus::Unpaid | StripeStatus::Paused => 1,
         StripeStatus::Canceled | StripeStatus::Incomplete | StripeStatus::IncompleteExpired => 0,
     }
 }
 
-/// Returns the state by the best of an organization's Stripe subscriptions, which come with their ids; of equally good
-/// ones, by the newest. `None` while none has begun.
+/// Returns the status of a subscription in view of its collection: an active or past-due one whose collection is paused
+/// counts as paused, unless `billing.pause_collection` admits it. A trial has nothing to collect.
+fn status_by_collection(config: &Config, present: &Present<'_>) -> StripeStatus {
+    let paused = &config.billing.pause_collection;
+    let treatment = match present.snapshot.collection {
+        Collection::Automatic => return present.status,
+        Collection::Void => paused.void,
+        Collection::KeepAsDraft => paused.keep_as_draft,
+        Collection::MarkUncollectible => paused.mark_uncollectible,
+    };
+    match (present.status, treatment) {
+        (StripeStatus::Active | StripeStatus::PastDue, PausedCollection::Refuse) => StripeStatus::Paused,
+        (status, _) => status,
+    }
+}
+
+/// Returns the price of the highest plan among a version's prices, with that plan. `None` if no plan names any.
+fn best_price<'c, 'h>(config: &'c Config, snapshot: &'h Snapshot) -> Option<(&'h str, &'c str)> {
+    let plans = &config.billing.stripe.as_ref()?.prices;
+    let named = snapshot.prices.iter().filter_map(|price| Some((price.as_str(), plans.get(price)?.as_str())));
+    named.max_by_key(|(price, plan)| (config.rank(plan), *plan, snapshot.period_ends.get(*price)))
+}
+
+/// Returns the state by the best of an organization's Stripe subscriptions, which come with their ids. Those without a
+/// price that a plan names don't count. The best is the one that is paid, then the one of the highest plan, then the
+/// newest. `None` while none has begun.
 pub fn paid<'h>(config: &Config, subscriptions: impl Iterator<Item = (&'h str, &'h History)>) -> Option<Paid> {
     let begun = subscriptions.filter_map(|(id, history)| {
-        let present = history.present()?;
-        Some((status_of(present.status)?, present, id))
+        let mut present = history.present()?;
+        present.status = status_by_collection(config, &present);
+        let (price, plan) = best_price(config, present.snapshot)?;
+        Some((status_of(present.status)?, present, price, plan, id))
     });
-    let best = begun.max_by_key(|(_, present, id)| (worth(present.status), present.snapshot.subscribed_at, *id));
-    best.map(|(status, present, _)| Paid::of(config, status, &present))
+    let best = begun.max_by_key(|(_, present, _, plan, id)| {
+        (worth(present.status), config.rank(plan), present.snapshot.subscribed_at, *id)
+    });
+    best.map(|(status, present, price, plan, _)| Paid::of(config, status, &present, price, plan))
 }
 
 /// A trial or a paid period lasts `billing.renewal_leeway` longer than at Stripe, because the event about its renewal
 /// may still be on its way. A subscription that is canceled for that moment ends on time.
 impl Paid {
-    fn of(config: &Config, status: SubscriptionStatus, present: &Present<'_>) -> Self {
-        let prices = config.billing.stripe.as_ref().map(|stripe| &stripe.prices);
+    fn of(config: &Config, status: SubscriptionStatus, present: &Present<'_>, price: &str, plan: &str) -> Self {
         let snapshot = present.snapshot;
-        let plan = prices.and_then(|prices| snapshot.prices.iter().find_map(|price| prices.get(price)));
         let cancel_at = snapshot.cancel_at;
-        let (mut trial_end, mut period_end) = (snapshot.trial_end, snapshot.period_end);
+        let mut trial_end = snapshot.trial_end;
+        let mut period_end = snapshot.period_ends.get(price).copied().or(snapshot.period_end);
         let end = match status {
             SubscriptionStatus::Trialing => &mut trial_end,
             _ => &mut period_end,
@@ -82,11 +108,10 @@ impl Paid {
         Self {
             status,
             // Not the previous plan: it would depend on the order of arrival.
-            plan: plan.map_or(Config::DEFAULT_PLAN, String::as_str).to_owned(),
+            plan: plan.to_owned(),
             trial_ends_at: trial_end.and_then(time),
             current_period_end: period_end.and_then(time),
             grace_ends_at,
-            has_only_unknown_prices: plan.is_none(),
         }
     }
 
@@ -101,7 +126,8 @@ impl Paid {
         }
     }
 
-    /// The state of an organization whose only subscription turned out to belong to another organization.
+    /// The state of an organization whose only subscription turned out to belong to another organization, or has no
+    /// price any more that a plan names.
     pub fn nothing() -> Self {
         Self {
             status: SubscriptionStatus::Canceled,
@@ -109,7 +135,6 @@ impl Paid {
             trial_ends_at: None,
             current_period_end: None,
             grace_ends_at: None,
-            has_only_unknown_prices: false,
         }
     }
 }
@@ -118,3 +143,6 @@ impl Paid {
 fn time(seconds: i64) -> Option<Timestamp> {
     (0..253_402_300_800).contains(&seconds).then(|| Timestamp::from_millis(seconds * 1000)).flatten()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,12 @@
 //! Counts of the webhook's requests by outcome, for Prometheus.
 
+use super::events::{API_VERSION, Misunderstood};
 use crate::base::sql::text_enum;
 use crate::base::time::Timestamp;
 use crate::infra::telemetry::Metrics;
 use crate::infra::telemetry::metrics::Kind;
+use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -21,6 +24,10 @@ text_enum! {
         Duplicate = "duplicate",
         /// Of a type that does not matter here.
         Ignored = "ignored",
+        /// A thin event, which has no facts in it.
+        Thin = "thin",
+        /// Of another API version, in a shape that is not known here; it changed nothing.
+        NotUnderstood = "not_understood",
     }
 }
 
@@ -30,17 +37,24 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// Counts of outcomes; one for each application.
 #[derive(Debug, Default)]
 pub struct Webhooks {
-    taken: Arc<[AtomicU64; 5]>,
+    taken: Arc<[AtomicU64; 7]>,
     refused: Arc<AtomicU64>,
+    /// API versions whose unknown shape was logged.
+    logged: Mutex<BTreeSet<String>>,
     pruned_at: AtomicI64,
 }
 
-const ALL: [WebhookOutcome; 5] = [
+/// The most API versions to log. Stripe has made a few a year.
+const MAX_LOGGED: usize = 100;
+
+const ALL: [WebhookOutcome; 7] = [
     WebhookOutcome::Applied,
     WebhookOutcome::Unchanged,
     WebhookOutcome::Untied,
     WebhookOutcome::Duplicate,
     WebhookOutcome::Ignored,
+    WebhookOutcome::Thin,
+    WebhookOutcome::NotUnderstood,
 ];
 
 impl Webhooks {
@@ -48,6 +62,22 @@ impl Webhooks {
     pub fn count(&self, outcome: WebhookOutcome) {
         if let Some(place) = ALL.iter().position(|one| *one == outcome) {
             self.taken[place].fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Counts an event that was not understood, and logs the first one of its API version.
+    pub fn count_misunderstood(&self, event: &Misunderstood) {
+        self.count(WebhookOutcome::NotUnderstood);
+        let mut logged = self.logged.lock();
+        if logged.len() < MAX_LOGGED && logged.insert(event.api_version.clone()) {
+            let Misunderstood { api_version, field, reason } = event;
+            tracing::warn!(
+                api_version,
+                field,
+                reason,
+                "Stripe's events of this API version are not understood, and change nothing: give the endpoint at Stripe \
+                 the API version {API_VERSION}"
+            );
         }
     }
 

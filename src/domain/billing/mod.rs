@@ -2,7 +2,7 @@
 //!
 //! # The way of an event
 //! [`signature`] verifies that Stripe sent the body recently. [`events`] parses it, in the shapes of API version
-//! [`API_VERSION`]. [`model`] stores it in one transaction: the event's id, the facts about its subscription
+//! [`API_VERSION`] and of older ones. [`model`] stores it in one transaction: the event's id, the facts about its subscription
 //! ([`History`]), and the customer's organization. If the organization's state by Stripe changes ([`mapping`]), its
 //! subscription changes too, on every node before the response.
 //!
@@ -14,7 +14,7 @@
 //! # The organization of a subscription
 //! `metadata.organization_id` of the subscription; without it, `client_reference_id` of the Checkout session that made
 //! the subscription; without that, `client_reference_id` of the customer's newest session. Events are stored until one
-//! of them is known. An organization with several subscriptions has the best of them. A person who can choose these
+//! of them is known. An organization with several subscriptions has the best of them: see [`mapping`]. A person who can choose these
 //! values can pay for another organization: make Checkout sessions on your own server, not by a link that customers can
 //! edit.
 //!
@@ -27,8 +27,9 @@ mod history;
 mod mapping;
 mod metrics;
 pub(crate) mod model;
+mod shape;
 pub(crate) mod signature;
 
 pub use events::API_VERSION;
-pub use history::{History, InvoiceNews, Snapshot, StripeStatus};
+pub use history::{Collection, History, InvoiceNews, Snapshot, StripeStatus};
 pub use metrics::{WebhookOutcome, Webhooks};

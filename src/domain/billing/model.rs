@@ -100,9 +100,6 @@ pub fn apply_event(
             continue;
         }
         let after = after.unwrap_or_else(Paid::nothing);
-        if after.has_only_unknown_prices {
-            tracing::warn!(%organization, event, "no Stripe price of the subscription is in billing.stripe.prices: the plan is free");
-        }
         Subscription::change(conn, access_change, organization, &after.change(now))?;
         outcome = WebhookOutcome::Applied;
     }

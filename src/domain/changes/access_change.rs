@@ -38,6 +38,14 @@ impl AccessChange {
         self.trail.act_as(actor);
     }
 
+    /// [`AccessChange::act_as`] for a person whose name the transaction removes: the events have it.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub fn act_as_leaving(&mut self, conn: &mut Conn, actor: Actor) -> Result<(), ApiError> {
+        self.trail.act_as_leaving(conn, actor)
+    }
+
     /// Call this when keys were imported: a text that a node remembers as unknown may be a key now.
     pub fn unknown_keys(&mut self) {
         self.groups.insert_unknown_keys();

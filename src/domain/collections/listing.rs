@@ -6,7 +6,7 @@ use super::model::Document;
 use crate::base::error::ApiError;
 use crate::base::ids::DocumentId;
 use crate::base::paging::Position;
-use crate::infra::http::PageQuery;
+use crate::infra::http::{FOREIGN_CURSOR, PageQuery};
 use std::fmt;
 use std::str::FromStr;
 
@@ -62,7 +62,7 @@ impl Selection {
         let (page, others) = PageQuery::split(query)?;
         let (mut filters, mut sort): (Vec<(Field, FieldValue)>, Option<String>) = (Vec::new(), None);
         for (name, text) in others {
-            let twice = || ApiError::bad_request(format!("{name} comes twice in the query."));
+            let twice = || ApiError::bad_parameter(&name, "is sent more than once");
             if name == "sort" {
                 if sort.replace(text).is_some() {
                     return Err(twice());
@@ -72,14 +72,13 @@ impl Selection {
             let field = collection.filters.iter().find(|field| field.name == name).ok_or_else(|| {
                 let known: Vec<&str> = collection.filters.iter().map(|field| field.name.as_str()).collect();
                 let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
-                ApiError::bad_request(format!(
-                    "The query has an unknown parameter. This list can be filtered by: {known}."
-                ))
+                let message = format!("is not known here. This list can be filtered by: {known}");
+                ApiError::bad_parameter(&name, message)
             })?;
             if filters.iter().any(|(other, _)| other == field) {
                 return Err(twice());
             }
-            let value = field.parse(&text).map_err(|reason| ApiError::bad_request(format!("{name} {reason}.")))?;
+            let value = field.parse(&text).map_err(|reason| ApiError::bad_parameter(&name, reason))?;
             filters.push((field.clone(), value));
         }
         let order = order_of(collection, sort.as_deref().unwrap_or("-createdAt"))?;
@@ -98,7 +97,7 @@ impl Selection {
     /// `bad_request` for a cursor that does not fit the order.
     pub fn at(self, position: Position<ListPosition>) -> Result<Listing, ApiError> {
         if position.after.as_ref().is_some_and(|place| !self.order.has(place)) {
-            return Err(ApiError::bad_request("The cursor is not one of this list. Start again without a cursor."));
+            return Err(ApiError::bad_parameter("cursor", FOREIGN_CURSOR));
         }
         Ok(Listing { filters: self.filters, order: self.order, position })
     }
@@ -139,10 +138,8 @@ fn order_of(collection: &Collection, sort: &str) -> Result<Order, ApiError> {
         None => {
             let known = collection.sorts.iter().map(|field| field.name.as_str());
             let known: Vec<&str> = std::iter::once("createdAt").chain(known).collect();
-            Err(ApiError::bad_request(format!(
-                "sort must be one of: {}; with - before it, largest first.",
-                known.join(", ")
-            )))
+            let known = known.join(", ");
+            Err(ApiError::bad_parameter("sort", format!("must be one of: {known}; with - before it, largest first")))
         }
     }
 }

@@ -52,6 +52,9 @@ fn of<I>(access: &CollectionAccess<I>) -> Boxed<'static> {
 }
 
 impl Document {
+    /// The version of a new document.
+    pub const FIRST_VERSION: i64 = 1;
+
     /// Returns a page of documents. In a nested collection, one more statement checks that the parent exists.
     ///
     /// # Errors
@@ -114,7 +117,7 @@ impl Document {
             collection: access.collection().name.clone(),
             parent_id: access.parent_id(),
             body: body.into_object(),
-            version: 1,
+            version: Self::FIRST_VERSION,
             created_by: access.caller_id().to_owned(),
             created_at: now,
             updated_at: now,

@@ -1,5 +1,6 @@
 //! Accepts invitations by either of their tokens.
 
+use super::accepted;
 use super::token::InvitationToken;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::UserId;
@@ -31,14 +32,15 @@ macro_rules! accepted_by {
 }
 
 impl Invitation {
-    /// Makes the user a member, and deletes the invitation.
+    /// Makes the user a member, and deletes the invitation. If the same user has accepted it before, and is still a
+    /// member, nothing changes.
     ///
     /// The user's address must be the invited one, and verified by the issuer or by the mailed token. The mailed token
     /// also verifies the address of a built-in account.
     ///
     /// # Errors
-    /// `not_found` for a token that is unknown, used or expired; `insufficient_permission` for a user with another
-    /// verified address, and for an invitation that its maker may not give now; `conflict` for a member.
+    /// `not_found` for a token that is unknown, expired or used by another user; `insufficient_permission` for a user with
+    /// another verified address, and for an invitation that its maker may not give now; `conflict` for a member.
     pub fn accept(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -48,7 +50,9 @@ impl Invitation {
     ) -> Result<(Organization, OrganizationRole), ApiError> {
         let hash = token.hash();
         let pending = invitations::table.filter(accepted_by!(&hash, now)).select(Self::as_select());
-        let invitation: Self = pending.first(conn)?;
+        let Some(invitation) = pending.first::<Self>(conn).optional()? else {
+            return accepted::membership_by(conn, &hash, user.id);
+        };
         // An invitation or a user of an older version may have another form of the same address.
         let invited = normal_form_of(&invitation.email);
         if user.email.as_deref().map(normal_form_of) != Some(invited) {
@@ -121,7 +125,9 @@ impl Invitation {
         let pending = invitations::table
             .filter(invitations::id.eq(self.id).and(accepted_by!(&hash, now)))
             .select(Self::as_select());
-        let invitation: Self = ForUpdate(pending).get_result(conn)?;
+        let Some(invitation) = ForUpdate(pending).get_result::<Self>(conn).optional()? else {
+            return accepted::membership_by(conn, &hash, user);
+        };
         if !Giver::of(conn, organization_id, invitation.invited_by)?.may_give(invitation.role) {
             return Err(ApiError::with_message(Code::InsufficientPermission, MAY_NOT_GIVE));
         }
@@ -135,6 +141,7 @@ impl Invitation {
             WorkspaceMember::set(conn, access_change, organization_id, grant.id, user, grant.role, now)?;
         }
         diesel::delete(invitations::table.find(accepted.invitation.id)).execute(conn)?;
+        accepted::remember(conn, &accepted.invitation, user)?;
         Organization::with_role_of(conn, organization_id, user)?.ok_or_else(ApiError::not_found)
     }
 }

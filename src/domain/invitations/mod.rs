@@ -8,6 +8,7 @@
 
 pub mod accept_mailed;
 mod acceptance;
+mod accepted;
 mod mails;
 pub(crate) mod model;
 mod token;

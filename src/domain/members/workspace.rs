@@ -15,11 +15,47 @@ use crate::domain::changes::AccessChange;
 use crate::domain::tenancy::{Organization, PersonStatus};
 use diesel::prelude::*;
 use serde_json::json;
+use std::fmt;
+use std::str::FromStr;
+
+diesel::define_sql_function! {
+    /// The first value that is not null.
+    #[sql_name = "coalesce"]
+    fn first_known(
+        value: diesel::sql_types::Nullable<crate::base::sql::sql_types::Timestamptz>,
+        other: crate::base::sql::sql_types::Timestamptz,
+    ) -> crate::base::sql::sql_types::Timestamptz;
+}
+
+/// The place of a member in the list: when it joined, then the membership of the organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberPlace {
+    joined_at: Timestamp,
+    id: MembershipId,
+}
+
+/// `MILLISECONDS.ID`, for cursors.
+impl fmt::Display for MemberPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.joined_at.millis(), self.id)
+    }
+}
+
+impl FromStr for MemberPlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = |(joined_at, id): (&str, &str)| {
+            Some(Self { joined_at: Timestamp::from_millis(joined_at.parse().ok()?)?, id: id.parse().ok()? })
+        };
+        text.split_once('.').and_then(read).ok_or_else(|| "must be the place of a member".into())
+    }
+}
 
 /// A user with a role in a workspace: given there, or as an admin of the organization.
 #[derive(Clone, Debug)]
 pub struct WorkspaceMember {
-    /// The membership of the organization. Lists are in its order.
+    /// The membership of the organization.
     pub id: MembershipId,
     pub user_id: UserId,
     /// The effective role.
@@ -32,7 +68,13 @@ pub struct WorkspaceMember {
 }
 
 impl WorkspaceMember {
-    /// Returns a page of all users with a role in the workspace, newest first. One statement.
+    /// Returns the member's place in the list.
+    pub fn place(&self) -> MemberPlace {
+        MemberPlace { joined_at: self.joined_at, id: self.id }
+    }
+
+    /// Returns a page of all users with a role in the workspace, in the order of joining, the newest first. One
+    /// statement; it sorts the members of the workspace.
     ///
     /// # Errors
     /// Database errors.
@@ -40,7 +82,7 @@ impl WorkspaceMember {
         conn: &mut Conn,
         organization: OrganizationId,
         workspace: WorkspaceId,
-        page: Position<MembershipId>,
+        page: Position<MemberPlace>,
     ) -> Result<Vec<Self>, ApiError> {
         type WorkspaceMemberRow = (OrganizationMember, Option<WorkspaceRole>, Option<Timestamp>);
         let mut query = organization_members::table
@@ -70,11 +112,19 @@ impl WorkspaceMember {
                 members::role.nullable(),
                 members::created_at.nullable(),
             ))
-            .order(organization_members::id.desc())
+            .order((
+                first_known(members::created_at.nullable(), organization_members::created_at).desc(),
+                organization_members::id.desc(),
+            ))
             .limit(page.limit())
             .into_boxed();
         if let Some(after) = page.after {
-            query = query.filter(organization_members::id.lt(after));
+            let joined_at = || first_known(members::created_at.nullable(), organization_members::created_at);
+            query = query.filter(
+                joined_at()
+                    .lt(after.joined_at)
+                    .or(joined_at().eq(after.joined_at).and(organization_members::id.lt(after.id))),
+            );
         }
         let rows: Vec<WorkspaceMemberRow> = query.load(conn)?;
         Ok(rows.into_iter().filter_map(|(member, role, since)| Self::of(member, role, since)).collect())

@@ -2,6 +2,8 @@
 //!
 //! It takes the payload at once and parses it on [`Body::read`]. So a caller without the permission gets 403, and no
 //! answer about the body.
+//!
+//! [`ensure_no_body`] is for routes that take none.
 
 use crate::base::error::{ApiError, Code};
 use crate::base::input::from_slice;
@@ -9,9 +11,11 @@ use crate::base::input::validation::Object;
 use crate::infra::http::DecidingHeader;
 use actix_web::dev::Payload;
 use actix_web::http::Method;
+use actix_web::http::header::{HeaderMap, TRANSFER_ENCODING};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -69,12 +73,12 @@ impl<T> FromRequest for Body<T> {
         // RFC 7396. Any JSON body of a PATCH is applied in this way, so both media types mean the same.
         let is_merge_patch =
             req.method() == Method::PATCH && media_type.eq_ignore_ascii_case("application/merge-patch+json");
-        let length = DecidingHeader::ContentLength.read(req.headers());
+        let length = declared_length(req.headers());
         let payload = payload.take();
-        ready(length.map(|length| Self {
+        ready(length.map(|declared_length| Self {
             payload,
             is_json: is_merge_patch || media_type.eq_ignore_ascii_case("application/json"),
-            declared_length: length.and_then(|value| value.to_str().ok()?.parse().ok()),
+            declared_length,
             bodies: req.app_data::<Bodies>().cloned().unwrap_or_default(),
             shape: PhantomData,
         }))
@@ -121,21 +125,47 @@ impl<T> Body<T> {
     /// # Errors
     /// `body_too_large`, `bad_request`
     pub async fn bytes(mut self) -> Result<Vec<u8>, ApiError> {
-        let limit = self.bodies.limit;
-        if self.declared_length.is_some_and(|length| length > limit) {
+        let _waiting = self.bodies.begin_waiting();
+        bytes_of(&mut self.payload, self.declared_length, self.bodies.limit).await
+    }
+}
+
+async fn bytes_of(payload: &mut Payload, declared: Option<usize>, limit: usize) -> Result<Vec<u8>, ApiError> {
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
+    }
+    let mut bytes = Vec::with_capacity(declared.unwrap_or(0));
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| ApiError::bad_request(format!("The body can't be read: {error}.")))?;
+        if bytes.len() + chunk.len() > limit {
             return Err(too_large(limit));
         }
-        let _waiting = self.bodies.begin_waiting();
-        let mut bytes = Vec::with_capacity(self.declared_length.unwrap_or(0));
-        while let Some(chunk) = self.payload.next().await {
-            let chunk = chunk.map_err(|error| ApiError::bad_request(format!("The body can't be read: {error}.")))?;
-            if bytes.len() + chunk.len() > limit {
-                return Err(too_large(limit));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
+        bytes.extend_from_slice(&chunk);
     }
+    Ok(bytes)
+}
+
+/// Reads the body of a request whose route takes none. A blank body, `null` and `{}` say nothing, and pass.
+///
+/// # Errors
+/// `validation_failed` for a body with content, and those of [`Body::bytes`].
+pub async fn ensure_no_body(headers: &HeaderMap, limit: usize, payload: &mut Payload) -> Result<(), ApiError> {
+    let declared = declared_length(headers)?;
+    if declared.unwrap_or(0) == 0 && !headers.contains_key(TRANSFER_ENCODING) {
+        return Ok(());
+    }
+    let bytes = bytes_of(payload, declared, limit).await?;
+    let says_nothing = bytes.trim_ascii().is_empty()
+        || serde_json::from_slice::<Option<Map<String, Value>>>(&bytes)
+            .is_ok_and(|object| object.is_none_or(|object| object.is_empty()));
+    if says_nothing {
+        return Ok(());
+    }
+    Err(ApiError::invalid("body", "is not read: this request takes no body. Send it without one"))
+}
+
+fn declared_length(headers: &HeaderMap) -> Result<Option<usize>, ApiError> {
+    Ok(DecidingHeader::ContentLength.read(headers)?.and_then(|value| value.to_str().ok()?.parse().ok()))
 }
 
 impl<T: DeserializeOwned + Default> Body<T> {

@@ -1,17 +1,19 @@
-//! Parts of HTTP requests: bodies, pages of lists, path parameters, the client's address, headers that decide
+//! Parts of HTTP requests: bodies, queries, pages of lists, path parameters, the client's address, headers that decide
 //! something, and the route table.
 
 mod body;
 mod client_address;
 mod deciding_headers;
 mod pagination;
+mod query;
 mod route_table;
 
-pub use body::{Bodies, Body};
+pub use body::{Bodies, Body, ensure_no_body};
 pub use client_address::client_address;
 pub use deciding_headers::{DecidingHeader, only, refuse_repeated};
-pub use pagination::{ListScope, Page, PageQuery, query};
-pub use route_table::{RouteId, RouteTable, unmatched};
+pub use pagination::{FOREIGN_CURSOR, ListScope, Page, PageQuery};
+pub use query::query;
+pub use route_table::{DocumentedHeaders, RouteId, RouteTable, unmatched};
 
 use crate::base::error::ApiError;
 use actix_web::HttpRequest;

@@ -3,11 +3,12 @@
 //! A cursor is the last row's id and a tag of its list, so that a cursor of another list or tenant is refused. The tag
 //! is no secret and protects none: a forged cursor only names a position in a list that the caller may read.
 
+use super::query::{parameters, query, repeated};
 use crate::base::error::ApiError;
 use crate::base::paging::Position;
 use crate::base::text::number;
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ use std::str::FromStr;
 const DEFAULT_SIZE: u16 = 20;
 const MAX_SIZE: u16 = 100;
 const TAG_LENGTH: usize = 8;
+/// What a cursor is that the list did not make.
+pub const FOREIGN_CURSOR: &str = "is not one of this list. Start again without a cursor";
 
 /// The query of a list, as it was sent.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -52,22 +55,20 @@ impl PageQuery {
     /// Splits a query string into the page and all other parameters, in order.
     ///
     /// # Errors
-    /// `bad_request` for a malformed query, and for a parameter of the page that comes twice.
+    /// `bad_request` for a parameter of the page that comes twice.
     pub fn split(query: &str) -> Result<(Self, Vec<(String, String)>), ApiError> {
-        let malformed = |error| ApiError::bad_request(format!("The query is not understood: {error}."));
-        let all: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(malformed)?;
         let (mut page, mut others) = (Self::default(), Vec::new());
-        for (name, value) in all {
-            let before = match name.as_str() {
-                "pageSize" => page.page_size.replace(value),
-                "cursor" => page.cursor.replace(value),
+        for (name, value) in parameters(query) {
+            let of_page = match name.as_str() {
+                "pageSize" => &mut page.page_size,
+                "cursor" => &mut page.cursor,
                 _ => {
                     others.push((name, value));
-                    None
+                    continue;
                 }
             };
-            if before.is_some() {
-                return Err(ApiError::bad_request("A parameter comes twice in the query."));
+            if of_page.replace(value).is_some() {
+                return Err(repeated(&name));
             }
         }
         Ok((page, others))
@@ -87,7 +88,7 @@ impl PageQuery {
             None => DEFAULT_SIZE,
             Some(text) => number(text)
                 .filter(|size| (1..=MAX_SIZE).contains(size))
-                .ok_or_else(|| ApiError::bad_request("pageSize must be a number from 1 to 100."))?,
+                .ok_or_else(|| ApiError::bad_parameter("pageSize", format!("must be a number from 1 to {MAX_SIZE}")))?,
         };
         let after = self.cursor.as_deref().map(|cursor| open(cursor, scope)).transpose()?;
         Ok(Position { size, after })
@@ -101,7 +102,7 @@ fn open<Id: FromStr>(cursor: &str, scope: ListScope<'_>) -> Result<Id, ApiError>
         .ok()
         .filter(|id| tag == scope.tag(id))
         .and_then(|id| id.parse().ok())
-        .ok_or_else(|| ApiError::bad_request("The cursor is not one of this list. Start again without a cursor."))
+        .ok_or_else(|| ApiError::bad_parameter("cursor", FOREIGN_CURSOR))
 }
 
 /// One page of a list.
@@ -144,14 +145,4 @@ impl FromRequest for PageQuery {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(query(req))
     }
-}
-
-/// Parses the query string.
-///
-/// # Errors
-/// `bad_request` for an unknown or malformed parameter.
-pub fn query<T: for<'de> Deserialize<'de>>(req: &HttpRequest) -> Result<T, ApiError> {
-    web::Query::<T>::from_query(req.query_string())
-        .map(web::Query::into_inner)
-        .map_err(|error| ApiError::bad_request(format!("The query is not understood: {error}.")))
 }

@@ -5,9 +5,11 @@
 
 use crate::base::error::ApiError;
 use actix_web::dev::ResourceDef;
+use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
-use std::collections::HashMap;
-use utoipa::openapi::OpenApi;
+use std::collections::{BTreeSet, HashMap};
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::{OpenApi, RefOr};
 
 /// A position in the [`RouteTable`], which log lines and metrics use in place of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ struct Route {
     pattern: ResourceDef,
     /// The methods as in the header `Allow`; empty for undocumented pages.
     allow: String,
+    /// The methods that change something and take no body.
+    without_body: Vec<Method>,
 }
 
 /// Every path of the application with its methods.
@@ -35,30 +39,41 @@ pub struct RouteTable {
     routes: Vec<Route>,
     // Callers choose the lookups, but not the entries, so a fast hash is enough.
     by_template: HashMap<String, RouteId, foldhash::fast::RandomState>,
+    headers: DocumentedHeaders,
+}
+
+/// The headers that the routes read and write, in lower case, by the document.
+#[derive(Clone, Debug, Default)]
+pub struct DocumentedHeaders {
+    pub read: BTreeSet<String>,
+    pub written: BTreeSet<String>,
 }
 
 impl RouteTable {
     /// Creates the table of the document's paths and the undocumented ones.
     pub fn new(document: &OpenApi, undocumented: &[&str]) -> Self {
         let documented = document.paths.paths.iter().map(|(path, item)| {
-            let methods = [
-                ("GET", &item.get),
-                ("POST", &item.post),
-                ("PUT", &item.put),
-                ("PATCH", &item.patch),
-                ("DELETE", &item.delete),
-            ];
-            let allow: Vec<&str> =
-                methods.into_iter().filter(|(_, operation)| operation.is_some()).map(|(name, _)| name).collect();
-            (path.clone(), allow.join(", "))
+            let operations = operations_of(item);
+            let mut allow: Vec<&str> = operations.iter().map(|(method, _)| method.as_str()).collect();
+            // HEAD is answered as GET is.
+            if let Some(place) = allow.iter().position(|name| *name == "GET") {
+                allow.insert(place + 1, "HEAD");
+            }
+            let without_body =
+                operations.iter().filter(|(method, operation)| !method.is_safe() && operation.request_body.is_none());
+            (path.clone(), allow.join(", "), without_body.map(|(method, _)| method.clone()).collect())
         });
-        let beside = undocumented.iter().map(|path| ((*path).to_owned(), String::new()));
-        let mut table = Self { routes: Vec::new(), by_template: HashMap::default() };
-        table.routes.push(Route { template: "(none)".into(), pattern: ResourceDef::new("(none)"), allow: "".into() });
-        for (template, allow) in documented.chain(beside) {
+        let beside = undocumented.iter().map(|path| ((*path).to_owned(), String::new(), Vec::new()));
+        let none = ("(none)".to_owned(), String::new(), Vec::new());
+        let headers = DocumentedHeaders::of(document);
+        let mut table = Self { routes: Vec::new(), by_template: HashMap::default(), headers };
+        for (template, allow, without_body) in std::iter::once(none).chain(documented).chain(beside) {
             if !table.by_template.contains_key(&template) {
-                table.by_template.insert(template.clone(), RouteId(table.routes.len()));
-                table.routes.push(Route { pattern: ResourceDef::new(template.as_str()), template, allow });
+                if template != "(none)" {
+                    table.by_template.insert(template.clone(), RouteId(table.routes.len()));
+                }
+                let pattern = ResourceDef::new(template.as_str());
+                table.routes.push(Route { pattern, template, allow, without_body });
             }
         }
         table
@@ -90,12 +105,66 @@ impl RouteTable {
         self.routes.iter().position(|route| route.pattern.is_match(path)).map_or(RouteId::NONE, RouteId)
     }
 
+    /// Returns whether a request changes something and takes no body. Tries all patterns.
+    pub fn takes_no_body(&self, method: &Method, path: &str) -> bool {
+        let mut matching = self.routes.iter().filter(|route| route.pattern.is_match(path));
+        matching.any(|route| route.without_body.contains(method))
+    }
+
+    /// The headers that the routes read and write.
+    pub fn headers(&self) -> &DocumentedHeaders {
+        &self.headers
+    }
+
     fn refusal(&self, path: &str) -> ApiError {
         match self.routes.iter().find(|route| !route.allow.is_empty() && route.pattern.is_match(path)) {
             Some(route) => ApiError::method_not_allowed(&route.allow),
             None => ApiError::not_found(),
         }
     }
+}
+
+impl DocumentedHeaders {
+    fn of(document: &OpenApi) -> Self {
+        let shared = document.components.as_ref().map(|components| &components.responses);
+        let (mut read, mut written) = (BTreeSet::new(), BTreeSet::new());
+        for (_, operation) in document.paths.paths.values().flat_map(operations_of) {
+            for parameter in operation.parameters.iter().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && parameter.parameter_in == ParameterIn::Header
+                {
+                    read.insert(parameter.name.to_ascii_lowercase());
+                }
+            }
+            for response in operation.responses.responses.values() {
+                let response = match response {
+                    RefOr::T(response) => Some(response),
+                    RefOr::Ref(reference) => {
+                        let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
+                        shared.and_then(|shared| match shared.get(name)? {
+                            RefOr::T(response) => Some(response),
+                            RefOr::Ref(_) => None,
+                        })
+                    }
+                };
+                let names = response.into_iter().flat_map(|response| response.headers.keys());
+                written.extend(names.map(|name| name.to_ascii_lowercase()));
+            }
+        }
+        Self { read, written }
+    }
+}
+
+/// The operations of a path that may have handlers.
+fn operations_of(item: &PathItem) -> Vec<(Method, &Operation)> {
+    let all = [
+        (Method::GET, &item.get),
+        (Method::POST, &item.post),
+        (Method::PUT, &item.put),
+        (Method::PATCH, &item.patch),
+        (Method::DELETE, &item.delete),
+    ];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?))).collect()
 }
 
 /// The default service of the application and of each scope.

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 pub const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 pub const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const X_RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// The limits of one plan, with the header that describes them.
 #[derive(Clone, Debug)]
@@ -16,6 +19,7 @@ pub(super) struct PlanLimits {
     pub(super) key: Quota,
     pub(super) workspace: Quota,
     policy: HeaderValue,
+    has_x_headers: bool,
 }
 
 /// The result of a check.
@@ -25,6 +29,7 @@ pub struct Allowance {
     pub workspace: LimitStatus,
     refusal: Option<LimitRefusal>,
     policy: HeaderValue,
+    has_x_headers: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -34,12 +39,12 @@ struct LimitRefusal {
 }
 
 impl PlanLimits {
-    pub(super) fn new(key: Quota, workspace: Quota) -> Self {
+    pub(super) fn new(key: Quota, workspace: Quota, has_x_headers: bool) -> Self {
         let policy = |name, quota: &Quota| format!("\"{name}\";q={};w={}", quota.burst, whole_seconds(quota.window()));
         let text = format!("{}, {}", policy("key", &key), policy("workspace", &workspace));
         // The text is ASCII, which is always a valid header value.
         let policy = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
-        Self { key, workspace, policy }
+        Self { key, workspace, policy, has_x_headers }
     }
 
     /// Returns the result of a check with this decision.
@@ -61,6 +66,7 @@ impl PlanLimits {
             workspace: self.workspace.status(workspace_used),
             refusal,
             policy: self.policy.clone(),
+            has_x_headers: self.has_x_headers,
         }
     }
 }
@@ -98,7 +104,8 @@ impl Allowance {
         }
     }
 
-    /// Adds `RateLimit-Policy` and `RateLimit` to a response that has neither.
+    /// Adds `RateLimit-Policy` and `RateLimit` to a response that has neither, and by `rate_limit.x_headers` the older
+    /// headers, which have room for one limit: the tighter one.
     ///
     /// Cost: the policy is a clone of a prepared value. The other value is built on the stack, without `Display`, and
     /// copied once.
@@ -115,6 +122,12 @@ impl Allowance {
             headers.append(RATELIMIT, value);
         }
         headers.append(RATELIMIT_POLICY, self.policy.clone());
+        if self.has_x_headers {
+            let status = self.tighter();
+            headers.append(X_RATELIMIT_LIMIT, status.limit.into());
+            headers.append(X_RATELIMIT_REMAINING, status.remaining.into());
+            headers.append(X_RATELIMIT_RESET, self.more_in_seconds().into());
+        }
     }
 }
 

@@ -109,7 +109,7 @@ impl RateLimits {
     pub fn new(config: &Config, clock: Clock) -> Result<Self, String> {
         let limits_of = |name: &str| {
             let (key, workspace) = Quota::of_plan(&config.plan(name));
-            PlanLimits::new(key, workspace)
+            PlanLimits::new(key, workspace, config.rate_limit.x_headers)
         };
         let plans: HashMap<_, _, _> = config.plans.keys().map(|name| (name.clone(), limits_of(name))).collect();
         let windows = plans.values().flat_map(|limits| [limits.key.window(), limits.workspace.window()]);

@@ -77,7 +77,8 @@ fn response(config: &Config, shared: &Shared) -> Response {
     response
 }
 
-fn text_header(description: &str) -> Header {
+/// A header with a text.
+pub fn text_header(description: &str) -> Header {
     HeaderBuilder::new().description(Some(description)).build()
 }
 

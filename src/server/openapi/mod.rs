@@ -49,6 +49,7 @@ pub fn complete(config: &Config, mut document: OpenApi) -> OpenApi {
             credentials::authenticate(operation, config);
             add_path_parameters(operation, path);
             references::refer_from_body(operation);
+            add_replay_header(operation);
             for response in operation.responses.responses.values_mut() {
                 if let RefOr::T(response) = response {
                     error_responses::add_request_id(response);
@@ -134,6 +135,20 @@ fn add_path_parameters(operation: &mut Operation, path: &str) {
                 .build();
             operation.parameters.get_or_insert_default().insert(0, RefOr::T(parameter));
         }
+    }
+}
+
+/// The header of a repeated answer, wherever `Idempotency-Key` is taken.
+fn add_replay_header(operation: &mut Operation) {
+    let mut names = operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
+        RefOr::T(parameter) => Some(parameter.name.as_str()),
+        RefOr::Ref(_) => None,
+    });
+    if names.any(|name| name == "Idempotency-Key")
+        && let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200")
+    {
+        let header = error_responses::text_header("`true`: this was answered before.");
+        response.headers.insert("Idempotent-Replayed".to_owned(), header.into());
     }
 }
 

@@ -1,18 +1,28 @@
-//! Stripe's webhook: whose events count ([`signature`]), what they change ([`statuses`], [`whose`], [`grace`]), and that
-//! neither their order nor their number matters ([`order`]).
+//! Stripe's webhook: whose events count ([`signature`]), in which shapes ([`versions`]), what they change ([`statuses`],
+//! [`whose`], [`best`], [`grace`]), and that neither their order nor their number matters ([`order`]).
 
+mod best;
 mod grace;
 mod order;
 mod signature;
 mod statuses;
 pub mod stripe;
+mod versions;
 mod whose;
 
 use crate::support::harness::Test;
 
 pub fn tests() -> Vec<Test> {
-    [grace::tests(), order::tests(), signature::tests(), statuses::tests(), whose::tests()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        best::tests(),
+        grace::tests(),
+        order::tests(),
+        signature::tests(),
+        statuses::tests(),
+        versions::tests(),
+        whose::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -24,14 +24,16 @@ async fn a_write_of_an_old_version_is_refused_and_changes_nothing(db: Backend) {
     write("PUT", &first).await.expect(200);
     let before = dump(&server.database);
     for method in ["PUT", "PATCH", "DELETE"] {
-        for old in [&first, "\"99\"", "W/\"2\"", "\"x\"", "\"1\", \"3\""] {
+        for old in [&first, "\"99\"", "W/\"1\"", "\"x\"", "W/\"x\"", "\"1\", \"3\""] {
             write(method, old).await.expect_error(412, "precondition_failed");
         }
     }
     assert_unchanged(&before, &server.database);
     write("PATCH", "\"1\", \"2\"").await.expect(200);
     write("PATCH", "*").await.expect(200);
-    write("DELETE", "\"4\"").await.expect(204);
+    // A proxy that compressed the answer made the tag weak; it names the same version.
+    write("PATCH", "W/\"4\"").await.expect(200);
+    write("DELETE", "\"5\"").await.expect(204);
 }
 
 async fn of_many_writers_of_one_version_one_wins(db: Backend) {

@@ -233,13 +233,11 @@ async fn bounds_that_are_narrowed_during_a_request_count(db: Backend) {
                 .expect(200);
             let call = Call::new(method, &path).header("Authorization", format!("Bearer {}", key.plaintext));
             let call = call.body(Some("application/json"), body.to_string());
-            let mut before = None;
-            let reply = call.trickle(&server, &path, async || {
-                change(&server, &tenant, &tenant.owner.id_token, &key, narrow.clone()).await.expect(200);
-                before = Some(dump(&server.database));
-            });
-            assert_eq!(reply.await.unless_error(503, "unavailable"), None);
-            assert_unchanged(&before.expect("it was narrowed"), &server.database);
+            let underway = call.begin(&server, &path).await;
+            change(&server, &tenant, &tenant.owner.id_token, &key, narrow.clone()).await.expect(200);
+            let before = dump(&server.database);
+            assert_eq!(underway.finish().await.unless_error(503, "unavailable"), None);
+            assert_unchanged(&before, &server.database);
         }
     }
 }

@@ -301,18 +301,15 @@ async fn a_write_that_began_before_its_session_ended_is_refused(db: Backend) {
     let user = User::sign_up(&server).await;
     let elsewhere = sign_in(&server, &user.email, &user.password).await.expect(200);
     let id = current_session(&server, &user.id_token).await;
-    let mut before = None;
     let call = crate::matrix::reply::Call::new("POST", "/v1/organizations")
         .header("Authorization", format!("Bearer {}", user.id_token))
         .body(Some("application/json"), r#"{"name": "Too late"}"#.to_owned());
-    let reply = call.trickle(&server, "POST /v1/organizations", async || {
-        let end = server.delete(&format!("/v1/me/sessions/{id}")).bearer(&elsewhere.text_at("/idToken"));
-        end.send().await.expect(204);
-        before = Some(dump(&server.database));
-    });
-    let reply = reply.await;
-    assert_eq!(reply.unless_error(401, "invalid_id_token"), None);
-    assert_unchanged(&before.expect("it ended"), &server.database);
+    let underway = call.begin(&server, "POST /v1/organizations").await;
+    let end = server.delete(&format!("/v1/me/sessions/{id}")).bearer(&elsewhere.text_at("/idToken"));
+    end.send().await.expect(204);
+    let before = dump(&server.database);
+    assert_eq!(underway.finish().await.unless_error(401, "invalid_id_token"), None);
+    assert_unchanged(&before, &server.database);
 }
 
 async fn a_new_password_ends_the_others_and_keeps_the_session_that_asks(db: Backend) {

@@ -14,7 +14,7 @@ tests![
     an_invitation_answers_alike_for_an_address_with_and_without_an_account,
     another_persons_token_is_refused,
     an_unverified_address_is_refused_until_the_operator_verifies_it,
-    a_used_a_withdrawn_and_an_expired_token_are_unknown,
+    a_token_is_good_once_and_again_only_for_the_same_member,
     a_second_invitation_of_an_address_withdraws_the_first,
     one_token_makes_one_member_however_often_it_is_sent,
     a_members_address_is_not_invited_again,
@@ -94,24 +94,35 @@ async fn an_unverified_address_is_refused_until_the_operator_verifies_it(db: Bac
     accept(&server, &grace, &token).await.expect(200);
 }
 
-async fn a_used_a_withdrawn_and_an_expired_token_are_unknown(db: Backend) {
+async fn a_token_is_good_once_and_again_only_for_the_same_member(db: Backend) {
     let server = Server::start(db).await;
     let tenant = Tenant::new(&server).await;
     let mut grace = verified(&server, "grace@example.com").await;
     let invited = tenant.invite(&grace.email, "member", &[]).await;
     let path = tenant.organization_path(&format!("/invitations/{}", invited.text_at("/id")));
     server.delete(&path).bearer(&tenant.owner.id_token).send().await.expect(204);
-    accept(&server, &grace, &invited.text_at("/token")).await.expect_error(404, "not_found");
+    let withdrawn = accept(&server, &grace, &invited.text_at("/token")).await.expect_error(404, "not_found");
+    assert!(withdrawn.text_at("/error/message").contains("withdrawn"), "{}", withdrawn.text);
     server.delete(&path).bearer(&tenant.owner.id_token).send().await.expect_error(404, "not_found");
 
     let used = tenant.invite(&grace.email, "member", &[]).await.text_at("/token");
-    accept(&server, &grace, &used).await.expect(200);
+    let first = accept(&server, &grace, &used).await.expect(200);
+    let before = dump(&server.database);
+    assert_eq!(accept(&server, &grace, &used).await.expect(200).body, first.body, "the same person");
+    let other = verified(&server, "other@example.com").await;
+    let others = dump(&server.database);
+    accept(&server, &other, &used).await.expect_error(404, "not_found");
+    assert_unchanged(&others, &server.database);
+    assert_eq!(before["organization_members"], dump(&server.database)["organization_members"]);
+    let member = tenant.organization_path(&format!("/members/{}", grace.user_id));
+    server.delete(&member).bearer(&tenant.owner.id_token).send().await.expect(200);
     accept(&server, &grace, &used).await.expect_error(404, "not_found");
 
     let expired = tenant.invite("late@example.com", "member", &[]).await.text_at("/token");
     server.clock.advance(Duration::from_secs(7 * 86_400));
     let late = verified(&server, "late@example.com").await;
-    accept(&server, &late, &expired).await.expect_error(404, "not_found");
+    let late = accept(&server, &late, &expired).await.expect_error(404, "not_found");
+    assert!(late.text_at("/error/message").contains("expired"), "{}", late.text);
     grace.refresh(&server).await;
     accept(&server, &grace, "inv_nonsense").await.expect_error(404, "not_found");
 }
@@ -134,9 +145,15 @@ async fn one_token_makes_one_member_however_often_it_is_sent(db: Backend) {
         tenant.invite("grace@example.com", "member", &[(&tenant.workspace_id, "editor")]).await.text_at("/token");
     let grace = verified(&server, "grace@example.com").await;
     let tries = (0..8).map(|place| accept(if place % 2 == 0 { &server } else { &node }, &grace, &token));
-    let statuses: Vec<u16> = join_all(tries).await.iter().map(|answer| answer.status).collect();
-    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
-    assert_eq!(statuses.iter().filter(|status| **status == 404).count(), 7, "{statuses:?}");
+    let answers = join_all(tries).await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200; 8]);
+    assert!(answers.iter().all(|answer| answer.body == answers[0].body), "{answers:?}");
+    let trail = tenant.organization_path("/audit-events?action=invitation.accepted");
+    let events = server.get(&trail).bearer(&tenant.owner.id_token).send().await.expect(200);
+    assert_eq!(events["data"].as_array().map(Vec::len), Some(1), "{}", events.text);
+    let members = server.get(&tenant.organization_path("/members")).bearer(&tenant.owner.id_token).send().await;
+    assert_eq!(members.expect(200)["data"].as_array().map(Vec::len), Some(2));
 }
 
 async fn a_members_address_is_not_invited_again(db: Backend) {

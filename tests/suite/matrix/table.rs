@@ -136,7 +136,7 @@ pub const ROWS: &[Row] = &[
 
     row("POST /v1/billing/stripe/webhook", Public, 400).json(|_| json!({
         "id": "evt_1", "type": "customer.subscription.updated", "created": 1_700_000_000,
-        "data": { "object": {}, "previous_attributes": {} },
+        "api_version": "2025-03-31.basil", "data": { "object": {}, "previous_attributes": {} },
     })),
 
     row("GET /v1/whoami", Known, 200),

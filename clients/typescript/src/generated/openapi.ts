@@ -376,7 +376,8 @@ export interface paths {
         /**
          * Accept an invitation
          * @description The caller's e-mail address must be the invited one, and verified. A token that was mailed verifies it. It is refused
-         *     with 403 when the person who made the invitation may not give its role any more.
+         *     with 403 when the person who made the invitation may not give its role any more. The same person may accept again, and
+         *     gets the same answer.
          */
         post: operations["accept_invitation"];
         delete?: never;
@@ -1021,8 +1022,9 @@ export interface paths {
         put?: never;
         /**
          * Roll an API key
-         * @description A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap. It takes the
-         *     role that may create keys, and an API key rolls only keys that have at most what it has itself.
+         * @description A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap. The values of
+         *     earlier rolls stop at once, so that at most two work. It takes the role that may create keys, and an API key rolls only
+         *     keys that have at most what it has itself.
          */
         post: operations["roll_api_key"];
         delete?: never;
@@ -2163,7 +2165,7 @@ export interface components {
             cost?: number | null;
             /**
              * Format: password
-             * @description The key as the client sent it. Any text: what is no key is `NOT_FOUND`.
+             * @description The key as the client sent it, with or without blanks at its ends. Any text: what is no key is `NOT_FOUND`.
              * @example sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX
              */
             key: string;
@@ -3373,6 +3375,8 @@ export interface operations {
             /** @description Made before, with the same Idempotency-Key. */
             200: {
                 headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3661,6 +3665,8 @@ export interface operations {
             /** @description Invited before, with the same Idempotency-Key: without the token. */
             200: {
                 headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3962,6 +3968,8 @@ export interface operations {
             /** @description Made before, with the same Idempotency-Key. */
             200: {
                 headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4212,6 +4220,8 @@ export interface operations {
             /** @description Made before, with the same Idempotency-Key: without the plaintext, and with `Idempotent-Replayed: true`. */
             200: {
                 headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4502,6 +4512,8 @@ export interface operations {
             /** @description Rolled. A replay lacks the plaintext, and has `Idempotent-Replayed: true`. */
             200: {
                 headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

@@ -171,7 +171,8 @@ impl ApiKey {
         Ok(())
     }
 
-    /// Gives the key a new value. The old values stop now, or at the end of the overlap, and never later than the key.
+    /// Gives the key a new value. The value before stops now, or at the end of the overlap, and never later than the key.
+    /// All earlier ones stop now, so that at most two work at once.
     ///
     /// # Errors
     /// `not_found`, `conflict`, and those of [`ensure_may_give`].
@@ -192,13 +193,9 @@ impl ApiKey {
             diesel::delete(old).execute(conn)?;
             None
         } else {
-            let over = api_key_secrets::valid_until.le(now);
-            diesel::delete(api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id).and(over)))
-                .execute(conn)?;
-            diesel::update(old.filter(api_key_secrets::valid_until.is_null()))
-                .set(api_key_secrets::valid_until.eq(end))
-                .execute(conn)?;
-            Some(key.overlap_ends_at.map_or(end, |earlier| earlier.max(end)))
+            diesel::delete(old.filter(api_key_secrets::valid_until.is_not_null())).execute(conn)?;
+            diesel::update(old).set(api_key_secrets::valid_until.eq(end)).execute(conn)?;
+            Some(end)
         };
         let plaintext = rules.format.generate();
         add_secret(conn, id, &plaintext)?;

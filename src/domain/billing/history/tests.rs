@@ -23,6 +23,9 @@ fn version(created: i64, status: StripeStatus) -> Snapshot {
         latest_invoice: Some("in_1".to_owned()),
         organization: None,
         subscribed_at: 1,
+        period_ends: std::collections::BTreeMap::new(),
+        collection: Collection::Automatic,
+        replaced_collection: None,
     }
 }
 

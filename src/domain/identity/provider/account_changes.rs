@@ -158,18 +158,17 @@ impl Account {
     ) -> Result<(), ApiError> {
         // First, because it locks the user: a parallel join of an organization is seen below, or fails.
         let user: Option<UserId> = diesel::update(users::table.filter(is_user_of(&self.id)))
-            .set((
-                users::disabled_at.eq(now),
-                users::email.eq(None::<String>),
-                users::email_verified.eq(false),
-                users::name.eq(None::<String>),
-            ))
+            .set(users::disabled_at.eq(now))
             .returning(users::id)
             .get_result(conn)
             .optional()?;
         if let Some(user) = user {
-            access_change.act_as(Actor::User(user));
+            access_change.act_as_leaving(conn, Actor::User(user))?;
             OrganizationMember::remove_everywhere(conn, access_change, user, now)?;
+            // Last, because the events of the trail name the person.
+            diesel::update(users::table.find(user))
+                .set((users::email.eq(None::<String>), users::email_verified.eq(false), users::name.eq(None::<String>)))
+                .execute(conn)?;
         }
         let stale = orphaned_refresh_tokens::deleted_at.lt(now.minus(ORPHANS_KEPT));
         diesel::delete(orphaned_refresh_tokens::table.filter(stale)).execute(conn)?;
