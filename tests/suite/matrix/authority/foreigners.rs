@@ -7,23 +7,32 @@ use super::{cell, rows};
 use crate::identity::foreigners::Foreigners;
 use crate::support::{Backend, tests};
 
-tests![a_foreign_person_who_loses_authority_during_a_request_changes_nothing];
+tests![
+    a_person_of_openid_connect_who_loses_authority_during_a_request_changes_nothing,
+    a_person_of_firebase_who_loses_authority_during_a_request_changes_nothing,
+];
 
-async fn a_foreign_person_who_loses_authority_during_a_request_changes_nothing(db: Backend) {
-    for foreigners in [Foreigners::of_oidc(), Foreigners::of_firebase()] {
-        let issuer = foreigners.settings();
-        let server = server(db, |config| config.identity.issuers = vec![issuer]).await;
-        let scene = Scene { foreigners: Some(foreigners), ..Scene::of(&server).await };
-        let mut failures = Failures::default();
-        for row in rows().filter(|row| !row.who.is_of_programs()) {
-            for refused in losses(row.who) {
-                let is_given_here = !matches!(refused.0, Loss::SignedOut | Loss::Disabled | Loss::ServiceTokenRevoked);
-                if is_given_here {
-                    let holder = scene.holder(row.who, Some(refused.0)).await;
-                    cell(&scene, &mut failures, row, &holder, *refused).await;
-                }
+async fn a_person_of_openid_connect_who_loses_authority_during_a_request_changes_nothing(db: Backend) {
+    all_are_refused(db, Foreigners::of_oidc()).await;
+}
+
+async fn a_person_of_firebase_who_loses_authority_during_a_request_changes_nothing(db: Backend) {
+    all_are_refused(db, Foreigners::of_firebase()).await;
+}
+
+async fn all_are_refused(db: Backend, foreigners: Foreigners) {
+    let issuer = foreigners.settings();
+    let server = server(db, |config| config.identity.issuers = vec![issuer]).await;
+    let scene = Scene { foreigners: Some(foreigners), ..Scene::of(&server).await };
+    let mut failures = Failures::default();
+    for row in rows().filter(|row| !row.who.is_of_programs()) {
+        for refused in losses(row.who) {
+            let is_given_here = !matches!(refused.0, Loss::SignedOut | Loss::Disabled | Loss::ServiceTokenRevoked);
+            if is_given_here {
+                let holder = scene.holder(row.who, Some(refused.0)).await;
+                cell(&scene, &mut failures, row, &holder, *refused).await;
             }
         }
-        failures.conclude(60);
     }
+    failures.conclude(60);
 }

@@ -13,6 +13,7 @@ mod people;
 mod scene;
 mod waits;
 
+use super::callers::Who;
 use super::document::Document;
 use super::failures::Failures;
 use super::table::{self, Body, Row};
@@ -27,7 +28,9 @@ use scene::{Scene, server};
 
 tests![
     every_writing_route_is_in_the_matrix_of_authority,
-    authority_that_is_taken_away_during_a_request_changes_nothing,
+    a_person_who_loses_authority_in_an_organization_during_a_request_changes_nothing,
+    a_person_who_loses_authority_in_a_workspace_during_a_request_changes_nothing,
+    a_program_that_loses_authority_during_a_request_changes_nothing,
     the_matrix_notices_a_write_that_does_not_look_again,
 ];
 
@@ -90,17 +93,38 @@ async fn cell(scene: &Scene<'_>, failures: &mut Failures, row: &Row, holder: &Ho
     }
 }
 
-async fn authority_that_is_taken_away_during_a_request_changes_nothing(db: Backend) {
+fn is_of_organizations(who: Who) -> bool {
+    matches!(who, Who::SignedIn | Who::OrganizationAdmin | Who::OrganizationOwner)
+}
+
+fn is_no_person(who: Who) -> bool {
+    who.is_of_programs() || who == Who::Service
+}
+
+async fn a_person_who_loses_authority_in_an_organization_during_a_request_changes_nothing(db: Backend) {
+    all_are_refused(db, is_of_organizations, 39).await;
+}
+
+async fn a_person_who_loses_authority_in_a_workspace_during_a_request_changes_nothing(db: Backend) {
+    all_are_refused(db, |who| !is_of_organizations(who) && !is_no_person(who), 77).await;
+}
+
+async fn a_program_that_loses_authority_during_a_request_changes_nothing(db: Backend) {
+    all_are_refused(db, is_no_person, 61).await;
+}
+
+/// The cells of the rows of some callers.
+async fn all_are_refused(db: Backend, is_among: fn(Who) -> bool, least: usize) {
     let server = server(db, |_| {}).await;
     let scene = Scene::of(&server).await;
     let mut failures = Failures::default();
-    for row in rows() {
+    for row in rows().filter(|row| is_among(row.who)) {
         for refused in losses(row.who) {
             let holder = scene.holder(row.who, Some(refused.0)).await;
             cell(&scene, &mut failures, row, &holder, *refused).await;
         }
     }
-    failures.conclude(150);
+    failures.conclude(least);
 }
 
 /// Each row succeeds after its first loss, so a cell above fails without the second look.
