@@ -113,7 +113,8 @@ impl ParsedRow {
         let key_name = row.get(Field::Name).map(|text| name(text).map(|name| name.into_string()));
         let allowed_ips = row.get(Field::AllowedIps).map_or(Ok(AllowedIps::default()), |text| {
             let blocks: Value = text.split([' ', ',', ';']).filter(|block| !block.is_empty()).collect();
-            serde_json::from_value(blocks).map_err(|error| error.to_string())
+            serde_json::from_value(blocks)
+                .map_err(|error| format!("must be at most 50 addresses or blocks such as 203.0.113.0/24: {error}"))
         });
         let mut time = |field: Field| {
             let parsed = row.get(field).map(Timestamp::from_str).transpose();
