@@ -44,6 +44,8 @@ async fn keys_move_to_another_server_and_work_there(db: Backend) {
     for (key, how) in [(&disabled, "/disable"), (&revoked, "/revoke")] {
         here.post(&tenant.key_path(key, how)).bearer(&tenant.owner.id_token).send().await.expect(200);
     }
+    let transfer = here.post(&tenant.key_path(&other, "/transfer")).bearer(&tenant.owner.id_token);
+    transfer.json(json!({ "userId": editor.user_id, "mode": "keep" })).send().await.expect(200);
     let roll = here.post(&tenant.key_path(&other, "/roll")).bearer(&editor.id_token);
     let rolled = roll.json(json!({ "overlapSeconds": 3600 })).send().await.expect(200).text_at("/plaintext");
     let (moved, maps, joined) = counterpart(&there, &tenant, &editor).await;
@@ -66,6 +68,7 @@ async fn keys_move_to_another_server_and_work_there(db: Backend) {
     whoami(&other.plaintext).await.expect_error(401, "invalid_api_key");
     let shown = there.get(&moved.key_path(&other, "")).bearer(&moved.owner.id_token).send().await.expect(200);
     assert_eq!((&shown["createdBy"], &shown["expiresAt"]), (&json!(joined.user_id), &other.body["expiresAt"]));
+    assert_eq!(shown["roleLimit"], "editor");
     let shown = there.get(&moved.key_path(&one, "")).bearer(&moved.owner.id_token).send().await.expect(200);
     for field in ["name", "preview", "allowedIps", "createdAt"] {
         assert_eq!(shown[field], one.body[field], "{field}");
