@@ -25,5 +25,5 @@ pub use key_caller::KeyCaller;
 pub use manage::{KeyFilter, KeyPrefix, MAX_BATCH, Removed, RemovedKeys, Selected, issue};
 pub use model::ApiKey;
 pub use program::{Program, ProgramAccess};
-pub use transfer::{export, import};
+pub use transfer::{csv, export, import};
 pub use verify::{ApiKeys, CachedKey, FLUSH_INTERVAL, LastUse, LastUsed, PresentedBy, Refused, Used};
