@@ -67,6 +67,7 @@ impl Server {
                 ));
             }
         }
+        self.tls.as_ref().map_or(Ok(()), Tls::check)?;
         if self.request_timeout.is_zero() || self.body_limit == 0 || self.header_limit == 0 {
             return Err("server: request_timeout, body_limit and header_limit must be above 0".into());
         }

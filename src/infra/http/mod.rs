@@ -6,7 +6,7 @@ mod pagination;
 mod route_table;
 
 pub use body::{Body, BodyLimit};
-pub use client_address::client_address;
+pub use client_address::{client_address, is_from_this_machine};
 pub use pagination::{ListScope, Page, PageQuery, query};
 pub use route_table::{RouteId, RouteTable, unmatched};
 
