@@ -20,7 +20,7 @@ pub mod tokens;
 
 pub use failed_sign_ins::{FailedSignIn, FailedSignInWriter, FailedSignIns};
 pub use provider::Account;
-pub use signing::rotate_signing_key;
+pub use signing::{rotate_master_secret, rotate_signing_key};
 
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};

@@ -13,7 +13,7 @@ use crate::base::time::Clock;
 use crate::base::time::Timestamp;
 use crate::domain::changes::Store;
 use crate::domain::identity::signing::KeyRing;
-use crate::domain::identity::signing::MasterSecret;
+use crate::domain::identity::signing::MasterSecrets;
 use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
 use crate::domain::identity::{FailedSignIn, FailedSignIns};
 use crate::infra::mail::Mailer;
@@ -116,7 +116,7 @@ impl BuiltIn {
     ) -> Result<Self, String> {
         let identity = config.identity.clone();
         let passwords = web::block(move || Passwords::new(&identity)).await.map_err(|error| error.to_string())??;
-        let secret = MasterSecret::load(&config.identity)?;
+        let secret = MasterSecrets::load(&config.identity)?;
         Ok(Self {
             issuer: format!("{}/{}", config.server.public_url, config.identity.project_id),
             project_id: config.identity.project_id.clone(),
