@@ -8,6 +8,7 @@ use crate::api::State;
 use crate::base::error::{ApiError, Code};
 use crate::infra::request::RequestId;
 use crate::infra::request::X_REQUEST_ID;
+use crate::server::security_headers;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
@@ -41,6 +42,11 @@ pub(super) fn render<B: MessageBody + 'static>(
     Ok(ServiceResponse::new(request, written.onto(response)))
 }
 
+/// Returns the answer to an error, for a listener without the pipeline.
+pub(super) fn response(error: &ApiError, state: &State) -> HttpResponse {
+    Written::new(error, state, RequestId::random()).onto(HttpResponse::new(error.code.status()))
+}
+
 /// An error after a panic or a time-out, which leave no request to answer. It makes its own response, because outer
 /// middleware can only add to an existing one.
 #[derive(Debug)]
@@ -49,6 +55,7 @@ pub struct Unrouted {
     written: Written,
     request_id: RequestId,
     allow_origin: Option<HeaderValue>,
+    hsts: Option<HeaderValue>,
 }
 
 impl Unrouted {
@@ -61,7 +68,8 @@ impl Unrouted {
         let allowed = |origin: &HeaderValue| {
             state.config.server.cors_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
         };
-        Self { written: Written::new(&error, state, id), error, request_id: id, allow_origin: origin.filter(allowed) }
+        let (written, allow_origin) = (Written::new(&error, state, id), origin.filter(allowed));
+        Self { written, error, request_id: id, allow_origin, hsts: security_headers::hsts(&state.config.server) }
     }
 }
 
@@ -88,6 +96,7 @@ impl ResponseError for Unrouted {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(header::VARY, HeaderValue::from_static("Origin"));
         }
+        security_headers::protect(headers, self.hsts.as_ref());
         response
     }
 }
