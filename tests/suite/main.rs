@@ -36,6 +36,7 @@ mod operation;
 mod organizations;
 mod rate_limits;
 mod row_level_security;
+mod security;
 mod service_tokens;
 mod subscriptions;
 mod support;
@@ -78,6 +79,7 @@ fn tests() -> Vec<Test> {
         organizations::tests(),
         rate_limits::tests(),
         row_level_security::tests_once(),
+        security::tests(),
         service_tokens::tests(),
         fast_path::tests(),
         subscriptions::tests(),
