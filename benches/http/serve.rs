@@ -48,7 +48,7 @@ pub fn run(arguments: &[String]) {
         ..Sources::default()
     };
     let mut config = load(&sources).unwrap_or_else(|error| panic!("{error}"));
-    config.identity.master_secret = Some("be".repeat(32).into());
+    config.identity.master_secret = Some(["be".repeat(32).as_str()].into());
     match value("--answers") {
         Some(file) => bare(config, &std::fs::read_to_string(file).expect("the answers can be read")),
         None => {

@@ -3,8 +3,9 @@
 use crate::api::State;
 use crate::api::errors;
 use crate::base::error::{ApiError, Code, FieldError};
+use crate::infra::http::is_from_this_machine;
 use crate::infra::rate_limit::StoreState;
-use actix_web::{get, web};
+use actix_web::{HttpRequest, get, web};
 use diesel::RunQueryDsl;
 use serde::Serialize;
 
@@ -24,7 +25,8 @@ pub async fn healthz() -> web::Json<Health> {
     web::Json(Health { status: "ok" })
 }
 
-/// How this node stands to the others on its database.
+/// Whether this node answers requests. To requests from this machine, and on the listener of the metrics, also how it
+/// stands to the others on its database.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Readiness {
@@ -32,12 +34,16 @@ pub struct Readiness {
     status: &'static str,
     /// Milliseconds since the last completed round trip to the database was sent. Above `cluster.lease`, or null: each
     /// request reads the database.
-    #[schema(required, example = 130)]
-    lease_age_ms: Option<u64>,
+    #[schema(value_type = Option<u64>, required = false, example = 130)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_age_ms: Option<Option<u64>>,
     /// How many nodes there are on the database, this one included; 0 for a node that keeps nothing in memory.
-    #[schema(example = 3)]
-    nodes: usize,
-    parts: Parts,
+    #[schema(nullable = false, example = 3)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<usize>,
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<Parts>,
 }
 
 /// How each part is that a request may need.
@@ -66,10 +72,33 @@ enum CacheState {
 /// Can the server answer requests?
 ///
 /// 503 while the database can't be reached, or a Redis without which programs are refused
-/// (`rate_limit.when_unavailable = "deny"`); `details` names each part that is not ready.
+/// (`rate_limit.when_unavailable = "deny"`). Which part is not ready, and how the node stands to others, is for
+/// operators: it is answered to requests from the server's own machine without a forwarding header, and on the listener
+/// of the metrics.
 #[utoipa::path(tag = "Operation", security(()), responses(errors::Public, (status = 200, description = "It can.", body = Readiness)))]
 #[get("/readyz")]
-pub async fn readyz(state: web::Data<State>) -> Result<web::Json<Readiness>, ApiError> {
+pub async fn readyz(state: web::Data<State>, req: HttpRequest) -> Result<web::Json<Readiness>, ApiError> {
+    let readiness = readiness(&state).await;
+    if is_from_this_machine(&req) {
+        return readiness.map(web::Json);
+    }
+    match readiness {
+        Ok(_) => Ok(web::Json(Readiness { status: READY, lease_age_ms: None, nodes: None, parts: None })),
+        Err(error) => {
+            let mut error = error.saying(Code::Unavailable.message());
+            error.details.clear();
+            Err(error)
+        }
+    }
+}
+
+const READY: &str = "ready";
+
+/// Returns how the node is, with all details.
+///
+/// # Errors
+/// `unavailable`, whose details name the parts that are not ready.
+pub async fn readiness(state: &State) -> Result<Readiness, ApiError> {
     let asked = state.reader().read(|conn| Ok(diesel::sql_query("SELECT 1").execute(conn)?)).await;
     let mut failing = Vec::new();
     if asked.is_err() {
@@ -96,5 +125,6 @@ pub async fn readyz(state: web::Data<State>) -> Result<web::Json<Readiness>, Api
         (_, false) => CacheState::Behind,
     };
     let parts = Parts { database: "ok", cache, rate_limit: state.rate_limits.store() };
-    Ok(web::Json(Readiness { status: "ready", lease_age_ms, nodes: state.cluster.nodes(), parts }))
+    let nodes = Some(state.cluster.nodes());
+    Ok(Readiness { status: READY, lease_age_ms: Some(lease_age_ms), nodes, parts: Some(parts) })
 }

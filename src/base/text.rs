@@ -54,11 +54,16 @@ pub(crate) fn number<T: FromStr>(text: &str) -> Option<T> {
 /// Returns scheme, user, host and path of a URL. The password is behind the user, or for some drivers in the query; both
 /// are left out.
 pub(crate) fn without_password(url: &str) -> String {
-    let (address, _) = url.split_once('?').unwrap_or((url, ""));
-    let (scheme, rest) = address.split_once("://").unwrap_or_default();
-    match rest.rsplit_once('@') {
-        Some((user, host)) => format!("{scheme}://{}@{host}", user.split(':').next().unwrap_or_default()),
-        None => format!("{scheme}://{rest}"),
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let without_query = |text: &str| text.split('?').next().unwrap_or_default().to_owned();
+    let end_of_authority = rest.find('/').unwrap_or(rest.len());
+    match rest[..end_of_authority].rfind('@').map(|at| (&rest[..at], &rest[at + 1..])) {
+        // Drivers differ in whether the question mark belongs to a password or begins the query.
+        Some((user, _)) if user.contains('?') => format!("{scheme}://…"),
+        Some((user, host)) => {
+            format!("{scheme}://{}@{}", user.split(':').next().unwrap_or_default(), without_query(host))
+        }
+        None => format!("{scheme}://{}", without_query(rest)),
     }
 }
 
@@ -113,6 +118,10 @@ mod tests {
             ("postgres:///keyward?password=hunter2", "postgres:///keyward"),
             ("postgres://keyward:hun@ter2@db.example/keyward", "postgres://keyward@db.example/keyward"),
             ("redis://:hunter2@redis.example", "redis://@redis.example"),
+            ("postgres://keyward:hun?ter2@db.example/keyward", "postgres://…"),
+            ("redis://redis.example?pass=hun@ter2", "redis://…"),
+            ("postgres:///keyward?password=hun@ter2", "postgres:///keyward"),
+            ("redis+unix:///run/redis.sock?pass=hun@ter2", "redis+unix:///run/redis.sock"),
             ("hunter2", "://"),
         ] {
             assert_eq!(without_password(url), shown);

@@ -15,13 +15,13 @@ use crate::domain::changes::{AccessChange, Store};
 use crate::domain::tenancy::Organization;
 use crate::domain::tenancy::User;
 use crate::domain::tenancy::Workspace;
+use crate::infra::process::private_file;
 use crate::server::Application;
 use clap::Args;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
-use std::fs::OpenOptions;
+use std::fs;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// A demo needs no metrics, whose port another process may use.
@@ -47,6 +47,7 @@ pub fn run(sources: Sources, args: &DemoArgs) -> Result<(), String> {
     // The demo sends no mail, so its user takes the links from the log.
     config.mail.log_mails = true;
     start(config, async |application: &Application| {
+        private_file::tighten(Path::new(PASSWORD_FILE)).map_err(|error| format!("{PASSWORD_FILE}: {error}"))?;
         let made = seed(&application.state(), &application.store()).await?;
         welcome(application, made.as_ref())
     })
@@ -79,8 +80,8 @@ async fn seed(state: &State, store: &Store) -> Result<Option<PlaintextKey>, Stri
 }
 
 fn keep_password(password: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(PASSWORD_FILE)?;
-    writeln!(file, "{password}")
+    private_file::claim(Path::new(PASSWORD_FILE))?;
+    fs::write(PASSWORD_FILE, format!("{password}\n"))
 }
 
 /// Prints the first steps. This is the only place that prints secrets, and they are the demo's own.

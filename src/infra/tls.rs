@@ -7,6 +7,7 @@
 //! are unusable, the current certificate stays: a bad renewal must not stop a working server.
 
 use crate::base::config::Tls;
+use crate::infra::process::private_file;
 use crate::infra::telemetry::Metrics;
 use crate::infra::telemetry::metrics::Kind;
 use parking_lot::RwLock;
@@ -17,6 +18,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys, ServerConfig};
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -100,16 +102,20 @@ impl fmt::Debug for Certificate {
 
 fn read(files: &Tls, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
     let about = |name: &str, path: &Path, what: &str| format!("server.tls.{name}: {}: {what}", path.display());
-    let bytes = |name: &str, path: &Path| std::fs::read(path).map_err(|error| about(name, path, &error.to_string()));
     let (certificate, key) = (&files.certificate, &files.key);
+    let public = std::fs::read(certificate).map_err(|error| about("certificate", certificate, &error.to_string()))?;
+    let mut private = Vec::new();
+    private_file::open(key)
+        .and_then(|mut file| file.read_to_end(&mut private))
+        .map_err(|error| about("key", key, &error.to_string()))?;
 
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes("certificate", certificate)?).collect();
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&public).collect();
     let chain = chain.map_err(|error| about("certificate", certificate, &format!("is not PEM: {error}")))?;
     if chain.is_empty() {
         return Err(about("certificate", certificate, "has no certificate in PEM"));
     }
     // The error could quote the file.
-    let private_key = PrivateKeyDer::from_pem_slice(&bytes("key", key)?)
+    let private_key = PrivateKeyDer::from_pem_slice(&private)
         .map_err(|_| about("key", key, "has no private key in PEM, or an encrypted one"))?;
     CertifiedKey::from_der(chain, private_key, provider).map_err(|error| match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {

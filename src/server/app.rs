@@ -1,7 +1,7 @@
 //! [`build`]: makes an application from a configuration, for the command line and for tests.
 
 use super::observe::MetricsServer;
-use super::{listen, routes, stack, swagger};
+use super::{listen, routes, security_txt, stack, swagger};
 use crate::api::{Background, State};
 use crate::base::config::Config;
 use crate::base::sql::DatabaseUrl;
@@ -47,7 +47,8 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     warn_without_row_level_security(&config, &db).await?;
     let collections = routes::compile_collections(&config)?;
     let document = routes::document(&config, &collections);
-    let table = RouteTable::new(&document, &swagger::PATHS);
+    let docs = if config.docs.enabled { swagger::PATHS.as_slice() } else { &[] };
+    let table = RouteTable::new(&document, &[docs, &[security_txt::PATH]].concat());
     let document = web::Data::new(swagger::Document::new(&document, &collections)?);
     let (state, background) = State::start(config, clock, db, collections, table).await?;
     let state = web::Data::new(state);
@@ -68,8 +69,11 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
             .app_data(shared.routes.clone())
             .app_data(document.clone())
             .app_data(bodies.clone())
-            .configure(swagger::beside_page)
-            .service(swagger::page());
+            .configure(security_txt::service);
+        let app = match shared.config.docs.enabled {
+            true => app.configure(|services| swagger::services(services, &shared.config.server)),
+            false => app,
+        };
         stack(app, &shared, &routes::fast_paths(&shared.config.server.base_path))
     })?;
     let membership = match state.config.cluster.cached_keys {

@@ -8,6 +8,7 @@ use crate::api::State;
 use crate::base::error::{ApiError, Code};
 use crate::infra::request::RequestId;
 use crate::infra::request::X_REQUEST_ID;
+use crate::server::security_headers;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
@@ -42,7 +43,12 @@ pub(super) fn render<B: MessageBody + 'static>(
     Ok(ServiceResponse::new(request, written.onto(response)))
 }
 
-/// An error without a request to answer: after a panic, after a time-out, and before any handler. It makes its own response, because outer
+/// Returns the answer to an error, for a listener without the pipeline.
+pub(super) fn response(error: &ApiError, state: &State) -> HttpResponse {
+    Written::new(error, state, RequestId::random()).onto(HttpResponse::new(error.code.status()))
+}
+
+/// An error after a panic or a time-out, or before any handler: there is no request to answer. It makes its own response, because outer
 /// middleware can only add to an existing one.
 #[derive(Debug)]
 pub struct Unrouted {
@@ -50,6 +56,7 @@ pub struct Unrouted {
     written: Written,
     request_id: RequestId,
     allow_origin: Option<HeaderValue>,
+    hsts: Option<HeaderValue>,
 }
 
 impl Unrouted {
@@ -60,7 +67,14 @@ impl Unrouted {
             Some(error) => ApiError::with_message(error.code, error.message.clone()),
             None => of_status(error.as_response_error().status_code(), Some(&error)),
         };
-        Self { written: Written::new(&error, state, id), error, request_id: id, allow_origin: origin }
+        let written = Written::new(&error, state, id);
+        Self {
+            written,
+            error,
+            request_id: id,
+            allow_origin: origin,
+            hsts: security_headers::hsts(&state.config.server),
+        }
     }
 }
 
@@ -87,6 +101,7 @@ impl ResponseError for Unrouted {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(header::VARY, HeaderValue::from_static("Origin"));
         }
+        security_headers::protect(headers, self.hsts.as_ref());
         response
     }
 }

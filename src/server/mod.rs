@@ -10,6 +10,8 @@ pub mod observe;
 pub mod openapi;
 mod pipeline;
 pub mod routes;
+mod security_headers;
+mod security_txt;
 mod slow_client_timeout;
 mod stack;
 pub mod swagger;

@@ -13,10 +13,11 @@ use crate::infra::request::{RequestId, id as request_id};
 use crate::server::FastPath;
 use crate::server::fast_path::{FastPaths, RequestStart, answer_program, answer_service, known_service};
 use crate::server::observe::RequestRecord;
-use crate::server::{error_responses as errors, limits};
+use crate::server::{error_responses as errors, limits, security_headers};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::Method;
+use actix_web::http::header::HeaderValue;
 use actix_web::{Error, HttpMessage, web};
 use futures_util::future::{Either, LocalBoxFuture};
 use std::future::{Ready, ready};
@@ -27,11 +28,13 @@ use std::task::{Context, Poll};
 pub(super) struct Pipeline {
     state: web::Data<State>,
     fast_paths: Rc<FastPaths>,
+    hsts: Option<HeaderValue>,
 }
 
 impl Pipeline {
     pub(super) fn new(state: &web::Data<State>, fast_paths: FastPaths) -> Self {
-        Self { state: state.clone(), fast_paths: Rc::new(fast_paths) }
+        let hsts = security_headers::hsts(&state.config.server);
+        Self { state: state.clone(), fast_paths: Rc::new(fast_paths), hsts }
     }
 }
 
@@ -47,8 +50,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        let (state, fast_paths) = (self.state.clone(), self.fast_paths.clone());
-        ready(Ok(Piped(Rc::new(Shared { state, fast_paths, service }))))
+        let (state, fast_paths, hsts) = (self.state.clone(), self.fast_paths.clone(), self.hsts.clone());
+        ready(Ok(Piped(Rc::new(Shared { state, fast_paths, hsts, service }))))
     }
 }
 
@@ -58,6 +61,7 @@ pub(super) struct Piped<S>(Rc<Shared<S>>);
 struct Shared<S> {
     state: web::Data<State>,
     fast_paths: Rc<FastPaths>,
+    hsts: Option<HeaderValue>,
     service: S,
 }
 
@@ -80,28 +84,31 @@ where
         let fast_path = route.and_then(|route| Some((fast_paths.of(route)?, RequestStart { at, route })));
         match fast_path {
             Some((FastPath::Program(answer), start))
-                if let Some(response) = answer_program(state, &req, &start, answer) =>
+                if let Some(mut response) = answer_program(state, &req, &start, answer) =>
             {
+                security_headers::protect_hot(response.headers_mut(), self.0.hsts.as_ref());
                 Either::Left(ready(Ok(req.into_response(response))))
             }
             Some((FastPath::Service(answer), start)) if let Some(service) = known_service(state, &req, &start) => {
                 Either::Right(Box::pin(async move {
                     let mut req = req;
                     match answer_service(&shared.state, &service, &mut req, &start, answer).await {
-                        Some(response) => Ok(req.into_response(response)),
+                        Some(mut response) => {
+                            security_headers::protect_hot(response.headers_mut(), shared.hsts.as_ref());
+                            Ok(req.into_response(response))
+                        }
                         // Boxed, so that the future of a usual answer is small to move.
-                        None => Box::pin(pass(&shared.state, &shared.service, req, at, route)).await,
+                        None => Box::pin(pass(&shared, req, at, route)).await,
                     }
                 }))
             }
-            _ => Either::Right(Box::pin(async move { pass(&shared.state, &shared.service, req, at, route).await })),
+            _ => Either::Right(Box::pin(async move { pass(&shared, req, at, route).await })),
         }
     }
 }
 
 async fn pass<S, B>(
-    state: &State,
-    service: &S,
+    shared: &Shared<S>,
     mut req: ServiceRequest,
     at: Moment,
     route: Option<RouteId>,
@@ -110,6 +117,7 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
+    let Shared { state, service, hsts, .. } = shared;
     let settings = &state.config.server;
     // A span has assigned the id already.
     let id = req.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random);
@@ -139,5 +147,6 @@ where
     };
     let mut response = context.clone().scope(run).await?;
     response.headers_mut().insert(request_id::X_REQUEST_ID, id.header_value());
+    security_headers::protect(response.headers_mut(), hsts.as_ref());
     Ok(response)
 }

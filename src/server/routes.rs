@@ -162,6 +162,7 @@ pub fn assemble(
         )
         .service(api);
     let app = if config.identity.builtin { app.configure(identity::routes) } else { app };
+    let app = if config.docs.enabled && config.identity.builtin { app.configure(identity::docs_routes) } else { app };
     app.default_service(web::to(unmatched)).split_for_parts()
 }
 

@@ -59,7 +59,7 @@ const form = { headers: { "content-type": "application/x-www-form-urlencoded" } 
 // Operation and Identity.
 const anybody = clientOf();
 assert.equal(good(await anybody.GET("/healthz")).status, "ok");
-assert.equal(good(await anybody.GET("/readyz")).parts.database, "ok");
+assert.equal(good(await anybody.GET("/readyz")).parts?.database, "ok");
 assert.equal(good(await anybody.GET("/.well-known/jwks.json")).keys[0]?.kty, "RSA");
 const password = secret("a-generated-password");
 const account = { email: "ada@example.com", password };

@@ -48,7 +48,7 @@ async fn the_defaults_are_printed_and_good() {
 async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
     /// A file, environment variables, and what the message must have.
     type Row = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
-    let rows: [Row; 50] = [
+    let rows: [Row; 52] = [
         ("[billing.stripe]\nwebhook_secrets = []", &[], &["billing.stripe.webhook_secrets", "at least one"]),
         ("[billing.stripe]\nwebhook_secrets = [\"sk_live_1\"]", &[], &["billing.stripe.webhook_secrets", "whsec_"]),
         (
@@ -68,6 +68,8 @@ async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
         ("[server]\ncors_headers = [\"X Trace\"]", &[], &["server.cors_headers", "X Trace", "X-Trace-Id"]),
         ("[server]\nlissten = \"x\"", &[], &[".toml", "server.lissten", "listen"]),
         ("[servers]\nlisten = \"x\"", &[], &[".toml", "servers", "server"]),
+        ("server = [\"x\"]", &[], &[".toml", "server", "found a list, expected a section"]),
+        ("", &[("KEYWARD__SERVER", "x")], &["environment", "KEYWARD__SERVER", "found a text, expected a section"]),
         ("[server]\nlisten = \"nowhere\"", &[], &[".toml", "server.listen", "socket address"]),
         ("[server]\nheader_timeout = \"0s\"", &[], &["header_timeout", "above 0"]),
         ("[server]\nrequest_timeout = \"soon\"", &[], &["server.request_timeout", "soon", "ms, s, m, h or d"]),

@@ -2,7 +2,7 @@
 
 use crate::support::tls_files::{Files, issue};
 use crate::support::{Backend, Server, environment, tests_once};
-use keyward::base::config::{RateLimitStore, Sources, StripeSettings, Tls, load};
+use keyward::base::config::{RateLimitStore, Secret, Sources, StripeSettings, Tls, load};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -87,9 +87,10 @@ async fn alerts_and_dashboard_ask_only_for_metrics_labels_and_types_that_there_a
         config.metrics.listen = Some("127.0.0.1:0".parse().expect("an address"));
         // What is only shown where it is configured.
         config.rate_limit.store = RateLimitStore::Redis("redis://127.0.0.1:1".into());
-        config.server.tls = Some(Tls { certificate: files.certificate(), key: files.key() });
+        config.server.tls = Some(Tls { certificate: files.certificate(), key: files.key(), hsts: String::new() });
         let webhook_secrets = vec!["whsec_aaaaaaaaaaaaaaaaaaaaaaaa".into()];
-        config.billing.stripe = Some(StripeSettings { webhook_secrets, prices: BTreeMap::new() });
+        config.billing.stripe =
+            Some(StripeSettings { webhook_secrets: Secret::new(webhook_secrets), prices: BTreeMap::new() });
     })
     .await;
     let address = server.metrics_address().expect("a listener");

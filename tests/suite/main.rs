@@ -41,6 +41,7 @@ mod parsers;
 mod rate_limits;
 mod reads;
 mod row_level_security;
+mod security;
 mod service_tokens;
 mod subscriptions;
 mod support;
@@ -89,6 +90,7 @@ fn tests() -> Vec<Test> {
         rate_limits::tests(),
         reads::tests(),
         row_level_security::tests_once(),
+        security::tests(),
         service_tokens::tests(),
         fast_path::tests(),
         subscriptions::tests(),

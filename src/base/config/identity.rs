@@ -1,8 +1,8 @@
 //! `[identity]`: the issuers of ID tokens, and the costs and limits of sign-ins.
 
-use super::{IssuerSettings, duration, redacted};
+use super::{IssuerSettings, Secret, SecretAndFormer, duration};
 use crate::base::text::bytes_of_hex;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,10 +17,11 @@ pub struct Identity {
     pub builtin: bool,
     /// Other issuers whose tokens are accepted.
     pub issuers: Vec<IssuerSettings>,
-    /// The secret that seals the signing keys, 32 bytes in hex. It takes precedence over the file.
-    #[serde(default, serialize_with = "redacted", skip_serializing_if = "Option::is_none")]
-    pub master_secret: Option<SecretString>,
-    /// The file with the same secret. The first start makes it if it is missing.
+    /// The secret that seals the signing keys, 32 bytes in hex, and former ones behind it that still open them. It takes
+    /// precedence over the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master_secret: Option<Secret<SecretAndFormer>>,
+    /// The file with the same secrets, one a line. The first start makes it if it is missing.
     pub master_secret_file: PathBuf,
     /// The most Argon2 runs at once; 0: one for each core.
     pub max_concurrent_hashes: usize,
@@ -44,10 +45,14 @@ impl Identity {
         if !self.builtin && self.issuers.is_empty() {
             return Err("identity: with builtin = false, issuers must name at least one".into());
         }
-        if let Some(secret) = &self.master_secret
-            && bytes_of_hex(secret.expose_secret()).is_none()
+        if let Some(secrets) = &self.master_secret
+            && (secrets.is_empty() || secrets.iter().any(|secret| bytes_of_hex(secret.expose_secret()).is_none()))
         {
-            return Err("identity.master_secret: must be 32 bytes in hex, as `openssl rand -hex 32` prints".into());
+            return Err(
+                "identity.master_secret: must be 32 bytes in hex, as `openssl rand -hex 32` prints, or a list of \
+                 such secrets"
+                    .into(),
+            );
         }
         argon2::Params::new(self.argon2.memory_kib, self.argon2.iterations, self.argon2.parallelism, None)
             .map_err(|error| format!("identity.argon2: {error}"))?;

@@ -1,8 +1,9 @@
 //! Merges the layers: defaults, preset, file, environment, flags.
 
 use super::{Config, plans, presets};
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 use figment::providers::{Env, Format, Serialized, Toml};
+use figment::value::Dict;
 use figment::{Figment, Provider};
 use std::path::PathBuf;
 
@@ -62,11 +63,31 @@ pub fn load(sources: &Sources) -> Result<Config, String> {
         Err(error) if error.clone().into_iter().all(|error| matches!(error.kind, Kind::MissingField(_))) => {}
         Err(error) => return Err(explain(error)),
     }
-    let mut config: Config = layers.merge(over).extract().map_err(explain)?;
+    let layers = layers.merge(over);
+    check_sections(&layers)?;
+    let mut config: Config = layers.extract().map_err(explain)?;
     plans::rank(&mut config.plans, &[DEFAULTS, sources.under_file, preset, &file]);
     config.check()?;
     Ok(config)
 }
+
+/// Checks that each section is a table. serde also reads a list by position, and its errors would have values of secrets.
+fn check_sections(layers: &Figment) -> Result<(), String> {
+    let defaults: Dict = Figment::from(Toml::string(DEFAULTS)).extract().map_err(explain)?;
+    for (name, _) in defaults.iter().filter(|(_, default)| default.as_dict().is_some()) {
+        if let Ok(value) = layers.find_value(name)
+            && value.as_dict().is_none()
+        {
+            let mut error = figment::Error::from(Kind::InvalidType(value.to_actual(), SECTION.into())).with_path(name);
+            error.metadata = layers.get_metadata(value.tag()).cloned();
+            return Err(explain(error));
+        }
+    }
+    Ok(())
+}
+
+/// What is expected of a section.
+const SECTION: &str = "a section";
 
 /// A provider with a name for error messages.
 struct Named(&'static str, figment::providers::Data<Toml>);
@@ -96,9 +117,48 @@ fn explain(errors: figment::Error) -> String {
                 },
                 None => (String::new(), error.path.join(".")),
             };
-            let parts = [place, key, error.kind.to_string()];
+            let in_list = error.path.iter().any(|part| part.parse::<usize>().is_ok());
+            let parts = [place, key, message(error.kind, in_list)];
             parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
         })
         .collect();
     lines.join("\n")
+}
+
+/// Returns the message of an error. It has the value only if a single value that is no secret was expected, outside of
+/// lists.
+///
+/// A [`Secret`](super::Secret) keeps its own value out of errors. What stands where a section or a list belongs may be a
+/// secret, and so may a line that is not TOML.
+fn message(kind: Kind, in_list: bool) -> String {
+    let compounds = [SECTION, "struct ", "map", "a map", "sequence", "a sequence", "tuple"];
+    let hides = |expected: &str| in_list || compounds.iter().any(|start| expected.starts_with(start));
+    match kind {
+        Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) if hides(&expected) => {
+            format!("invalid type: found {}, expected {expected}", name_of(&actual))
+        }
+        Kind::UnknownVariant(_, expected) if in_list => {
+            format!("unknown variant, expected one of {}", expected.join(", "))
+        }
+        Kind::Message(text) if text.starts_with(SYNTAX_ERROR) => {
+            let place = text.lines().next().unwrap_or(SYNTAX_ERROR);
+            format!("{place}; the line is not repeated here, because it may have a secret")
+        }
+        kind => kind.to_string(),
+    }
+}
+
+/// The start of the TOML parser's errors, which quote a line of the file.
+const SYNTAX_ERROR: &str = "TOML parse error";
+
+/// Returns the type of a value.
+fn name_of(actual: &Actual) -> &'static str {
+    match actual {
+        Actual::Bool(_) => "a boolean",
+        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number",
+        Actual::Char(_) | Actual::Str(_) => "a text",
+        Actual::Seq => "a list",
+        Actual::Map => "a table",
+        _ => "another type",
+    }
 }

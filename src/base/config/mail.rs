@@ -1,6 +1,6 @@
 //! `[mail]`: the SMTP server, the links in mails, and the limits on mails.
 
-use super::{Identity, Server, duration, redacted};
+use super::{Identity, Secret, Server, duration};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -10,8 +10,8 @@ use std::time::Duration;
 #[serde(deny_unknown_fields)]
 pub struct MailSettings {
     /// The SMTP server, as `smtps://USER:PASSWORD@HOST`; `None`: no mail is sent.
-    #[serde(default, serialize_with = "redacted", skip_serializing_if = "Option::is_none")]
-    pub smtp_url: Option<SecretString>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smtp_url: Option<Secret<SecretString>>,
     /// The sender of mails.
     pub from: String,
     /// The URL of links in mails; `None`: the built-in page.

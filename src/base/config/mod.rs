@@ -8,6 +8,7 @@ mod billing;
 mod cluster;
 mod collections;
 mod database;
+mod docs;
 mod duration;
 mod identity;
 mod imported_keys;
@@ -22,6 +23,8 @@ mod origins;
 mod plans;
 mod presets;
 mod rate_limit;
+mod secret;
+mod security_txt;
 mod server;
 mod subscription;
 mod tls;
@@ -33,6 +36,7 @@ pub use billing::{Billing, PauseCollection, PausedCollection, StripeSettings};
 pub use cluster::{ClusterFaults, ClusterSettings};
 pub use collections::CollectionSettings;
 pub use database::Database;
+pub use docs::DocsSettings;
 pub use identity::{Argon2Settings, AttemptLimitSettings, Identity, SessionSettings};
 pub use imported_keys::ImportedKeys;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
@@ -45,6 +49,8 @@ pub use metrics::MetricsSettings;
 pub use plans::Plan;
 pub use presets::{PRESETS, Preset};
 pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
+pub use secret::{Secret, SecretAndFormer, SecretForm};
+pub use security_txt::SecurityTxt;
 pub use server::{ForwardedHeader, Server};
 pub use subscription::SubscriptionSettings;
 pub use tls::Tls;
@@ -52,8 +58,7 @@ pub use traces::TracesSettings;
 pub use usage::UsageSettings;
 
 use crate::base::error::style::ErrorSettings;
-use secrecy::SecretString;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The start of every service token, and of no API key.
@@ -87,6 +92,8 @@ pub struct Config {
     pub collections: BTreeMap<String, CollectionSettings>,
     pub log: Log,
     pub metrics: MetricsSettings,
+    pub docs: DocsSettings,
+    pub security_txt: SecurityTxt,
     pub traces: TracesSettings,
 }
 
@@ -126,12 +133,8 @@ impl Config {
         for (name, plan) in &self.plans {
             plan.check().map_err(|reason| format!("plans.{name}: {reason}"))?;
         }
+        self.security_txt.check()?;
         self.traces.check()?;
         Ok(())
     }
-}
-
-/// Serializes a secret as `[redacted]`, for `keyward config check`.
-fn redacted<S: Serializer>(_: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str("[redacted]")
 }

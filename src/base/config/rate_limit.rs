@@ -1,7 +1,8 @@
 //! `[rate_limit]`: the store that counts requests. `[plans.NAME]` has the limits.
 
-use super::duration;
+use super::{Secret, duration};
 use crate::base::text::without_password;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -58,10 +59,10 @@ pub enum WhenUnavailable {
 }
 
 impl FromStr for RateLimitStore {
-    type Err = String;
+    /// Constant, because the text may hold a password.
+    type Err = &'static str;
 
-    /// The error does not repeat the text, which may hold a password.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "memory" {
             return Ok(Self::Memory);
         }
@@ -69,7 +70,7 @@ impl FromStr for RateLimitStore {
         if is_redis && redis::Client::open(text).is_ok() {
             return Ok(Self::Redis(text.to_owned()));
         }
-        Err("must be memory, redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss://… (TLS) or redis+unix://PATH".into())
+        Err("must be memory, redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss://… (TLS) or redis+unix://PATH")
     }
 }
 
@@ -97,7 +98,8 @@ impl Serialize for RateLimitStore {
 
 impl<'de> Deserialize<'de> for RateLimitStore {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        let text = Secret::<SecretString>::deserialize(deserializer)?;
+        text.expose_secret().parse().map_err(serde::de::Error::custom)
     }
 }
 

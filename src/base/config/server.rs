@@ -97,6 +97,7 @@ impl Server {
                 return Err(format!("server.cors_headers: {name:?} must be the name of a header, such as X-Trace-Id"));
             }
         }
+        self.tls.as_ref().map_or(Ok(()), Tls::check)?;
         if self.request_timeout.is_zero() || self.body_limit == 0 || self.header_limit == 0 {
             return Err("server: request_timeout, body_limit and header_limit must be above 0".into());
         }

@@ -1,7 +1,8 @@
 //! `[traces]`: the collector of spans, and the share of requests that are traced.
 
+use super::Secret;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// `[traces]`: OpenTelemetry, by OTLP over HTTP.
@@ -17,8 +18,8 @@ pub struct TracesSettings {
     /// The resource's `service.name`.
     pub service_name: String,
     /// Headers of each export, by name, such as a vendor's key.
-    #[serde(default, serialize_with = "values_redacted", skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, SecretString>,
+    #[serde(default, skip_serializing_if = "Secret::is_empty")]
+    pub headers: Secret<BTreeMap<String, SecretString>>,
 }
 
 /// The path of an OTLP collector that accepts traces.
@@ -34,7 +35,7 @@ impl TracesSettings {
         if let Some(endpoint) = &self.otlp_endpoint {
             check_endpoint(endpoint).map_err(|reason| format!("traces.otlp_endpoint: {reason}"))?;
         }
-        for (name, value) in &self.headers {
+        for (name, value) in self.headers.iter() {
             if reqwest::header::HeaderName::from_bytes(name.as_bytes()).is_err() {
                 return Err(format!("traces.headers: {name:?} can't be the name of a header"));
             }
@@ -66,9 +67,4 @@ fn check_endpoint(endpoint: &str) -> Result<(), String> {
         return Err(format!("{endpoint:?} must be without {PATH}, which is put behind it"));
     }
     Ok(())
-}
-
-/// Serializes each header's value as `[redacted]`, for `keyward config check`.
-fn values_redacted<S: Serializer>(headers: &BTreeMap<String, SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(headers.keys().map(|name| (name, "[redacted]")))
 }

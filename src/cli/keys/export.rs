@@ -2,6 +2,7 @@
 
 use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::time::Clock;
+use crate::domain::api_keys::csv::CsvWriter;
 use crate::domain::api_keys::export::{ExportScope, ExportedKey, KeyExport};
 use crate::domain::api_keys::import::file::FileFormat;
 use crate::infra::db::ScopedDb;
@@ -55,7 +56,7 @@ fn create(path: &Path) -> io::Result<File> {
 
 enum Sink<W: Write> {
     Jsonl(W),
-    Csv(Box<csv::Writer<W>>),
+    Csv(Box<CsvWriter<W>>),
 }
 
 impl<W: Write> Sink<W> {
@@ -63,8 +64,8 @@ impl<W: Write> Sink<W> {
         if format == FileFormat::Jsonl {
             return Ok(Self::Jsonl(out));
         }
-        let mut writer = csv::Writer::from_writer(out);
-        writer.write_record(ExportedKey::columns().map(|field| field.name()))?;
+        let mut writer = CsvWriter::new(out);
+        writer.write_row(ExportedKey::columns().map(|field| field.name()))?;
         Ok(Self::Csv(Box::new(writer)))
     }
 
@@ -74,7 +75,7 @@ impl<W: Write> Sink<W> {
                 serde_json::to_writer(&mut *out, &key.object())?;
                 out.write_all(b"\n")
             }
-            Self::Csv(writer) => Ok(writer.write_record(ExportedKey::columns().map(|field| field.text_of(key)))?),
+            Self::Csv(writer) => writer.write_row(ExportedKey::columns().map(|field| field.text_of(key))),
         }
     }
 

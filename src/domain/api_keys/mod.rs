@@ -29,5 +29,5 @@ pub use manage::{
 };
 pub use model::{ApiKey, KeyWithCreator};
 pub use program::{Program, ProgramAccess};
-pub use transfer::{export, import};
+pub use transfer::{csv, export, import};
 pub use verify::{ApiKeys, CachedKey, FLUSH_INTERVAL, LastUse, LastUsed, PresentedBy, Refused, Used};

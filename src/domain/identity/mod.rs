@@ -24,7 +24,7 @@ pub mod tokens;
 
 pub use failed_sign_ins::{FailedSignIn, FailedSignInWriter, FailedSignIns};
 pub use provider::{Account, Session, keep_sessions};
-pub use signing::rotate_signing_key;
+pub use signing::{rotate_master_secret, rotate_signing_key};
 
 use crate::base::config::{Config, SessionSettings};
 use crate::base::error::{ApiError, Code};

@@ -5,10 +5,12 @@ use super::scope::{DatabaseSession, Scope};
 use crate::base::ids::NodeId;
 use crate::base::sql::{Conn, DatabaseUrl};
 use crate::base::time::Clock;
+use crate::infra::process::private_file;
 use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -87,6 +89,7 @@ impl Manager {
                 Ok(Conn::Postgres(postgres))
             }
             DatabaseUrl::Sqlite(path) => {
+                claim_files(path).map_err(|error| ConnectionError(diesel::ConnectionError::BadConnection(error)))?;
                 let mut sqlite = SqliteConnection::establish(path).map_err(ConnectionError)?;
                 // The system caches pages too, for all connections together: 512 KiB each instead of 2 MiB.
                 sqlite
@@ -107,6 +110,21 @@ pub(super) fn refuse_writes(conn: &mut Conn) -> QueryResult<()> {
         Conn::Postgres(postgres) => postgres.batch_execute("SET default_transaction_read_only = on"),
         Conn::Sqlite(sqlite) => sqlite.batch_execute("PRAGMA query_only = ON"),
     }
+}
+
+/// Makes SQLite's files readable by their owner only: the database contains password hashes. SQLite gives a new WAL and
+/// its index the mode of the database.
+///
+/// # Errors
+/// A text for the operator, which names the file.
+fn claim_files(path: &str) -> Result<(), String> {
+    let explain = |file: &str, error: std::io::Error| format!("{file}: {error}");
+    private_file::claim(Path::new(path)).map_err(|error| explain(path, error))?;
+    for beside in ["-wal", "-shm", "-journal"] {
+        let file = format!("{path}{beside}");
+        private_file::tighten(Path::new(&file)).map_err(|error| explain(&file, error))?;
+    }
+    Ok(())
 }
 
 impl Manager {

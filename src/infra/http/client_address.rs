@@ -61,6 +61,14 @@ fn any_of(
     Ok(false)
 }
 
+/// True for a request that a program on this machine makes. A proxy on this machine passes on requests of others; it is
+/// known by the headers that proxies add.
+pub fn is_from_this_machine(req: &HttpRequest) -> bool {
+    let is_local = req.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    let of_proxies = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "forwarded", "via"];
+    is_local && !of_proxies.iter().any(|name| req.headers().contains_key(*name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +91,22 @@ mod tests {
     fn seen(peer: &str, lines: &[&str]) -> Result<String, Code> {
         let lines: Vec<&[u8]> = lines.iter().map(|line| line.as_bytes()).collect();
         seen_in(ForwardedHeader::XForwardedFor, peer, &lines)
+    }
+
+    #[test]
+    fn a_request_that_a_proxy_passes_on_is_not_from_this_machine() {
+        let from = |peer: &str, header: Option<&'static str>| {
+            let mut request = TestRequest::default().peer_addr(peer.parse().unwrap());
+            if let Some(name) = header {
+                request = request.append_header((name, "x"));
+            }
+            is_from_this_machine(&request.to_http_request())
+        };
+        assert!(from("127.0.0.1:1", None) && from("[::1]:1", None) && from("[::ffff:127.0.0.1]:1", None));
+        assert!(!from("203.0.113.7:1", None) && !from("[::ffff:203.0.113.7]:1", None));
+        for name in ["x-forwarded-for", "x-real-ip", "forwarded", "via"] {
+            assert!(!from("127.0.0.1:1", Some(name)), "{name}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod query;
 mod route_table;
 
 pub use body::{Bodies, Body, ensure_no_body};
-pub use client_address::client_address;
+pub use client_address::{client_address, is_from_this_machine};
 pub use deciding_headers::{DecidingHeader, only, refuse_repeated};
 pub use pagination::{FOREIGN_CURSOR, ListScope, Page, PageQuery};
 pub use query::query;

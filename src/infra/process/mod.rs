@@ -2,3 +2,4 @@
 
 pub mod allocator;
 pub mod fd_limit;
+pub mod private_file;

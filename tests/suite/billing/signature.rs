@@ -5,6 +5,7 @@ use crate::support::dump::{assert_unchanged, dump};
 use crate::support::http::Request;
 use crate::support::tenant::service_token;
 use crate::support::{Backend, Server, Tenant, tests};
+use keyward::base::config::Secret;
 use serde_json::json;
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ async fn each_of_several_secrets_is_good_while_they_rotate(db: Backend) {
     let server = Server::with(db, |config| {
         stripe::configure(config);
         let settings = config.billing.stripe.as_mut().expect("configured");
-        settings.webhook_secrets.push(NEXT_SECRET.into());
+        settings.webhook_secrets = Secret::new(vec![SECRET.into(), NEXT_SECRET.into()]);
     })
     .await;
     let now = server.clock.now().seconds();

@@ -3,7 +3,7 @@
 use crate::support::http::{Answer, Api};
 use crate::support::{Backend, Server, Tenant, secrets};
 use aws_lc_rs::hmac;
-use keyward::base::config::{Config, StripeSettings};
+use keyward::base::config::{Config, Secret, StripeSettings};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub const PRO: &str = "price_1MoBy5LkdIwHu7ixZhnattbh";
 pub fn configure(config: &mut Config) {
     [SECRET, NEXT_SECRET].into_iter().for_each(secrets::register);
     let prices = BTreeMap::from([(PRO.to_owned(), "pro".to_owned())]);
-    config.billing.stripe = Some(StripeSettings { webhook_secrets: vec![SECRET.into()], prices });
+    config.billing.stripe = Some(StripeSettings { webhook_secrets: Secret::new(vec![SECRET.into()]), prices });
 }
 
 pub async fn server(db: Backend) -> Server {

@@ -1,6 +1,6 @@
 //! Firebase's own SDKs, in Node.js and in a browser, against a running server.
 
-mod packages;
+pub mod packages;
 mod page_server;
 
 use crate::support::smtp::Smtp;

@@ -57,7 +57,7 @@ async fn another_master_secret_stops_the_start_and_says_so(db: Backend) {
     let database = empty(db);
     drop(start(test_config(&database)).await.expect("the first start"));
     let mut config = test_config(&database);
-    config.identity.master_secret = Some("ab".repeat(32).into());
+    config.identity.master_secret = Some(["ab".repeat(32).as_str()].into());
     let reason = start(config).await.err().expect("it does not start");
     assert!(reason.contains("another master secret") && reason.contains("all nodes"), "{reason}");
     assert!(!reason.contains("abab"));

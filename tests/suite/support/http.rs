@@ -189,12 +189,35 @@ impl Answer {
         let Self { what, status, .. } = self;
         let id = self.header("x-request-id");
         assert!(id.is_some_and(|id| id.starts_with("req_")), "{what}: X-Request-ID is {id:?}");
+        self.check_security_headers();
         let needed = match status {
             401 => "www-authenticate",
             429 | 503 => "retry-after",
             _ => return,
         };
         assert!(self.headers.contains_key(needed), "{what} answered {status} without {needed}: {}", self.text);
+    }
+}
+
+impl Answer {
+    /// No browser or proxy keeps an answer that may be someone's, guesses its type or frames it.
+    #[track_caller]
+    fn check_security_headers(&self) {
+        let Self { what, status, .. } = self;
+        let header =
+            |name: &str| self.header(name).unwrap_or_else(|| panic!("{what} answered {status} without {name}"));
+        assert_eq!(header("x-content-type-options"), "nosniff", "{what}");
+        let policy = header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{what}: {policy}"
+        );
+        // Public keys may be cached; the Swagger UI is the same for all.
+        let is_public = ["GET /.well-known/", "GET /robot/", "GET /docs/"].iter().any(|start| what.starts_with(start));
+        assert!(header("cache-control") == "no-store" || *status == 200 && is_public, "{what} may be cached");
+        if self.header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
+            assert_eq!(header("referrer-policy"), "no-referrer", "{what}");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::environment;
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -38,6 +39,12 @@ impl Files {
     pub fn write(&self, pair: &CertifiedKey<KeyPair>) {
         fs::write(self.certificate(), pair.cert.pem()).expect("written");
         fs::write(self.key(), pair.signing_key.serialize_pem()).expect("written");
+        self.let_read_key(0o600);
+    }
+
+    /// Sets the mode of the key's file.
+    pub fn let_read_key(&self, mode: u32) {
+        fs::set_permissions(self.key(), fs::Permissions::from_mode(mode)).expect("the mode");
     }
 
     pub fn configuration(&self) -> String {

@@ -1,4 +1,5 @@
 //! Import of keys from another product, and export to another server.
 
+pub mod csv;
 pub mod export;
 pub mod import;

@@ -1,7 +1,7 @@
 //! The best of several subscriptions, against a model.
 
 use super::*;
-use crate::base::config::{Plan, Sources, StripeSettings, load};
+use crate::base::config::{Plan, Secret, Sources, StripeSettings, load};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use std::sync::LazyLock;
@@ -21,7 +21,7 @@ fn config() -> Config {
     let sources = Sources { database_url: Some("sqlite:///nowhere/keyward.db".to_owned()), ..Sources::default() };
     let mut config = load(&sources).unwrap();
     let prices = PLANS.iter().zip(PRICES).map(|(plan, price)| (price.to_owned(), (*plan).to_owned()));
-    config.billing.stripe = Some(StripeSettings { webhook_secrets: Vec::new(), prices: prices.collect() });
+    config.billing.stripe = Some(StripeSettings { webhook_secrets: Secret::new(Vec::new()), prices: prices.collect() });
     config.billing.pause_collection.void = PausedCollection::Admit;
     let free = config.plan("free");
     for (name, rank) in PLANS.iter().zip([7, 30, 31]) {

@@ -15,7 +15,7 @@ use crate::base::time::Clock;
 use crate::base::time::Timestamp;
 use crate::domain::changes::{AccessChange, Store};
 use crate::domain::identity::signing::KeyRing;
-use crate::domain::identity::signing::MasterSecret;
+use crate::domain::identity::signing::MasterSecrets;
 use crate::domain::identity::tokens::{Claims, ID_TOKEN_SECONDS};
 use crate::domain::identity::{FailedSignIn, FailedSignIns};
 use crate::infra::mail::Mailer;
@@ -119,7 +119,7 @@ impl BuiltIn {
     ) -> Result<Self, String> {
         let identity = config.identity.clone();
         let passwords = web::block(move || Passwords::new(&identity)).await.map_err(|error| error.to_string())??;
-        let secret = MasterSecret::load(&config.identity)?;
+        let secret = MasterSecrets::load(&config.identity)?;
         Ok(Self {
             issuer: format!("{}/{}", config.server.public_url, config.identity.project_id),
             project_id: config.identity.project_id.clone(),

@@ -4,9 +4,12 @@
 //! key within that time. It also reads them at once for a token with an unknown key id, so that every node accepts a
 //! token as soon as one has signed it. These lookups are limited: made-up key ids cost at most one query a second.
 //!
+//! `keyward identity rotate-master-secret` seals the rows by a new master secret. A node keeps the keys that it has
+//! opened, and so reads its rows again without opening them.
+//!
 //! A replaced key stays published, and verifies tokens, for [`RETENTION`]. Then it is deleted.
 
-use super::master_secret::MasterSecret;
+use super::master_secret::MasterSecrets;
 use super::signing_keys::{SigningKeyRow, SigningKeys};
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
@@ -36,7 +39,7 @@ const LOOKUP_REFILL: Duration = Duration::from_secs(1);
 pub(crate) struct KeyRing {
     db: Db,
     clock: Clock,
-    secret: MasterSecret,
+    secrets: MasterSecrets,
     held: RwLock<Arc<SigningKeys>>,
     /// When the rows are read again. The request that reads them holds the lock.
     next_read: tokio::sync::Mutex<Timestamp>,
@@ -46,12 +49,12 @@ pub(crate) struct KeyRing {
 
 impl KeyRing {
     /// Loads the keys from the database, or creates the first one.
-    pub(crate) async fn open(clock: &Clock, db: &Db, secret: MasterSecret) -> Result<Self, String> {
-        let keys = SigningKeys::load(clock, db, &secret).await?;
+    pub(crate) async fn open(clock: &Clock, db: &Db, secrets: MasterSecrets) -> Result<Self, String> {
+        let keys = SigningKeys::load(clock, db, &secrets).await?;
         Ok(Self {
             db: db.clone(),
             clock: clock.clone(),
-            secret,
+            secrets,
             held: RwLock::new(Arc::new(keys)),
             next_read: tokio::sync::Mutex::new(clock.now().plus(PERIOD)),
             lookups: no_lookups(),
@@ -116,7 +119,7 @@ impl KeyRing {
         if SigningKeyRow::take_retired(&mut rows, now).next().is_some() {
             rows = self.db.for_all_tenants().write(move |conn| SigningKeyRow::delete_retired(conn, now)).await?;
         }
-        let keys = self.held().replaced_by(rows, &self.secret).map_err(ApiError::internal)?;
+        let keys = self.held().replaced_by(rows, &self.secrets).map_err(ApiError::internal)?;
         *self.held.write() = Arc::new(keys);
         Ok(())
     }
@@ -139,18 +142,40 @@ pub fn rotate_signing_key(config: &Config, db: &ScopedDb, clock: &Clock) -> Resu
     if !config.identity.builtin {
         return Err("identity.builtin is false: there is no signing key here".into());
     }
-    let secret = MasterSecret::load_existing(&config.identity)?;
+    let secrets = MasterSecrets::load_existing(&config.identity)?;
     let failed = |error: ApiError| format!("the signing keys can't be changed: {error}");
     let rows = db.write_blocking(SigningKeyRow::all).map_err(failed)?;
     // A wrong master secret would seal a key that the nodes can't open.
     for row in rows {
-        row.open(&secret)?;
+        row.open(&secrets)?;
     }
     let now = clock.now();
-    let new = SigningKeyRow::generate(&secret, now)?;
+    let new = SigningKeyRow::generate(&secrets, now)?;
     let id = new.id().to_owned();
     db.write_blocking(|conn| new.insert_as_newest(conn, now)).map_err(failed)?;
     Ok(id)
+}
+
+/// Seals all signing keys by the first master secret, for the operator, and returns how many a former one had sealed.
+/// Nodes that have both secrets go on meanwhile. Blocks.
+///
+/// # Errors
+/// A message for the operator: the built-in provider is off, there is only one master secret, a key was sealed by none of
+/// them, or the database fails. Nothing has changed then.
+pub fn rotate_master_secret(config: &Config, db: &ScopedDb) -> Result<usize, String> {
+    if !config.identity.builtin {
+        return Err("identity.builtin is false: a master secret seals nothing here".into());
+    }
+    let secrets = MasterSecrets::load_existing(&config.identity)?;
+    if !secrets.has_former() {
+        return Err(
+            "there is one master secret: put the new one before it, in identity.master_secret or as a first line \
+             of identity.master_secret_file, restart all nodes with both, and run this again"
+                .into(),
+        );
+    }
+    db.write_blocking(|conn| SigningKeyRow::seal_all_by_first(conn, &secrets))
+        .map_err(|error| format!("the signing keys can't be changed: {error}"))?
 }
 
 #[cfg(test)]

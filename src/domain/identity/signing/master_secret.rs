@@ -1,31 +1,38 @@
-//! The master secret: 32 bytes that encrypt the signing keys, so that a copy of the database alone can't sign.
+//! The master secrets: 32 bytes each that encrypt the signing keys, so that a copy of the database alone can't sign.
 //!
-//! It comes from the configuration, or from a file that the first start creates. Nodes on one database share it.
+//! They come from the configuration, or from a file that the first start creates with one of them. Nodes on one database
+//! share them. There are two while one replaces the other: the first encrypts, and all decrypt.
 
 use crate::base::config::Identity;
 use crate::base::text::bytes_of_hex;
+use crate::infra::process::private_file;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::rand;
 use data_encoding::HEXLOWER;
 use secrecy::{ExposeSecret, SecretString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Encrypts and decrypts by the master secret, which can't be read back.
-pub(crate) struct MasterSecret(RandomizedNonceKey);
+/// Encrypts and decrypts by the master secrets, which can't be read back.
+pub(crate) struct MasterSecrets {
+    /// Encrypts.
+    first: RandomizedNonceKey,
+    /// Those that it replaces. They only decrypt.
+    former: Vec<RandomizedNonceKey>,
+}
 
-impl MasterSecret {
-    /// Loads the configured secret, or that of the file. Creates a missing file.
+impl MasterSecrets {
+    /// Loads the configured secrets, or those of the file. Creates a missing file.
     pub(crate) fn load(config: &Identity) -> Result<Self, String> {
         match &config.master_secret {
-            Some(secret) => Self::from_hex(secret),
-            None => Self::from_hex(&read_or_create(&config.master_secret_file)?),
+            Some(secrets) => Self::from_hex(secrets.iter()),
+            None => Self::from_hex(read_or_create(&config.master_secret_file)?.iter()),
         }
     }
 
-    /// Like [`MasterSecret::load`], but creates no file: a new secret could not decrypt existing keys.
+    /// Like [`MasterSecrets::load`], but creates no file: a new secret could not decrypt existing keys.
     pub(crate) fn load_existing(config: &Identity) -> Result<Self, String> {
         let path = &config.master_secret_file;
         if config.master_secret.is_none() && !path.exists() {
@@ -37,39 +44,55 @@ impl MasterSecret {
         Self::load(config)
     }
 
-    fn from_hex(hex: &SecretString) -> Result<Self, String> {
-        let key =
-            bytes_of_hex(hex.expose_secret()).and_then(|bytes| RandomizedNonceKey::new(&AES_256_GCM, &bytes).ok());
-        key.map(Self).ok_or_else(|| "the master secret must be 32 bytes in hex".to_owned())
+    fn from_hex<'s>(secrets: impl Iterator<Item = &'s SecretString>) -> Result<Self, String> {
+        let key = |hex: &SecretString| RandomizedNonceKey::new(&AES_256_GCM, &bytes_of_hex(hex.expose_secret())?).ok();
+        let keys: Option<Vec<_>> = secrets.map(key).collect();
+        let mut keys = keys.ok_or("the master secret must be 32 bytes in hex")?.into_iter();
+        let first = keys.next().ok_or("there is no master secret")?;
+        Ok(Self { first, former: keys.collect() })
     }
 
-    /// Encrypts `plaintext`, bound to `context`. Returns nonce, ciphertext and tag.
+    /// True when there is another secret beside the one that encrypts.
+    pub(crate) fn has_former(&self) -> bool {
+        !self.former.is_empty()
+    }
+
+    /// Encrypts `plaintext` by the first secret, bound to `context`. Returns nonce, ciphertext and tag.
     pub(crate) fn seal(&self, context: &str, plaintext: &[u8]) -> Result<Vec<u8>, String> {
         let mut sealed = plaintext.to_vec();
         let nonce = self
-            .0
+            .first
             .seal_in_place_append_tag(Aad::from(context), &mut sealed)
             .map_err(|_| "the signing key can't be sealed".to_owned())?;
         Ok([nonce.as_ref().as_slice(), &sealed].concat())
     }
 
-    /// Decrypts; `None` for another secret or context.
+    /// Decrypts; `None` for other secrets or another context.
     pub(crate) fn open(&self, context: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-        let (nonce, ciphertext) = sealed.split_at_checked(NONCE_LEN)?;
-        let mut plaintext = ciphertext.to_vec();
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let length = self.0.open_in_place(nonce, Aad::from(context), &mut plaintext).ok()?.len();
-        plaintext.truncate(length);
-        Some(plaintext)
+        std::iter::once(&self.first).chain(&self.former).find_map(|key| open(key, context, sealed))
+    }
+
+    /// True when the first secret decrypts it.
+    pub(crate) fn is_sealed_by_first(&self, context: &str, sealed: &[u8]) -> bool {
+        open(&self.first, context, sealed).is_some()
     }
 }
 
-fn read_or_create(path: &Path) -> Result<SecretString, String> {
+fn open(key: &RandomizedNonceKey, context: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, ciphertext) = sealed.split_at_checked(NONCE_LEN)?;
+    let mut plaintext = ciphertext.to_vec();
+    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let length = key.open_in_place(nonce, Aad::from(context), &mut plaintext).ok()?.len();
+    plaintext.truncate(length);
+    Some(plaintext)
+}
+
+fn read_or_create(path: &Path) -> Result<Vec<SecretString>, String> {
     let explain = |error: std::io::Error| format!("identity.master_secret_file {}: {error}", path.display());
-    let file = match File::open(path) {
+    let file = match private_file::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             create(path).map_err(explain)?;
-            File::open(path)
+            private_file::open(path)
         }
         other => other,
     };
@@ -97,34 +120,43 @@ fn create(path: &Path) -> std::io::Result<()> {
     }
 }
 
-fn read(mut file: File, path: &Path) -> Result<SecretString, String> {
+/// Reads one secret from each line.
+fn read(mut file: File, path: &Path) -> Result<Vec<SecretString>, String> {
     let path = path.display();
-    let explain = |error: std::io::Error| format!("identity.master_secret_file {path}: {error}");
-    let mode = file.metadata().map_err(explain)?.mode();
-    if mode & 0o077 != 0 {
-        return Err(format!(
-            "identity.master_secret_file {path}: others than its owner may read it (mode {:04o}). Run: chmod 600 {path}",
-            mode & 0o7777
-        ));
-    }
     let mut text = String::new();
-    file.read_to_string(&mut text).map_err(explain)?;
-    let hex = text.trim();
-    if bytes_of_hex(hex).is_none() {
+    file.read_to_string(&mut text).map_err(|error| format!("identity.master_secret_file {path}: {error}"))?;
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if lines.is_empty() || lines.iter().any(|hex| bytes_of_hex(hex).is_none()) {
         return Err(format!(
-            "identity.master_secret_file {path}: must hold 32 bytes in hex, as `openssl rand -hex 32` prints"
+            "identity.master_secret_file {path}: each line must hold 32 bytes in hex, as `openssl rand -hex 32` prints"
         ));
     }
-    Ok(hex.into())
+    Ok(lines.into_iter().map(SecretString::from).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-    fn secret(byte: &str) -> MasterSecret {
-        MasterSecret::from_hex(&byte.repeat(32).into()).unwrap()
+    fn secret(byte: &str) -> MasterSecrets {
+        secrets(&[byte])
+    }
+
+    fn secrets(bytes: &[&str]) -> MasterSecrets {
+        let hex: Vec<SecretString> = bytes.iter().map(|byte| byte.repeat(32).into()).collect();
+        MasterSecrets::from_hex(hex.iter()).unwrap()
+    }
+
+    #[test]
+    fn the_first_secret_seals_and_each_one_opens() {
+        let both = secrets(&["0b", "0a"]);
+        assert!(both.has_former() && !secret("0b").has_former());
+        let (old, new) = (secret("0a").seal("key-1", b"private").unwrap(), both.seal("key-1", b"private").unwrap());
+        assert_eq!(both.open("key-1", &old).unwrap(), b"private");
+        assert_eq!(secret("0b").open("key-1", &new).unwrap(), b"private");
+        assert!(secret("0a").open("key-1", &new).is_none() && both.open("key-2", &old).is_none());
+        assert!(both.is_sealed_by_first("key-1", &new) && !both.is_sealed_by_first("key-1", &old));
     }
 
     #[test]
@@ -141,9 +173,10 @@ mod tests {
 
     #[test]
     fn a_secret_is_64_hexadecimal_digits() {
-        assert!(MasterSecret::from_hex(&"aB".repeat(32).into()).is_ok());
+        assert!(MasterSecrets::from_hex([&"aB".repeat(32).into()].into_iter()).is_ok());
+        assert!(MasterSecrets::from_hex(std::iter::empty()).is_err());
         for bad in ["+1".repeat(32), "ab".repeat(31), "ab".repeat(33), "a".repeat(63), "é".repeat(32)] {
-            assert!(MasterSecret::from_hex(&bad.as_str().into()).is_err(), "{bad}");
+            assert!(MasterSecrets::from_hex([&bad.as_str().into()].into_iter()).is_err(), "{bad}");
         }
     }
 
@@ -153,7 +186,7 @@ mod tests {
         let path = directory.path().join("data/master.key");
         let secrets: Vec<String> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| read_or_create(&path).unwrap())).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap().expose_secret().to_owned()).collect()
+            threads.into_iter().map(|thread| thread.join().unwrap()[0].expose_secret().to_owned()).collect()
         });
         assert!(secrets.iter().all(|secret| secret == &secrets[0] && bytes_of_hex(secret).is_some()));
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
@@ -168,9 +201,15 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(read_or_create(&path).unwrap_err().contains("chmod 600"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(read_or_create(&path).unwrap().expose_secret(), "ab".repeat(32));
-        fs::write(&path, "not a secret").unwrap();
-        let error = read_or_create(&path).unwrap_err();
-        assert!(error.contains("32 bytes in hex") && !error.contains("not a secret"), "{error}");
+        assert_eq!(read_or_create(&path).unwrap()[0].expose_secret(), "ab".repeat(32));
+        fs::write(&path, format!("{}\n{}\n\n", "cd".repeat(32), "ab".repeat(32))).unwrap();
+        let two: Vec<String> =
+            read_or_create(&path).unwrap().iter().map(|one| one.expose_secret().to_owned()).collect();
+        assert_eq!(two, ["cd".repeat(32), "ab".repeat(32)]);
+        for bad in ["not a secret", "", "\n", &format!("{}\nnot a secret", "ab".repeat(32))] {
+            fs::write(&path, bad).unwrap();
+            let error = read_or_create(&path).unwrap_err();
+            assert!(error.contains("32 bytes in hex") && !error.contains("not a secret"), "{error}");
+        }
     }
 }

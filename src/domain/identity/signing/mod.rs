@@ -6,5 +6,5 @@ pub(crate) mod master_secret;
 mod signing_keys;
 
 pub(crate) use key_ring::KeyRing;
-pub use key_ring::rotate_signing_key;
-pub(crate) use master_secret::MasterSecret;
+pub use key_ring::{rotate_master_secret, rotate_signing_key};
+pub(crate) use master_secret::MasterSecrets;

@@ -5,7 +5,7 @@
 
 use super::certificate;
 use super::key_ring::RETENTION;
-use super::master_secret::MasterSecret;
+use super::master_secret::MasterSecrets;
 use crate::base::error::ApiError;
 use crate::base::sql::Conn;
 use crate::base::sql::schema::signing_keys;
@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A row: the private key as PKCS#8, encrypted by the master secret and bound to the key's id.
+/// A row: the private key as PKCS#8, encrypted by a master secret and bound to the key's id.
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = signing_keys)]
 pub(crate) struct SigningKeyRow {
@@ -55,23 +55,23 @@ pub(crate) struct SigningKeys {
 
 impl SigningKeys {
     /// Loads the keys from the database, or creates the first one.
-    pub(crate) async fn load(clock: &Clock, db: &Db, secret: &MasterSecret) -> Result<Self, String> {
+    pub(crate) async fn load(clock: &Clock, db: &Db, secrets: &MasterSecrets) -> Result<Self, String> {
         let because = |error: ApiError| {
             format!("the signing keys can't be read: {}", error.cause().unwrap_or_else(|| error.to_string()))
         };
         let mut rows = db.for_all_tenants().read(SigningKeyRow::all).await.map_err(because)?;
         if rows.is_empty() {
             // Generated before the transaction, which holds a lock that other nodes wait for.
-            let first = SigningKeyRow::generate(secret, clock.now())?;
+            let first = SigningKeyRow::generate(secrets, clock.now())?;
             rows = db.for_all_tenants().write(move |conn| first.insert_if_none(conn)).await.map_err(because)?;
         }
-        Self::of(rows, |row| row.open(secret).map(Arc::new))
+        Self::of(rows, |row| row.open(secrets).map(Arc::new))
     }
 
     /// Returns the keys of these rows. Doesn't decrypt the keys of `self` again.
-    pub(crate) fn replaced_by(&self, rows: Vec<SigningKeyRow>, secret: &MasterSecret) -> Result<Self, String> {
+    pub(crate) fn replaced_by(&self, rows: Vec<SigningKeyRow>, secrets: &MasterSecrets) -> Result<Self, String> {
         let mine = |id: &str| self.older.iter().chain([&self.newest]).find(|key| key.id == id).map(Arc::clone);
-        Self::of(rows, |row| mine(&row.id).map_or_else(|| row.open(secret).map(Arc::new), Ok))
+        Self::of(rows, |row| mine(&row.id).map_or_else(|| row.open(secrets).map(Arc::new), Ok))
     }
 
     fn of(
@@ -147,12 +147,12 @@ impl SigningKeyRow {
     }
 
     /// Generates a key without storing it.
-    pub(crate) fn generate(secret: &MasterSecret, now: Timestamp) -> Result<Self, String> {
+    pub(crate) fn generate(secrets: &MasterSecrets, now: Timestamp) -> Result<Self, String> {
         let failed = |_| "the signing key can't be made".to_owned();
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
         let private: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
         let id = format!("{:032x}", rand::random::<u128>());
-        let sealed_private_key = secret.seal(&id, private.as_ref())?;
+        let sealed_private_key = secrets.seal(&id, private.as_ref())?;
         Ok(Self { id, sealed_private_key, created_at: now })
     }
 
@@ -193,6 +193,33 @@ impl SigningKeyRow {
         rows.drain(..kept_from)
     }
 
+    /// Seals the keys that a former master secret sealed by the first one. Returns how many there were.
+    ///
+    /// # Errors
+    /// Those of the database; a text for the operator if a key was sealed by another secret. Nothing has changed then.
+    pub(crate) fn seal_all_by_first(
+        conn: &mut Conn,
+        secrets: &MasterSecrets,
+    ) -> Result<Result<usize, String>, ApiError> {
+        Self::lock(conn)?;
+        let mut sealed = Vec::new();
+        for row in Self::all(conn)? {
+            if secrets.is_sealed_by_first(&row.id, &row.sealed_private_key) {
+                continue;
+            }
+            let again = row.private_key(secrets).and_then(|private| secrets.seal(&row.id, &private));
+            match again {
+                Ok(again) => sealed.push((row.id, again)),
+                Err(reason) => return Ok(Err(reason)),
+            }
+        }
+        for (id, again) in &sealed {
+            let row = signing_keys::table.filter(signing_keys::id.eq(id));
+            diesel::update(row).set(signing_keys::sealed_private_key.eq(again)).execute(conn)?;
+        }
+        Ok(Ok(sealed.len()))
+    }
+
     /// Locks the table against inserts until the transaction ends.
     fn lock(conn: &mut Conn) -> Result<(), ApiError> {
         // SigningKeyRow locks don't block inserts. SQLite's transaction has locked the whole file.
@@ -202,15 +229,20 @@ impl SigningKeyRow {
         Ok(())
     }
 
-    /// Decrypts the key.
-    pub(crate) fn open(self, secret: &MasterSecret) -> Result<SigningKey, String> {
-        let private = secret.open(&self.id, &self.sealed_private_key).ok_or_else(|| {
+    /// Decrypts the private key, as PKCS#8.
+    fn private_key(&self, secrets: &MasterSecrets) -> Result<Vec<u8>, String> {
+        secrets.open(&self.id, &self.sealed_private_key).ok_or_else(|| {
             format!(
                 "the signing key {} was sealed with another master secret: give all nodes on this database the same \
                  identity.master_secret, or copies of one identity.master_secret_file",
                 self.id
             )
-        })?;
+        })
+    }
+
+    /// Decrypts the key.
+    pub(crate) fn open(self, secrets: &MasterSecrets) -> Result<SigningKey, String> {
+        let private = self.private_key(secrets)?;
         let pair =
             KeyPair::from_pkcs8(&private).map_err(|_| format!("the signing key {} is not an RSA key", self.id))?;
         let public = DecodingKey::from_rsa_der(pair.public_key().as_ref());
@@ -226,7 +258,7 @@ mod tests {
     use crate::domain::identity::tokens::token;
     use serde_json::json;
 
-    fn secret(byte: &str) -> MasterSecret {
+    fn secret(byte: &str) -> MasterSecrets {
         let settings = json!({
             "project_id": "app", "builtin": true, "issuers": [], "master_secret": byte.repeat(32),
             "master_secret_file": "", "max_concurrent_hashes": 1, "max_queued_hashes": 1,
@@ -235,7 +267,7 @@ mod tests {
                 "failures_per_address": 1, "sign_ups_per_address": 1, "window": "1m"},
             "sessions": {"idle_lifetime": "30d", "absolute_lifetime": "180d", "reuse_grace": "30s"},
         });
-        MasterSecret::load(&serde_json::from_value::<Identity>(settings).unwrap()).unwrap()
+        MasterSecrets::load(&serde_json::from_value::<Identity>(settings).unwrap()).unwrap()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::fields::{Field, RawRow, unknown_fields};
 use crate::domain::api_keys::import::fields::LineFault;
+use crate::domain::api_keys::transfer::csv::original;
 use std::io::{self, BufRead};
 use std::path::Path;
 
@@ -153,7 +154,10 @@ impl<R: BufRead> Iterator for CsvLines<R> {
             ))),
             Ok(true) => {
                 let mut row = RawRow::default();
-                self.columns.iter().zip(&self.record).for_each(|(field, text)| row.set(*field, text.to_owned()));
+                self.columns
+                    .iter()
+                    .zip(&self.record)
+                    .for_each(|(field, text)| row.set(*field, original(text).to_owned()));
                 Ok(row)
             }
             Err(error) => match error.into_kind() {
