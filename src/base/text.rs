@@ -35,10 +35,13 @@ pub(crate) fn shows_nothing(c: char) -> bool {
 }
 
 /// Removes what comes along at the ends when a person pastes: blanks, line ends and characters without a width. Not a
-/// variation selector, which belongs to the character before it.
+/// variation selector, which belongs to the character before it, nor a control that reorders what follows: these are for
+/// the caller to refuse.
 pub(crate) fn trim_pasted(text: &str) -> &str {
+    let is_mark = |c: char| matches!(c, '\u{feff}' | '\u{200e}' | '\u{200f}');
     let is_selector = |c: char| matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}');
-    text.trim_matches(|c: char| shows_nothing(c) && !is_selector(c))
+    let has_no_width = |c: char| is_invisible(c) && !is_selector(c);
+    text.trim_matches(|c: char| c.is_whitespace() || is_mark(c) || has_no_width(c))
 }
 
 /// Removes control and other unprintable characters, and cuts the text to `max_characters`.
@@ -91,7 +94,7 @@ mod tests {
     fn what_is_pasted_loses_invisible_ends_only() {
         for (pasted, trimmed) in [
             ("\u{feff} a\u{200b}b \u{a0}\r\n", "a\u{200b}b"),
-            ("\u{202a}C:\\key\u{202c}", "C:\\key"),
+            (" \u{202e}key\u{0}", "\u{202e}key\u{0}"),
             ("❤\u{fe0f} ", "❤\u{fe0f}"),
             ("\u{200b}\u{ad}\u{3000}", ""),
             ("plain", "plain"),
