@@ -13,9 +13,12 @@ tests_once![a_write_that_waits_for_a_disabled_account_is_refused];
 const WAITING: &str = "SELECT count(*)::text AS text FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
+/// A path, and its body for a person.
+type Row = (&'static str, fn(&User) -> Value);
+
 async fn a_write_that_waits_for_a_disabled_account_is_refused() {
     let server = Server::start(Backend::Postgres).await;
-    let rows: [(&str, fn(&User) -> Value); 4] = [
+    let rows: [Row; 4] = [
         (
             "/securetoken.googleapis.com/v1/token",
             |user| json!({ "grant_type": "refresh_token", "refresh_token": user.refresh_token }),
