@@ -9,8 +9,8 @@ use crate::base::time::Timestamp;
 use crate::domain::audit::Actor;
 use crate::domain::changes::AccessChange;
 use crate::domain::identity::Account;
-use crate::domain::identity::provider::BuiltIn;
-use crate::domain::identity::provider::Change;
+use crate::domain::identity::provider::{BuiltIn, Checked, RightPassword};
+use crate::domain::identity::provider::{Change, Person};
 use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
 use crate::domain::invitations::{Invitation, InvitationToken};
 use crate::domain::tenancy::User;
@@ -53,10 +53,13 @@ impl BuiltIn {
         if !invited.has_account {
             return self.join_with_new_account(token, invited.email, password, name).await;
         }
-        let attempt = self.limits.sign_in(&invited.email, address, self.clock.now());
-        let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
-        let outcome = self.join_with_account(token, invited.email.clone(), password).await;
-        self.record_attempt(&invited.email, attempt, &outcome);
+        let attempt = self.begin_attempt(&invited.email, address)?;
+        let Checked { account_id, outcome } = self.check_password(invited.email.clone(), password).await;
+        let outcome = match outcome {
+            Ok(checked) => self.join_with_account(token, checked).await,
+            Err(refusal) => Err(refusal),
+        };
+        self.end_attempt(&invited.email, account_id, attempt, &outcome);
         outcome
     }
 
@@ -67,7 +70,8 @@ impl BuiltIn {
         password: SecretString,
         name: Option<String>,
     ) -> Result<(), FirebaseRefusal> {
-        let (mut account, hash) = self.prepare(&self.clock, &email, password).await?;
+        let person = Person { email: &email, name: name.as_deref() };
+        let (mut account, hash) = self.prepare(&self.clock, person, password).await?;
         account.email_verified = true;
         let now = account.created_at;
         let joined = self.store.for_all_tenants().change_access(move |conn, access_change| {
@@ -82,13 +86,7 @@ impl BuiltIn {
         Ok(joined.await??)
     }
 
-    async fn join_with_account(
-        &self,
-        token: InvitationToken,
-        email: String,
-        password: SecretString,
-    ) -> Result<(), FirebaseRefusal> {
-        let checked = self.check_password(email, password).await?;
+    async fn join_with_account(&self, token: InvitationToken, checked: RightPassword) -> Result<(), FirebaseRefusal> {
         let now = self.clock.now();
         let joined =
             self.store.for_all_tenants().change_access(move |conn, access_change| match checked.open(conn, now)? {

@@ -15,11 +15,13 @@ mod issuer_invitations;
 mod issuers;
 pub mod key_server;
 mod mailed_codes;
+mod passwords;
 mod project_keys;
 mod project_tokens;
 pub mod rest;
 mod rotation;
 pub mod sessions;
+mod sign_in_log;
 mod update;
 
 use crate::support::harness::Test;
@@ -37,6 +39,7 @@ pub fn tests() -> Vec<Test> {
         docs_token::tests(),
         first_start::tests(),
         mailed_codes::tests(),
+        passwords::tests(),
         project_keys::tests(),
         project_tokens::tests(),
         rest::tests(),
@@ -45,6 +48,7 @@ pub fn tests() -> Vec<Test> {
         issuers::tests(),
         rotation::tests(),
         sessions::tests(),
+        sign_in_log::tests(),
     ]
     .into_iter()
     .flatten()
