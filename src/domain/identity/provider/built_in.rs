@@ -5,7 +5,7 @@ use super::attempt_limits::{Attempt, AttemptLimits};
 use super::firebase_error::{FirebaseError, FirebaseRefusal};
 use super::password::{PasswordCheck, Passwords, Person, costs};
 use super::refresh_tokens::RefreshToken;
-use super::sessions::{RefreshOutcome, Session, SignedInAccount};
+use super::sessions::{ContinuedSession, RefreshOutcome, Session, SignedInAccount};
 use super::sign_in_record::{SignInCounts, SignInReason};
 use crate::base::config::Config;
 use crate::base::error::ApiError;
@@ -261,7 +261,10 @@ impl BuiltIn {
         let store = self.store.for_all_tenants();
         let refreshed = store.clone().write(move |conn| Session::refresh(conn, token, &settings, now));
         match refreshed.await? {
-            RefreshOutcome::Continued { account, session, token } => Ok(self.tokens(account, &session, token, now)?),
+            RefreshOutcome::Continued(continued) => {
+                let ContinuedSession { account, session, token } = *continued;
+                Ok(self.tokens(account, &session, token, now)?)
+            }
             RefreshOutcome::Refused(refusal) => Err(refusal.into()),
             RefreshOutcome::Replayed(id) => {
                 let end = move |conn: &mut Conn, change: &mut AccessChange| Session::end_replayed(conn, change, id);

@@ -8,7 +8,7 @@ mod ending;
 mod rotation;
 pub mod upkeep;
 
-pub(super) use rotation::RefreshOutcome;
+pub(super) use rotation::{ContinuedSession, RefreshOutcome};
 
 use super::accounts::Account;
 use super::firebase_error::{FirebaseError, TransactionAnswer};
