@@ -50,30 +50,22 @@ impl BreachedPasswords {
         let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes());
         let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
         let (mut file, length) = open(&self.0)?;
-        find(&mut file, length, &hash).map(|found| found.is_there)
+        find(length, &hash, |place| line_at(&mut file, length, place))
     }
 }
 
-/// The result of a search.
-struct Found {
-    is_there: bool,
-    /// How many lines were read.
-    reads: usize,
-}
-
-/// Searches a file of sorted lines for a SHA-1 in upper-case hex.
-fn find(file: &mut File, length: u64, hash: &str) -> Result<Found> {
-    let (mut low, mut high, mut reads) = (0, length, 0);
+/// Searches sorted lines of that many bytes for a SHA-1 in upper-case hex. `line_at` reads the line that has a byte.
+fn find(length: u64, hash: &str, mut line_at: impl FnMut(u64) -> Result<Line>) -> Result<bool> {
+    let (mut low, mut high) = (0, length);
     while low < high {
-        let line = line_at(file, length, low + (high - low) / 2)?;
-        reads += 1;
+        let line = line_at(low + (high - low) / 2)?;
         match line.hex.as_str().cmp(hash.get(..line.hex.len()).unwrap_or(hash)) {
-            Ordering::Equal => return Ok(Found { is_there: true, reads }),
+            Ordering::Equal => return Ok(true),
             Ordering::Less => low = line.end,
             Ordering::Greater => high = line.start,
         }
     }
-    Ok(Found { is_there: false, reads })
+    Ok(false)
 }
 
 /// A line, with its place in the file in bytes.
@@ -188,9 +180,13 @@ mod tests {
         BreachedPasswords::open(&path).unwrap();
         let (mut file, length) = open(&path).unwrap();
         for n in [0, 1, 499_999, 500_000, 999_998, 999_999, 1_000_000] {
-            let found = find(&mut file, length, &format!("{n:010X}{}", "7".repeat(30))).unwrap();
-            assert_eq!(found.is_there, n < 1_000_000, "{n}");
-            assert!(found.reads <= 25, "{n}: {}", found.reads);
+            let (hash, mut reads) = (format!("{n:010X}{}", "7".repeat(30)), 0);
+            let found = find(length, &hash, |place| {
+                reads += 1;
+                line_at(&mut file, length, place)
+            });
+            assert_eq!(found.unwrap(), n < 1_000_000, "{n}");
+            assert!(reads <= 25, "{n}: {reads}");
         }
     }
 }
