@@ -8,7 +8,7 @@ use crate::domain::api_keys::ApiKeys;
 use crate::domain::billing::Webhooks;
 use crate::domain::changes::{Reader, ScopedStore, Store};
 use crate::domain::collections::Collections;
-use crate::domain::identity::{FailedSignInWriter, FailedSignIns, IdentityService};
+use crate::domain::identity::{IdentityService, SignInEventWriter, SignInEvents};
 use crate::domain::invitations::InvitationMails;
 use crate::domain::leaks::GithubKeys;
 use crate::domain::service_tokens::ServiceTokens;
@@ -59,8 +59,8 @@ impl State {
         let (mailer, outbox) = Mailer::new(&config)?;
         let cluster = Cluster::new(&config, &clock);
         let store = Store::new(db.clone(), Arc::clone(&cluster));
-        let (failed_sign_ins, failed_sign_in_writer) = FailedSignIns::new(&store);
-        let identity = IdentityService::start(&config, &clock, &store, &mailer, &failed_sign_ins).await?;
+        let (sign_in_events, sign_in_event_writer) = SignInEvents::new(&store);
+        let identity = IdentityService::start(&config, &clock, &store, &mailer, &sign_in_events).await?;
         let rate_limits = RateLimits::new(&config, clock.clone())?;
         let api_keys = ApiKeys::new(&config, &db, &cluster);
         let metrics = Metrics::new(&config, &routes, clock.now());
@@ -91,7 +91,7 @@ impl State {
             routes: web::Data::new(routes),
             metrics,
         };
-        Ok((state, Background { outbox, failed_sign_in_writer, db, store }))
+        Ok((state, Background { outbox, sign_in_event_writer, db, store }))
     }
 
     /// Calls [`Store::scoped_to`].
@@ -123,8 +123,8 @@ impl State {
 pub struct Background {
     /// Sends queued mails.
     pub outbox: Outbox,
-    /// Writes failed sign-ins into the audit trail.
-    pub failed_sign_in_writer: FailedSignInWriter,
+    /// Writes sign-ins into the audit trail.
+    pub sign_in_event_writer: SignInEventWriter,
     /// The database, for background tasks.
     pub db: Db,
     /// The database of the operator.

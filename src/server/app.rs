@@ -174,7 +174,7 @@ impl Application {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let outbox = rt::spawn(self.background.outbox.run(async { _ = stopped.await }));
         let (stop_writer, writer_stopped) = tokio::sync::oneshot::channel::<()>();
-        let sign_in_writer = rt::spawn(self.background.failed_sign_in_writer.run(async { _ = writer_stopped.await }));
+        let sign_in_writer = rt::spawn(self.background.sign_in_event_writer.run(async { _ = writer_stopped.await }));
         let ended = self.server.await;
         // This node serves no requests any more, so other nodes need not wait for it.
         drop(self.membership);
@@ -191,7 +191,7 @@ impl Application {
             tracing::error!(%error, "the task that sends mails panicked");
         }
         if let Err(error) = sign_in_writer.await {
-            tracing::error!(%error, "the task that writes failed sign-ins panicked");
+            tracing::error!(%error, "the task that records sign-ins panicked");
         }
         retention.abort();
         usage_retention.abort();

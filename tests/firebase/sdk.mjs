@@ -19,11 +19,15 @@ const auth = getAuth(initializeApp({ apiKey: "any", projectId: "keyward" }));
 connectAuthEmulator(auth, BASE, { disableWarnings: true });
 const refused = (promise, code) => assert.rejects(promise, (error) => (assert.equal(error.code, code), true));
 
+// The code of the mail of this number among those that have one.
 async function codeOfMail(number) {
-  const file = path.join(MAILS, `${number}.txt`);
-  for (let wait = 0; !existsSync(file) && wait < 500; wait++) await new Promise((done) => setTimeout(done, 20));
-  await new Promise((done) => setTimeout(done, 20));
-  return secret(readFileSync(file, "utf8").match(/oobCode=([\w-]+)/)[1]);
+  for (let file = 1, found = 0; ; file++) {
+    const name = path.join(MAILS, `${file}.txt`);
+    for (let wait = 0; !existsSync(name) && wait < 500; wait++) await new Promise((done) => setTimeout(done, 20));
+    await new Promise((done) => setTimeout(done, 20));
+    const code = readFileSync(name, "utf8").match(/oobCode=([\w-]+)/);
+    if (code && ++found === number) return secret(code[1]);
+  }
 }
 async function api(method, url, token, body) {
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };

@@ -108,7 +108,8 @@ async fn alerts_and_dashboard_ask_only_for_metrics_labels_and_types_that_there_a
             _ => _ = series.insert(name.to_owned()),
         }
     }
-    let known_labels = ["route", "method", "status", "credential", "code", "outcome", "state", "version", "le"];
+    let known_labels =
+        ["route", "method", "status", "credential", "code", "outcome", "reason", "state", "version", "le"];
     let expressions = expressions();
     assert!(expressions.len() > 25, "only {} expressions", expressions.len());
     for expression in &expressions {

@@ -13,7 +13,7 @@ tests![
     metrics_have_a_listener_of_their_own_and_an_off_switch,
 ];
 
-async fn start(db: Backend) -> Server {
+pub async fn start(db: Backend) -> Server {
     Server::with(db, |config| config.metrics.listen = Some("127.0.0.1:0".parse().expect("an address"))).await
 }
 
@@ -26,7 +26,7 @@ async fn fetch(server: &Server, path: &str) -> (u16, String) {
     (response.status().as_u16(), response.text().await.expect("a text"))
 }
 
-async fn scrape(server: &Server) -> String {
+pub async fn scrape(server: &Server) -> String {
     let (status, text) = fetch(server, "/metrics").await;
     assert!(status == 200 && text.ends_with("# EOF\n"), "{status}: {text}");
     text
@@ -145,6 +145,7 @@ async fn the_pool_the_hashes_and_the_process_are_shown(db: Backend) {
         "keyward_database_timeouts_total 0",
         "keyward_password_hashes{state=\"running\"} 0",
         "keyward_password_hashes{state=\"waiting\"} 0",
+        "keyward_password_hash_blocks_total 0",
         concat!("keyward_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
     ] {
         assert!(text.lines().any(|line| line == series), "{series} is not in {text}");

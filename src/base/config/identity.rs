@@ -30,6 +30,11 @@ pub struct Identity {
     pub argon2: Argon2Settings,
     /// The fewest characters of a new password.
     pub min_password_length: usize,
+    /// Words of the product, of which a password must not be made.
+    pub password_context_words: Vec<String>,
+    /// A file of breached passwords, which are refused: sorted lines of SHA-1 in hex, as Pwned Passwords publishes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breached_passwords: Option<PathBuf>,
     /// How long a fetch of an issuer's keys may take.
     #[serde(with = "duration")]
     pub fetch_timeout: Duration,

@@ -56,6 +56,15 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::base::sql::sql_types::Timestamptz;
 
+    password_costs (cost) {
+        cost -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::base::sql::sql_types::Timestamptz;
+
     sessions (id) {
         id -> Text,
         account_id -> Text,
@@ -451,6 +460,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     organization_members,
     organizations,
     orphaned_refresh_tokens,
+    password_costs,
     refresh_tokens,
     service_tokens,
     sessions,

@@ -61,7 +61,9 @@ text_enum! {
         ApiKeyOrphaned = "api_key.orphaned",
         /// The operator or billing changed status, plan or ends.
         SubscriptionChanged = "subscription.changed",
-        /// Somebody gave a wrong password for a member's account.
+        /// A member signed in at the built-in identity provider.
+        UserSignedIn = "user.signed_in",
+        /// A sign-in to a member's account was refused: a wrong password, or a disabled account.
         UserSignInFailed = "user.sign_in_failed",
         /// A member set another password, or somebody who reads the member's mail.
         UserPasswordChanged = "user.password_changed",

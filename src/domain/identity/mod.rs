@@ -17,13 +17,13 @@
 //! token or code, each under the account's lock in the transaction that writes. A sign-up writes a new account.
 //! Failed sign-ins and signing keys are written in the background, for no caller.
 
-mod failed_sign_ins;
 pub mod provider;
+mod sign_in_events;
 pub mod signing;
 pub mod tokens;
 
-pub use failed_sign_ins::{FailedSignIn, FailedSignInWriter, FailedSignIns};
 pub use provider::{Account, Session, keep_sessions};
+pub use sign_in_events::{SignInEvent, SignInEventWriter, SignInEvents};
 pub use signing::{rotate_master_secret, rotate_signing_key};
 
 use crate::base::config::{Config, SessionSettings};
@@ -40,6 +40,7 @@ use jsonwebtoken::Algorithm;
 use provider::{BuiltIn, FirebaseRefusal, SignedInAccount, TransactionAnswer};
 use secrecy::{ExposeSecret, SecretString};
 use std::borrow::Cow;
+use std::sync::Arc;
 use tokens::{Claims, Expected, Issuer, token};
 
 /// The issuer of the built-in provider's users. It is not their tokens' `iss`, so that a change of `server.public_url`
@@ -65,10 +66,10 @@ impl IdentityService {
         clock: &Clock,
         store: &Store,
         mailer: &Mailer,
-        failed_sign_ins: &FailedSignIns,
+        sign_in_events: &SignInEvents,
     ) -> Result<Self, String> {
         let builtin = match config.identity.builtin {
-            true => Some(BuiltIn::start(config, clock, store, mailer, failed_sign_ins).await?),
+            true => Some(BuiltIn::start(config, clock, store, mailer, sign_in_events).await?),
             false => None,
         };
         let issuers =
@@ -76,7 +77,7 @@ impl IdentityService {
         Ok(Self { store: store.clone(), clock: clock.clone(), builtin, issuers, sessions: config.identity.sessions })
     }
 
-    /// Registers metrics of the password hashing.
+    /// Registers metrics of the password hashing and of sign-ins.
     pub fn register_metrics(&self, metrics: &Metrics) {
         let Some(load) = self.builtin.as_ref().map(|builtin| builtin.passwords.load()) else { return };
         let help = "Runs of Argon2 that go on, and that wait for one to end";
@@ -84,6 +85,15 @@ impl IdentityService {
             let (running, waiting) = load();
             readings.set(&[("state", "running")], running as u64);
             readings.set(&[("state", "waiting")], waiting as u64);
+        });
+        let Some(builtin) = &self.builtin else { return };
+        let work = builtin.passwords.work_done();
+        let help = "Blocks of 1 KiB that Argon2 has computed";
+        metrics.register(Kind::Counter, "password_hash_blocks", help, move |readings| readings.set(&[], work()));
+        let counts = Arc::clone(&builtin.sign_in_counts);
+        let help = "Sign-ins at the built-in provider, by their outcome";
+        metrics.register(Kind::Counter, "sign_ins", help, move |readings| {
+            counts.all().for_each(|(reason, count)| readings.set(&[("reason", reason)], count));
         });
     }
 

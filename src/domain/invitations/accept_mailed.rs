@@ -12,8 +12,8 @@ use crate::domain::audit::Actor;
 use crate::domain::changes::AccessChange;
 use crate::domain::delegation::Invitation;
 use crate::domain::identity::Account;
-use crate::domain::identity::provider::BuiltIn;
-use crate::domain::identity::provider::Change;
+use crate::domain::identity::provider::{BuiltIn, Checked, RightPassword};
+use crate::domain::identity::provider::{Change, Person};
 use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
 use crate::domain::invitations::InvitationToken;
 use crate::domain::tenancy::User;
@@ -57,10 +57,13 @@ impl BuiltIn {
             return self.join_with_new_account(token, invited.email, password, name).await;
         }
         let email = TypedEmail::of_stored(&invited.email);
-        let attempt = self.limits.sign_in(&email.limit_key(), address, self.clock.now());
-        let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
-        let outcome = self.join_with_account(token, email.clone(), password).await;
-        self.record_attempt(&email, attempt, &outcome);
+        let attempt = self.begin_attempt(&email, address)?;
+        let Checked { account_id, outcome } = self.check_password(email.clone(), password).await;
+        let outcome = match outcome {
+            Ok(checked) => self.join_with_account(token, checked).await,
+            Err(refusal) => Err(refusal),
+        };
+        self.end_attempt(&email, account_id, attempt, &outcome);
         outcome
     }
 
@@ -71,7 +74,8 @@ impl BuiltIn {
         password: SecretString,
         name: Option<String>,
     ) -> Result<(), FirebaseRefusal> {
-        let (mut account, hash) = self.prepare(&self.clock, &email, password).await?;
+        let person = Person { email: &email, name: name.as_deref() };
+        let (mut account, hash) = self.prepare(&self.clock, person, password).await?;
         account.email_verified = true;
         let now = account.created_at;
         let joined = self.store.for_all_tenants().change_access(move |conn, access_change| {
@@ -86,13 +90,7 @@ impl BuiltIn {
         Ok(joined.await??)
     }
 
-    async fn join_with_account(
-        &self,
-        token: InvitationToken,
-        email: TypedEmail,
-        password: SecretString,
-    ) -> Result<(), FirebaseRefusal> {
-        let checked = self.check_password(email, password).await?;
+    async fn join_with_account(&self, token: InvitationToken, checked: RightPassword) -> Result<(), FirebaseRefusal> {
         let now = self.clock.now();
         let joined =
             self.store.for_all_tenants().change_access(move |conn, access_change| match checked.open(conn, now)? {

@@ -8,7 +8,7 @@ mod reading;
 mod refusals;
 mod retention;
 mod scene;
-mod sign_ins;
+pub mod sign_ins;
 mod writes;
 
 use crate::support::database::TestDatabase;

@@ -2,6 +2,8 @@
 
 use super::{told, trail};
 use crate::invitations::mails::{sign_in, start};
+use crate::support::http::Api;
+use crate::support::process;
 use crate::support::smtp::code_in;
 use crate::support::tenant::{User, verify_email};
 use crate::support::{Backend, Server, Tenant, tests};
@@ -11,21 +13,29 @@ use std::time::{Duration, Instant};
 tests![
     a_wrong_password_is_told_to_each_organization_of_the_account,
     attempts_beyond_the_limit_are_not_told,
+    a_sign_in_and_one_to_a_disabled_account_are_told_with_account_reason_and_address,
+    a_sign_in_is_told_to_a_hundred_organizations_at_most,
     a_new_password_is_told_to_the_organizations_of_the_account,
 ];
 
+const SIGNED_IN: &str = "user.signed_in";
 const FAILED: &str = "user.sign_in_failed";
 
-/// The trail, as soon as it has so many failed sign-ins: they are written after the answer.
+/// The failed sign-ins, as soon as there are so many: they are written after the answer.
 async fn with_failures(server: &Server, tenant: &Tenant<'_>, count: usize) -> Vec<Value> {
+    with_events(server, tenant, FAILED, count).await
+}
+
+/// Events of an action, as soon as there are so many.
+pub async fn with_events(server: &Api, tenant: &Tenant<'_>, action: &str, count: usize) -> Vec<Value> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let events = trail(&server.database, &tenant.organization_id);
-        let failed: Vec<Value> = events.into_iter().filter(|event| event["action"] == FAILED).collect();
+        let failed: Vec<Value> = events.into_iter().filter(|event| event["action"] == action).collect();
         if failed.len() >= count {
             return failed;
         }
-        assert!(Instant::now() < deadline, "{} of {count} failed sign-ins were told", failed.len());
+        assert!(Instant::now() < deadline, "{} of {count} sign-ins were told", failed.len());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -49,7 +59,7 @@ async fn a_wrong_password_is_told_to_each_organization_of_the_account(db: Backen
         "target": { "kind": "user", "id": person.user_id, "name": person.email },
         "workspaceId": null,
         "before": null,
-        "after": null,
+        "after": { "reason": "wrong_password" },
     });
     for tenant in [&one, &other] {
         let failed = with_failures(&server, tenant, 1).await;
@@ -77,6 +87,52 @@ async fn attempts_beyond_the_limit_are_not_told(db: Backend) {
     assert_eq!(about, [owner, owner, owner, second.user_id.as_str()]);
 }
 
+async fn a_sign_in_and_one_to_a_disabled_account_are_told_with_account_reason_and_address(db: Backend) {
+    let server = Server::start(db).await;
+    let tenant = Tenant::new(&server).await;
+    let member = tenant.add_member("member", &[]).await;
+    let signed_in = sign_in(&server, &member.email, &member.password).await.expect(200);
+    process::run(&server.database, &["user", "disable", &member.email]).await;
+    let refused = sign_in(&server, &member.email, &member.password).await.expect(400);
+    let about = json!({ "kind": "user", "id": member.user_id, "name": member.email });
+    let anonymous = json!({ "kind": "anonymous", "id": null, "name": null, "email": null });
+    let cases = [
+        (SIGNED_IN, super::user(&member.user_id, &member.email), "success", signed_in),
+        (FAILED, anonymous, "disabled", refused),
+    ];
+    for (action, actor, reason, answer) in cases {
+        let events = with_events(&server, &tenant, action, 1).await;
+        let expected = json!({
+            "actor": actor, "action": action, "target": about, "workspaceId": null, "before": null,
+            "after": { "reason": reason },
+        });
+        assert_eq!(events.iter().map(told).collect::<Vec<_>>(), [expected]);
+        assert_eq!(events[0]["address"], "127.0.0.1");
+        assert_eq!(events[0]["requestId"].as_str(), answer.header("x-request-id"));
+    }
+}
+
+async fn a_sign_in_is_told_to_a_hundred_organizations_at_most(db: Backend) {
+    let server = Server::start(db).await;
+    let first = Tenant::new(&server).await;
+    for number in 0..102 {
+        let create = server.post("/v1/organizations").bearer(&first.owner.id_token);
+        create.json(json!({ "name": format!("Number {number}") })).send().await.expect(201);
+    }
+    let second = Tenant::new(&server).await;
+    sign_in(&server, &first.owner.email, "not-the-password").await.expect(400);
+    // Told in their order: when the one of another account is there, all before it are.
+    sign_in(&server, &second.owner.email, "not-the-password").await.expect(400);
+    with_failures(&server, &second, 1).await;
+    let about = format!(
+        "SELECT organization_id AS text FROM audit_events WHERE action = '{FAILED}' AND target_id = '{}'",
+        first.owner.user_id
+    );
+    let told = server.database.texts(&about);
+    assert_eq!(told.len(), 100);
+    assert!(!told.contains(&first.organization_id), "the newest ones");
+}
+
 async fn a_new_password_is_told_to_the_organizations_of_the_account(db: Backend) {
     let (server, smtp) = start(db).await;
     let tenant = Tenant::new(&server).await;
@@ -87,7 +143,7 @@ async fn a_new_password_is_told_to_the_organizations_of_the_account(db: Backend)
     };
     account("update", json!({ "idToken": owner.id_token, "password": "tangerine-battery-1" })).await;
     account("sendOobCode", json!({ "requestType": "PASSWORD_RESET", "email": owner.email })).await;
-    let code = code_in(&smtp.mail(1).await, "oobCode=").expect("a code");
+    let code = code_in(&smtp.mail(2).await, "oobCode=").expect("a code");
     account("resetPassword", json!({ "oobCode": code, "newPassword": "tangerine-battery-2" })).await;
     let events = trail(&server.database, &tenant.organization_id);
     let expected = json!({

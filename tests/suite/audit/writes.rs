@@ -9,6 +9,7 @@ use crate::invitations::mails::{PASSWORD, token_in};
 use crate::support::http::{Answer, Request};
 use crate::support::smtp::Smtp;
 use crate::support::tenant::{self, User};
+use crate::support::until::until;
 use crate::support::{Backend, Server, Tenant, secrets, tests};
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
@@ -179,6 +180,13 @@ impl Scene<'_> {
             "DELETE /v1/me/sessions/{sessionId}" | "POST /v1/me/sign-out" | "POST /v1/me/sign-out-others" => {
                 let member = acme.add_member("member", &[]).await;
                 let other = sign_in(self.server, &member.email, &member.password).await.expect(200);
+                // Its own event comes after the answer.
+                until("the sign-in is told", async || {
+                    let events = trail(&self.server.database, &acme.organization_id);
+                    let is_its = |event: &&Value| event["target"]["id"] == member.user_id.as_str();
+                    events.iter().filter(is_its).any(|event| event["action"] == "user.signed_in")
+                })
+                .await;
                 let id = current_session(self.server, &other.text_at("/idToken")).await;
                 let path = path.replace("{sessionId}", &id);
                 let answer = send(request(&path).bearer(&member.id_token)).await;

@@ -44,7 +44,7 @@ async fn a_person_sets_a_new_password(db: Backend) {
     assert_page(&page, "name=\"newPassword\" type=password");
     assert!(page.text.contains("o&#39;hara&#38;co@example.com"), "{}", page.text);
     let weak = server.post("/__/auth/action").form(&[("oobCode", &*code), ("newPassword", "12345")]).send().await;
-    assert_page(&weak.expect(400), "Password should be at least 6 characters");
+    assert_page(&weak.expect(400), "Password should be at least 8 characters");
     assert_unchanged(&before, &server.database);
     let form = [("username", &*user.email), ("oobCode", &*code), ("newPassword", "a-brand-new-password")];
     let done = server.post("/__/auth/action").form(&form).send().await.expect(200);

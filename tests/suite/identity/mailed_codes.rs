@@ -87,7 +87,7 @@ async fn a_mailed_code_sets_a_new_password_once_and_signs_out_everywhere(db: Bac
     let before = dump(&server.database);
     assert_firebase_error(
         &reset(&server, &code, "12345").await,
-        "WEAK_PASSWORD : Password should be at least 6 characters",
+        "WEAK_PASSWORD : Password should be at least 8 characters",
     );
     assert_unchanged(&before, &server.database);
     assert_eq!(reset(&server, &code, NEW).await.expect(200).body, expected);

@@ -16,12 +16,14 @@ mod issuer_invitations;
 mod issuers;
 pub mod key_server;
 mod mailed_codes;
+mod passwords;
 mod project_keys;
 mod project_tokens;
 mod races;
 pub mod rest;
 mod rotation;
 pub mod sessions;
+mod sign_in_log;
 mod update;
 
 use crate::support::harness::Test;
@@ -39,6 +41,7 @@ pub fn tests() -> Vec<Test> {
         docs_token::tests(),
         first_start::tests(),
         mailed_codes::tests(),
+        passwords::tests(),
         project_keys::tests(),
         project_tokens::tests(),
         races::tests_once(),
@@ -48,6 +51,7 @@ pub fn tests() -> Vec<Test> {
         issuers::tests(),
         rotation::tests(),
         sessions::tests(),
+        sign_in_log::tests(),
     ]
     .into_iter()
     .flatten()

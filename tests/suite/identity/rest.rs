@@ -162,8 +162,8 @@ async fn each_refusal_of_a_sign_up_has_firebases_code(db: Backend) {
     let server = Server::start(db).await;
     let long = "x".repeat(4097);
     for (email, password, message) in [
-        (json!("ada@example.com"), json!("12345"), "WEAK_PASSWORD : Password should be at least 6 characters"),
-        (json!("ada@example.com"), json!("123456"), "WEAK_PASSWORD : Password is too easy to guess"),
+        (json!("ada@example.com"), json!("12345"), "WEAK_PASSWORD : Password should be at least 8 characters"),
+        (json!("ada@example.com"), json!("12345678"), "WEAK_PASSWORD : Password is too easy to guess"),
         (json!("ada@example.com"), json!(long), "WEAK_PASSWORD : Password should be at most 4096 characters"),
         (json!("ada@example.com"), json!(""), "MISSING_PASSWORD"),
         (json!("ada@example.com"), Value::Null, "MISSING_PASSWORD"),
@@ -177,7 +177,7 @@ async fn each_refusal_of_a_sign_up_has_firebases_code(db: Backend) {
         let answer = call(&server, "signUp", json!({ "email": email, "password": password })).await;
         assert_firebase_error(&answer, message);
     }
-    call(&server, "signUp", json!({ "email": "ada@example.com", "password": "zvkqxw" })).await.expect(200);
+    call(&server, "signUp", json!({ "email": "ada@example.com", "password": "zvkqxwmd" })).await.expect(200);
     let again = call(&server, "signUp", json!({ "email": "ADA@example.com", "password": PASSWORD })).await;
     assert_firebase_error(&again, "EMAIL_EXISTS");
 }

@@ -142,8 +142,8 @@ async fn each_refusal_has_firebases_code_and_changes_nothing(db: Backend) {
         (json!({ "idToken": gone.id_token, "displayName": "x" }), "USER_NOT_FOUND"),
         (json!({ "idToken": disabled.id_token, "displayName": "x" }), "USER_DISABLED"),
         (json!({ "idToken": disabled.id_token, "password": NEW }), "USER_DISABLED"),
-        (with(json!({ "password": "12345" })), "WEAK_PASSWORD : Password should be at least 6 characters"),
-        (with(json!({ "password": "" })), "WEAK_PASSWORD : Password should be at least 6 characters"),
+        (with(json!({ "password": "12345" })), "WEAK_PASSWORD : Password should be at least 8 characters"),
+        (with(json!({ "password": "" })), "WEAK_PASSWORD : Password should be at least 8 characters"),
         (
             with(json!({ "displayName": "é".repeat(257) })),
             "INVALID_PROFILE_ATTRIBUTE : displayName should be at most 256 characters",

@@ -85,7 +85,7 @@ async fn a_weak_password_is_refused_and_the_invitation_stays_usable(db: Backend)
     tenant.invite("grace@example.com", "member", &[]).await;
     let token = token_in(&smtp.mail(1).await);
     let before = dump(&server.database);
-    assert_page(join(&server, &token, "12345").await, 400, "Password should be at least 6 characters.");
+    assert_page(join(&server, &token, "12345").await, 400, "Password should be at least 8 characters.");
     assert_page(join(&server, &token, "password").await, 400, "Password is too easy to guess.");
     assert_page(join(&server, &token, "Grace@example.com").await, 400, "Password is too easy to guess.");
     let long = "x".repeat(101);

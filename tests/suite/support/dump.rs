@@ -8,7 +8,7 @@ use diesel::sqlite::SqliteConnection;
 use keyward::base::sql::Conn;
 use std::collections::BTreeMap;
 
-/// When a key was last used is written in the background, after requests that changed nothing; so are failed sign-ins,
+/// When a key was last used is written in the background, after requests that changed nothing; so are sign-ins,
 /// which move an audit trail on. What else is in the trail is dumped.
 const WRITTEN_ANY_TIME: [(&str, &str); 4] = [
     ("api_keys", "last_used_at"),
@@ -83,13 +83,13 @@ where
     Ok(diesel::sql_query(query).load::<Line>(conn)?.into_iter().map(|row| row.line).collect())
 }
 
-/// Nodes write their own rows, and counts of requests, whatever those do; the ends of the audit trails move on with failed sign-ins, too.
+/// Nodes write their own rows, and counts of requests, whatever those do; the ends of the audit trails move on with sign-ins, too.
 fn is_ours(table: &str) -> bool {
     !["__diesel_schema_migrations", "cluster_nodes", "audit_heads", "api_key_usage"].contains(&table)
 }
 
 fn rows_to_keep(table: &str) -> &'static str {
-    if table == "audit_events" { "WHERE action <> 'user.sign_in_failed'" } else { "" }
+    if table == "audit_events" { "WHERE action NOT IN ('user.sign_in_failed', 'user.signed_in')" } else { "" }
 }
 
 fn columns_to_leave_out(table: &str) -> impl Iterator<Item = &'static str> {

@@ -28,9 +28,14 @@ fn is_builtin() -> IsBuiltIn {
 }
 
 impl Account {
+    /// Returns the user of an account's id.
+    pub(crate) fn user_of(conn: &mut Conn, id: &str) -> Result<Option<UserId>, ApiError> {
+        Ok(users::table.filter(is_user_of(id)).select(users::id).first(conn).optional()?)
+    }
+
     /// Returns the account's user, which exists after its first ID token.
     pub(crate) fn user(&self, conn: &mut Conn) -> Result<Option<UserId>, ApiError> {
-        Ok(users::table.filter(is_user_of(&self.id)).select(users::id).first(conn).optional()?)
+        Self::user_of(conn, &self.id)
     }
 
     /// Returns a user's account; `None` for a user of another issuer.

@@ -3,27 +3,26 @@
 use super::accounts::Account;
 use super::attempt_limits::{Attempt, AttemptLimits};
 use super::firebase_error::{FirebaseError, FirebaseRefusal};
-use super::password::Passwords;
+use super::password::{PasswordCheck, Passwords, Person, costs};
 use super::refresh_tokens::RefreshToken;
-use super::sessions::{RefreshOutcome, Session, SignedInAccount};
+use super::sessions::{ContinuedSession, RefreshOutcome, Session, SignedInAccount};
+use super::sign_in_record::{SignInCounts, SignInReason};
 use crate::base::config::Config;
 use crate::base::error::ApiError;
-use crate::base::ids::SessionId;
 use crate::base::input::email::{Email, TypedEmail};
 use crate::base::sql::Conn;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
 use crate::domain::changes::{AccessChange, Store};
+use crate::domain::identity::SignInEvents;
 use crate::domain::identity::signing::KeyRing;
 use crate::domain::identity::signing::MasterSecrets;
-use crate::domain::identity::tokens::{Claims, ID_TOKEN_SECONDS};
-use crate::domain::identity::{FailedSignIn, FailedSignIns};
+use crate::domain::identity::tokens::Claims;
 use crate::infra::mail::Mailer;
-use crate::infra::request::RequestContext;
 use actix_web::web;
 use secrecy::SecretString;
-use serde::Serialize;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The built-in identity provider.
 pub(crate) struct BuiltIn {
@@ -38,7 +37,8 @@ pub(crate) struct BuiltIn {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) mailer: Mailer,
-    pub(crate) failed_sign_ins: FailedSignIns,
+    pub(crate) sign_in_events: SignInEvents,
+    pub(crate) sign_in_counts: Arc<SignInCounts>,
     /// The page to which mailed links lead.
     pub(crate) action_url: String,
 }
@@ -50,6 +50,13 @@ pub(crate) struct SignIn {
     pub(crate) id_token: SecretString,
     /// Obtains new ID tokens.
     pub(crate) refresh_token: SecretString,
+}
+
+/// The result of a verified password.
+pub(crate) struct Checked {
+    /// The account of the address.
+    pub(crate) account_id: Option<String>,
+    pub(crate) outcome: Result<RightPassword, FirebaseRefusal>,
 }
 
 /// An account whose password was verified.
@@ -77,37 +84,6 @@ impl RightPassword {
     }
 }
 
-/// The claims of an ID token, in Firebase's form.
-#[derive(Serialize)]
-struct NewClaims<'a> {
-    iss: &'a str,
-    aud: &'a str,
-    auth_time: i64,
-    sid: SessionId,
-    user_id: &'a str,
-    sub: &'a str,
-    iat: i64,
-    exp: i64,
-    email: &'a str,
-    email_verified: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    picture: Option<&'a str>,
-    firebase: FirebaseClaim<'a>,
-}
-
-#[derive(Serialize)]
-struct FirebaseClaim<'a> {
-    identities: Identities<'a>,
-    sign_in_provider: &'static str,
-}
-
-#[derive(Serialize)]
-struct Identities<'a> {
-    email: [&'a str; 1],
-}
-
 impl BuiltIn {
     /// Loads the signing keys, or creates the first one.
     pub(crate) async fn start(
@@ -115,10 +91,12 @@ impl BuiltIn {
         clock: &Clock,
         store: &Store,
         mailer: &Mailer,
-        failed_sign_ins: &FailedSignIns,
+        sign_in_events: &SignInEvents,
     ) -> Result<Self, String> {
         let identity = config.identity.clone();
         let passwords = web::block(move || Passwords::new(&identity)).await.map_err(|error| error.to_string())??;
+        let costs = costs::known(store, passwords.cost()).await;
+        costs.map_err(|error| error.to_string())?.iter().for_each(|cost| passwords.learn_cost(cost));
         let secret = MasterSecrets::load(&config.identity)?;
         Ok(Self {
             issuer: format!("{}/{}", config.server.public_url, config.identity.project_id),
@@ -130,7 +108,8 @@ impl BuiltIn {
             store: store.clone(),
             clock: clock.clone(),
             mailer: mailer.clone(),
-            failed_sign_ins: failed_sign_ins.clone(),
+            sign_in_events: sign_in_events.clone(),
+            sign_in_counts: Arc::default(),
             action_url: config.mail.action_url(&config.server),
         })
     }
@@ -142,7 +121,7 @@ impl BuiltIn {
         password: SecretString,
         email_verified: bool,
     ) -> Result<Account, FirebaseRefusal> {
-        let (mut account, hash) = self.prepare(&self.clock, email, password).await?;
+        let (mut account, hash) = self.prepare(&self.clock, Person { email, name: None }, password).await?;
         account.email_verified = email_verified;
         let stored =
             self.store.for_all_tenants().write(move |conn| Ok(account.insert(conn, &hash)?.then_some(account)));
@@ -157,12 +136,13 @@ impl BuiltIn {
         password: SecretString,
     ) -> Result<SignIn, FirebaseRefusal> {
         self.keys.keep_fresh().await;
-        self.passwords.check_strength(email, &password)?;
+        let person = Person { email, name: None };
+        self.passwords.check_strength(person, &password)?;
         // Counts for taken addresses too, since each answer reveals whether an address is taken.
         if !self.limits.sign_up(address, self.clock.now()) {
             return Err(FirebaseError::TooManyAttemptsTryLater.into());
         }
-        let (account, hash) = self.prepare(&self.clock, email, password).await?;
+        let (account, hash) = self.prepare(&self.clock, person, password).await?;
         let now = account.created_at;
         let stored = self.store.for_all_tenants().write(move |conn| {
             if !account.insert(conn, &hash)? {
@@ -179,11 +159,11 @@ impl BuiltIn {
     pub(crate) async fn prepare(
         &self,
         clock: &Clock,
-        email: &str,
+        person: Person<'_>,
         password: SecretString,
     ) -> Result<(Account, SecretString), FirebaseRefusal> {
-        let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
-        self.passwords.check_strength(email.as_str(), &password)?;
+        let email: Email = person.email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
+        self.passwords.check_new(Person { email: email.as_str(), ..person }, &password).await?;
         let hash = self.passwords.hash(password).await?;
         Ok((Account::new(email.into_string(), clock.now()), hash))
     }
@@ -196,30 +176,50 @@ impl BuiltIn {
         password: SecretString,
     ) -> Result<SignIn, FirebaseRefusal> {
         self.keys.keep_fresh().await;
-        let email: TypedEmail = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
-        let attempt = self.limits.sign_in(&email.limit_key(), address, self.clock.now());
-        let attempt = attempt.ok_or(FirebaseError::TooManyAttemptsTryLater)?;
-        let outcome = self.check_and_open(email.clone(), password).await;
-        self.record_attempt(&email, attempt, &outcome);
+        let email: TypedEmail = email.parse().map_err(|_| {
+            self.record_sign_in(None, None, SignInReason::InvalidAddress);
+            FirebaseError::InvalidEmail
+        })?;
+        let attempt = self.begin_attempt(&email, address)?;
+        let Checked { account_id, outcome } = self.check_password(email.clone(), password).await;
+        let outcome = match outcome {
+            Ok(checked) => self.open(checked).await,
+            Err(refusal) => Err(refusal),
+        };
+        self.end_attempt(&email, account_id, attempt, &outcome);
         outcome
     }
 
-    /// Counts an attempt by its outcome, and records a wrong password in the audit trails.
-    pub(crate) fn record_attempt<T>(&self, email: &TypedEmail, attempt: Attempt, outcome: &Result<T, FirebaseRefusal>) {
-        let now = self.clock.now();
-        match outcome {
-            Ok(_) => self.limits.succeed(attempt, now),
-            // Only a wrong password is a failed attempt; a full queue or a failed database is not.
-            Err(FirebaseRefusal::Firebase(FirebaseError::InvalidLoginCredentials)) => {
-                let (email, request) = (email.clone(), RequestContext::origin());
-                self.failed_sign_ins.enqueue(FailedSignIn { email, request, at: now });
-            }
-            Err(_) => self.limits.give_back(attempt),
-        }
+    /// Counts an attempt to sign in, which counts as failed until [`Self::end_attempt`].
+    ///
+    /// # Errors
+    /// `TooManyAttemptsTryLater` when a limit is reached.
+    pub(crate) fn begin_attempt(&self, email: &TypedEmail, address: Option<IpAddr>) -> Result<Attempt, FirebaseError> {
+        self.limits.sign_in(&email.limit_key(), address, self.clock.now()).ok_or_else(|| {
+            self.record_sign_in(Some(email), None, SignInReason::TooManyAttempts);
+            FirebaseError::TooManyAttemptsTryLater
+        })
     }
 
-    async fn check_and_open(&self, email: TypedEmail, password: SecretString) -> Result<SignIn, FirebaseRefusal> {
-        let checked = self.check_password(email, password).await?;
+    /// Counts an attempt by its outcome, and records it.
+    pub(crate) fn end_attempt<T>(
+        &self,
+        email: &TypedEmail,
+        account_id: Option<String>,
+        attempt: Attempt,
+        outcome: &Result<T, FirebaseRefusal>,
+    ) {
+        match outcome {
+            Ok(_) => self.limits.succeed(attempt, self.clock.now()),
+            // Only a wrong password is a failed attempt; a full queue or a failed database is not.
+            Err(FirebaseRefusal::Firebase(FirebaseError::InvalidLoginCredentials)) => {}
+            Err(_) => self.limits.give_back(attempt),
+        }
+        let reason = SignInReason::of(account_id.as_deref(), outcome);
+        self.record_sign_in(Some(email), account_id, reason);
+    }
+
+    async fn open(&self, checked: RightPassword) -> Result<SignIn, FirebaseRefusal> {
         let now = self.clock.now();
         let signed_in = self.store.for_all_tenants().write(move |conn| {
             let account = match checked.open(conn, now)? {
@@ -236,16 +236,21 @@ impl BuiltIn {
     }
 
     /// Verifies the password of an address, in the same time for an unknown address. The caller counts the attempt.
-    pub(crate) async fn check_password(
-        &self,
-        email: TypedEmail,
-        password: SecretString,
-    ) -> Result<RightPassword, FirebaseRefusal> {
-        let found = self.store.for_all_tenants().read(move |conn| Account::named(conn, &email)).await?;
-        let hash = found.as_ref().map(|account| account.password_hash.clone());
-        let verdict = self.passwords.verify(password, hash).await?;
-        let account = found.filter(|_| verdict.is_right).ok_or(FirebaseError::InvalidLoginCredentials)?;
-        Ok(RightPassword { id: account.id, hash: account.password_hash, rehashed: verdict.rehashed })
+    pub(crate) async fn check_password(&self, email: TypedEmail, password: SecretString) -> Checked {
+        let found = match self.store.for_all_tenants().read(move |conn| Account::named(conn, &email)).await {
+            Ok(found) => found,
+            Err(error) => return Checked { account_id: None, outcome: Err(error.into()) },
+        };
+        let (account_id, hash) = found.map(|account| (account.id, account.password_hash)).unzip();
+        let outcome = match self.passwords.verify(password, hash.clone()).await {
+            Ok(PasswordCheck { is_right: true, rehashed }) => match (account_id.clone(), hash) {
+                (Some(id), Some(hash)) => Ok(RightPassword { id, hash, rehashed }),
+                _ => Err(FirebaseError::InvalidLoginCredentials.into()),
+            },
+            Ok(_) => Err(FirebaseError::InvalidLoginCredentials.into()),
+            Err(refusal) => Err(refusal),
+        };
+        Checked { account_id, outcome }
     }
 
     /// Returns a new ID token and the next refresh token of a session. A replaced token ends its session.
@@ -256,7 +261,10 @@ impl BuiltIn {
         let store = self.store.for_all_tenants();
         let refreshed = store.clone().write(move |conn| Session::refresh(conn, token, &settings, now));
         match refreshed.await? {
-            RefreshOutcome::Continued { account, session, token } => Ok(self.tokens(account, &session, token, now)?),
+            RefreshOutcome::Continued(continued) => {
+                let ContinuedSession { account, session, token } = *continued;
+                Ok(self.tokens(account, &session, token, now)?)
+            }
             RefreshOutcome::Refused(refusal) => Err(refusal.into()),
             RefreshOutcome::Replayed(id) => {
                 let end = move |conn: &mut Conn, change: &mut AccessChange| Session::end_replayed(conn, change, id);
@@ -272,34 +280,5 @@ impl BuiltIn {
         let store = self.store.for_all_tenants();
         let own = store.read(move |conn| SignedInAccount::find(conn, &claims, &settings, now)).await??;
         Ok(own.account)
-    }
-
-    /// Returns the tokens of a session.
-    pub(super) fn tokens(
-        &self,
-        account: Account,
-        session: &Session,
-        refresh_token: RefreshToken,
-        now: Timestamp,
-    ) -> Result<SignIn, ApiError> {
-        let id_token = self.keys.sign(&NewClaims {
-            iss: &self.issuer,
-            aud: &self.project_id,
-            auth_time: session.authenticated_at.seconds(),
-            sid: session.id,
-            user_id: &account.id,
-            sub: &account.id,
-            iat: now.seconds(),
-            exp: now.seconds() + ID_TOKEN_SECONDS,
-            email: &account.email,
-            email_verified: account.email_verified,
-            name: account.display_name.as_deref(),
-            picture: account.photo_url.as_deref(),
-            firebase: FirebaseClaim {
-                identities: Identities { email: [&account.email] },
-                sign_in_provider: "password",
-            },
-        })?;
-        Ok(SignIn { account, id_token, refresh_token: refresh_token.into_secret() })
     }
 }

@@ -8,6 +8,7 @@ use super::accounts::Account;
 use super::built_in::{BuiltIn, SignIn};
 use super::firebase_error::{FirebaseError, FirebaseRefusal, TransactionAnswer};
 use super::mailed_codes::{MailedCode, OobCode, Purpose};
+use super::password::Person;
 use super::sessions::{Session, SignedInAccount};
 use crate::base::error::{ApiError, Code};
 use crate::base::input::email::{Email, TypedEmail};
@@ -15,6 +16,7 @@ use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::identity::tokens::Claims;
 use crate::infra::mail::{Composition, Mail};
+use crate::infra::request::RequestContext;
 use secrecy::SecretString;
 use std::net::IpAddr;
 
@@ -71,7 +73,11 @@ impl BuiltIn {
         let known = self.look_up(claims.clone()).await?;
         let now = self.clock.now();
         check_recent(&claims, now)?;
-        self.passwords.check_strength(&known.email, &password)?;
+        let new_name = match &name {
+            Change::Set(name) => Some(name.as_str()),
+            Change::Keep | Change::Clear => known.display_name.as_deref(),
+        };
+        self.passwords.check_new(Person { email: &known.email, name: new_name }, &password).await?;
         self.keys.keep_fresh().await;
         let hash = self.passwords.hash(password).await?;
         let settings = self.config.identity.sessions;
@@ -93,6 +99,7 @@ impl BuiltIn {
             Ok(Ok((account, session, token)))
         });
         let (account, session, token) = changed.await??;
+        self.notify_of_new_password(&account, now);
         Ok(self.tokens(account, &session, token, now)?)
     }
 
@@ -214,7 +221,8 @@ impl BuiltIn {
         if known.purpose != Purpose::PasswordReset {
             return Err(FirebaseError::InvalidOobCode.into());
         }
-        self.passwords.check_strength(&known.account.email, &password)?;
+        let person = Person { email: &known.account.email, name: known.account.display_name.as_deref() };
+        self.passwords.check_new(person, &password).await?;
         let hash = self.passwords.hash(password).await?;
         let now = self.clock.now();
         let reset = self.store.for_all_tenants().change_access(move |conn, access_change| {
@@ -226,7 +234,20 @@ impl BuiltIn {
                 Err(refusal) => Ok(Err(refusal)),
             }
         });
-        Ok(reset.await??)
+        let account = reset.await??;
+        self.notify_of_new_password(&account, now);
+        Ok(account)
+    }
+
+    /// Mails that the account has a new password. The change stands, whether the mail can be sent or not.
+    fn notify_of_new_password(&self, account: &Account, now: Timestamp) {
+        if !self.mailer.is_on() {
+            return;
+        }
+        let text = new_password_text(&account.email, RequestContext::client_address(), now);
+        if let Err(error) = self.mailer.send(&account.email, "Your password was changed", text.into()) {
+            tracing::warn!(%error, account = account.id, "nobody is mailed about a new password");
+        }
     }
 
     /// Confirms an address by a mailed code.
@@ -239,6 +260,16 @@ impl BuiltIn {
             });
         Ok(confirmed.await??)
     }
+}
+
+/// Returns the text of the notice. It has no link, so that nobody learns to follow one in such a mail.
+fn new_password_text(email: &str, address: Option<IpAddr>, now: Timestamp) -> String {
+    let place = address.map_or_else(String::new, |address| format!(" from the address {address}"));
+    format!(
+        "Hello,\n\nthe password of your account {email} was changed at {now}{place}. Your sessions elsewhere have \
+         ended.\n\nIf it was you, there is nothing to do. If it was not you, ask for a new password where you sign in, \
+         and tell the people who run this service.\n"
+    )
 }
 
 /// Returns the mail with a code's link.

@@ -8,7 +8,7 @@ mod ending;
 mod rotation;
 pub mod upkeep;
 
-pub(super) use rotation::RefreshOutcome;
+pub(super) use rotation::{ContinuedSession, RefreshOutcome};
 
 use super::accounts::Account;
 use super::firebase_error::{FirebaseError, TransactionAnswer};
@@ -187,5 +187,53 @@ impl SignedInAccount {
         } else {
             Err(FirebaseError::TokenExpired)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::Clock;
+    use std::time::Duration;
+
+    const SETTINGS: SessionSettings = SessionSettings {
+        idle_lifetime: Duration::from_secs(7200),
+        absolute_lifetime: Duration::from_secs(10_000),
+        reuse_grace: Duration::from_secs(30),
+    };
+
+    #[test]
+    fn a_token_without_a_session_is_one_of_the_version_before_and_one_of_an_ended_session_is_refused() {
+        let now = Clock::system().now();
+        let account = Account::new("ada@example.com".into(), now);
+        let session = Session {
+            id: SessionId::new(),
+            account_id: account.id.clone(),
+            authenticated_at: now,
+            lifetime_starts_at: now,
+            last_used_at: now,
+            family_hash: None,
+            user_agent: None,
+            address: None,
+            created_at: now,
+        };
+        let claims = |sid: Option<SessionId>| -> Claims {
+            let json = serde_json::json!({
+                "iss": "i", "aud": "a", "sub": account.id, "iat": now.seconds(), "exp": now.seconds() + 3600,
+                "auth_time": now.seconds(), "sid": sid,
+            });
+            serde_json::from_value(json).unwrap()
+        };
+        let check = |sid: Option<SessionId>, session: Option<&Session>, later: u64| {
+            let own = SignedInAccount { account: account.clone(), session: session.cloned() };
+            own.check(&claims(sid), &SETTINGS, now.plus(Duration::from_secs(later))).map(|_| ())
+        };
+        assert_eq!(check(None, None, 0), Ok(()));
+        assert_eq!(check(Some(session.id), Some(&session), 7199), Ok(()));
+        assert_eq!(check(Some(session.id), Some(&session), 7200), Err(FirebaseError::TokenExpired));
+        assert_eq!(check(Some(session.id), None, 0), Err(FirebaseError::TokenExpired));
+        let used = Session { last_used_at: now.plus(Duration::from_secs(7000)), ..session };
+        assert_eq!(check(Some(used.id), Some(&used), 9_999), Ok(()));
+        assert_eq!(check(Some(used.id), Some(&used), 10_000), Err(FirebaseError::TokenExpired));
     }
 }

@@ -22,11 +22,19 @@ use diesel::prelude::*;
 /// What a refresh token gets.
 pub(in crate::domain::identity::provider) enum RefreshOutcome {
     /// The session goes on with this token.
-    Continued { account: Account, session: Session, token: RefreshToken },
+    Continued(Box<ContinuedSession>),
     /// Nothing changed.
     Refused(FirebaseError),
     /// The token was replaced, and its grace is over. Nothing changed yet: the session must end.
     Replayed(SessionId),
+}
+
+/// A session that goes on.
+pub(in crate::domain::identity::provider) struct ContinuedSession {
+    pub(in crate::domain::identity::provider) account: Account,
+    pub(in crate::domain::identity::provider) session: Session,
+    /// The one to use from now on.
+    pub(in crate::domain::identity::provider) token: RefreshToken,
 }
 
 impl Session {
@@ -73,7 +81,7 @@ impl Session {
         };
         let session = session.touch(conn, &token, now)?;
         account.touch_refresh(conn, now)?;
-        Ok(RefreshOutcome::Continued { account, session, token })
+        Ok(RefreshOutcome::Continued(Box::new(ContinuedSession { account, session, token })))
     }
 
     /// Finds the session to which a token belonged that is not stored any more.

@@ -1,4 +1,13 @@
 //! Passwords: Argon2id on blocking threads, with a limit on parallel runs.
+//!
+//! [`rules`] and [`breached`] refuse bad new passwords. [`work`] makes refusals equally long.
+
+mod breached;
+pub(super) mod costs;
+mod rules;
+mod work;
+
+pub(crate) use rules::Person;
 
 use super::firebase_error::FirebaseError;
 use super::firebase_error::FirebaseRefusal;
@@ -9,18 +18,13 @@ use actix_web::web;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use breached::BreachedPasswords;
+use rules::Rules;
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::HashSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
-
-/// The maximum number of characters of a password.
-const LENGTH_LIMIT: usize = 4096;
-
-/// The 10,000 most common passwords of six characters or more, in lower case: the head of the list in the crate zxcvbn
-/// 3.1.1 (MIT licence), which Dropbox compiled from Mark Burnett's collection of leaked passwords.
-static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
+use work::Work;
 
 /// The result of verifying a password.
 pub(crate) struct PasswordCheck {
@@ -40,8 +44,9 @@ pub(crate) struct Passwords {
     bounds: (usize, usize),
     /// Verified instead for an unknown address, so that the answer takes as long as for a known one.
     dummy: SecretString,
-    /// The minimum number of characters of a new password.
-    min_length: usize,
+    work: Work,
+    rules: Rules,
+    breached: Option<BreachedPasswords>,
 }
 
 impl Passwords {
@@ -62,7 +67,12 @@ impl Passwords {
             admitted: Arc::new(Semaphore::new(admitted)),
             bounds: (at_once, admitted),
             dummy,
-            min_length: config.min_password_length,
+            work: Work::new(&params),
+            rules: Rules::new(
+                config.min_password_length,
+                config.password_context_words.iter().map(String::as_str).chain([config.project_id.as_str()]),
+            ),
+            breached: config.breached_passwords.as_deref().map(BreachedPasswords::open).transpose()?,
         })
     }
 
@@ -75,33 +85,66 @@ impl Passwords {
         }
     }
 
-    /// Checks that a new password is acceptable for the account of an e-mail address.
-    ///
-    /// By NIST SP 800-63B: it needs a minimum length, is neither a common password nor the address itself, and needs no
-    /// digits or special characters.
-    pub(crate) fn check_strength(&self, email: &str, password: &SecretString) -> Result<(), FirebaseError> {
-        let password = password.expose_secret();
-        let length = password.chars().count();
-        if length < self.min_length {
-            return Err(FirebaseError::ShortPassword(self.min_length));
+    /// Returns a function that reads how many blocks of 1 KiB Argon2 has computed.
+    pub(crate) fn work_done(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
+        self.work.done()
+    }
+
+    /// Returns the name of the current cost, as hashes have it.
+    pub(super) fn cost(&self) -> String {
+        let params = self.argon2.params();
+        format!("m={},t={},p={}", params.m_cost(), params.t_cost(), params.p_cost())
+    }
+
+    /// Makes refusals as long as a run of this cost, named as [`Self::cost`] does.
+    pub(super) fn learn_cost(&self, cost: &str) {
+        let numbers: Option<Vec<u32>> = ["m=", "t=", "p="]
+            .iter()
+            .zip(cost.split(','))
+            .map(|(name, field)| field.strip_prefix(name)?.parse().ok())
+            .collect();
+        if let Some([m, t, p]) = numbers.as_deref()
+            && let Ok(params) = Params::new(*m, *t, *p, None)
+        {
+            self.work.raise_to(&params);
         }
-        if length > LENGTH_LIMIT {
-            return Err(FirebaseError::WeakPassword("Password should be at most 4096 characters"));
+    }
+
+    /// Checks that a new password is acceptable for its person, but not whether it is a breached one.
+    pub(crate) fn check_strength(&self, person: Person<'_>, password: &SecretString) -> Result<(), FirebaseError> {
+        self.rules.check(person, password.expose_secret())
+    }
+
+    /// [`Self::check_strength`], and refuses a breached password.
+    pub(crate) async fn check_new(&self, person: Person<'_>, password: &SecretString) -> Result<(), FirebaseRefusal> {
+        self.check_strength(person, password)?;
+        let Some(breached) = self.breached.clone() else { return Ok(()) };
+        let password = password.clone();
+        let lookup = web::block(move || breached.contain(password.expose_secret()));
+        match lookup.await.map_err(ApiError::internal)? {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                Err(FirebaseError::WeakPassword("Password is known from a data breach. Choose another one").into())
+            }
+            Err(error) => {
+                tracing::error!(%error, "the file of breached passwords can't be read");
+                Err(ApiError::unavailable_because("the file of breached passwords can't be read").into())
+            }
         }
-        let password = password.to_lowercase();
-        let is_the_address = password == email.to_lowercase();
-        if is_the_address || COMMON.contains(password.as_str()) {
-            return Err(FirebaseError::WeakPassword("Password is too easy to guess"));
-        }
-        Ok(())
     }
 
     /// Hashes a new password to a PHC string.
     pub(crate) async fn hash(&self, password: SecretString) -> Result<SecretString, FirebaseRefusal> {
-        self.run(move |argon2| hash(&argon2, &password)).instrument(traces::wait("argon2")).await
+        let work = self.work.clone();
+        let hash = move |argon2: Argon2<'static>| {
+            work.count(argon2.params());
+            hash(&argon2, &password)
+        };
+        self.run(hash).instrument(traces::wait("argon2")).await
     }
 
-    /// Verifies a password against a hash. Without a hash, the result is wrong after the same work.
+    /// Verifies a password against a hash. A wrong password, and one without a hash, cost the same work, whatever the
+    /// hash's cost.
     pub(crate) async fn verify(
         &self,
         password: SecretString,
@@ -109,6 +152,7 @@ impl Passwords {
     ) -> Result<PasswordCheck, FirebaseRefusal> {
         let is_known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.dummy.clone());
+        let work = self.work.clone();
         self.run(move |argon2| {
             let parsed = PasswordHash::new(stored.expose_secret())?;
             let is_right = match argon2.verify_password(password.expose_secret().as_bytes(), &parsed) {
@@ -116,9 +160,18 @@ impl Passwords {
                 Err(Error::PasswordInvalid) => false,
                 Err(error) => return Err(error),
             };
+            let done = Params::try_from(&parsed).map_or(0, |params| work.count(&params));
+            if !is_right {
+                work.fill_up(done)?;
+            }
             let is_current = is_made_by(&argon2, &parsed);
             // Only after a right password, so that the time reveals no more than the answer.
-            let rehashed = if is_right && !is_current { Some(hash(&argon2, &password)?) } else { None };
+            let rehashed = if is_right && !is_current {
+                work.count(argon2.params());
+                Some(hash(&argon2, &password)?)
+            } else {
+                None
+            };
             Ok(PasswordCheck { is_right, rehashed })
         })
         .instrument(traces::wait("argon2"))
@@ -177,29 +230,12 @@ mod tests {
             "project_id": "app", "builtin": true, "issuers": [], "master_secret_file": "",
             "max_concurrent_hashes": 1, "max_queued_hashes": 1,
             "argon2": {"memory_kib": memory_kib, "iterations": 1, "parallelism": 1}, "min_password_length": min_length,
+            "password_context_words": [],
             "fetch_timeout": "5s", "limits": {"failures_per_account_and_address": 1, "failures_per_account": 1,
                 "failures_per_address": 1, "sign_ups_per_address": 1, "window": "1m"},
             "sessions": {"idle_lifetime": "30d", "absolute_lifetime": "180d", "reuse_grace": "30s"},
         });
         Passwords::new(&serde_json::from_value(settings).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn a_password_has_the_least_length_and_4096_characters_at_most() {
-        let check = |least, password: String| passwords(8, least).check_strength("ada@example.com", &password.into());
-        assert_eq!(check(6, "x2345".into()), Err(FirebaseError::ShortPassword(6)));
-        assert!(check(6, "x2345y".into()).is_ok() && check(6, "ééöü€𝄞".into()).is_ok());
-        assert_eq!(check(8, "x2345yz".into()), Err(FirebaseError::ShortPassword(8)));
-        assert!(check(6, "x".repeat(4096)).is_ok() && check(6, "x".repeat(4097)).is_err());
-    }
-
-    #[test]
-    fn the_commonest_passwords_and_the_address_are_refused_and_nothing_else_is_demanded() {
-        let check = |password: &str| passwords(8, 6).check_strength("Ada@example.com", &password.into()).is_ok();
-        for bad in ["123456", "password", "Password", "QWERTY", "iloveyou", "ada@example.com", "ADA@EXAMPLE.COM"] {
-            assert!(!check(bad), "{bad}");
-        }
-        assert!(check("correct horse battery staple") && check("zvkqxw"));
     }
 
     #[actix_web::test]
@@ -226,6 +262,29 @@ mod tests {
         assert!(dummy.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{dummy}");
         assert_eq!(dummy.len(), known.len());
         assert!(!passwords.verify("secret".into(), None).await.ok().unwrap().is_right);
+    }
+
+    #[actix_web::test]
+    async fn every_refusal_costs_the_same_work_whatever_the_cost_of_the_hash() {
+        let (cheap, costly) = (passwords(64, 6), passwords(1024, 6));
+        let hashes = [cheap.hash("secret".into()).await.ok(), costly.hash("secret".into()).await.ok(), None];
+        for known_beforehand in [true, false] {
+            let passwords = passwords(256, 6);
+            match known_beforehand {
+                true => [cheap.cost(), costly.cost()].iter().for_each(|cost| passwords.learn_cost(cost)),
+                // A hash that costs more than all known ones teaches its cost.
+                false => _ = passwords.verify("Secret".into(), hashes[1].clone()).await.ok().unwrap(),
+            }
+            for hash in &hashes {
+                let before = passwords.work_done()();
+                assert!(!passwords.verify("Secret".into(), hash.clone()).await.ok().unwrap().is_right);
+                assert_eq!(passwords.work_done()() - before, 1024, "{known_beforehand} {hash:?}");
+            }
+            let current = passwords.hash("secret".into()).await.ok();
+            let before = passwords.work_done()();
+            assert!(passwords.verify("secret".into(), current).await.ok().unwrap().is_right);
+            assert_eq!(passwords.work_done()() - before, 256);
+        }
     }
 
     #[actix_web::test]
