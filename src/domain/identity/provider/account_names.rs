@@ -11,8 +11,6 @@ use secrecy::SecretString;
 /// An account that was found by its address.
 pub(crate) struct NamedAccount {
     pub(crate) id: String,
-    /// As stored.
-    pub(crate) email: String,
     pub(crate) password_hash: SecretString,
 }
 
@@ -30,7 +28,7 @@ impl Account {
         let rank = |email: &str| forms.iter().position(|form| *form == email).unwrap_or(forms.len());
         // `min_by_key` returns the first of equals.
         let best = found.into_iter().min_by_key(|(_, email, _)| rank(email));
-        Ok(best.map(|(id, email, hash)| NamedAccount { id, email, password_hash: hash.into() }))
+        Ok(best.map(|(id, _, hash)| NamedAccount { id, password_hash: hash.into() }))
     }
 
     /// Returns the account that a typed address names, and locks it until the transaction ends.
