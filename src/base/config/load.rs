@@ -137,9 +137,6 @@ fn message(kind: Kind, in_list: bool) -> String {
         Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) if hides(&expected) => {
             format!("invalid type: found {}, expected {expected}", name_of(&actual))
         }
-        Kind::UnknownVariant(_, expected) if in_list => {
-            format!("unknown variant, expected one of {}", expected.join(", "))
-        }
         Kind::Message(text) if text.starts_with(SYNTAX_ERROR) => {
             let place = text.lines().next().unwrap_or(SYNTAX_ERROR);
             format!("{place}; the line is not repeated here, because it may have a secret")

@@ -284,7 +284,9 @@ export interface paths {
         /**
          * Can the server answer requests?
          * @description 503 while the database can't be reached, or a Redis without which programs are refused
-         *     (`rate_limit.when_unavailable = "deny"`); `details` names each part that is not ready.
+         *     (`rate_limit.when_unavailable = "deny"`). Which part is not ready, and how the node stands to others, is for
+         *     operators: it is answered to requests from the server's own machine without a forwarding header, and on the listener
+         *     of the metrics.
          */
         get: operations["readyz"];
         put?: never;
@@ -1790,7 +1792,10 @@ export interface components {
              */
             resetSeconds: number;
         };
-        /** @description How this node stands to the others on its database. */
+        /**
+         * @description Whether this node answers requests. To requests from this machine, and on the listener of the metrics, also how it
+         *     stands to the others on its database.
+         */
         Readiness: {
             /**
              * Format: int64
@@ -1798,13 +1803,13 @@ export interface components {
              *     request reads the database.
              * @example 130
              */
-            leaseAgeMs: number | null;
+            leaseAgeMs?: number | null;
             /**
              * @description How many nodes there are on the database, this one included; 0 for a node that keeps nothing in memory.
              * @example 3
              */
-            nodes: number;
-            parts: components["schemas"]["Parts"];
+            nodes?: number;
+            parts?: components["schemas"]["Parts"];
             /** @example ready */
             status: string;
         };
