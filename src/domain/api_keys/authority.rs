@@ -50,15 +50,18 @@ impl Confirm for CachedKey {
         }
         if let Some(permission) = grant.permission {
             today.ensure_may(permission)?;
-            let gives = matches!(permission, Permission::KeysOwn | Permission::KeysManage);
-            if gives && today.reach() != self.reach() {
-                // The reach bounds what the key gives to other keys. The same request again is held against today's.
-                return Err(ApiError::unavailable_because("the key was changed during the request"));
-            }
         }
         let is_lower = grant.role.is_some_and(|granted| today.role < granted)
             || grant.organization_role.is_some_and(|granted| today.organization_role < granted);
-        if is_lower { Err(Code::InsufficientPermission.into()) } else { Ok(()) }
+        if is_lower {
+            return Err(Code::InsufficientPermission.into());
+        }
+        let gives = matches!(grant.permission, Some(Permission::KeysOwn | Permission::KeysManage));
+        if gives && today.reach() != self.reach() {
+            // The reach bounds what the key gives to other keys. The same request again is held against today's.
+            return Err(ApiError::unavailable_because("the key was changed during the request"));
+        }
+        Ok(())
     }
 }
 

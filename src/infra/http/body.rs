@@ -11,7 +11,7 @@ use crate::base::input::validation::Object;
 use crate::infra::http::DecidingHeader;
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderMap, TRANSFER_ENCODING};
+use actix_web::http::header::HeaderMap;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
@@ -151,7 +151,7 @@ async fn bytes_of(payload: &mut Payload, declared: Option<usize>, limit: usize) 
 /// `validation_failed` for a body with content, and those of [`Body::bytes`].
 pub async fn ensure_no_body(headers: &HeaderMap, limit: usize, payload: &mut Payload) -> Result<(), ApiError> {
     let declared = declared_length(headers)?;
-    if declared.unwrap_or(0) == 0 && !headers.contains_key(TRANSFER_ENCODING) {
+    if declared == Some(0) {
         return Ok(());
     }
     let bytes = bytes_of(payload, declared, limit).await?;

@@ -160,12 +160,12 @@ impl Scene<'_> {
                 let member = acme.add_to_workspace("editor").await;
                 let key = acme.create_key(&member, json!({})).await;
                 let answer = send(request(path).json(json!({ "idToken": member.id_token }))).await;
-                // Nothing that says who it was: the account is erased in the same transaction.
-                let nameless = json!({ "kind": "user", "id": member.user_id, "name": null, "email": null });
-                let about = json!({ "kind": "user", "id": member.user_id, "name": null });
+                // The trail names the person, although the account is erased in the same transaction.
+                let gone = json!({ "kind": "user", "id": member.user_id, "name": null, "email": member.email });
+                let about = json!({ "kind": "user", "id": member.user_id, "name": member.email });
                 let left = event(
                     "organization_member.left",
-                    nameless.clone(),
+                    gone.clone(),
                     about,
                     None,
                     json!({ "role": "member" }),
@@ -174,7 +174,7 @@ impl Scene<'_> {
                 let about = target("api_key", &key.id, key.body["preview"].as_str().expect("a preview"));
                 let before = json!({ "orphaned": false, "roleLimit": null });
                 let after = json!({ "orphaned": true, "roleLimit": "editor" });
-                let orphaned = event("api_key.orphaned", nameless, about, Some(&acme.workspace_id), before, after);
+                let orphaned = event("api_key.orphaned", gone, about, Some(&acme.workspace_id), before, after);
                 done(answer, vec![left, orphaned])
             }
             "DELETE /v1/me/sessions/{sessionId}" | "POST /v1/me/sign-out" | "POST /v1/me/sign-out-others" => {

@@ -60,7 +60,7 @@ async fn a_table_shows_all_fields(db: Backend) {
     let home = Home::configured(&server.url("/v1"), &key.plaintext, &tenant.workspace_id).await;
     let table = home.run(&["members"]).await.expect(0);
     let lines: Vec<Vec<&str>> = table.out.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines[0], ["id", "email", "name", "role", "joinedAt"]);
+    assert_eq!(lines[0], ["id", "email", "name", "role", "joinedAt", "status"]);
     assert_eq!(lines[1][..4], [tenant.owner.user_id.as_str(), tenant.owner.email.as_str(), "-", "admin"]);
     let record = home.run(&["whoami"]).await.expect(0);
     assert!(record.out.contains("kind            api_key\n"), "{record:?}");

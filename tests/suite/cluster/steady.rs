@@ -24,13 +24,16 @@ struct Statement {
 
 /// What a server says by itself, whoever asks: heartbeats, last uses and usage, a look at the signing keys, and what pools
 /// say.
-const OWN: [&str; 12] = [
+const OWN: [&str; 15] = [
     "UPDATE \"cluster_nodes\"",
     "SELECT \"cluster_nodes\"",
     "UPDATE api_keys SET last_used_at",
     "INSERT INTO api_key_usage",
     "DELETE FROM api_key_usage",
     "SELECT \"signing_keys\"",
+    "SELECT \"sessions\".\"id\" FROM \"sessions\" WHERE ((\"sessions\".\"last_used_at\"",
+    "DELETE FROM \"sessions\"",
+    "SELECT \"refresh_tokens\".\"hash\"",
     "SELECT pg_stat_statements_reset",
     "BEGIN",
     "COMMIT",

@@ -23,7 +23,12 @@ tests![
 
 /// With keys that manage keys.
 async fn server(db: Backend, least: CreatorRole) -> Server {
-    Server::with(db, |config| (config.keys.manage_with_keys, config.keys.min_creator_role) = (true, least)).await
+    Server::with(db, |config| {
+        (config.keys.manage_with_keys, config.keys.min_creator_role) = (true, least);
+        // It shows when a handler waits for a body.
+        config.metrics.listen = Some("127.0.0.1:0".parse().expect("an address"));
+    })
+    .await
 }
 
 /// The text of the moment so many days from now.

@@ -297,7 +297,8 @@ async fn signing_out_others_keeps_the_session_that_asks(db: Backend) {
 }
 
 async fn a_write_that_began_before_its_session_ended_is_refused(db: Backend) {
-    let server = Server::start(db).await;
+    let listen = Some("127.0.0.1:0".parse().expect("an address"));
+    let server = Server::with(db, |config| config.metrics.listen = listen).await;
     let user = User::sign_up(&server).await;
     let elsewhere = sign_in(&server, &user.email, &user.password).await.expect(200);
     let id = current_session(&server, &user.id_token).await;

@@ -47,6 +47,14 @@ impl User {
         }
     }
 
+    /// Signs in anew: a session that was not used for long has ended.
+    pub async fn sign_in(&mut self, server: &Api) {
+        let body = json!({ "email": self.email, "password": self.password, "returnSecureToken": true });
+        let sign_in = server.post("/identitytoolkit.googleapis.com/v1/accounts:signInWithPassword?key=test");
+        let answer = sign_in.json(body).send().await.expect(200);
+        (self.id_token, self.refresh_token) = (answer.text_at("/idToken"), answer.text_at("/refreshToken"));
+    }
+
     /// Takes a new ID token, with the claims as they are now.
     pub async fn refresh(&mut self, server: &Api) {
         let answer = server

@@ -23,7 +23,7 @@ async fn ids(server: &Server, tenant: &Tenant<'_>, reader: &User, query: &str) -
 /// Lets days pass.
 async fn wait(server: &Server, tenant: &mut Tenant<'_>, days: u32) {
     server.clock.advance(days * 24 * HOUR);
-    tenant.owner.refresh(server).await;
+    tenant.owner.sign_in(server).await;
 }
 
 /// As if the key had been used last so many days ago.
@@ -103,7 +103,7 @@ async fn members_find_their_own(db: Backend) {
         (tenant.create_key(&member, json!({})).await, tenant.create_key(&tenant.owner, json!({})).await);
     globex.create_key(&globex.owner, json!({})).await;
     wait(&server, &mut tenant, 200).await;
-    member.refresh(&server).await;
+    member.sign_in(&server).await;
     let find = async |who: &User| ids(&server, &tenant, who, "unusedForDays=90").await;
     assert_eq!(find(&member).await, [own.id.as_str()]);
     assert_eq!(find(&tenant.owner).await, [owners.id.as_str(), own.id.as_str()]);

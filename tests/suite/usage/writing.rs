@@ -144,6 +144,6 @@ async fn old_usage_goes_and_the_rest_stays(db: Backend) {
     server.clock.advance(25 * HOUR);
     let left = || server.database.texts("SELECT CAST(admitted AS TEXT) AS text FROM api_key_usage");
     until("old usage is gone", async || left() == ["2"]).await;
-    tenant.owner.refresh(&server).await;
+    tenant.owner.sign_in(&server).await;
     assert_eq!(sum(&of_key(&server, &tenant, &key, "?interval=day").await), [2, 0, 0]);
 }

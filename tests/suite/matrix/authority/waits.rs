@@ -50,6 +50,15 @@ impl Change {
             Who::OrganizationAdmin => of_members("organization_members", "admin", "member"),
             Who::WorkspaceEditor => of_members("workspace_members", "editor", "viewer"),
             Who::WorkspaceAdmin | Who::PresentedKeyOwner => of_members("workspace_members", "admin", "viewer"),
+            Who::SignedIn => Self {
+                lock: format!(
+                    "SELECT 1 FROM accounts WHERE id = (SELECT subject FROM users WHERE id = '{user}') FOR UPDATE"
+                ),
+                take: format!("UPDATE users SET disabled_at = created_at WHERE id = '{user}'"),
+                give_back: format!("UPDATE users SET disabled_at = NULL WHERE id = '{user}'"),
+                status: 401,
+                code: "invalid_id_token",
+            },
             _ => {
                 let key = &holder.key.as_ref().expect("a key").id;
                 let (take, give_back, code) = match who {

@@ -114,7 +114,8 @@ impl ParsedRow {
         let allowed_ips = row.get(Field::AllowedIps).map_or(Ok(AllowedIps::default()), |text| {
             let blocks: Value = text.split([' ', ',', ';']).filter(|block| !block.is_empty()).collect();
             serde_json::from_value(blocks)
-                .map_err(|error| format!("must be at most 50 addresses or blocks such as 203.0.113.0/24: {error}"))
+                // Without the text, which may be a key in the wrong column.
+                .map_err(|_| "must be at most 50 addresses or blocks such as 203.0.113.0/24".to_owned())
         });
         let mut time = |field: Field| {
             let parsed = row.get(field).map(Timestamp::from_str).transpose();
