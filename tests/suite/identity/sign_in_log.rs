@@ -15,6 +15,9 @@ tests![each_sign_in_has_one_line_with_account_and_reason, sign_ins_are_counted_b
 /// Where the lines come from.
 const TARGET: &str = "keyward::domain::identity::provider::sign_in_record";
 
+/// An answer, and what its line must have: message, reason, account and the address's hash.
+type Row<'a> = (Answer, &'a str, &'a str, Option<&'a str>, Option<&'a str>);
+
 async fn each_sign_in_has_one_line_with_account_and_reason(db: Backend) {
     let server = Server::start(db).await;
     let (user, disabled) = (User::sign_up(&server).await, User::sign_up(&server).await);
@@ -23,7 +26,7 @@ async fn each_sign_in_has_one_line_with_account_and_reason(db: Backend) {
     let mut child = Keyward::serve_logging(server.database.clone(), settings, "info").await;
     let unknown = "stranger@example.com";
     let hash: String = Sha256::digest(unknown)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut rows: Vec<(Answer, &str, &str, Option<&str>, Option<&str>)> = Vec::new();
+    let mut rows: Vec<Row<'_>> = Vec::new();
     let id = Some(user.local_id.as_str());
     rows.push((sign_in(&child, &user.email, &user.password).await, "signed in", "success", id, None));
     let wrong = sign_in(&child, &user.email, "not-the-password").await;
