@@ -291,7 +291,7 @@ assert call("api_keys.enable_api_key", m.ApiKeyView, ws, key.id, client=person).
 rolled = call("api_keys.roll_api_key", m.ApiKeyWithPlaintext, ws, key.id, client=person,
               body=m.RollKey(overlap_seconds=60))
 assert isinstance(rolled.overlap_ends_at, datetime.datetime)
-transferred = call("api_keys.transfer_api_key", m.ApiKeyView, ws, key.id, client=person,
+transferred = call("api_keys.transfer_api_key", m.ApiKeyWithPlaintext, ws, key.id, client=person,
                    body=m.TransferKey(user_id=ids["ada@example.com"]))
 assert transferred.created_by == ids["ada@example.com"]
 assert call("api_keys.revoke_api_key", m.ApiKeyView, ws, unnamed.id, client=person).status is m.KeyStatus.REVOKED
