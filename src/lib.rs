@@ -2,7 +2,7 @@
 //!
 //! # The floors
 //! A floor is a folder, a room is a file or folder on it. A room uses its own floor and those below, and no two rooms use
-//! each other in a circle: `tests/suite/architecture.rs` holds both.
+//! each other in a circle: `tests/suite/architecture` holds both.
 //! - [`cli`]: the operator's commands. [`client`]: the command line as a client of a running server, which uses `base` only.
 //! - [`server`]: the running program: application, routes, pipeline, OpenAPI document, logs and metrics of requests.
 //! - [`api`]: endpoints: each reads a request, calls the domain and writes an answer.

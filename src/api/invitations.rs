@@ -91,7 +91,7 @@ pub struct InvitationInput {
 
 /// List invitations
 ///
-/// Those that nobody has accepted yet.
+/// The pending invitations.
 #[utoipa::path(tag = "Invitations", params(PageQuery),
     responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<InvitationView>)))]
 #[get("/organizations/{organizationId}/invitations")]
@@ -107,7 +107,7 @@ pub async fn list_invitations(
     Ok(web::Json(list_page(store, &page, scope, read, |found| found.invitation.id, Into::into).await?))
 }
 
-/// Invite somebody
+/// Invite a person
 ///
 /// Where the server sends mail, a link is mailed to the address. The token is another one, and answered this once; an
 /// older invitation of the same address is withdrawn. Only an owner invites owners. The invitation gives at most what its

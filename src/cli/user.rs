@@ -15,7 +15,7 @@ use clap::Subcommand;
 pub enum UserCommand {
     /// List the built-in provider's accounts, newest first: id, state, e-mail.
     List,
-    /// Sign somebody out everywhere, refuse new sign-ins, and stop the person's API keys.
+    /// Sign a person out everywhere, refuse new sign-ins, and stop the person's API keys.
     Disable {
         /// The account's address.
         #[arg(value_parser = typed)]
@@ -27,7 +27,7 @@ pub enum UserCommand {
         #[arg(value_parser = typed)]
         email: String,
     },
-    /// Sign somebody out everywhere. The person may sign in again.
+    /// Sign a person out everywhere. The person may sign in again.
     SignOut {
         /// The account's address.
         #[arg(value_parser = typed)]

@@ -148,7 +148,7 @@ pub fn assemble(
         None => app,
     };
     let app = app
-        // Before it, too: whoever holds a key can kill it, where the key is good for nothing else.
+        // Before it, too: the holder can revoke a key that can be used for nothing else.
         .service(
             scope(format!("{}/whoami/revoke", config.server.base_path).as_str())
                 .service(api_keys::revoke_held_key)

@@ -55,8 +55,9 @@ impl FromRequest for PresentedKeyOwner {
 
 /// Revoke the API key that is sent
 ///
-/// It stops at once and for good, with all its values if it was rolled. Whoever holds a key may do so, with a read-only one
-/// too, from any address, and whatever subscription and rate limit say. A key that has stopped already is answered alike.
+/// The key stops at once and for good, with all its values if it was rolled. Each holder of a key may revoke it: a read-only
+/// key too, from any address, with any subscription and above the rate limit. A key that has stopped already gets the same
+/// answer.
 #[utoipa::path(tag = "Programs", security(("apiKey" = []), ("apiKeyHeader" = [])),
     responses(errors::Program, errors::Write, (status = 204, description = "No node honours it any more.")))]
 #[post("")]

@@ -120,7 +120,7 @@ pub(super) async fn delete(
     request_body = OobRequest,
     responses(
         errors::Public, errors::TooLarge,
-        (status = 200, description = "The mail is on its way, if there is somebody to send it to.", body = OobResponse),
+        (status = 200, description = "Accepted. A mail is sent if the address has an account.", body = OobResponse),
         (status = 400, description = "Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, \
             `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, \
             `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here), \

@@ -33,7 +33,7 @@ impl From<OrganizationMember> for OrganizationMemberView {
     }
 }
 
-/// Somebody with a role in a workspace.
+/// A person with a role in a workspace.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkspaceMemberView {

@@ -43,7 +43,7 @@ codes! {
     InvalidApiKey = UNAUTHORIZED, "invalid_api_key", "Invalid API key", "The API key is not valid.";
     ApiKeyRevoked = UNAUTHORIZED, "api_key_revoked", "API key revoked", "The API key has been revoked. Create a new one.";
     ApiKeyDisabled = UNAUTHORIZED, "api_key_disabled", "API key disabled",
-        "The API key is disabled. Whoever manages it can enable it again.";
+        "The API key is disabled. A person who manages it can enable it again.";
     ApiKeyExpired = UNAUTHORIZED, "api_key_expired", "API key expired", "The API key has expired. Create a new one.";
     ApiKeyOrphaned = UNAUTHORIZED, "api_key_orphaned", "API key orphaned",
         "The API key's creator no longer has access. A workspace admin can transfer the key to another member.";

@@ -5,59 +5,59 @@ use crate::base::sql::text_enum;
 text_enum! {
     /// What was done.
     Action {
-        /// Somebody made the organization, and owns it.
+        /// The organization was created. The actor owns it.
         OrganizationCreated = "organization.created",
-        /// It has another name.
+        /// The organization was renamed.
         OrganizationRenamed = "organization.renamed",
-        /// It is gone, with all that was in it.
+        /// The organization was deleted, with all that was in it.
         OrganizationDeleted = "organization.deleted",
-        /// Somebody is a member of the organization now.
+        /// A person became a member of the organization.
         OrganizationMemberAdded = "organization_member.added",
         /// A member has another role.
         OrganizationMemberRoleChanged = "organization_member.role_changed",
-        /// Somebody else took a member out.
+        /// A member was removed by another person.
         OrganizationMemberRemoved = "organization_member.removed",
         /// A member left, or deleted its account.
         OrganizationMemberLeft = "organization_member.left",
-        /// Somebody was invited.
+        /// A person was invited.
         InvitationCreated = "invitation.created",
         /// The invitation was mailed again, with another link and a later end.
         InvitationResent = "invitation.resent",
-        /// It is good no more: an admin took it back, or wrote a newer one.
+        /// The invitation was withdrawn, replaced by a newer one, or its maker may not give it any more.
         InvitationWithdrawn = "invitation.withdrawn",
         /// The invited person joined.
         InvitationAccepted = "invitation.accepted",
         /// A workspace was made.
         WorkspaceCreated = "workspace.created",
-        /// It has another name.
+        /// The workspace was renamed.
         WorkspaceRenamed = "workspace.renamed",
-        /// It is gone, with its members' roles and its API keys.
+        /// The workspace was deleted, with its members' roles and its API keys.
         WorkspaceDeleted = "workspace.deleted",
-        /// A member of the organization has a role in the workspace now.
+        /// A member of the organization got a role in the workspace.
         WorkspaceMemberAdded = "workspace_member.added",
-        /// It has another role there.
+        /// The member's role in the workspace changed.
         WorkspaceMemberRoleChanged = "workspace_member.role_changed",
-        /// It has none there any more.
+        /// The member was removed from the workspace.
         WorkspaceMemberRemoved = "workspace_member.removed",
-        /// An API key came from elsewhere.
+        /// An API key was imported.
         ApiKeyImported = "api_key.imported",
         /// An API key was made.
         ApiKeyCreated = "api_key.created",
-        /// Its name, expiry or addresses are others.
+        /// The name, the expiry or the addresses of the key changed.
         ApiKeyChanged = "api_key.changed",
-        /// It has a new value.
+        /// The key got a new value.
         ApiKeyRolled = "api_key.rolled",
-        /// It stopped, until it is enabled.
+        /// The key was disabled.
         ApiKeyDisabled = "api_key.disabled",
-        /// It works again.
+        /// The key was enabled.
         ApiKeyEnabled = "api_key.enabled",
-        /// It stopped for good.
+        /// The key was revoked.
         ApiKeyRevoked = "api_key.revoked",
-        /// Its record is gone.
+        /// The key's record was deleted.
         ApiKeyDeleted = "api_key.deleted",
-        /// Another member is the creator whose role it inherits.
+        /// The key got another creator, whose role it inherits.
         ApiKeyTransferred = "api_key.transferred",
-        /// Its creator was removed: it stopped, until it is transferred.
+        /// The key's creator was removed. The key is stopped until it is transferred.
         ApiKeyOrphaned = "api_key.orphaned",
         /// The operator or billing changed status, plan or ends.
         SubscriptionChanged = "subscription.changed",
@@ -65,17 +65,17 @@ text_enum! {
         UserSignedIn = "user.signed_in",
         /// A sign-in to a member's account was refused: a wrong password, or a disabled account.
         UserSignInFailed = "user.sign_in_failed",
-        /// A member set another password, or somebody who reads the member's mail.
+        /// A member's password was changed, with the old one or by a mailed code.
         UserPasswordChanged = "user.password_changed",
-        /// The operator stopped a member's account.
+        /// The operator disabled a member's account.
         UserDisabled = "user.disabled",
-        /// The operator let it work again.
+        /// The operator enabled a member's account.
         UserEnabled = "user.enabled",
         /// The operator ended a member's sign-ins.
         UserSignedOut = "user.signed_out",
         /// A member ended sessions of the own account, or a refresh token of one was used twice.
         UserSessionEnded = "user.session_ended",
-        /// The operator counts a member's address as verified.
+        /// The operator marked a member's address as verified.
         UserEmailVerified = "user.email_verified",
     }
 }
@@ -89,13 +89,13 @@ text_enum! {
         ApiKey = "api_key",
         /// A gateway or another service, by its token.
         Service = "service",
-        /// Whoever runs the server, by the command line.
+        /// The operator, by the command line.
         Operator = "operator",
         /// The billing provider.
         Billing = "billing",
-        /// A scanner that finds keys where anybody can read them.
+        /// A scanner that finds published keys.
         LeakScanner = "leak_scanner",
-        /// Somebody who did not prove to be anybody.
+        /// A client without a valid credential.
         Anonymous = "anonymous",
     }
 }

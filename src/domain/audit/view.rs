@@ -13,7 +13,7 @@ use serde_json::Value;
 pub struct AuditActor {
     #[schema(value_type = ActorKind)]
     kind: String,
-    /// Null for the operator, and for somebody who did not prove to be anybody.
+    /// Null for the operator and for an anonymous actor.
     #[schema(required, example = "usr_01k4w5c9q2e0vb7m3t8z6r1xhd")]
     id: Option<String>,
     #[schema(required, example = "Ada Lovelace")]

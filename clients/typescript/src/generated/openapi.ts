@@ -661,12 +661,12 @@ export interface paths {
         };
         /**
          * List invitations
-         * @description Those that nobody has accepted yet.
+         * @description The pending invitations.
          */
         get: operations["list_invitations"];
         put?: never;
         /**
-         * Invite somebody
+         * Invite a person
          * @description Where the server sends mail, a link is mailed to the address. The token is another one, and answered this once; an
          *     older invitation of the same address is withdrawn. Only an owner invites owners. The invitation gives at most what its
          *     maker may give when it is accepted, and is withdrawn when the maker may not give it any more.
@@ -840,8 +840,9 @@ export interface paths {
         put?: never;
         /**
          * Revoke the API key that is sent
-         * @description It stops at once and for good, with all its values if it was rolled. Whoever holds a key may do so, with a read-only one
-         *     too, from any address, and whatever subscription and rate limit say. A key that has stopped already is answered alike.
+         * @description The key stops at once and for good, with all its values if it was rolled. Each holder of a key may revoke it: a read-only
+         *     key too, from any address, with any subscription and above the rate limit. A key that has stopped already gets the same
+         *     answer.
          */
         post: operations["revoke_held_key"];
         delete?: never;
@@ -1208,7 +1209,7 @@ export interface components {
             /** @example ada@example.com */
             email: string | null;
             /**
-             * @description Null for the operator, and for somebody who did not prove to be anybody.
+             * @description Null for the operator and for an anonymous actor.
              * @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd
              */
             id: string | null;
@@ -2192,7 +2193,7 @@ export interface components {
         WorkspaceInput: {
             name: components["schemas"]["Name"];
         };
-        /** @description Somebody with a role in a workspace. */
+        /** @description A person with a role in a workspace. */
         WorkspaceMemberView: {
             /** @example ada@example.com */
             email: string | null;
@@ -2760,7 +2761,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The mail is on its way, if there is somebody to send it to. */
+            /** @description Accepted. A mail is sent if the address has an account. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];

@@ -154,6 +154,6 @@ impl HtmlSafe for Joined<'_> {}
 fn invalid() -> Result<HttpResponse, ApiError> {
     failed(
         "This invitation is not valid. It may have been used, withdrawn or replaced by a newer one, or it is too old. Ask \
-         whoever invited you for a new one.",
+         the person who invited you for a new one.",
     )
 }

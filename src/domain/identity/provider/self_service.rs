@@ -23,7 +23,7 @@ use std::net::IpAddr;
 /// The maximum age of a sign-in that may set a password or delete the account, in seconds: Firebase's five minutes.
 const RECENT_SECONDS: i64 = 5 * 60;
 const LAST_OWNER: &str =
-    "You are the last owner of an organization. Delete it or make somebody else an owner, then try again.";
+    "You are the last owner of an organization. Delete it or make another member an owner, then try again.";
 
 fn check_recent(claims: &Claims, now: Timestamp) -> Result<(), FirebaseError> {
     if now.seconds() - claims.auth_time > RECENT_SECONDS {
