@@ -291,5 +291,5 @@ fn email_body(purpose: Purpose, to: String, action_url: &str, code: &OobCode) ->
             ),
         ),
     };
-    Mail { to, subject: subject.to_owned(), text: text.into() }
+    Mail { to, subject, text: text.into() }
 }
