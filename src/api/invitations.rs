@@ -233,7 +233,7 @@ pub async fn accept_invitation(
     let (organization, role) = state
         .for_caller(caller.proof())
         .change_access(move |conn, access_change| {
-            Invitation::accept(conn, access_change, &input.token, caller.user(), now)
+            Invitation::accept(conn, access_change, &input.token, (caller.user(), caller.session()), now)
         })
         .await?;
     Ok(web::Json(Accepted { id: organization.id, name: organization.name, role }))

@@ -43,12 +43,7 @@ impl PersonLimits {
     ///
     /// # Errors
     /// `rate_limited` when the account or the address has sent too many.
-    pub fn count_account_write(
-        &self,
-        account: &str,
-        address: Option<IpAddr>,
-        now: Timestamp,
-    ) -> Result<(), ApiError> {
+    pub fn count_account_write(&self, account: &str, address: Option<IpAddr>, now: Timestamp) -> Result<(), ApiError> {
         self.charge(WriteLimit::Account(account), address, now)
     }
 

@@ -82,8 +82,14 @@ pub struct InvitationLimitSettings {
 
 impl InvitationLimitSettings {
     fn check(&self) -> Result<(), String> {
-        let Self { per_inviter_and_address, per_address, per_inviter, young_per_organization, young_per_inviter, window } =
-            *self;
+        let Self {
+            per_inviter_and_address,
+            per_address,
+            per_inviter,
+            young_per_organization,
+            young_per_inviter,
+            window,
+        } = *self;
         let limits = [per_inviter_and_address, per_address, per_inviter, young_per_organization, young_per_inviter];
         if limits.contains(&0) || window.is_zero() {
             return Err("mail.invitation_limits: every limit and the window must be more than 0".into());

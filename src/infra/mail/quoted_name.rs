@@ -41,8 +41,20 @@ fn without_link(word: &str) -> String {
 /// The separators of addresses, and what mail programs and browsers take for them.
 fn is_separator(c: char) -> bool {
     is_slash(c)
-        || matches!(c, '.' | ':' | '@' | '\u{2024}' | '\u{3002}' | '\u{fe52}' | '\u{fe55}' | '\u{fe6b}' | '\u{ff0e}'
-            | '\u{ff1a}' | '\u{ff20}' | '\u{ff61}')
+        || matches!(
+            c,
+            '.' | ':'
+                | '@'
+                | '\u{2024}'
+                | '\u{3002}'
+                | '\u{fe52}'
+                | '\u{fe55}'
+                | '\u{fe6b}'
+                | '\u{ff0e}'
+                | '\u{ff1a}'
+                | '\u{ff20}'
+                | '\u{ff61}'
+        )
 }
 
 fn is_slash(c: char) -> bool {
