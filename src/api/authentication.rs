@@ -1,5 +1,5 @@
 //! Middleware that authenticates the caller: reads the credential, verifies it ([`verify`]), and checks the
-//! subscription and the rate limit.
+//! subscription and the rate limit of a program, and the limit on a person's writes.
 //!
 //! It wraps the API's scope: for an unknown caller no handler runs, and no body is read.
 
@@ -136,6 +136,11 @@ async fn caller_of<'s>(
     };
     let caller = verify(state, &credential, RequestContext::client_address()).await?;
     RequestContext::set_caller(caller.id());
+    if let Caller::User(user) = &caller
+        && !req.method().is_safe()
+    {
+        state.person_limits.count_write(user.id, RequestContext::client_address(), state.clock.now())?;
+    }
     if let Caller::ApiKey(key) = &caller {
         RequestContext::set_organization(key.organization_id);
         let counted = counted.insert(state.api_keys.begin(key));

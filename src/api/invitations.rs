@@ -5,7 +5,7 @@ use crate::api::State;
 use crate::api::errors;
 use crate::api::list_page;
 use crate::api::{Idempotency, ReplayOutcome};
-use crate::base::error::{ApiError, Code};
+use crate::base::error::ApiError;
 use crate::base::ids::{InvitationId, OrganizationId, UserId};
 use crate::base::input::email::Email;
 use crate::base::input::validation::objects;
@@ -109,7 +109,7 @@ pub async fn list_invitations(
 
 /// Invite a person
 ///
-/// Where the server sends mail, a link is mailed to the address. The token is another one, and answered this once; an
+/// Where the server sends mail and the caller's own address is verified, a link is mailed to the address. The token is another one, and answered this once; an
 /// older invitation of the same address is withdrawn. Only an owner invites owners. The invitation gives at most what its
 /// maker may give when it is accepted, and is withdrawn when the maker may not give it any more.
 #[utoipa::path(tag = "Invitations", params(Idempotency), request_body = InvitationInput,
@@ -129,7 +129,7 @@ pub async fn create_invitation(
     }
     let claim = idempotency.claim(&bytes);
     let now = state.clock.now();
-    let is_mailed = state.invitation_mails.are_on();
+    let is_mailed = state.invitation_mails.check_sender(&access).is_ok();
     let (outcome, access) = state
         .scoped_to(&access)
         .change_access(move |conn, access_change| {
@@ -144,7 +144,7 @@ pub async fn create_invitation(
         .await?;
     Ok(ReplayOutcome::map(outcome, |(invitation, tokens)| {
         let mailed = tokens.mailed.as_ref().is_some_and(|token| {
-            state.invitation_mails.count(access.user().id, &invitation.invitation.email, now).is_ok()
+            state.invitation_mails.count(&access, &invitation.invitation.email, now).is_ok()
                 && state.invitation_mails.send(&access, &invitation, token)
         });
         let token = Some(tokens.admins.expose().to_owned());
@@ -156,7 +156,7 @@ pub async fn create_invitation(
 /// Mail an invitation again
 ///
 /// With a new link; an older link is dead. The invitation lasts as long as a new one, and may have expired before. Its
-/// maker stays the same. Only an owner sends the invitation of an owner again.
+/// maker stays the same. Only an owner sends the invitation of an owner again. The caller's own address must be verified.
 #[utoipa::path(tag = "Invitations", responses(errors::Person, errors::Write, (status = 200, description = "Mailed.", body = InvitationView)))]
 #[post("/organizations/{organizationId}/invitations/{invitationId}/resend")]
 pub async fn resend_invitation(
@@ -167,11 +167,9 @@ pub async fn resend_invitation(
     let id = path_parameter(&req, "invitationId")?;
     let (found, access) =
         state.scoped_to(&access).read(move |conn| Ok((Invitation::resendable(conn, &access, id)?, access))).await?;
-    if !state.invitation_mails.are_on() {
-        return Err(ApiError::with_message(Code::Conflict, "This server sends no mail."));
-    }
+    state.invitation_mails.check_sender(&access)?;
     let now = state.clock.now();
-    state.invitation_mails.count(access.user().id, &found.invitation.email, now)?;
+    state.invitation_mails.count(&access, &found.invitation.email, now)?;
     let renewed = state.scoped_to(&access).change_access(move |conn, access_change| {
         Ok((Invitation::renew(conn, access_change, &access, id, now)?, access))
     });
@@ -235,7 +233,7 @@ pub async fn accept_invitation(
     let (organization, role) = state
         .for_caller(caller.proof())
         .change_access(move |conn, access_change| {
-            Invitation::accept(conn, access_change, &input.token, caller.user(), now)
+            Invitation::accept(conn, access_change, &input.token, (caller.user(), caller.session()), now)
         })
         .await?;
     Ok(web::Json(Accepted { id: organization.id, name: organization.name, role }))

@@ -62,7 +62,8 @@ pub async fn list_organizations(
 
 /// Create an organization
 ///
-/// The caller becomes its owner, and its trial starts.
+/// The caller becomes its owner. Its trial starts, unless the caller has had a trial before: then it is expired until it
+/// is paid for. A person may create only so many in a day.
 #[utoipa::path(tag = "Organizations", params(Idempotency), request_body = OrganizationInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Made.", body = OrganizationView),
         (status = 200, description = "Made before, with the same Idempotency-Key.", body = OrganizationView)))]
@@ -82,6 +83,7 @@ pub async fn create_organization(
         .change_access(move |conn, access_change| {
             let user = caller.user().id;
             let create = |conn: &mut Conn, id| {
+                shared.person_limits.count_organization(user, now)?;
                 Organization::create(conn, access_change, &shared.config, id, input.name.into_string(), user, now)
             };
             let answer = |made: &Organization| OrganizationView::new(made.clone(), OrganizationRole::Owner);

@@ -11,6 +11,7 @@ use crate::domain::collections::Collections;
 use crate::domain::identity::{IdentityService, SignInEventWriter, SignInEvents};
 use crate::domain::invitations::InvitationMails;
 use crate::domain::leaks::GithubKeys;
+use crate::domain::person_limits::PersonLimits;
 use crate::domain::service_tokens::ServiceTokens;
 use crate::infra::cluster::Cluster;
 use crate::infra::db::Db;
@@ -38,6 +39,7 @@ pub struct State {
     /// Counts of the payment provider's events.
     pub webhooks: Webhooks,
     pub rate_limits: RateLimits,
+    pub person_limits: PersonLimits,
     pub service_tokens: ServiceTokens,
     pub collections: Collections,
     pub routes: web::Data<RouteTable>,
@@ -76,6 +78,7 @@ impl State {
         }
         let state = Self {
             invitation_mails: InvitationMails::new(&config, &mailer),
+            person_limits: PersonLimits::new(&config),
             service_tokens: ServiceTokens::new(&config, &db, &cluster),
             github_keys: config.leaks.github.as_ref().map(GithubKeys::new),
             config,

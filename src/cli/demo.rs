@@ -24,8 +24,9 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-/// A demo needs no metrics, whose port another process may use.
-const DEFAULTS: &str = "[log]\nformat = \"pretty\"\n[metrics]\nlisten = \"\"\n";
+/// A demo needs no metrics, whose port another process may use. Its person tries out organizations with programs.
+const DEFAULTS: &str =
+    "[log]\nformat = \"pretty\"\n[metrics]\nlisten = \"\"\n[subscription]\ntrials_per_person = 1000\n";
 const DATABASE: &str = "sqlite://data/keyward.db";
 const EMAIL: &str = "demo@example.com";
 const PASSWORD_FILE: &str = "data/demo-password";

@@ -12,6 +12,7 @@ pub mod invitations;
 pub mod leaks;
 pub mod members;
 pub mod organizations;
+pub mod person_limits;
 pub mod service_tokens;
 pub mod subscriptions;
 pub mod tenancy;

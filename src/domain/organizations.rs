@@ -16,7 +16,8 @@ use diesel::prelude::*;
 use serde_json::json;
 
 impl Organization {
-    /// Creates an organization with its owner and its trial subscription.
+    /// Creates an organization with its owner and its subscription: a trial, unless the owner has had as many as
+    /// `subscription.trials_per_person` allows.
     ///
     /// # Errors
     /// `invalid_id_token` when the owner was deleted meanwhile, or a database error.
@@ -41,7 +42,11 @@ impl Organization {
                 organization_members::created_at.eq(now),
             ))
             .execute(conn)?;
-        let subscription = Subscription::start_trial(conn, config, id, now)?;
+        let subscription = if User::count_trial(conn, owner, config.subscription.trials_per_person)? {
+            Subscription::start_trial(conn, config, id, now)?
+        } else {
+            Subscription::start_expired(conn, id, now)?
+        };
         let made = json!({ "name": organization.name, "owner": owner, "subscription": subscription.facts() });
         access_change.audit_only(organization.entry(Action::OrganizationCreated).after(made));
         Ok(organization)

@@ -34,10 +34,18 @@ impl IdentityService {
     }
 }
 
+/// Counts a change by an account like those with a token in the header.
+fn count_write(state: &State, claims: &Claims) -> Result<(), FirebaseError> {
+    let counted =
+        state.person_limits.count_account_write(&claims.sub, RequestContext::client_address(), state.clock.now());
+    counted.map_err(|_| FirebaseError::TooManyAttemptsTryLater)
+}
+
 /// Change the own account
 ///
 /// Name, picture, password; or confirms an e-mail address by a mailed code. Firebase's `accounts:update`. A new
-/// password ends every sign-in and answers new tokens.
+/// password ends every sign-in and answers new tokens. A confirmed address ends the sessions from before, but the one
+/// whose `idToken` is sent along, or without one those of the same browser: of the same client address and `User-Agent`.
 #[utoipa::path(
     operation_id = "update_account",
     tag = "Identity",
@@ -64,11 +72,17 @@ pub(super) async fn update(
     let request: UpdateRequest = read_json(&req, &body)?;
     let builtin = state.identity.builtin()?;
     if let Some(code) = request.oob_code {
-        let account = builtin.confirm_email(OobCode::from_client(code)).await?;
+        // The code suffices: a token that is not good only proves no session.
+        let claims = match state.identity.own_claims(&state.clock, request.id_token).await {
+            Err(FirebaseRefusal::Api(error)) => return Err(error.into()),
+            claims => claims.ok(),
+        };
+        let account = builtin.confirm_email(OobCode::from_client(code), claims).await?;
         return Ok(no_store(UpdateResponse::from(account)));
     }
     let profile = request.profile()?;
     let claims = state.identity.own_claims(&state.clock, request.id_token).await?;
+    count_write(&state, &claims)?;
     if request.email.is_some() {
         // Firebase with e-mail enumeration protection does the same: a new address needs proof first.
         return Err(FirebaseError::NotAllowedBecause("E-mail addresses can't be changed.").into());
@@ -93,7 +107,8 @@ pub(super) async fn update(
         (status = 200, description = "Deleted.", body = DeleteResponse),
         (status = 400, description = "Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, \
             `USER_DISABLED`, `USER_NOT_FOUND`, `CREDENTIAL_TOO_OLD_LOGIN_AGAIN` (deletion wants a sign-in of the last \
-            five minutes), `OPERATION_NOT_ALLOWED : …` (the last owner of an organization) or `INVALID_JSON`.",
+            five minutes), `OPERATION_NOT_ALLOWED : …` (the last owner of an organization), `TOO_MANY_ATTEMPTS_TRY_LATER` \
+            or `INVALID_JSON`.",
             body = FirebaseErrorBody),
     )
 )]
@@ -106,6 +121,7 @@ pub(super) async fn delete(
     let body = read(&state, payload).await?;
     let request: DeleteRequest = read_json(&req, &body)?;
     let claims = state.identity.own_claims(&state.clock, request.id_token).await?;
+    count_write(&state, &claims)?;
     state.identity.builtin()?.delete(claims).await?;
     Ok(no_store(DeleteResponse::default()))
 }

@@ -20,7 +20,7 @@ const URL_LIMIT: usize = 2048;
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UpdateRequest {
-    /// An ID token of this server; not needed with `oobCode`.
+    /// An ID token of this server; not needed with `oobCode`, where it keeps its session.
     #[schema(value_type = String, required = false, example = "eyJhbGciOiJSUzI1NiIs…")]
     pub(super) id_token: Option<SecretString>,
     /// The new password.

@@ -71,6 +71,10 @@ pub struct InvitationLimitSettings {
     pub per_address: u32,
     /// The most mails from one user, to all addresses.
     pub per_inviter: u32,
+    /// The most mails for one organization in its first 24 hours.
+    pub young_per_organization: u32,
+    /// The most mails from one user for all organizations in their first 24 hours.
+    pub young_per_inviter: u32,
     /// How long an exhausted limit takes to refill, at an even rate.
     #[serde(with = "duration")]
     pub window: Duration,
@@ -78,7 +82,16 @@ pub struct InvitationLimitSettings {
 
 impl InvitationLimitSettings {
     fn check(&self) -> Result<(), String> {
-        if [self.per_inviter_and_address, self.per_address, self.per_inviter].contains(&0) || self.window.is_zero() {
+        let Self {
+            per_inviter_and_address,
+            per_address,
+            per_inviter,
+            young_per_organization,
+            young_per_inviter,
+            window,
+        } = *self;
+        let limits = [per_inviter_and_address, per_address, per_inviter, young_per_organization, young_per_inviter];
+        if limits.contains(&0) || window.is_zero() {
             return Err("mail.invitation_limits: every limit and the window must be more than 0".into());
         }
         Ok(())

@@ -15,6 +15,7 @@ mod imported_keys;
 mod issuers;
 mod keys;
 mod leaks;
+mod limits;
 mod load;
 mod log;
 mod mail;
@@ -42,6 +43,7 @@ pub use imported_keys::ImportedKeys;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
 pub use keys::{KeyBody, Keys};
 pub use leaks::{GithubScanning, Leaks};
+pub use limits::PersonLimitSettings;
 pub use load::{Sources, load};
 pub use log::{Log, LogFormat};
 pub use mail::{InvitationLimitSettings, MailSettings};
@@ -79,6 +81,7 @@ pub struct Config {
     pub leaks: Leaks,
     pub errors: ErrorSettings,
     pub identity: Identity,
+    pub limits: PersonLimitSettings,
     pub audit: AuditSettings,
     pub usage: UsageSettings,
     pub mail: MailSettings,
@@ -119,6 +122,7 @@ impl Config {
         self.keys.check()?;
         self.leaks.check()?;
         self.identity.check()?;
+        self.limits.check()?;
         self.usage.check()?;
         self.mail.check()?;
         self.rate_limit.check()?;

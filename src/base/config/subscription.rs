@@ -10,4 +10,6 @@ pub struct SubscriptionSettings {
     pub enforce: bool,
     /// How long a new organization's trial lasts, in days.
     pub trial_days: u16,
+    /// The most trials of one person. An organization beyond starts expired, on the plan `free`.
+    pub trials_per_person: u32,
 }

@@ -13,6 +13,7 @@ diesel::table! {
         name -> Nullable<Text>,
         disabled_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        trials -> Integer,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::accepted;
 use super::token::InvitationToken;
 use crate::base::error::{ApiError, Code};
-use crate::base::ids::UserId;
+use crate::base::ids::{SessionId, UserId};
 use crate::base::input::email::normal_form_of;
 use crate::base::policy::OrganizationRole;
 use crate::base::sql::schema::{invitations, organizations};
@@ -36,7 +36,7 @@ impl Invitation {
     /// member, nothing changes.
     ///
     /// The user's address must be the invited one, and verified by the issuer or by the mailed token. The mailed token
-    /// also verifies the address of a built-in account.
+    /// also verifies the address of a built-in account, and ends its sessions from before but the given one.
     ///
     /// # Errors
     /// `not_found` for a token that is unknown, expired or used by another user; `insufficient_permission` for a user with
@@ -45,7 +45,7 @@ impl Invitation {
         conn: &mut Conn,
         access_change: &mut AccessChange,
         token: &InvitationToken,
-        user: &User,
+        (user, session): (&User, Option<SessionId>),
         now: Timestamp,
     ) -> Result<(Organization, OrganizationRole), ApiError> {
         let hash = token.hash();
@@ -62,7 +62,7 @@ impl Invitation {
             ));
         }
         if invitation.was_mailed_with(&hash) {
-            Account::confirm_email_of(conn, user.id, &invitation.email)?;
+            Account::confirm_email_of(conn, access_change, user.id, session, &invitation.email)?;
         } else if !user.email_verified {
             return Err(ApiError::with_message(
                 Code::InsufficientPermission,
@@ -84,7 +84,7 @@ impl Invitation {
         now: Timestamp,
     ) -> Result<(), ApiError> {
         Self::find_mailed(conn, token, now)?.ok_or_else(ApiError::not_found)?;
-        Self::accept(conn, access_change, token, user, now).map(|_| ())
+        Self::accept(conn, access_change, token, (user, None), now).map(|_| ())
     }
 
     /// Returns the invitation of a mailed token with the organization's name. Changes nothing.

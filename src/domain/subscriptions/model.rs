@@ -92,11 +92,28 @@ impl Subscription {
     /// Database errors.
     pub fn start_trial(conn: &mut Conn, config: &Config, id: OrganizationId, now: Timestamp) -> Result<Self, ApiError> {
         let days = Duration::from_secs(u64::from(config.subscription.trial_days) * 86_400);
+        Self::insert(conn, id, (SubscriptionStatus::Trialing, Some(now.plus(days))), now)
+    }
+
+    /// Starts without a trial: programs are refused until billing or the operator changes the subscription.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub fn start_expired(conn: &mut Conn, id: OrganizationId, now: Timestamp) -> Result<Self, ApiError> {
+        Self::insert(conn, id, (SubscriptionStatus::Expired, None), now)
+    }
+
+    fn insert(
+        conn: &mut Conn,
+        id: OrganizationId,
+        (status, trial_ends_at): (SubscriptionStatus, Option<Timestamp>),
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
         let row = Self {
             organization_id: id,
-            status: SubscriptionStatus::Trialing,
+            status,
             plan: Config::DEFAULT_PLAN.to_owned(),
-            trial_ends_at: Some(now.plus(days)),
+            trial_ends_at,
             current_period_end: None,
             updated_at: now,
             grace_ends_at: None,

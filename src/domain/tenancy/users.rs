@@ -178,6 +178,19 @@ impl User {
             .get_result(conn)?)
     }
 
+    /// Counts a trial of the user, unless there were `most` before. Returns whether it is counted. Call it under the
+    /// user's lock.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(crate) fn count_trial(conn: &mut Conn, id: UserId, most: u32) -> Result<bool, ApiError> {
+        let most = i32::try_from(most).unwrap_or(i32::MAX);
+        let counted = diesel::update(users::table.find(id).filter(users::trials.lt(most)))
+            .set(users::trials.eq(users::trials + 1))
+            .execute(conn)?;
+        Ok(counted == 1)
+    }
+
     fn find(conn: &mut Conn, profile: &Profile) -> Result<Option<Self>, ApiError> {
         Ok(users::table
             .filter(users::issuer.eq(&profile.issuer).and(users::subject.eq(&profile.subject)))

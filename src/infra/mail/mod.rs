@@ -5,9 +5,11 @@
 //! contain codes.
 
 mod outbox;
+mod quoted_name;
 mod transport;
 
 pub use outbox::Outbox;
+pub(crate) use quoted_name::quoted_name;
 
 use crate::base::config::Config;
 use crate::base::error::ApiError;
@@ -23,7 +25,8 @@ const QUEUE_LENGTH: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Mail {
     pub to: String,
-    pub subject: String,
+    /// The program's own words: nothing that a person chose.
+    pub subject: &'static str,
     /// It may contain a code.
     pub text: SecretString,
 }
@@ -58,8 +61,8 @@ impl Mailer {
     ///
     /// # Errors
     /// `unavailable` if mail is off, or if too many mails wait.
-    pub fn send(&self, to: &str, subject: &str, text: SecretString) -> Result<(), ApiError> {
-        let mail = Mail { to: to.to_owned(), subject: subject.to_owned(), text };
+    pub fn send(&self, to: &str, subject: &'static str, text: SecretString) -> Result<(), ApiError> {
+        let mail = Mail { to: to.to_owned(), subject, text };
         self.compose_later(Box::pin(async { Ok(Some(mail)) }))
     }
 

@@ -55,7 +55,7 @@ impl Transport {
         let message = Message::builder()
             .from(from.clone())
             .to(Mailbox::new(None, to))
-            .subject(&mail.subject)
+            .subject(mail.subject)
             .header(ContentType::TEXT_PLAIN)
             .body(mail.text.expose_secret().to_owned())
             .map_err(|error| permanent(error.to_string()))?;

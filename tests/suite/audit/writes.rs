@@ -301,7 +301,7 @@ async fn every_route_that_writes_leaves_exactly_its_events(db: Backend) {
         config.plans.values_mut().for_each(|plan| plan.max_active_keys = 1_000);
     })
     .await;
-    let acme = Tenant::new(&server).await;
+    let acme = Tenant::verified(&server).await;
     let scene = Scene { server: &server, smtp, acme };
     let document = server.get("/openapi.json").send().await.expect(200).body;
     let mut tried = 0;

@@ -142,7 +142,7 @@ async fn an_invitation_that_its_maker_may_not_give_is_refused(db: Backend) {
 
 async fn a_mailed_invitation_that_its_maker_may_not_give_is_refused(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let maker = tenant.add_member("admin", &[]).await;
     let known = verified(&server, "known@example.com").await;
     for email in ["new@example.com", &*known.email] {
@@ -177,7 +177,7 @@ async fn an_invitation_without_a_maker_makes_members_only(db: Backend) {
 
 async fn who_may_withdraw_may_resend_and_the_other_way_round(db: Backend) {
     let (server, _smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let admin = tenant.add_member("admin", &[]).await;
     let (owners, members) = (
         tenant.invite("boss@example.com", "owner", &[]).await,
@@ -204,7 +204,7 @@ async fn who_may_withdraw_may_resend_and_the_other_way_round(db: Backend) {
 
 async fn a_mail_names_the_maker_whoever_resends_it(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let maker = tenant.add_member("admin", &[]).await;
     let made = invite_by(&server, &tenant, &maker, "guest@example.com", "member").await.expect(201);
     assert!(mail_to(&smtp, "guest@example.com", 1).await.contains(&maker.email));

@@ -45,6 +45,12 @@ burst = 100000
 max_active_keys = 1000000
 [rate_limit]
 unknown_keys_per_minute = 60000000
+[limits]
+person_writes = 1000000
+address_writes = 1000000
+organizations_per_day = 1000000
+[subscription]
+trials_per_person = 1000000
 ";
 /// The log is searched for secrets, and these tests make a lot of it.
 const LOG: &str = "info";

@@ -1,7 +1,7 @@
 //! The page behind mailed links.
 
 use super::mailed_codes::{code_of, start};
-use super::rest::{call, sign_in};
+use super::rest::{assert_firebase_error, call, sign_in};
 use crate::support::dump::{assert_unchanged, dump};
 use crate::support::http::Answer;
 use crate::support::smtp::Smtp;
@@ -73,7 +73,7 @@ async fn the_form_asks_for_the_configured_length(db: Backend) {
 
 async fn a_person_confirms_an_address(db: Backend) {
     let (server, smtp) = start(db).await;
-    let user = User::sign_up(&server).await;
+    let mut user = User::sign_up(&server).await;
     let body = json!({ "requestType": "VERIFY_EMAIL", "idToken": user.id_token });
     call(&server, "sendOobCode", body).await.expect(200);
     let code = code_of(&smtp.mail(1).await);
@@ -82,6 +82,8 @@ async fn a_person_confirms_an_address(db: Backend) {
     assert_unchanged(&before, &server.database);
     let done = server.post("/__/auth/action").form(&[("oobCode", &*code)]).send().await.expect(200);
     assert_page(&done, "it is confirmed");
+    assert_firebase_error(&call(&server, "lookup", json!({ "idToken": user.id_token })).await, "TOKEN_EXPIRED");
+    user.sign_in(&server).await;
     let looked_up = call(&server, "lookup", json!({ "idToken": user.id_token })).await.expect(200);
     assert_eq!(looked_up["users"][0]["emailVerified"], true);
 }

@@ -51,7 +51,7 @@ async fn a_mailed_token_suffices_and_changes_nothing_of_what_an_issuer_says(db: 
     let issuer = Issuer::with(db, |oidc| oidc.trust_email = TrustEmail::Never).await;
     let smtp = Smtp::start();
     let mailing = issuer.server.another(|config| config.mail.smtp_url = Some(smtp.url().into())).await;
-    let tenant = Tenant::new(&mailing).await;
+    let tenant = Tenant::verified(&mailing).await;
     // The address has an account at the built-in provider, which proves nothing by another person's acceptance.
     let account = User::sign_up_as(&mailing, "ada@example.com").await;
     tenant.invite("ada@example.com", "member", &[]).await;

@@ -108,7 +108,8 @@ async fn a_mailed_code_confirms_an_address(db: Backend) {
     let mail = smtp.mail(1).await;
     assert!(mail.contains("mode=verifyEmail"), "{mail}");
     let code = code_of(&mail);
-    let answer = call(&server, "update", json!({ "oobCode": code })).await.expect(200);
+    let own = json!({ "oobCode": code, "idToken": user.id_token });
+    let answer = call(&server, "update", own).await.expect(200);
     assert_eq!((&answer["emailVerified"], &answer["idToken"]), (&json!(true), &json!(null)));
     assert_firebase_error(&call(&server, "update", json!({ "oobCode": code })).await, "INVALID_OOB_CODE");
     user.refresh(&server).await;

@@ -6,6 +6,7 @@ mod attempts;
 mod bodies;
 mod builtin_tokens;
 mod certificates;
+mod confirmation;
 mod cors;
 mod deletion;
 mod docs_token;
@@ -36,6 +37,7 @@ pub fn tests() -> Vec<Test> {
         bodies::tests(),
         builtin_tokens::tests(),
         certificates::tests(),
+        confirmation::tests(),
         cors::tests(),
         deletion::tests(),
         docs_token::tests(),

@@ -80,7 +80,7 @@ pub fn assert_page(answer: Answer, status: u16, text: &str) {
 
 async fn the_mailed_token_verifies_a_signed_in_user(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let user = User::sign_up_as(&server, "grace@example.com").await;
     tenant.invite(&user.email, "member", &[]).await;
     let token = token_in(&smtp.mail(1).await);
@@ -92,7 +92,7 @@ async fn the_mailed_token_verifies_a_signed_in_user(db: Backend) {
 
 async fn the_admins_token_does_not_verify_an_address(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let admins = tenant.invite("grace@example.com", "member", &[]).await.text_at("/token");
     let mailed = token_in(&smtp.mail(1).await);
     let user = User::sign_up_as(&server, "grace@example.com").await;
@@ -106,7 +106,7 @@ async fn the_admins_token_does_not_verify_an_address(db: Backend) {
 
 async fn a_mailed_token_is_for_its_address_alone(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     tenant.invite("grace@example.com", "owner", &[]).await;
     let token = token_in(&smtp.mail(1).await);
     let thief = User::sign_up_as(&server, "mallory@example.com").await;
@@ -117,7 +117,7 @@ async fn a_mailed_token_is_for_its_address_alone(db: Backend) {
 
 async fn an_invitation_to_an_address_with_an_account_looks_the_same_to_the_inviter(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let known = User::sign_up_as(&server, "grace@example.com").await;
     let mut seen = Vec::new();
     for (place, email) in [(1, &*known.email), (2, "alice@example.com")] {
@@ -144,7 +144,7 @@ async fn an_invitation_to_an_address_with_an_account_looks_the_same_to_the_invit
 
 async fn resending_replaces_the_mailed_token(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let invited = tenant.invite("grace@example.com", "member", &[(&tenant.workspace_id, "editor")]).await;
     let old = token_in(&smtp.mail(1).await);
     server.clock.advance(Duration::from_secs(60));
@@ -165,7 +165,7 @@ async fn resending_replaces_the_mailed_token(db: Backend) {
 
 async fn an_expired_invitation_is_resent(db: Backend) {
     let (server, smtp) = start(db).await;
-    let mut tenant = Tenant::new(&server).await;
+    let mut tenant = Tenant::verified(&server).await;
     let invited = tenant.invite("grace@example.com", "member", &[]).await;
     let old = token_in(&smtp.mail(1).await);
     server.clock.advance(Duration::from_secs(8 * 86_400));
@@ -179,7 +179,7 @@ async fn an_expired_invitation_is_resent(db: Backend) {
 
 async fn only_an_owner_resends_the_invitation_of_an_owner(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let admin = tenant.add_member("admin", &[]).await;
     let invited = tenant.invite("grace@example.com", "owner", &[]).await.text_at("/id");
     smtp.mail(2).await;
@@ -191,7 +191,7 @@ async fn only_an_owner_resends_the_invitation_of_an_owner(db: Backend) {
 
 async fn a_mailbox_can_not_be_flooded_by_resending(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let limits = server.config.mail.invitation_limits;
     let invited = tenant.invite("grace@example.com", "member", &[]).await.text_at("/id");
     for _ in 1..limits.per_inviter_and_address {
@@ -208,7 +208,7 @@ async fn a_mailbox_can_not_be_flooded_by_resending(db: Backend) {
     // Nor are many inviters.
     let mut others = 0;
     for _ in 0..limits.per_address {
-        let other = Tenant::new(&server).await;
+        let other = Tenant::verified(&server).await;
         others += usize::from(other.invite("grace@example.com", "member", &[]).await["mailed"] == true);
     }
     assert_eq!(others, 15, "of twenty, five were sent before");
@@ -221,7 +221,7 @@ async fn a_mailbox_can_not_be_flooded_by_resending(db: Backend) {
 
 async fn without_mail_nothing_is_resent_and_the_admins_token_works(db: Backend) {
     let server = Server::start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let invited = tenant.invite("grace@example.com", "member", &[]).await;
     assert_eq!(invited["mailed"], false);
     let before = dump(&server.database);
@@ -236,7 +236,7 @@ async fn without_mail_nothing_is_resent_and_the_admins_token_works(db: Backend) 
 
 async fn a_mail_that_can_not_be_delivered_does_not_lose_the_invitation(db: Backend) {
     let server = Server::with(db, |config| config.mail.smtp_url = Some("smtp://127.0.0.1:9".into())).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let token = tenant.invite("grace@example.com", "member", &[]).await.text_at("/token");
     let mut grace = User::sign_up_as(&server, "grace@example.com").await;
     crate::support::tenant::verify_email(&server, &mut grace).await;
@@ -245,7 +245,7 @@ async fn a_mail_that_can_not_be_delivered_does_not_lose_the_invitation(db: Backe
 
 async fn the_link_leads_where_it_is_configured_to(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let own = server.another(|config| config.mail.invitation_url = Some("https://admin.example.com/join".into())).await;
     let invitation = tenant.invite("grace@example.com", "member", &[]).await.text_at("/id");
     smtp.mail(1).await;

@@ -24,11 +24,11 @@ async fn organizations(server: &Server, id_token: &str) -> Value {
 
 async fn the_mailed_link_signs_a_new_user_up_verified_and_makes_it_a_member(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let invited = tenant.invite("Grace@Example.com", "admin", &[(&tenant.workspace_id, "viewer")]).await;
     assert_eq!(invited["mailed"], true);
     let mail = smtp.mail(1).await;
-    for part in ["To: grace@example.com", "Subject: Invitation to join Acme", &tenant.owner.email, "UTC"] {
+    for part in ["To: grace@example.com", "Subject: Invitation to join an organization", &tenant.owner.email, "UTC"] {
         assert!(mail.contains(part), "{part} is not in {mail}");
     }
     assert!(mail.contains(&format!("http://localhost:8080{PAGE}?token=inv_")), "{mail}");
@@ -50,7 +50,7 @@ async fn the_mailed_link_signs_a_new_user_up_verified_and_makes_it_a_member(db: 
 
 async fn the_mailed_link_signs_an_account_in_verifies_it_and_makes_it_a_member(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let user = User::sign_up_as(&server, "grace@example.com").await;
     tenant.invite(&user.email, "member", &[]).await;
     let token = token_in(&smtp.mail(1).await);
@@ -62,7 +62,7 @@ async fn the_mailed_link_signs_an_account_in_verifies_it_and_makes_it_a_member(d
 
 async fn wrong_password_on_the_invitation_page_is_counted_and_keeps_the_invitation(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let user = User::sign_up_as(&server, "grace@example.com").await;
     tenant.invite(&user.email, "member", &[]).await;
     let token = token_in(&smtp.mail(1).await);
@@ -81,7 +81,7 @@ async fn wrong_password_on_the_invitation_page_is_counted_and_keeps_the_invitati
 
 async fn a_weak_password_is_refused_and_the_invitation_stays_usable(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     tenant.invite("grace@example.com", "member", &[]).await;
     let token = token_in(&smtp.mail(1).await);
     let before = dump(&server.database);
@@ -97,7 +97,7 @@ async fn a_weak_password_is_refused_and_the_invitation_stays_usable(db: Backend)
 
 async fn opening_the_link_changes_nothing(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     tenant.invite("grace@example.com", "member", &[]).await;
     let token = token_in(&smtp.mail(1).await);
     let before = dump(&server.database);
@@ -110,7 +110,7 @@ async fn opening_the_link_changes_nothing(db: Backend) {
 
 async fn used_expired_withdrawn_links_say_so_and_change_nothing(db: Backend) {
     let (server, smtp) = start(db).await;
-    let mut tenant = Tenant::new(&server).await;
+    let mut tenant = Tenant::verified(&server).await;
     // An account, so that a page that told whether there is one would differ.
     let grace = User::sign_up_as(&server, "grace@example.com").await;
     tenant.invite(&grace.email, "member", &[]).await;
@@ -141,7 +141,7 @@ async fn used_expired_withdrawn_links_say_so_and_change_nothing(db: Backend) {
 
 async fn of_two_sign_ups_by_one_link_at_once_one_wins(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     tenant.invite("grace@example.com", "member", &[]).await;
     let token = token_in(&smtp.mail(1).await);
     let passwords = ["tangerine-battery-1", "tangerine-battery-2", "tangerine-battery-3"];
@@ -155,7 +155,7 @@ async fn of_two_sign_ups_by_one_link_at_once_one_wins(db: Backend) {
 
 async fn the_page_shows_names_as_text(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let rename = server.patch(&tenant.organization_path("")).bearer(&tenant.owner.id_token);
     rename.json(json!({ "name": "<b>O'Hara & \"Co\"</b>" })).send().await.expect(200);
     tenant.invite("o'hara&co@example.com", "member", &[]).await;

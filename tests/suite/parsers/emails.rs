@@ -146,7 +146,7 @@ async fn limits_count_all_spellings_of_an_address_together(db: Backend) {
         config.identity.limits.window = Duration::from_secs(3600);
     })
     .await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let spellings = [
         "Ada@b\u{fc}cher.example",
         "ADA@B\u{dc}CHER.example",

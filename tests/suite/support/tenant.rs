@@ -92,6 +92,13 @@ impl<'s> Tenant<'s> {
         tenant
     }
 
+    /// [`Tenant::new`] with an owner whose address is verified, so that invitations are mailed.
+    pub async fn verified(server: &'s Api) -> Self {
+        let mut tenant = Self::new(server).await;
+        verify_email(server, &mut tenant.owner).await;
+        tenant
+    }
+
     /// The server that it is on.
     pub fn server(&self) -> &'s Api {
         self.server

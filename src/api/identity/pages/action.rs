@@ -88,7 +88,8 @@ pub async fn act(state: web::Data<State>, payload: web::Payload) -> Result<HttpR
             "Your new password is set, and you are signed out everywhere. Sign in with it.",
         ),
         None => {
-            (builtin.confirm_email(OobCode::from_client(code.clone())).await, "This is your address: it is confirmed.")
+            let text = "This is your address: it is confirmed. Elsewhere, sign in again.";
+            (builtin.confirm_email(OobCode::from_client(code.clone()), None).await, text)
         }
     };
     match outcome {

@@ -116,16 +116,36 @@ impl Account {
         Ok(changed)
     }
 
+    /// Marks the address as verified after a proof by mail, and if it was not, ends the sessions from before that are not
+    /// the confirming person's ([`Session::end_strangers`]). Call it on the locked row.
+    pub(crate) fn confirm_email(
+        &self,
+        conn: &mut Conn,
+        access_change: &mut AccessChange,
+        session: Option<SessionId>,
+    ) -> Result<Self, ApiError> {
+        if !self.email_verified {
+            Session::end_strangers(conn, access_change, self, session)?;
+        }
+        self.set_email_verified(conn)
+    }
+
     /// Marks the address as verified for a user who has proved to read its mail, if the user is the built-in provider's
     /// and has that address. For a user of another issuer, only that issuer decides.
     ///
     /// # Errors
     /// Database errors.
-    pub(crate) fn confirm_email_of(conn: &mut Conn, user: UserId, email: &str) -> Result<(), ApiError> {
+    pub(crate) fn confirm_email_of(
+        conn: &mut Conn,
+        access_change: &mut AccessChange,
+        user: UserId,
+        session: Option<SessionId>,
+        email: &str,
+    ) -> Result<(), ApiError> {
         let Some(id) = Self::id_of_user(conn, user)? else { return Ok(()) };
         match Self::lock_by_id(conn, &id)? {
             Some(account) if normal_form_of(&account.email) == normal_form_of(email) => {
-                account.set_email_verified(conn).map(|_| ())
+                account.confirm_email(conn, access_change, session).map(|_| ())
             }
             _ => Ok(()),
         }

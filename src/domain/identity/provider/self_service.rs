@@ -14,6 +14,7 @@ use crate::base::error::{ApiError, Code};
 use crate::base::input::email::{Email, TypedEmail};
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
+use crate::domain::audit::Actor;
 use crate::domain::identity::tokens::Claims;
 use crate::infra::mail::{Composition, Mail};
 use crate::infra::request::RequestContext;
@@ -250,14 +251,28 @@ impl BuiltIn {
         }
     }
 
-    /// Confirms an address by a mailed code.
-    pub(crate) async fn confirm_email(&self, code: OobCode) -> Result<Account, FirebaseRefusal> {
-        let now = self.clock.now();
-        let confirmed =
-            self.store.for_all_tenants().write(move |conn| match use_code(conn, &code, Purpose::VerifyEmail, now)? {
-                Ok(account) => Ok(Ok(account.set_email_verified(conn)?)),
-                Err(refusal) => Ok(Err(refusal)),
-            });
+    /// Confirms an address by a mailed code. Sessions of the account from before end, but the one of the ID token with
+    /// these claims, or without a token those of the same browser.
+    pub(crate) async fn confirm_email(
+        &self,
+        code: OobCode,
+        claims: Option<Claims>,
+    ) -> Result<Account, FirebaseRefusal> {
+        let (settings, now) = (self.config.identity.sessions, self.clock.now());
+        let confirmed = self.store.for_all_tenants().change_access(move |conn, access_change| {
+            let account = match use_code(conn, &code, Purpose::VerifyEmail, now)? {
+                Ok(account) => account,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let session = match claims.filter(|claims| claims.sub == account.id) {
+                Some(claims) => SignedInAccount::lock(conn, &claims, &settings, now)?.ok().and_then(|own| own.session),
+                None => None,
+            };
+            if let Some(user) = account.user(conn)? {
+                access_change.act_as(Actor::User(user));
+            }
+            Ok(Ok(account.confirm_email(conn, access_change, session.map(|session| session.id))?))
+        });
         Ok(confirmed.await??)
     }
 }
@@ -291,5 +306,5 @@ fn email_body(purpose: Purpose, to: String, action_url: &str, code: &OobCode) ->
             ),
         ),
     };
-    Mail { to, subject: subject.to_owned(), text: text.into() }
+    Mail { to, subject, text: text.into() }
 }

@@ -1,9 +1,9 @@
-//! Ends sessions: one, all others, all, or one whose refresh token was replayed.
+//! Ends sessions: one, all others, all, one whose refresh token was replayed, or those from before a confirmed address.
 //!
 //! A session ends by deletion. Its refresh tokens go with it, and each node refuses its ID tokens with the next
 //! request.
 
-use super::Session;
+use super::{Session, SessionClient};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{SessionId, UserId};
 use crate::base::sql::Conn;
@@ -80,6 +80,35 @@ impl Session {
             record(conn, access_change, user, 1, "refresh_token_reused")?;
         }
         Ok(())
+    }
+
+    /// Ends the sessions that began before the account's address was confirmed, since another person may have signed up
+    /// with the address. What the confirming person holds is kept: the session that the request proves; if it proves
+    /// none, those last used by the same browser, that is from the same address with the same `User-Agent`. Call it under
+    /// the account's lock.
+    pub(in crate::domain::identity::provider) fn end_strangers(
+        conn: &mut Conn,
+        access_change: &mut AccessChange,
+        account: &Account,
+        proved: Option<SessionId>,
+    ) -> Result<(), ApiError> {
+        let ended = match (proved, SessionClient::here()) {
+            (None, SessionClient { user_agent: Some(user_agent), address: Some(address) }) => {
+                let another_agent = sessions::user_agent.is_null().or(sessions::user_agent.ne(user_agent));
+                let elsewhere = sessions::address.is_null().or(sessions::address.ne(address));
+                let own = sessions::table.filter(sessions::account_id.eq(&account.id));
+                diesel::delete(own.filter(another_agent.or(elsewhere))).execute(conn)?
+            }
+            (proved, _) => Self::delete_all(conn, &account.id, proved)?,
+        };
+        match account.user(conn)? {
+            Some(user) if ended > 0 => {
+                // Writes of this user's requests lock the row, too.
+                User::hold(conn, user)?;
+                record(conn, access_change, user, ended, "email_confirmed")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Deletes an account's sessions but the kept one, with their refresh tokens. Returns how many they were. Call it
