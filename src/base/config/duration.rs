@@ -6,6 +6,8 @@
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 use std::time::Duration;
 
+/// The longest duration, in milliseconds: 100 years. A moment so much later still has a year of four digits.
+const MAX_MILLISECONDS: u64 = 36_500 * 86_400_000;
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -19,7 +21,10 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = UNITS.iter().find(|(unit, _)| *unit == &text[number.len()..]);
     match (number.parse::<u64>(), unit) {
-        (Ok(count), Some((_, size))) => Ok(Duration::from_millis(count.saturating_mul(*size))),
+        (Ok(count), Some((_, size))) => match count.saturating_mul(*size) {
+            milliseconds @ ..=MAX_MILLISECONDS => Ok(Duration::from_millis(milliseconds)),
+            _ => Err(D::Error::custom(format!("{text:?} must be at most 36500d"))),
+        },
         _ => Err(D::Error::custom(format!("{text:?} must be a whole number and a unit: ms, s, m, h or d"))),
     }
 }

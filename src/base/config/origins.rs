@@ -13,7 +13,12 @@ pub(super) fn check(origin: &str) -> Result<(), String> {
     else {
         return Err("must be an origin such as https://admin.example.com".into());
     };
-    let place = place.strip_prefix(ANY_SUBDOMAIN).unwrap_or(place);
+    let parent = place.strip_prefix(ANY_SUBDOMAIN);
+    let is_top_level = |parent: &str| !parent.is_empty() && !parent.contains('.') && !parent.starts_with("localhost");
+    if parent.is_some_and(is_top_level) {
+        return Err("must have a domain of two labels behind *., as in https://*.example.com".into());
+    }
+    let place = parent.unwrap_or(place);
     // An address of IPv6 has colons of its own, in brackets.
     let after_brackets = place.rfind(']').map_or(0, |end| end + 1);
     let (host, port) = match place[after_brackets..].split_once(':') {
@@ -63,6 +68,7 @@ mod tests {
             "http://localhost:3000",
             "https://*.example.com",
             "https://*.example.com:8443",
+            "http://*.localhost:3000",
             "http://[::1]:8080",
             "http://example.com:443",
         ] {
@@ -83,6 +89,7 @@ mod tests {
             ("https://a.example:0", "1 to 65535"),
             ("https://a.example:x", "1 to 65535"),
             ("https://*.", "without a path"),
+            ("https://*.com", "two labels"),
             ("null", "https://admin.example.com"),
         ] {
             let reason = check(bad).unwrap_err();

@@ -37,7 +37,8 @@ impl TracesSettings {
         }
         for (name, value) in self.headers.iter() {
             if reqwest::header::HeaderName::from_bytes(name.as_bytes()).is_err() {
-                return Err(format!("traces.headers: {name:?} can't be the name of a header"));
+                // Without the name: it may be a value in the wrong place.
+                return Err("traces.headers: a name of a header has letters, digits and - only".into());
             }
             if reqwest::header::HeaderValue::from_str(value.expose_secret()).is_err() {
                 return Err(format!("traces.headers.{name}: is no value of a header"));
