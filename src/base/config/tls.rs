@@ -24,7 +24,7 @@ fn one_year() -> String {
 impl Tls {
     pub(super) fn check(&self) -> Result<(), String> {
         let is_header = HeaderValue::from_str(&self.hsts).is_ok();
-        if !self.hsts.is_empty() && !(is_header && self.hsts.starts_with("max-age=")) {
+        if !(self.hsts.is_empty() || is_header && self.hsts.starts_with("max-age=")) {
             return Err("server.tls.hsts: must look like \"max-age=31536000; includeSubDomains\", or be empty".into());
         }
         Ok(())
