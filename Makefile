@@ -1,7 +1,7 @@
 # One command for each thing that a contributor does. Works on Debian, Ubuntu and macOS.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test reliability bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase setup-openapi setup-bench lint-deploy
+.PHONY: help run test reliability bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-gateways setup-contracts setup-node setup-firebase setup-openapi setup-bench lint-deploy
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,7 +9,7 @@ help: ## Show this list
 run: setup ## Try Keyward on this machine: demo tenant, SQLite in ./data, http://127.0.0.1:8080
 	cargo run -- demo
 
-test: setup setup-postgres setup-redis setup-nginx setup-contracts setup-node setup-firebase setup-openapi ## Run all tests, on SQLite and on PostgreSQL
+test: setup setup-postgres setup-redis setup-nginx setup-gateways setup-contracts setup-node setup-firebase setup-openapi ## Run all tests, on SQLite and on PostgreSQL
 	cargo test
 
 reliability: setup setup-postgres ## Measure what happens when things break, into docs/operations/reliability.md (5 minutes)
@@ -55,6 +55,10 @@ setup-redis: ## Install what the tests of shared rate limits need, if it is miss
 
 setup-nginx: ## Install what the tests of gateways need, if it is missing
 	@scripts/setup.sh nginx
+
+setup-gateways: ## Install the proxies whose recipes the tests run, if they are missing
+	@scripts/setup.sh gateways
+	@tests/gateways/install.sh $(or $(CARGO_TARGET_DIR),target)/gateways
 
 setup-contracts: ## Install what the tests of documented requests need, if it is missing
 	@scripts/setup.sh contracts

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests or the benchmarks need, and only when it is missing:
-# setup.sh build|postgres|redis|nginx|contracts|node|firebase|openapi|bench
+# setup.sh build|postgres|redis|nginx|gateways|contracts|node|firebase|openapi|bench
 # Without root, or without apt, it prints the command instead and fails.
 set -euo pipefail
 
@@ -48,6 +48,11 @@ case "${1:-}" in
         packages="nginx"
         formulae="nginx"
         ;;
+    gateways)
+        if has_python; then exit; fi
+        packages="python3 python3-venv"
+        formulae="python"
+        ;;
     contracts)
         if command -v curl > /dev/null; then exit; fi
         packages="curl"
@@ -74,7 +79,7 @@ case "${1:-}" in
         formulae="wrk"
         ;;
     *)
-        echo "usage: $0 build|postgres|redis|nginx|contracts|node|firebase|openapi|bench" >&2
+        echo "usage: $0 build|postgres|redis|nginx|gateways|contracts|node|firebase|openapi|bench" >&2
         exit 2
         ;;
 esac

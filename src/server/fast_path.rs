@@ -26,6 +26,7 @@ use crate::infra::telemetry::{is_detailed, traces};
 use crate::server::limits;
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::Method;
+use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpResponse};
 use futures_util::future::poll_immediate;
@@ -38,13 +39,16 @@ use std::task::Poll;
 /// The usual answer of a route.
 #[derive(Clone, Copy, Debug)]
 pub enum FastPath {
-    /// Answers a `GET` of an admitted API client from its key alone. It runs before the request is charged, and has no
-    /// effect.
-    Program(fn(&KeyCaller) -> Result<HttpResponse, ApiError>),
+    /// Answers a `GET` of an admitted API client from its key and its headers. It runs before the request is charged,
+    /// and has no effect.
+    Program(ProgramAnswer),
     /// Answers a service's `POST` of JSON; the address is the caller's. `None` means the full pipeline, and no effect
     /// so far.
     Service(fn(&State, &[u8], Option<IpAddr>) -> Option<HttpResponse>),
 }
+
+/// See [`FastPath::Program`].
+pub type ProgramAnswer = fn(&KeyCaller, &State, &HeaderMap) -> Result<HttpResponse, ApiError>;
 
 /// The routes that have a fast path.
 pub(super) struct FastPaths(Box<[(RouteId, FastPath)]>);
@@ -81,7 +85,7 @@ pub(super) fn answer_program(
     state: &State,
     req: &ServiceRequest,
     start: &RequestStart,
-    answer: fn(&KeyCaller) -> Result<HttpResponse, ApiError>,
+    answer: ProgramAnswer,
 ) -> Option<HttpResponse> {
     let (Some(Credential::ApiKey(key)), headers) = (usual_credential(state, req, Method::GET), req.headers()) else {
         return None;
@@ -93,7 +97,7 @@ pub(super) fn answer_program(
     if named.is_some_and(|named| named.as_bytes() != caller.workspace_id.characters()) {
         return None;
     }
-    let mut response = answer(&caller).ok()?;
+    let mut response = answer(&caller, state, headers).ok()?;
     let allowance = state.rate_limits.charge_at_once(caller.rate_limit_subject(), ONE, start.at.monotonic)?;
     state.api_keys.record_admitted(&caller, &start.at);
     allowance.write_headers(response.headers_mut());

@@ -66,7 +66,7 @@ macro_rules! hot_routes {
 
 // The routes that are asked all the time: method and path, who asks, handler, document, fast path.
 hot_routes! {
-    Get "/whoami" by Client, whoami::whoami, whoami::__path_whoami, FastPath::Program(whoami::whoami_response);
+    Get "/whoami" by Client, whoami::whoami, whoami::__path_whoami, FastPath::Program(|key, _, _| whoami::whoami_response(key));
     Post "/keys/verify" by Client, gateway::verify_key, gateway::__path_verify_key, FastPath::Service(gateway::verify_cached);
     Get "/forward-auth" by Proxy, gateway::forward_auth, gateway::__path_forward_auth, FastPath::Program(gateway::forward_auth_response);
 }

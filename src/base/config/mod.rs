@@ -10,6 +10,7 @@ mod collections;
 mod database;
 mod docs;
 mod duration;
+mod gateway;
 mod identity;
 mod imported_keys;
 mod issuers;
@@ -38,6 +39,7 @@ pub use cluster::{ClusterFaults, ClusterSettings};
 pub use collections::CollectionSettings;
 pub use database::Database;
 pub use docs::DocsSettings;
+pub use gateway::{GatewaySettings, MethodPermissions, plain_path};
 pub use identity::{Argon2Settings, AttemptLimitSettings, Identity, SessionSettings};
 pub use imported_keys::ImportedKeys;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
@@ -79,6 +81,7 @@ pub struct Config {
     pub keys: Keys,
     #[serde(default)]
     pub leaks: Leaks,
+    pub gateway: GatewaySettings,
     pub errors: ErrorSettings,
     pub identity: Identity,
     pub limits: PersonLimitSettings,
@@ -121,6 +124,7 @@ impl Config {
         self.cluster.check(&self.server)?;
         self.keys.check()?;
         self.leaks.check()?;
+        self.gateway.check()?;
         self.identity.check()?;
         self.limits.check()?;
         self.usage.check()?;

@@ -9,7 +9,26 @@ use serde::de::DeserializeOwned;
 /// # Errors
 /// `bad_request` with the parameter that is unknown, malformed or sent twice.
 pub fn query<T: DeserializeOwned>(req: &HttpRequest) -> Result<T, ApiError> {
-    let text = req.query_string();
+    parse(req.query_string())
+}
+
+/// [`query`], without the unknown parameters that a proxy appended from its client's request. `client` is the target of
+/// that request.
+///
+/// # Errors
+/// Those of [`query`]. A parameter that `T` has is read wherever it comes from, and so refused if it comes twice.
+pub fn query_beside<T: DeserializeOwned>(req: &HttpRequest, client: &str, known: &[&str]) -> Result<T, ApiError> {
+    let clients = parameters(client.split_once('?').map_or("", |(_, query)| query));
+    let is_clients = |name: &String| !known.contains(&name.as_str()) && clients.iter().any(|(other, _)| other == name);
+    let all = parameters(req.query_string());
+    let own: Vec<&(String, String)> = all.iter().filter(|(name, _)| !is_clients(name)).collect();
+    if own.len() == all.len() {
+        return query(req);
+    }
+    parse(&serde_urlencoded::to_string(own).unwrap_or_default())
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
     serde_urlencoded::from_str(text).map_err(|_| explain::<T>(text))
 }
 

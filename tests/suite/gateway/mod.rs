@@ -1,8 +1,10 @@
-//! Gateways: what they are told of a key, and a real nginx that asks.
+//! Gateways: what they are told of a key, and real proxies that ask.
 
 mod forward_auth;
 mod limits;
 mod nginx;
+mod recipes;
+mod rules;
 mod upstream;
 mod verify;
 
@@ -12,10 +14,18 @@ use crate::support::tenant::service_token;
 use serde_json::{Value, json};
 
 pub fn tests() -> Vec<Test> {
-    [forward_auth::tests(), limits::tests(), nginx::tests(), verify::tests(), verify::tests_once()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        forward_auth::tests(),
+        limits::tests(),
+        nginx::tests(),
+        recipes::tests(),
+        rules::tests(),
+        verify::tests(),
+        verify::tests_once(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A gateway with its token.

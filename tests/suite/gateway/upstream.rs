@@ -6,6 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+/// The text `zipped`, compressed by gzip.
+pub const ZIPPED: &[u8] = &[
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xab, 0xca, 0x2c, 0x28, 0x48, 0x4d, 0x01, 0x00, 0x57,
+    0x68, 0xc2, 0xe2, 0x06, 0x00, 0x00, 0x00,
+];
+
+const TAG: &str = "ETag: \"v1\"\r\n";
+
 pub struct Upstream {
     address: SocketAddr,
     requests: Arc<AtomicUsize>,
@@ -45,7 +53,7 @@ impl Drop for Upstream {
     }
 }
 
-/// The head, in lower case, and the body behind it. A path that asks for a status gets it.
+/// The head, in lower case, and the body behind it. Some paths have an answer of their own.
 fn answer(stream: TcpStream, requests: &AtomicUsize) {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
@@ -61,9 +69,25 @@ fn answer(stream: TcpStream, requests: &AtomicUsize) {
     if reader.read_exact(&mut body).is_err() {
         return;
     }
-    let status = if head.starts_with("get /refused ") { "401 Unauthorized" } else { "200 OK" };
-    let echo = format!("{head}{}", String::from_utf8_lossy(&body));
-    let response = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{echo}", echo.len());
+    let mut stream = reader.into_inner();
     // A client that has gone away is none of the upstream's business.
-    let _ = reader.into_inner().write_all(response.as_bytes());
+    if head.contains("\r\nupgrade: websocket\r\n") {
+        let _ =
+            stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+        let mut said = [0; 4];
+        let _ = stream.read_exact(&mut said).and_then(|()| stream.write_all(&said));
+        return;
+    }
+    let echo = format!("{head}{}", String::from_utf8_lossy(&body)).into_bytes();
+    let (status, extra, content) = match head.split(' ').nth(1).unwrap_or_default() {
+        "/refused" => ("401 Unauthorized", "", echo),
+        "/zipped" => ("200 OK", "Content-Encoding: gzip\r\n", ZIPPED.to_vec()),
+        "/tagged" if head.contains("\r\nif-none-match: \"v1\"\r\n") => ("304 Not Modified", TAG, Vec::new()),
+        "/tagged" => ("200 OK", TAG, echo),
+        _ => ("200 OK", "", echo),
+    };
+    let length = content.len();
+    let response = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{extra}Connection: close\r\n\r\n");
+    let content = if head.starts_with("head ") { Vec::new() } else { content };
+    let _ = stream.write_all(response.as_bytes()).and_then(|()| stream.write_all(&content));
 }

@@ -2,7 +2,7 @@
 
 use super::postgres::{Postgres, ROLE};
 use super::redis;
-use super::{log, nginx};
+use super::{log, nginx, proxies};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tempfile::TempDir;
@@ -28,6 +28,7 @@ impl Environment {
         log::install(&directory.path().join("log.jsonl"))?;
         redis::require()?;
         nginx::require()?;
+        proxies::require()?;
         let postgres = Postgres::start()?;
         let shared = Shared {
             directory: directory.path().to_owned(),

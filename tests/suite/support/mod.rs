@@ -16,6 +16,7 @@ pub mod node;
 pub mod npm;
 pub mod postgres;
 pub mod process;
+pub mod proxies;
 pub mod raw;
 pub mod redis;
 pub mod secrets;

@@ -354,6 +354,10 @@ export interface paths {
          *     say whose key it is, and the proxy hands them to the API behind it, instead of any of these names that its client sent.
          *     Each question counts against the key's rate limit.
          *
+         *     Where the configuration has permissions by method or path (`gateway`), the proxy must send `X-Forwarded-Method` and
+         *     `X-Forwarded-Uri` of its client's request; without them the answer is 400. Parameters of the client's query that the
+         *     proxy appends to this one are ignored, if they are in `X-Forwarded-Uri`.
+         *
          *     A proxy must stand in `server.trusted_proxies` and send its client's address in `server.forwarded_header`. Else the
          *     address is the proxy's: keys that are bound to addresses are refused, and all its clients share the limit on unknown keys.
          */
@@ -2995,12 +2999,19 @@ export interface operations {
     forward_auth: {
         parameters: {
             query?: {
-                /** @description What the key must be allowed to do. Left out, any good key passes. */
+                /**
+                 * @description What the key must be allowed to do, besides what `gateway` in the configuration requires. Left out, that alone
+                 *     counts; without it, any good key passes.
+                 */
                 permission?: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
             };
             header?: {
                 /** @description If sent, it must be the key's workspace. */
                 "X-Workspace-Id"?: string | null;
+                /** @description The method of the client's request, as the proxy got it. Required where permissions depend on it. */
+                "X-Forwarded-Method"?: string | null;
+                /** @description The path and the query of the client's request, as the proxy got them. Required where permissions depend on the path. */
+                "X-Forwarded-Uri"?: string | null;
             };
             path?: never;
             cookie?: never;
