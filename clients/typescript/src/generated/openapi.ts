@@ -265,7 +265,8 @@ export interface paths {
         /**
          * Change the own account
          * @description Name, picture, password; or confirms an e-mail address by a mailed code. Firebase's `accounts:update`. A new
-         *     password ends every sign-in and answers new tokens.
+         *     password ends every sign-in and answers new tokens. A confirmed address ends the sessions from before, but the one
+         *     whose `idToken` is sent along, or without one those of the same browser: of the same client address and `User-Agent`.
          */
         post: operations["update_account"];
         delete?: never;
@@ -575,7 +576,8 @@ export interface paths {
         put?: never;
         /**
          * Create an organization
-         * @description The caller becomes its owner, and its trial starts.
+         * @description The caller becomes its owner. Its trial starts, unless the caller has had a trial before: then it is expired until it
+         *     is paid for. A person may create only so many in a day.
          */
         post: operations["create_organization"];
         delete?: never;
@@ -667,7 +669,7 @@ export interface paths {
         put?: never;
         /**
          * Invite somebody
-         * @description Where the server sends mail, a link is mailed to the address. The token is another one, and answered this once; an
+         * @description Where the server sends mail and the caller's own address is verified, a link is mailed to the address. The token is another one, and answered this once; an
          *     older invitation of the same address is withdrawn. Only an owner invites owners. The invitation gives at most what its
          *     maker may give when it is accepted, and is withdrawn when the maker may not give it any more.
          */
@@ -710,7 +712,7 @@ export interface paths {
         /**
          * Mail an invitation again
          * @description With a new link; an older link is dead. The invitation lasts as long as a new one, and may have expired before. Its
-         *     maker stays the same. Only an owner sends the invitation of an owner again.
+         *     maker stays the same. Only an owner sends the invitation of an owner again. The caller's own address must be verified.
          */
         post: operations["resend_invitation"];
         delete?: never;
@@ -2055,7 +2057,7 @@ export interface components {
              */
             displayName?: string;
             /**
-             * @description An ID token of this server; not needed with `oobCode`.
+             * @description An ID token of this server; not needed with `oobCode`, where it keeps its session.
              * @example eyJhbGciOiJSUzI1NiIs…
              */
             idToken?: string;
@@ -2656,7 +2658,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeleteResponse"];
                 };
             };
-            /** @description Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, `CREDENTIAL_TOO_OLD_LOGIN_AGAIN` (deletion wants a sign-in of the last five minutes), `OPERATION_NOT_ALLOWED : …` (the last owner of an organization) or `INVALID_JSON`. */
+            /** @description Refused: `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, `CREDENTIAL_TOO_OLD_LOGIN_AGAIN` (deletion wants a sign-in of the last five minutes), `OPERATION_NOT_ALLOWED : …` (the last owner of an organization), `TOO_MANY_ATTEMPTS_TRY_LATER` or `INVALID_JSON`. */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
