@@ -56,8 +56,9 @@ async fn refresh(server: &Api, session: &Answer) -> Answer {
 }
 
 async fn assert_signed_in(server: &Api, session: &Answer) {
-    let me = server.get("/v1/me").bearer(&session.text_at("/idToken")).send().await.expect(200);
-    assert_eq!(me["user"]["emailVerified"], true);
+    server.get("/v1/me").bearer(&session.text_at("/idToken")).send().await.expect(200);
+    let looked_up = call(server, "lookup", json!({ "idToken": session.text_at("/idToken") })).await.expect(200);
+    assert_eq!(looked_up["users"][0]["emailVerified"], true);
     refresh(server, session).await.expect(200);
 }
 

@@ -51,11 +51,14 @@ async fn the_mailed_link_signs_a_new_user_up_verified_and_makes_it_a_member(db: 
 async fn the_mailed_link_signs_an_account_in_verifies_it_and_makes_it_a_member(db: Backend) {
     let (server, smtp) = start(db).await;
     let tenant = Tenant::verified(&server).await;
-    let user = User::sign_up_as(&server, "grace@example.com").await;
+    let mut user = User::sign_up_as(&server, "grace@example.com").await;
     tenant.invite(&user.email, "member", &[]).await;
     let token = token_in(&smtp.mail(1).await);
     assert_page(open(&server, &token).await, 200, "Sign in and join");
     assert_page(join(&server, &token, &user.password).await, 200, "You are a member of");
+    // The session began before the address was confirmed, and the page holds none.
+    server.get("/v1/me").bearer(&user.id_token).send().await.expect_error(401, "invalid_id_token");
+    user.sign_in(&server).await;
     assert_eq!(is_verified(&server, &user.id_token).await, true);
     assert_eq!(organizations(&server, &user.id_token).await[0]["role"], "member");
 }
