@@ -64,7 +64,7 @@ async fn the_last_owner_of_an_organization_cannot_go(db: Backend) {
     let accept = server.post("/v1/invitations/accept").bearer(&owner.id_token);
     accept.json(json!({ "token": invited })).send().await.expect(200);
     let before = dump(&server.database);
-    let message = "OPERATION_NOT_ALLOWED : You are the last owner of an organization. Delete it or make somebody else \
+    let message = "OPERATION_NOT_ALLOWED : You are the last owner of an organization. Delete it or make another member \
                    an owner, then try again.";
     assert_firebase_error(&delete(&server, &owner).await, message);
     assert_unchanged(&before, &server.database);
