@@ -77,6 +77,13 @@ const signIn = async (email: string) => {
 };
 const page = { grant_type: "password", username: account.email, password };
 assert.equal(good(await anybody.POST("/docs/token", { body: page, ...form })).token_type, "Bearer");
+// A confirmed address, without which no invitation is mailed.
+const unconfirmed = await anybody.POST("/identitytoolkit.googleapis.com/v1/accounts:signInWithPassword", { body: account });
+const idToken = secret(good(unconfirmed).idToken);
+const request = { requestType: "VERIFY_EMAIL", idToken } as const;
+good(await anybody.POST("/identitytoolkit.googleapis.com/v1/accounts:sendOobCode", { body: request }));
+const confirmation = { idToken, oobCode: await mailed(1, /oobCode=([\w-]+)/) };
+good(await anybody.POST("/identitytoolkit.googleapis.com/v1/accounts:update", { body: confirmation }));
 const person = await signIn(account.email);
 
 // Organizations, Workspaces and Account.
@@ -106,7 +113,7 @@ const invitation = good(
 );
 assert.equal(invitation.mailed, true);
 secret(invitation.token!);
-const token = await mailed(1, /token=(inv_[\w-]+)/);
+const token = await mailed(2, /token=(inv_[\w-]+)/);
 good(await anybody.POST(signUpPath, { body: { email: mailedTo, password } }));
 const grace = await signIn(mailedTo);
 assert.equal(good(await grace.POST("/v1/invitations/accept", { body: { token } })).id, organization.id);

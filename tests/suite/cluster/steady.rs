@@ -24,7 +24,13 @@ struct Statement {
 
 /// What a server says by itself, whoever asks: heartbeats, last uses and usage, a look at the signing keys, and what pools
 /// say.
-const OWN: [&str; 15] = [
+const OWN: [&str; 20] = [
+    // The settings of a new connection.
+    "SET statement_timeout",
+    "SET lock_timeout",
+    "SET TIME ZONE",
+    "SET CLIENT_ENCODING",
+    "SET default_transaction_read_only",
     "UPDATE \"cluster_nodes\"",
     "SELECT \"cluster_nodes\"",
     "UPDATE api_keys SET last_used_at",

@@ -28,7 +28,7 @@ const SIMPLE: [&str; 8] =
 
 async fn a_simple_password_is_refused_wherever_one_is_chosen(db: Backend) {
     let (server, smtp) = start(db).await;
-    let tenant = Tenant::new(&server).await;
+    let tenant = Tenant::verified(&server).await;
     let user = User::sign_up(&server).await;
     let named = json!({ "idToken": user.id_token, "displayName": "Rosalind Franklin" });
     call(&server, "update", named).await.expect(200);

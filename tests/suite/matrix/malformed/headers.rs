@@ -79,6 +79,16 @@ fn cases(world: &World<'_>, documented: &[String], good: &[(&'static str, String
                     ("two conditions", [besides(name, b"\"1\""), alone(name, b"\"2\"")].concat(), 400),
                 ]);
             }
+            "X-Forwarded-Method" => cases.push((
+                "two X-Forwarded-Methods",
+                [besides("X-Forwarded-Method", b"GET"), alone("X-Forwarded-Method", b"POST")].concat(),
+                400,
+            )),
+            "X-Forwarded-Uri" => cases.push((
+                "two X-Forwarded-Uris",
+                [besides("X-Forwarded-Uri", b"/one"), alone("X-Forwarded-Uri", b"/two")].concat(),
+                400,
+            )),
             other => {
                 panic!("no bad values for the header {other}: add some to tests/suite/matrix/malformed/headers.rs")
             }
