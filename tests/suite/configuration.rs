@@ -145,7 +145,7 @@ async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
         ("[traces]\nservice_name = \"\"", &[], &["traces.service_name", "empty"]),
         ("preset = \"sokku\"", &[], &["preset", "sokku", "soku"]),
         ("", &[("KEYWARD__SERVER__WORKERS", "many")], &["environment", "KEYWARD__SERVER__WORKERS", "many"]),
-        ("", &[("DATABASE_URL", "host=localhost")], &["database.url", "postgres://", "sqlite://"]),
+        ("", &[("DATABASE_URL", "host=localhost")], &["DATABASE_URL: database.url", "postgres://", "sqlite://"]),
     ];
     for (toml, variables, expected) in rows {
         let output = check(toml, variables).await;

@@ -43,13 +43,13 @@ pub fn load(sources: &Sources) -> Result<Config, String> {
     }
     over = over.merge(Env::prefixed(ENVIRONMENT).split("__"));
     if let Some(url) = &sources.database_url {
-        over = over.merge(Serialized::default("database.url", url));
+        over = over.merge(Named("--database-url or DATABASE_URL", Serialized::default("database.url", url)));
     }
     if let Some(listen) = &sources.listen {
-        over = over.merge(Serialized::default("server.listen", listen));
+        over = over.merge(Named("--listen", Serialized::default("server.listen", listen)));
     }
     if sources.no_migrate {
-        over = over.merge(Serialized::default("database.migrate", false));
+        over = over.merge(Named("--no-migrate", Serialized::default("database.migrate", false)));
     }
     let mut layers = Figment::from(Named("the built-in defaults", Toml::string(DEFAULTS)))
         .merge(Named("the command's defaults", Toml::string(sources.under_file)));
@@ -90,9 +90,9 @@ fn check_sections(layers: &Figment) -> Result<(), String> {
 const SECTION: &str = "a section";
 
 /// A provider with a name for error messages.
-struct Named(&'static str, figment::providers::Data<Toml>);
+struct Named<P>(&'static str, P);
 
-impl Provider for Named {
+impl<P: Provider> Provider for Named<P> {
     fn metadata(&self) -> figment::Metadata {
         figment::Metadata::named(self.0)
     }

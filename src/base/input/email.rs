@@ -62,8 +62,7 @@ impl std::str::FromStr for Email {
 }
 
 fn normalize(text: &str) -> Option<String> {
-    let is_refused = shows_nothing;
-    if text.len() > TEXT_LIMIT || text.chars().any(is_refused) {
+    if text.len() > TEXT_LIMIT || text.chars().any(shows_nothing) {
         return None;
     }
     let (local, domain) = text.rsplit_once('@')?;
@@ -79,7 +78,9 @@ fn normalize(text: &str) -> Option<String> {
         uts46.to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify).ok()?;
     let address = Address::new(local, domain).ok()?;
     let normal = address.to_string();
-    (normal.len() <= LIMIT && address.domain().contains('.')).then_some(normal)
+    let (_, top_level) = address.domain().rsplit_once('.')?;
+    let is_ip_address = top_level.bytes().all(|byte| byte.is_ascii_digit());
+    (normal.len() <= LIMIT && !is_ip_address).then_some(normal)
 }
 
 /// Returns whether IDNA writes the character of a domain as ASCII, or leaves it out.

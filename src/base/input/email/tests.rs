@@ -93,6 +93,8 @@ fn what_is_no_plain_address_is_refused() {
         "ada",
         "@example.com",
         "ada@",
+        "ada@127.0.0.1",
+        "ada@example.123",
         "ada@example",
         "a@b@example.com",
         "a b@example.com",
