@@ -109,9 +109,10 @@ pub async fn list_invitations(
 
 /// Invite a person
 ///
-/// Where the server sends mail and the caller's own address is verified, a link is mailed to the address. The token is another one, and answered this once; an
-/// older invitation of the same address is withdrawn. Only an owner invites owners. The invitation gives at most what its
-/// maker may give when it is accepted, and is withdrawn when the maker may not give it any more.
+/// Where the server sends mail and the caller's own address is verified, a link is mailed to the address. The token is
+/// another one, and answered this once; an older invitation of the same address is withdrawn. Only an owner invites owners.
+/// The invitation gives at most what its maker may give when it is accepted, and is withdrawn when the maker may not give
+/// it any more.
 #[utoipa::path(tag = "Invitations", params(Idempotency), request_body = InvitationInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Invited.", body = InvitationWithToken),
         (status = 200, description = "Invited before, with the same Idempotency-Key: without the token.", body = InvitationWithToken)))]

@@ -4,7 +4,7 @@ use crate::base::config::Config;
 use crate::base::ids::OrganizationId;
 use crate::base::time::Clock;
 use crate::domain::access::{CallerProof, Guard};
-use crate::domain::api_keys::ApiKeys;
+use crate::domain::api_keys::{ApiKeys, KeyRules};
 use crate::domain::billing::Webhooks;
 use crate::domain::changes::{Reader, ScopedStore, Store};
 use crate::domain::collections::Collections;
@@ -95,6 +95,11 @@ impl State {
             metrics,
         };
         Ok((state, Background { outbox, sign_in_event_writer, db, store }))
+    }
+
+    /// Returns what changes of keys are held against.
+    pub fn key_rules(&self) -> KeyRules<'_> {
+        KeyRules { config: &self.config, format: &self.api_keys.format }
     }
 
     /// Calls [`Store::scoped_to`].

@@ -48,8 +48,8 @@ pub(super) fn response(error: &ApiError, state: &State) -> HttpResponse {
     Written::new(error, state, RequestId::random()).onto(HttpResponse::new(error.code.status()))
 }
 
-/// An error after a panic or a time-out, or before any handler: there is no request to answer. It makes its own response, because outer
-/// middleware can only add to an existing one.
+/// An error after a panic or a time-out, or before any handler: there is no request to answer. It makes its own response,
+/// because outer middleware can only add to an existing one.
 #[derive(Debug)]
 pub struct Unrouted {
     pub error: ApiError,

@@ -7,12 +7,7 @@ sources=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 cd "$1"
 
-if ! cmp -s "$sources/requirements.txt" venv/installed.txt; then
-    rm -rf venv
-    python3 -m venv venv
-    venv/bin/pip install --quiet --disable-pip-version-check -r "$sources/requirements.txt"
-    cp "$sources/requirements.txt" venv/installed.txt
-fi
+"$sources/../venv.sh" "$sources/requirements.txt" .
 if ! cmp -s "$sources/package-lock.json" node_modules/installed.json; then
     cp "$sources/package.json" "$sources/package-lock.json" .
     npm ci --silent --no-audit --no-fund --ignore-scripts

@@ -15,7 +15,7 @@ use crate::domain::api_keys::manage::giving::ensure_may_create;
 use crate::domain::api_keys::manage::lifecycle;
 use crate::domain::api_keys::manage::lifecycle::KeyAccess;
 use crate::domain::api_keys::unused::KeyListQuery;
-use crate::domain::api_keys::{ApiKey, KeyRules, KeyWithCreator};
+use crate::domain::api_keys::{ApiKey, KeyWithCreator};
 use crate::domain::changes::AccessChange;
 use crate::infra::http::{Body, ListScope, Page, path_parameter, query};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
@@ -80,7 +80,7 @@ pub async fn create_api_key(
             let create = |conn: &mut Conn, id| {
                 let place = (access.workspace().organization_id, access.workspace_id());
                 let new = input.of(ApiKey::new(id, place, access.user_id(), scope, now), access.reach());
-                let plaintext = lifecycle::create(conn, access_change, rules_of(&shared), &access, new, now)?;
+                let plaintext = lifecycle::create(conn, access_change, shared.key_rules(), &access, new, now)?;
                 Ok((ApiKey::visible(conn, &access, id)?, plaintext))
             };
             claim.run(conn, KeyId::new(), now, create, |(row, _)| without_plaintext(&shared, row))
@@ -168,7 +168,7 @@ pub async fn roll_api_key(
         .scoped_to(&access)
         .change_access(move |conn, access_change| {
             let roll = |conn: &mut Conn, id| {
-                let plaintext = ApiKey::roll(conn, access_change, &access, rules_of(&shared), id, overlap, now)?;
+                let plaintext = ApiKey::roll(conn, access_change, &access, shared.key_rules(), id, overlap, now)?;
                 Ok((ApiKey::visible(conn, &access, id)?, plaintext))
             };
             claim.run(conn, id, now, roll, |(row, _)| without_plaintext(&shared, row))
@@ -230,15 +230,11 @@ pub async fn transfer_api_key(
     let (row, plaintext) = state
         .scoped_to(&access)
         .change_access(move |conn, access_change| {
-            let plaintext = ApiKey::transfer(conn, access_change, &access, rules_of(&shared), id, heir)?;
+            let plaintext = ApiKey::transfer(conn, access_change, &access, shared.key_rules(), id, heir)?;
             Ok((ApiKey::visible(conn, &access, id)?, plaintext))
         })
         .await?;
     Ok(web::Json(ApiKeyWithPlaintext::new(ApiKeyView::new(&state, row), plaintext.as_ref())))
-}
-
-fn rules_of(state: &State) -> KeyRules<'_> {
-    KeyRules { config: &state.config, format: &state.api_keys.format }
 }
 
 /// The answer to a repeated request.

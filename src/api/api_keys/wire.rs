@@ -186,7 +186,7 @@ impl RollKey {
     }
 }
 
-/// Who takes the key over, and how.
+/// The new creator of a key, and the mode of the transfer.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TransferKey {
@@ -198,6 +198,6 @@ pub struct TransferKey {
 
 impl From<TransferKey> for Heir {
     fn from(TransferKey { user_id, mode }: TransferKey) -> Self {
-        Self { user: user_id, mode: mode.unwrap_or(TransferMode::Keep) }
+        Self { user: user_id, mode: mode.unwrap_or_default() }
     }
 }

@@ -26,8 +26,8 @@ const SCOPE: HeaderName = HeaderName::from_static("x-keyward-scope");
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Wanted {
-    /// What the key must be allowed to do, besides what `gateway` in the configuration requires. Left out, that alone
-    /// counts; without it, any good key passes.
+    /// A permission that the key must have, besides the one that `gateway` in the configuration requires. Without both,
+    /// each good key passes.
     #[param(inline)]
     permission: Option<Permission>,
 }

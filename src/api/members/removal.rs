@@ -36,8 +36,7 @@ pub(super) async fn remove<G: Guard + Send + 'static>(
     let keys = state
         .scoped_to(&access)
         .change_access(move |conn, access_change| {
-            let rules = KeyRules { config: &shared.config, format: &shared.api_keys.format };
-            change(conn, access_change, rules, &access, user, heir, now)
+            change(conn, access_change, shared.key_rules(), &access, user, heir, now)
         })
         .await?;
     Ok(web::Json(keys))

@@ -94,7 +94,7 @@ impl RemovalQuery {
     /// `validation_failed` for a mode without a member.
     pub(super) fn heir(self) -> Result<Option<Heir>, ApiError> {
         match (self.transfer_keys_to, self.mode) {
-            (Some(user), mode) => Ok(Some(Heir { user, mode: mode.unwrap_or(TransferMode::Keep) })),
+            (Some(user), mode) => Ok(Some(Heir { user, mode: mode.unwrap_or_default() })),
             (None, None) => Ok(None),
             (None, Some(_)) => Err(ApiError::invalid("mode", "goes with transferKeysTo only")),
         }

@@ -18,7 +18,7 @@ pub struct Billing {
     /// How long after the end of a period the provider's notice of its renewal may arrive.
     #[serde(with = "duration")]
     pub renewal_leeway: Duration,
-    /// Whether API clients keep access while the provider is told to collect no payment.
+    /// The access of API clients while the provider's collection of payments is paused.
     pub pause_collection: PauseCollection,
     /// Stripe's webhook; `None`: there is no such route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ pub struct PauseCollection {
     pub mark_uncollectible: PausedCollection,
 }
 
-/// What a subscription is worth whose collection is paused.
+/// How a subscription with a paused collection counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PausedCollection {

@@ -86,7 +86,7 @@ fn check_sections(layers: &Figment) -> Result<(), String> {
     Ok(())
 }
 
-/// What is expected of a section.
+/// The form of a section, in errors.
 const SECTION: &str = "a section";
 
 /// A provider with a name for error messages.

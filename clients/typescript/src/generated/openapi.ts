@@ -673,9 +673,10 @@ export interface paths {
         put?: never;
         /**
          * Invite a person
-         * @description Where the server sends mail and the caller's own address is verified, a link is mailed to the address. The token is another one, and answered this once; an
-         *     older invitation of the same address is withdrawn. Only an owner invites owners. The invitation gives at most what its
-         *     maker may give when it is accepted, and is withdrawn when the maker may not give it any more.
+         * @description Where the server sends mail and the caller's own address is verified, a link is mailed to the address. The token is
+         *     another one, and answered this once; an older invitation of the same address is withdrawn. Only an owner invites owners.
+         *     The invitation gives at most what its maker may give when it is accepted, and is withdrawn when the maker may not give
+         *     it any more.
          */
         post: operations["create_invitation"];
         delete?: never;
@@ -2040,7 +2041,7 @@ export interface components {
             /** @example Bearer */
             token_type: string;
         };
-        /** @description Who takes the key over, and how. */
+        /** @description The new creator of a key, and the mode of the transfer. */
         TransferKey: {
             mode?: components["schemas"]["TransferMode"] | null;
             userId: components["schemas"]["UserId"];
@@ -3002,8 +3003,8 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description What the key must be allowed to do, besides what `gateway` in the configuration requires. Left out, that alone
-                 *     counts; without it, any good key passes.
+                 * @description A permission that the key must have, besides the one that `gateway` in the configuration requires. Without both,
+                 *     each good key passes.
                  */
                 permission?: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
             };

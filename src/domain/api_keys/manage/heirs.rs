@@ -19,7 +19,14 @@ text_enum! {
     }
 }
 
-/// Who takes over keys, and how.
+/// The mode of a transfer that names none.
+impl Default for TransferMode {
+    fn default() -> Self {
+        Self::Keep
+    }
+}
+
+/// The new creator of keys, and the mode of their transfer.
 #[derive(Clone, Copy, Debug)]
 pub struct Heir {
     pub user: UserId,

@@ -1,4 +1,4 @@
-//! Which new passwords are refused, whoever chooses them: by NIST SP 800-63B and OWASP ASVS 5.0, 6.2.
+//! The rules for new passwords, which hold for all accounts: by NIST SP 800-63B and OWASP ASVS 5.0, 6.2.
 //!
 //! A password needs a least length, and no digits or special characters. It must not be a common one, and must have at
 //! least [`MIN_PARTS`] parts that have to be guessed one by one. A repetition, a sequence such as `6789` or `asdf`, and a
