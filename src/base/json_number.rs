@@ -234,7 +234,8 @@ mod tests {
         ] {
             assert_eq!(JsonNumber::parse(literal), Some(Err(rule)), "{literal}");
         }
-        for no_number in ["", "-", "01", "+1", "1.", ".1", "1e", "1e+", "0x1", " 1", "1 ", "inf", "NaN", "1_000", "--1"] {
+        for no_number in ["", "-", "01", "+1", "1.", ".1", "1e", "1e+", "0x1", " 1", "1 ", "inf", "NaN", "1_000", "--1"]
+        {
             assert_eq!(JsonNumber::parse(no_number), None, "{no_number}");
         }
     }

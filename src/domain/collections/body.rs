@@ -127,7 +127,11 @@ mod tests {
         ] {
             let body = format!(r#"{{"0":"1e400","a/b":[1.5,{{"c":{number}}}],"d":1e400}}"#);
             let error = parse(body.as_bytes()).unwrap_err();
-            assert_eq!((error.code, error.details[0].field.as_str()), (Code::ValidationFailed, "/a~1b/1/c"), "{number}");
+            assert_eq!(
+                (error.code, error.details[0].field.as_str()),
+                (Code::ValidationFailed, "/a~1b/1/c"),
+                "{number}"
+            );
             assert_eq!(error.details[0].message, message, "{number}");
         }
         for no_json in [r#"{"a":1e400,}"#, r#"{"a":01}"#, r#"{"a":1.}"#, r#"{"a":x,"b":1e400}"#, "1e400 x", "{"] {
@@ -139,7 +143,8 @@ mod tests {
 
     #[test]
     fn large_numbers_are_found_at_their_places() {
-        let (parsed, large) = parse(br#"{"z":1e20,"a":[0,100000000000000000000],"b":18446744073709551615,"c":1e18}"#).unwrap();
+        let (parsed, large) =
+            parse(br#"{"z":1e20,"a":[0,100000000000000000000],"b":18446744073709551615,"c":1e18}"#).unwrap();
         let places: Vec<String> = large.iter().map(LargeNumber::pointer).collect();
         assert_eq!(places, ["/z", "/a/1"]);
         let text = Value::Object(parsed).to_string();

@@ -68,9 +68,8 @@ impl FieldValue {
     fn operand(self, dialect: Dialect) -> Operand {
         let operand = |before, bound, after| Operand { before, bound, after };
         // SQLite converts the text of a number in the same way as that of a document.
-        let json_of_sqlite = |number: Option<String>| {
-            operand("json_extract(", number.unwrap_or_else(|| "-9e999".to_owned()), ", '$')")
-        };
+        let json_of_sqlite =
+            |number: Option<String>| operand("json_extract(", number.unwrap_or_else(|| "-9e999".to_owned()), ", '$')");
         let text_of_postgres = |number: Option<String>| number.unwrap_or_else(|| LEAST.to_owned());
         match (self, dialect) {
             (Self::Text(text), _) => operand("", text.chars().take(KEY_LENGTH).collect(), ""),

@@ -171,7 +171,8 @@ impl DocumentSchema {
         let mut next = 0;
         while let Some(schema) = schemas.get(next).copied() {
             next += 1;
-            let listed = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|name| schema.get(name)?.as_array()).flatten();
+            let listed =
+                ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|name| schema.get(name)?.as_array()).flatten();
             let single = ["then", "else"].into_iter().filter_map(|name| schema.get(name));
             let referred = schema.get("$ref").and_then(|_| self.resolve(schema));
             for more in listed.chain(single).chain(referred) {
@@ -190,7 +191,8 @@ fn below<'s>(schema: &'s Value, step: &str) -> Vec<&'s Value> {
     let own = schema.get("properties").and_then(|fields| fields.get(step));
     let by_pattern = schema.get("patternProperties").and_then(Value::as_object).into_iter().flat_map(Map::values);
     let of_position = step.parse::<usize>().ok().and_then(|place| schema.get("prefixItems")?.get(place));
-    let others = ["additionalProperties", "unevaluatedProperties", "items"].into_iter().filter_map(|name| schema.get(name));
+    let others =
+        ["additionalProperties", "unevaluatedProperties", "items"].into_iter().filter_map(|name| schema.get(name));
     match own.or(of_position) {
         Some(own) => by_pattern.chain([own]).collect(),
         None => by_pattern.chain(others).collect(),

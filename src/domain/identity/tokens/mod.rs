@@ -1,5 +1,7 @@
 //! ID tokens: their issuers and their verification.
 
+mod admission;
+pub(crate) mod fault;
 mod issuer;
 pub(crate) mod jwk;
 mod oidc;
