@@ -5,8 +5,8 @@
 //! elsewhere, so such a body is refused. So is one with a number that would be rounded ([`numbers`](super::numbers)).
 
 use super::collection::Collection;
-use super::numbers::{LargeNumber, Reader};
-use super::schema::MAX_FAULTS;
+use super::numbers::Reader;
+use super::schema::DocumentSchema;
 use crate::base::error::{ApiError, FieldError};
 use crate::base::sql::JsonObject;
 use crate::infra::http::Body;
@@ -25,14 +25,8 @@ const OUT_OF_RANGE: &str = "number out of range";
 /// or with a number that can't be kept exactly, with the field's JSON Pointer.
 pub async fn read(body: Body<()>, collection: &Collection) -> Result<(JsonObject, Vec<u8>), ApiError> {
     let bytes = body.json().await?;
-    let (parsed, large) = parse(&bytes)?;
+    let (parsed, faults) = parse(&bytes, &collection.schema, usize::from(collection.envelope.is_some()))?;
     let document = unwrap(collection, parsed)?;
-    let depth = usize::from(collection.envelope.is_some());
-    let fault = |number: &LargeNumber| {
-        let message = number.check(&collection.schema, depth).err()?.to_owned();
-        Some(FieldError { field: number.pointer(), message })
-    };
-    let faults: Vec<FieldError> = large.iter().filter_map(fault).take(MAX_FAULTS).collect();
     if !faults.is_empty() {
         return Err(ApiError::invalid_fields(faults));
     }
@@ -58,11 +52,15 @@ fn unwrap(collection: &Collection, mut body: Map<String, Value>) -> Result<JsonO
     }
 }
 
-/// Returns the object, and its numbers beyond 64 bits.
-fn parse(bytes: &[u8]) -> Result<(Map<String, Value>, Vec<LargeNumber>), ApiError> {
+/// Returns the object, and its numbers beyond 64 bits that the schema does not want.
+fn parse(
+    bytes: &[u8],
+    schema: &DocumentSchema,
+    depth: usize,
+) -> Result<(Map<String, Value>, Vec<FieldError>), ApiError> {
     let no_json = |error: serde_json::Error| ApiError::bad_request(format!("The body is not JSON: {error}."));
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let (mut reader, mut track) = (Reader::of(bytes), Track::new());
+    let (mut reader, mut track) = (Reader::of(bytes, schema, depth), Track::new());
     let parsed = reader.deserialize(serde_path_to_error::Deserializer::new(&mut deserializer, &mut track));
     let value = match parsed {
         Ok(value) => value,
@@ -81,7 +79,7 @@ fn parse(bytes: &[u8]) -> Result<(Map<String, Value>, Vec<LargeNumber>), ApiErro
     };
     deserializer.end().map_err(no_json)?;
     match value {
-        Value::Object(fields) => Ok((fields, reader.large)),
+        Value::Object(fields) => Ok((fields, reader.faults)),
         _ => Err(ApiError::invalid("", "must be an object")),
     }
 }
@@ -106,6 +104,10 @@ mod tests {
     use super::*;
     use crate::base::error::Code;
     use crate::base::json_number::{BEYOND_64_BITS, INEXACT};
+
+    fn parse(bytes: &[u8]) -> Result<(Map<String, Value>, Vec<FieldError>), ApiError> {
+        super::parse(bytes, &DocumentSchema::compile(None).unwrap(), 0)
+    }
 
     #[test]
     fn a_field_that_comes_twice_is_refused_at_any_depth() {
@@ -142,12 +144,20 @@ mod tests {
     }
 
     #[test]
-    fn large_numbers_are_found_at_their_places() {
-        let (parsed, large) =
-            parse(br#"{"z":1e20,"a":[0,100000000000000000000],"b":18446744073709551615,"c":1e18}"#).unwrap();
-        let places: Vec<String> = large.iter().map(LargeNumber::pointer).collect();
-        assert_eq!(places, ["/z", "/a/1"]);
+    fn integers_beyond_64_bits_are_found_at_their_places() {
+        let body = br#"{"z":1e20,"a":[0,100000000000000000000],"b":18446744073709551615,"c":1e18}"#;
+        let (parsed, faults) = parse(body).unwrap();
+        let places: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(places, ["/a/1"]);
         let text = Value::Object(parsed).to_string();
         assert_eq!(text, r#"{"a":[0,1e+20],"b":18446744073709551615,"c":1000000000000000000,"z":1e+20}"#);
+    }
+
+    #[test]
+    fn a_document_of_large_numbers_is_read_in_its_own_time() {
+        let numbers = |count: usize| vec!["[100000000000000000000]"; count].join(",");
+        let body = |count| format!("{{\"a\":{}{}{}}}", "[".repeat(100), numbers(count), "]".repeat(100));
+        let (_, faults) = parse(body(10_000).as_bytes()).unwrap();
+        assert_eq!(faults.len(), 20);
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod field;
 mod key;
 pub(crate) mod listing;
 pub(crate) mod model;
+mod number_rule;
 mod numbers;
 pub(crate) mod path;
 pub(crate) mod schema;

@@ -34,6 +34,9 @@ impl Oidc {
                 cut_fraction(time);
             }
         }
+        if claims.get("iat").is_some_and(|time| !time.is_i64()) {
+            return Err(TokenFault::new("iat: is of a wrong type"));
+        }
         // Optional here (OpenID Connect Core 1.0, 2). Only the built-in provider needs the age of a sign-in.
         if let (None, Some(issued_at)) = (claims.get("auth_time"), claims.get("iat").cloned()) {
             claims.insert("auth_time".into(), issued_at);
@@ -135,7 +138,9 @@ mod tests {
         assert_eq!(claims, Ok(expected));
         let claims = normalized(&rules, json!({ "aud": "app", "iat": 7.9 })).unwrap();
         assert_eq!(claims["auth_time"], 7);
-        assert_eq!(normalized(&rules, json!({ "aud": "app", "iat": "7.9" })).unwrap()["iat"], "7.9");
+        for bad in [json!("7.9"), json!(1e300), json!([7])] {
+            assert_eq!(normalized(&rules, json!({ "aud": "app", "iat": bad })), Err("iat".to_owned()));
+        }
     }
 
     #[test]
