@@ -120,26 +120,34 @@ enum Model {
 
 impl Model {
     fn of(text: &str) -> Self {
-        let double: f64 = text.parse().expect("a number");
-        match text.parse() {
-            Ok(integer) if !Self::is_large(double) => Self::Integer(integer),
-            #[expect(clippy::cast_possible_truncation, reason = "an integer below 2^64")]
-            _ if double.fract() == 0.0 && !Self::is_large(double) => Self::Integer(double as i128),
-            _ => Self::Decimal(double),
+        match Self::integer(text) {
+            Some(integer) => Self::Integer(integer),
+            None => Self::Decimal(text.parse().expect("a number")),
         }
     }
 
-    fn is_large(double: f64) -> bool {
-        double.abs() >= 1.8e19 && double.abs() > 18_446_744_073_709_550_000.0
+    /// The integer of 64 bits that the text is, in any notation.
+    fn integer(text: &str) -> Option<i128> {
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let fraction = fraction.trim_end_matches('0');
+        let exponent: i64 = exponent.parse().expect("an exponent");
+        let zeros = usize::try_from(exponent - i64::try_from(fraction.len()).expect("a short text")).ok()?;
+        let digits = format!("{whole}{fraction}");
+        let all = if zeros > 20 { return None } else { digits + &"0".repeat(zeros) };
+        all.parse().ok().filter(|integer| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(integer))
     }
 
     fn compare(self, other: Self) -> Ordering {
         match (self, other) {
             (Self::Integer(one), Self::Integer(two)) => one.cmp(&two),
             (Self::Decimal(one), Self::Decimal(two)) => one.partial_cmp(&two).expect("numbers"),
-            // A decimal with a fraction is below 2^53, where each integer is a double.
+            // A decimal with a fraction is below 2^53, where each integer is a double. The others are beyond 64 bits.
             #[expect(clippy::cast_precision_loss, reason = "only where the other number is far away")]
-            (Self::Integer(one), Self::Decimal(two)) => (one as f64).partial_cmp(&two).expect("numbers"),
+            (Self::Integer(one), Self::Decimal(two)) => {
+                let is_below = if two > 0.0 { Ordering::Less } else { Ordering::Greater };
+                (one as f64).partial_cmp(&two).expect("numbers").then(is_below)
+            }
             (Self::Decimal(_), Self::Integer(_)) => other.compare(self).reverse(),
         }
     }
