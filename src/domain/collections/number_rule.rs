@@ -14,8 +14,8 @@ enum Says {
     Nothing,
 }
 
-/// Answers for one place of a document after another. What the last places have in common is looked up once, so that
-/// the time grows with the document.
+/// Answers for one place of a document after another. Common steps of two places are looked up once, so that the time
+/// grows with the document.
 pub(super) struct NumberRule<'s> {
     schema: &'s DocumentSchema,
     /// The schemas of the document.

@@ -42,7 +42,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::borrow::Cow;
 use std::sync::Arc;
 use tokens::fault::TokenFault;
-use tokens::token::KeyId;
+use tokens::header::{self, KeyId};
 use tokens::{Claims, Expected, Issuer, token};
 
 /// The issuer of the built-in provider's users. It is not their tokens' `iss`, so that a change of `server.public_url`
@@ -162,9 +162,9 @@ impl IdentityService {
     /// Verifies a token without reading its account or user.
     pub(crate) async fn authenticate(&self, clock: &Clock, token: &SecretString) -> Result<VerifiedToken, ApiError> {
         let token = token.expose_secret();
-        let named = token::issuer_of(token)?;
+        let named = header::issuer_of(token)?;
         if let Some(builtin) = self.builtin.as_ref().filter(|builtin| builtin.issuer == named) {
-            let header = token::header_of(token, &[Algorithm::RS256], KeyId::Required)?;
+            let header = header::header_of(token, &[Algorithm::RS256], KeyId::Required)?;
             let key = builtin.keys.find(&header.key_id.unwrap_or_default()).await?;
             let claims = token::open(token, &key)?;
             let expected = Expected {

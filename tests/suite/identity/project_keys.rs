@@ -56,7 +56,7 @@ async fn an_unknown_key_id_is_fetched_for_within_a_budget(db: Backend) {
         project.me(&unknown(&format!("made-up-{place}"))).await.expect_error(401, "invalid_id_token");
     }
     assert_eq!(project.keys.fetches(), 5);
-    // Now nobody can tell a made-up key from a new one.
+    // Now a made-up key looks like a new one.
     project.keys.publish(&[&FIRST, &SECOND]);
     for _ in 0..20 {
         let answer = project.me(&project.token(&SECOND)).await.expect_error(503, "unavailable");

@@ -2,10 +2,11 @@
 
 use super::admission;
 use super::fault::TokenFault;
+use super::header::{self, Header, KeyId};
 use super::jwk::KeySet;
 use super::oidc::Oidc;
 use super::token;
-use super::token::{Claims, Expected, FIREBASE_SUBJECT_LIMIT, Header, KeyId, OIDC_SUBJECT_LIMIT};
+use super::token::{Claims, Expected, FIREBASE_SUBJECT_LIMIT, OIDC_SUBJECT_LIMIT};
 use crate::base::config::{AdmissionSettings, IssuerSettings, OidcSettings};
 use crate::base::error::ApiError;
 use crate::base::time::Clock;
@@ -69,7 +70,7 @@ impl Issuer {
             Rules::Firebase { .. } => KeyId::Required,
             Rules::Oidc(_) => KeyId::Optional,
         };
-        let header = token::header_of(token, &self.algorithms, key_id)?;
+        let header = header::header_of(token, &self.algorithms, key_id)?;
         let opened = self.keys.find(|keys| open(keys, token, &header), clock).await?;
         let claims = opened.unwrap_or_else(|| {
             Err(match header.key_id {

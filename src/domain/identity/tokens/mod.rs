@@ -2,6 +2,7 @@
 
 mod admission;
 pub(crate) mod fault;
+pub(crate) mod header;
 mod issuer;
 pub(crate) mod jwk;
 mod oidc;
