@@ -62,7 +62,7 @@ const READERS_OF_HEADERS: [(&str, &str); 9] = [
     ("server/observe/traces.rs", "traceparent only names a trace"),
     ("server/error_responses.rs", "it is a response's"),
     ("server/security_headers.rs", "it is a response's"),
-    ("infra/remote_keys.rs", "it is a response's"),
+    ("infra/remote_keys/fetch.rs", "it is a response's"),
     ("client/refusal.rs", "it is a response's"),
 ];
 
