@@ -183,7 +183,7 @@ mod tests {
         let rsa = parse(&[Algorithm::RS256]);
         assert_eq!(ids(&rsa), ["plain", "full", "verifies", "", ""]);
         let all = parse(&[Algorithm::RS256, Algorithm::PS512, Algorithm::ES256, Algorithm::EdDSA]);
-        assert_eq!(ids(&all), ["plain", "full", "verifies", "curve", "", ""]);
+        assert_eq!(ids(&all), ["plain", "full", "curve", "verifies", "", ""]);
         let tried = |id: Option<&str>, algorithm| {
             let found = all.candidates(id, algorithm);
             (found.fitting.iter().map(|key| key.id.as_deref().unwrap_or_default()).collect::<Vec<_>>(), found.are_named)
