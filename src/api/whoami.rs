@@ -105,7 +105,7 @@ impl<'k> From<&'k KeyCaller> for ProgramView<'k> {
             organization_id: key.organization_id,
             role: key.role,
             scope: key.scope,
-            subscription: SubscriptionSummary { status: key.subscription.status, plan: &key.plan },
+            subscription: SubscriptionSummary { status: key.subscription.status, plan: key.plan() },
         }
     }
 }

@@ -113,6 +113,7 @@ diesel::table! {
         current_period_end -> Nullable<Timestamptz>,
         updated_at -> Timestamptz,
         grace_ends_at -> Nullable<Timestamptz>,
+        later -> Nullable<Text>,
     }
 }
 

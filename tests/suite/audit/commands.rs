@@ -90,7 +90,8 @@ async fn what_billing_changes_is_told_as_billings(db: Backend) {
                 trial_ends_at: None,
                 current_period_end: None,
                 grace_ends_at: None,
-                updated_at: clock.now(),
+                later: Vec::new(),
+updated_at: clock.now(),
             };
             Subscription::change(conn, access_change, id, &change)
         })

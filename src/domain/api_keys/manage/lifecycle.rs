@@ -80,7 +80,7 @@ fn ensure_room(
     now: Timestamp,
 ) -> Result<(), ApiError> {
     Workspace::lock(conn, workspace)?;
-    let limit = config.plan(&Subscription::of(conn, organization)?.plan).max_active_keys;
+    let limit = config.plan(&Subscription::of(conn, organization)?.at(now).plan).max_active_keys;
     if ApiKey::count_active(conn, workspace, now)? >= i64::from(limit) {
         return Err(ApiError::with_message(
             Code::MaxActiveKeysReached,

@@ -33,8 +33,8 @@ pub struct CachedKey {
     /// The key inherits this user's role.
     pub creator_id: UserId,
     pub name: Option<Box<str>>,
-    /// The organization's plan.
-    pub plan: Arc<String>,
+    /// The plan until the first of the later subscriptions counts.
+    plan: Arc<String>,
     /// What it keeps of the creator's role.
     pub scope: Scope,
     /// The most that it inherits.
@@ -47,11 +47,26 @@ pub struct CachedKey {
     expires_at: Option<Timestamp>,
     /// When this value of the key stops, after a roll with overlap.
     value_ends_at: Option<Timestamp>,
-    /// Boxed twice: most keys have no list, and then it takes eight bytes.
-    allowed_ips: Option<Box<Box<[AddressBlock]>>>,
+    /// What most keys lack. Boxed, so that it takes eight bytes there.
+    rare: Option<Box<Rare>>,
     last_use: LastUse,
     /// The requests that are not written yet.
     usage: KeyUsage,
+}
+
+#[derive(Debug)]
+struct Rare {
+    /// An empty list allows every address.
+    allowed_ips: Box<[AddressBlock]>,
+    /// The subscriptions that count later, without an event, in the order of their time.
+    later: Box<[Later]>,
+}
+
+#[derive(Debug)]
+struct Later {
+    from: Timestamp,
+    plan: Arc<String>,
+    term: Term,
 }
 
 impl Used for CachedKey {
@@ -84,7 +99,7 @@ impl CachedKey {
     pub(in crate::domain::api_keys) fn find(
         conn: &mut Conn,
         hash: &[u8],
-        share: impl FnOnce(String) -> Arc<String>,
+        share: impl Fn(String) -> Arc<String>,
     ) -> Result<Option<Self>, ApiError> {
         type CachedKeyRow = (ApiKey, CreatorRoleColumns, Subscription, Option<Timestamp>);
         let from = api_key_secrets::table
@@ -110,8 +125,16 @@ impl CachedKey {
         creator: CreatorRoles,
         subscription: Subscription,
         value_ends_at: Option<Timestamp>,
-        share: impl FnOnce(String) -> Arc<String>,
+        share: impl Fn(String) -> Arc<String>,
     ) -> Self {
+        let first = subscription.first();
+        let later = subscription.later().iter();
+        let rare = Rare {
+            allowed_ips: key.allowed_ips.blocks().collect(),
+            later: later
+                .map(|choice| Later { from: choice.from, plan: share(choice.plan.clone()), term: choice.term })
+                .collect(),
+        };
         Self {
             roles: key.inherited(creator),
             role_limit: key.role_limit,
@@ -120,16 +143,14 @@ impl CachedKey {
             organization_id: key.organization_id,
             creator_id: key.creator_id,
             name: key.name.map(String::into_boxed_str),
-            subscription: subscription.term(),
-            plan: share(subscription.plan),
+            subscription: first.term,
+            plan: share(first.plan),
             scope: key.scope,
             is_revoked: key.revoked_at.is_some(),
             is_disabled: key.disabled_at.is_some(),
             expires_at: key.expires_at,
             value_ends_at,
-            allowed_ips: Some(key.allowed_ips.blocks().collect::<Box<[AddressBlock]>>())
-                .filter(|all| !all.is_empty())
-                .map(Box::new),
+            rare: (!rare.allowed_ips.is_empty() || !rare.later.is_empty()).then(|| Box::new(rare)),
             last_use: LastUse::default(),
             usage: KeyUsage::default(),
         }
@@ -160,17 +181,37 @@ impl CachedKey {
             role_limit: self.role_limit,
             scope: self.scope,
             ends_at: self.ends_at(),
-            addresses: self.allowed_ips.as_ref().map_or_else(Vec::new, |blocks| blocks.to_vec()),
+            addresses: self.allowed_ips().to_vec(),
         }
     }
 
-    pub(super) fn subscription_at(&self, now: Timestamp) -> EffectiveSubscription {
-        self.subscription.at(now)
+    /// Returns the subscription that counts at `now`, and its place, which [`CachedKey::plan`] takes.
+    pub(in crate::domain::api_keys) fn subscription_at(&self, now: Timestamp) -> (usize, EffectiveSubscription) {
+        let later = self.later();
+        let passed = later.partition_point(|later| later.from <= now);
+        let term = later[..passed].last().map_or(&self.subscription, |later| &later.term);
+        (passed, term.at(now))
+    }
+
+    /// Returns the organization's plan by the place of its subscription.
+    pub(in crate::domain::api_keys) fn plan(&self, place: usize) -> &String {
+        place.checked_sub(1).and_then(|place| self.later().get(place)).map_or(&self.plan, |later| &later.plan)
+    }
+
+    fn later(&self) -> &[Later] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.later)
+    }
+
+    fn allowed_ips(&self) -> &[AddressBlock] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.allowed_ips)
     }
 
     /// True when the key may be used from the address. A list of addresses rejects an unknown address.
     pub(super) fn admits(&self, from: Option<IpAddr>) -> bool {
-        let Some(allowed) = &self.allowed_ips else { return true };
+        let allowed = self.allowed_ips();
+        if allowed.is_empty() {
+            return true;
+        }
         from.is_some_and(|address| allowed.iter().any(|block| block.contains(&address)))
     }
 }

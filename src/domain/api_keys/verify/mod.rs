@@ -210,6 +210,5 @@ pub(super) fn authorize(known: Arc<CachedKey>, presented: Presented, now: Timest
     if !known.admits(presented.from) {
         return Err(Refused { error: Code::IpNotAllowed.into(), key: Some(known) });
     }
-    let subscription = known.subscription_at(now);
-    Ok(KeyCaller::new(known, organization_role, role, subscription, Hour::of(now), presented))
+    Ok(KeyCaller::new(known, organization_role, role, now, presented))
 }

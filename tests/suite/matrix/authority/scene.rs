@@ -147,7 +147,8 @@ impl<'s> Scene<'s> {
             trial_ends_at: None,
             current_period_end: None,
             grace_ends_at: None,
-            updated_at: self.server.clock.now(),
+            later: Vec::new(),
+updated_at: self.server.clock.now(),
         };
         self.operate(move |conn, access_change| Subscription::change(conn, access_change, id, &change).map(drop)).await;
     }
