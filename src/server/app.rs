@@ -62,7 +62,9 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     });
     let shared = state.clone();
     let tls = certificate.as_ref().map(|certificate| certificate.server_config()).transpose()?;
-    let (address, server) = listen(&state.config.server, tls, move || {
+    let explaining = state.clone();
+    let explain = move |status| crate::server::error_responses::of_malformed(status, &explaining);
+    let (address, server) = listen(&state.config.server, tls, explain, move || {
         let (app, _) = routes::assemble(&shared.config, &shared.collections);
         let app = app
             .app_data(shared.clone())

@@ -13,6 +13,7 @@ use crate::infra::request::{RequestId, id as request_id};
 use crate::server::FastPath;
 use crate::server::fast_path::{FastPaths, RequestStart, answer_program, answer_service, known_service};
 use crate::server::observe::RequestRecord;
+use crate::server::unread_body::UnreadBody;
 use crate::server::{error_responses as errors, limits, security_headers};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
@@ -128,6 +129,7 @@ where
     if req.method() == Method::HEAD {
         req.head_mut().method = Method::GET;
     }
+    let unread = UnreadBody::of(&mut req);
     // After a panic or a time-out no CORS middleware sees the answer.
     let origin = match settings.cors_origins.is_empty() {
         true => None,
@@ -148,5 +150,11 @@ where
     let mut response = context.clone().scope(run).await?;
     response.headers_mut().insert(request_id::X_REQUEST_ID, id.header_value());
     security_headers::protect(response.headers_mut(), hsts.as_ref());
-    Ok(response)
+    Ok(match unread {
+        Some(unread) => {
+            let (req, response) = response.into_parts();
+            ServiceResponse::new(req, unread.kept_by(response))
+        }
+        None => response,
+    })
 }

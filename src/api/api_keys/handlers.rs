@@ -1,6 +1,8 @@
 //! `/workspaces/{workspaceId}/api-keys`
 
-use super::wire::{ApiKeyView, ApiKeyWithPlaintext, ChangeKey, CreateKey, RollKey, TransferKey, ensure_future};
+use super::wire::{
+    ApiKeyView, ApiKeyWithPlaintext, ChangeKey, CreateKey, DeleteKey, RollKey, StopKey, TransferKey, ensure_future,
+};
 use crate::api::State;
 use crate::api::errors;
 use crate::api::list_page;
@@ -15,7 +17,7 @@ use crate::domain::api_keys::manage::giving::ensure_may_create;
 use crate::domain::api_keys::manage::lifecycle;
 use crate::domain::api_keys::manage::lifecycle::KeyAccess;
 use crate::domain::api_keys::unused::KeyListQuery;
-use crate::domain::api_keys::{ApiKey, KeyWithCreator};
+use crate::domain::api_keys::{ApiKey, KeyWithCreator, Reason};
 use crate::domain::changes::AccessChange;
 use crate::infra::http::{Body, ListScope, Page, path_parameter, query};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
@@ -127,8 +129,8 @@ pub async fn change_api_key(
 
 /// Delete an API key
 ///
-/// It stops at once, and its record is gone for good.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
+/// It stops at once, and its record is gone for good. The reason is in the audit trail.
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(DeleteKey), responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
 #[delete("/workspaces/{workspaceId}/api-keys/{keyId}")]
 pub async fn delete_api_key(
     state: web::Data<State>,
@@ -136,9 +138,10 @@ pub async fn delete_api_key(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = path_parameter(&req, "keyId")?;
+    let reason: Reason = query::<DeleteKey>(&req)?.into();
     state
         .scoped_to(&access)
-        .change_access(move |conn, access_change| ApiKey::delete(conn, access_change, &access, id))
+        .change_access(move |conn, access_change| ApiKey::delete(conn, access_change, &access, id, &reason))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -182,11 +185,21 @@ pub async fn roll_api_key(
 
 /// Disable an API key
 ///
-/// It stops at once, until it is enabled.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Write, (status = 200, description = "Disabled.", body = ApiKeyView)))]
+/// It stops at once, until it is enabled. The reason is on the key and in the audit trail.
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), request_body = Option<StopKey>,
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Disabled.", body = ApiKeyView)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/disable")]
-pub async fn disable_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
-    change_key(state, access, &req, ApiKey::disable).await
+pub async fn disable_api_key(
+    state: web::Data<State>,
+    access: KeyAccess,
+    req: HttpRequest,
+    body: Body<StopKey>,
+) -> Answer {
+    let reason: Reason = body.read_or_default().await?.into();
+    change_key(state, access, &req, move |conn, access_change, access, id, now| {
+        ApiKey::disable(conn, access_change, access, id, &reason, now)
+    })
+    .await
 }
 
 /// Enable an API key
@@ -204,11 +217,22 @@ pub async fn enable_api_key(state: web::Data<State>, access: KeyAccess, req: Htt
 
 /// Revoke an API key
 ///
-/// It stops at once and for good; its record stays.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Write, (status = 200, description = "Revoked.", body = ApiKeyView)))]
+/// It stops at once and for good; its record stays. The reason is on the key and in the audit trail. If the key was stopped
+/// before, a reason replaces the earlier one.
+#[utoipa::path(tag = "API keys", security(("keyManager" = [])), request_body = Option<StopKey>,
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Revoked.", body = ApiKeyView)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/revoke")]
-pub async fn revoke_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
-    change_key(state, access, &req, ApiKey::revoke).await
+pub async fn revoke_api_key(
+    state: web::Data<State>,
+    access: KeyAccess,
+    req: HttpRequest,
+    body: Body<StopKey>,
+) -> Answer {
+    let reason: Reason = body.read_or_default().await?.into();
+    change_key(state, access, &req, move |conn, access_change, access, id, now| {
+        ApiKey::revoke(conn, access_change, access, id, &reason, now)
+    })
+    .await
 }
 
 /// Transfer an API key

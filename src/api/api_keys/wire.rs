@@ -10,7 +10,9 @@ use crate::domain::access::Reach;
 use crate::domain::api_keys::manage::giving::SetFields;
 use crate::domain::api_keys::manage::lifecycle::KeyChange;
 use crate::domain::api_keys::model::KeyWithCreator;
-use crate::domain::api_keys::{AllowedIps, ApiKey, Heir, KeyStatus, PlaintextKey, TransferMode};
+use crate::domain::api_keys::{
+    AllowedIps, ApiKey, Comment, Heir, KeyStatus, PlaintextKey, Reason, ReasonKind, TransferMode,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -48,6 +50,11 @@ pub struct ApiKeyView {
     /// Until when a value from before a roll works.
     #[schema(required)]
     overlap_ends_at: Option<Timestamp>,
+    /// Why it was disabled or revoked, if that was said.
+    #[schema(required)]
+    reason: Option<ReasonKind>,
+    #[schema(required, example = "Seen in a screenshot")]
+    comment: Option<String>,
 }
 
 impl ApiKeyView {
@@ -69,6 +76,8 @@ impl ApiKeyView {
             expires_at: key.expires_at,
             allowed_ips: key.allowed_ips,
             workspace_id: key.workspace_id,
+            reason: key.reason,
+            comment: key.comment,
         }
     }
 }
@@ -183,6 +192,39 @@ impl RollKey {
             return Err(ApiError::invalid("overlapSeconds", format!("must be at most {MAX_OVERLAP_SECONDS}")));
         }
         Ok(Duration::from_secs(u64::from(seconds)))
+    }
+}
+
+/// Why a key is stopped. Both may be left out.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StopKey {
+    reason: Option<ReasonKind>,
+    comment: Option<Comment>,
+}
+
+impl From<StopKey> for Reason {
+    fn from(StopKey { reason, comment }: StopKey) -> Self {
+        Self { kind: reason, comment }
+    }
+}
+
+/// Why a key is deleted. A DELETE has no body: RFC 9110 gives it no meaning there, and proxies may drop it.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DeleteKey {
+    /// Why the key is deleted: in the audit trail.
+    #[param(nullable = false)]
+    reason: Option<ReasonKind>,
+    /// A comment on it, of 1 to 500 characters.
+    #[param(value_type = Option<String>, min_length = 1, max_length = 500, nullable = false)]
+    comment: Option<Comment>,
+}
+
+impl From<DeleteKey> for Reason {
+    fn from(DeleteKey { reason, comment }: DeleteKey) -> Self {
+        Self { kind: reason, comment }
     }
 }
 

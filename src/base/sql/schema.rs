@@ -205,6 +205,8 @@ diesel::table! {
         last_used_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         role_limit -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        comment -> Nullable<Text>,
     }
 }
 

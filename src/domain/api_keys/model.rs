@@ -2,6 +2,7 @@
 
 use super::creator_roles::CreatorRoles;
 use super::format::allowed_ips::AllowedIps;
+use super::reason::{Reason, ReasonKind};
 use super::unused::is_unused_since;
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
@@ -46,6 +47,12 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// The most that the key inherits from its creator. A transfer that keeps the value sets it.
     pub role_limit: Option<CreatorRole>,
+    /// Why it was disabled or revoked.
+    #[serde(default)]
+    pub reason: Option<ReasonKind>,
+    /// The comment on the reason.
+    #[serde(default)]
+    pub comment: Option<String>,
 }
 
 /// A key with its creator's roles.
@@ -112,6 +119,8 @@ impl ApiKey {
             last_used_at: None,
             created_at: now,
             role_limit: None,
+            reason: None,
+            comment: None,
         }
     }
 
@@ -184,9 +193,16 @@ impl ApiKey {
         Entry::new(action, self.organization_id, target).within(self.workspace_id)
     }
 
+    /// Returns the key with a reason, where one is given.
+    #[must_use]
+    pub(super) fn because(self, reason: &Reason) -> Self {
+        let (kind, comment) = reason.over(self.reason, self.comment.clone());
+        Self { reason: kind, comment, ..self }
+    }
+
     /// Returns the key's fields for the audit trail.
     pub(super) fn facts(&self) -> Value {
-        json!({
+        let mut facts = json!({
             "name": self.name,
             "preview": self.preview,
             "scope": self.scope,
@@ -197,7 +213,14 @@ impl ApiKey {
             "disabled": self.disabled_at.is_some(),
             "revoked": self.revoked_at.is_some(),
             "orphaned": self.orphaned_at.is_some(),
-        })
+        });
+        if let Some(reason) = self.reason {
+            facts["reason"] = json!(reason);
+        }
+        if let Some(comment) = &self.comment {
+            facts["comment"] = json!(comment);
+        }
+        facts
     }
 
     /// Counts a workspace's keys towards the plan's limit: those that are not revoked, disabled or expired.

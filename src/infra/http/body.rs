@@ -169,14 +169,22 @@ fn declared_length(headers: &HeaderMap) -> Result<Option<usize>, ApiError> {
 }
 
 impl<T: DeserializeOwned + Default> Body<T> {
-    /// [`Body::parse`], where an empty body or `null` means the defaults.
+    /// [`Body::parse_or_default`] without the raw bytes.
+    ///
+    /// # Errors
+    /// As [`Body::read`].
+    pub async fn read_or_default(self) -> Result<T, ApiError> {
+        self.parse_or_default().await.map(|(value, _)| value)
+    }
+
+    /// [`Body::parse`], where a blank body or `null` means the defaults.
     ///
     /// # Errors
     /// As [`Body::read`].
     pub async fn parse_or_default(self) -> Result<(T, Vec<u8>), ApiError> {
         let is_json = self.is_json;
         let bytes = self.bytes().await?;
-        if bytes.is_empty() {
+        if bytes.trim_ascii().is_empty() {
             return Ok((T::default(), bytes));
         }
         if !is_json {

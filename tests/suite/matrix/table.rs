@@ -207,9 +207,13 @@ pub const ROWS: &[Row] = &[
     row("DELETE /v1/workspaces/{workspaceId}/api-keys/{keyId}", PresentedKeyOwner, 204).on(Target::Key),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/roll", PresentedKeyOwner, 200)
         .on(Target::Key).json(|_| json!({ "overlapSeconds": 60 })),
-    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/disable", PresentedKeyOwner, 200).on(Target::Key),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/disable", PresentedKeyOwner, 200)
+        .on(Target::Key)
+        .json(|_| json!({ "reason": "unused", "comment": "Not for now" })),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/enable", PresentedKeyOwner, 200).on(Target::Key),
-    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/revoke", PresentedKeyOwner, 200).on(Target::Key),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/revoke", PresentedKeyOwner, 200)
+        .on(Target::Key)
+        .json(|_| json!({ "reason": "leaked" })),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/transfer", WorkspaceAdmin, 200)
         .on(Target::Key).json(|t| json!({ "userId": t["heirsId"], "mode": "roll" })),
 
@@ -256,7 +260,7 @@ pub const ROWS: &[Row] = &[
     row("POST /v1/me/sign-out-others", SignedIn, 200),
 
     // The last one: most of its callers' keys are dead after it.
-    row("POST /v1/whoami/revoke", KeyItself, 204).on(Target::CallersKey),
+    row("POST /v1/whoami/revoke", KeyItself, 204).on(Target::CallersKey).json(|_| json!({ "reason": "leaked" })),
 ];
 
 fn article(_: &Targets) -> Value {

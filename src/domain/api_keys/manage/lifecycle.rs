@@ -13,6 +13,7 @@ use crate::domain::access::{Reach, WorkspaceAccess};
 use crate::domain::api_keys::AllowedIps;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::KeyStatus;
+use crate::domain::api_keys::Reason;
 use crate::domain::api_keys::model::KeyWithCreator;
 use crate::domain::api_keys::{KeyFormat, PlaintextKey};
 use crate::domain::audit::Action;
@@ -212,7 +213,7 @@ impl ApiKey {
         Ok(plaintext)
     }
 
-    /// Disables the key. Repeating it changes nothing.
+    /// Disables the key. Repeating it changes at most the reason.
     ///
     /// # Errors
     /// `not_found`, `conflict`
@@ -221,10 +222,11 @@ impl ApiKey {
         access_change: &mut AccessChange,
         access: &KeyAccess,
         id: KeyId,
+        reason: &Reason,
         now: Timestamp,
     ) -> Result<(), ApiError> {
         let (before, _) = Self::lock_alive(conn, access, id, now)?;
-        let after = Self { disabled_at: before.disabled_at.or(Some(now)), ..before.clone() };
+        let after = Self { disabled_at: before.disabled_at.or(Some(now)), ..before.clone() }.because(reason);
         before.save_lifecycle(conn, access_change, Action::ApiKeyDisabled, &after)
     }
 
@@ -245,11 +247,11 @@ impl ApiKey {
             ensure_may_give(access, config.keys.min_creator_role, &before.reach(creator))?;
             ensure_room(conn, config, before.organization_id, before.workspace_id, now)?;
         }
-        let after = Self { disabled_at: None, ..before.clone() };
+        let after = Self { disabled_at: None, reason: None, comment: None, ..before.clone() };
         before.save_lifecycle(conn, access_change, Action::ApiKeyEnabled, &after)
     }
 
-    /// Revokes the key permanently.
+    /// Revokes the key permanently. Repeating it changes at most the reason.
     ///
     /// # Errors
     /// `not_found`
@@ -258,14 +260,15 @@ impl ApiKey {
         access_change: &mut AccessChange,
         access: &KeyAccess,
         id: KeyId,
+        reason: &Reason,
         now: Timestamp,
     ) -> Result<(), ApiError> {
         let (before, _) = Self::lock_to_change(conn, access, id)?;
-        let after = Self { revoked_at: before.revoked_at.or(Some(now)), ..before.clone() };
+        let after = Self { revoked_at: before.revoked_at.or(Some(now)), ..before.clone() }.because(reason);
         before.save_lifecycle(conn, access_change, Action::ApiKeyRevoked, &after)
     }
 
-    /// Deletes the key's row.
+    /// Deletes the key's row. Its reason is only in the audit trail.
     ///
     /// # Errors
     /// `not_found`
@@ -274,10 +277,15 @@ impl ApiKey {
         access_change: &mut AccessChange,
         access: &KeyAccess,
         id: KeyId,
+        reason: &Reason,
     ) -> Result<(), ApiError> {
         let (key, _) = Self::lock_to_change(conn, access, id)?;
         diesel::delete(api_keys::table.find(id)).execute(conn)?;
-        access_change.revoking(key.entry(Action::ApiKeyDeleted).before(key.facts()));
+        let entry = key.entry(Action::ApiKeyDeleted).before(key.facts());
+        access_change.revoking(match reason.facts() {
+            Some(facts) => entry.after(facts),
+            None => entry,
+        });
         Ok(())
     }
 
@@ -288,7 +296,7 @@ impl ApiKey {
         Ok(key)
     }
 
-    /// Writes the fields that decide the key's status, as `after` has them, and an audit event.
+    /// Writes the fields that decide the key's status, and the reason, as `after` has them, and an audit event.
     fn save_lifecycle(
         &self,
         conn: &mut Conn,
@@ -297,7 +305,12 @@ impl ApiKey {
         after: &Self,
     ) -> Result<(), ApiError> {
         diesel::update(api_keys::table.find(after.id))
-            .set((api_keys::disabled_at.eq(after.disabled_at), api_keys::revoked_at.eq(after.revoked_at)))
+            .set((
+                api_keys::disabled_at.eq(after.disabled_at),
+                api_keys::revoked_at.eq(after.revoked_at),
+                api_keys::reason.eq(after.reason),
+                api_keys::comment.eq(&after.comment),
+            ))
             .execute(conn)?;
         access_change.revoking(after.entry(action).changed(self.facts(), after.facts()));
         Ok(())

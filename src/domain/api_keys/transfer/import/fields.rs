@@ -89,6 +89,8 @@ fields! {
     RevokedAt = "revokedAt" => |it| text(&it.key.revoked_at),
     OrphanedAt = "orphanedAt" => |it| text(&it.key.orphaned_at),
     RoleLimit = "roleLimit" => |it| text(&it.key.role_limit),
+    Reason = "reason" => |it| text(&it.key.reason),
+    Comment = "comment" => |it| text(&it.key.comment),
 }
 
 impl Field {

@@ -9,7 +9,7 @@ use crate::base::policy::{CreatorRole, Scope};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::import::ImportSettings;
 use crate::domain::api_keys::import::fields::LineFault;
-use crate::domain::api_keys::{AllowedIps, ApiKey, PresentedKey};
+use crate::domain::api_keys::{AllowedIps, ApiKey, PresentedKey, Reason};
 use serde_json::Value;
 use std::str::FromStr;
 
@@ -37,6 +37,7 @@ pub(super) struct ParsedRow {
     pub(super) revoked_at: Option<Timestamp>,
     pub(super) orphaned_at: Option<Timestamp>,
     pub(super) role_limit: Option<CreatorRole>,
+    pub(super) reason: Reason,
     /// Whether this server recognizes keys with this start.
     pub(super) starts_as_known: bool,
 }
@@ -149,12 +150,17 @@ impl ParsedRow {
             revoked_at,
             orphaned_at,
             role_limit: row.get(Field::RoleLimit).and_then(|text| taken(Field::RoleLimit, text.parse(), faults)),
+            reason: Reason {
+                kind: row.get(Field::Reason).and_then(|text| taken(Field::Reason, text.parse(), faults)),
+                comment: row.get(Field::Comment).and_then(|text| taken(Field::Comment, text.parse(), faults)),
+            },
             starts_as_known,
         })
     }
 
     /// Returns the key to add. A row without an id gets a new one.
     pub(super) fn into_key(self, organization: OrganizationId, creator: UserId) -> ApiKey {
+        let (reason, comment) = self.reason.over(None, None);
         // Without `..`, so that the compiler reports this place when a key gets a column.
         ApiKey {
             id: self.id.unwrap_or_else(KeyId::new),
@@ -173,6 +179,8 @@ impl ParsedRow {
             last_used_at: self.last_used_at,
             created_at: self.created_at,
             role_limit: self.role_limit,
+            reason,
+            comment,
         }
     }
 
