@@ -49,7 +49,7 @@ impl<'de> Deserialize<'de> for Cost {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Some(number) = Option::<i64>::deserialize(deserializer)? else { return Ok(Self::default()) };
         let cost = u32::try_from(number).ok().filter(|cost| *cost <= MAX_COST).and_then(NonZeroU32::new);
-        cost.map(Self).ok_or_else(|| serde::de::Error::custom(format!("must be a number from 1 to {MAX_COST}")))
+        cost.map(Self).ok_or_else(|| serde::de::Error::custom(format!("must be an integer from 1 to {MAX_COST}")))
     }
 }
 

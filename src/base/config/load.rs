@@ -1,6 +1,7 @@
 //! Merges the layers: defaults, preset, file, environment, flags.
 
 use super::{Config, plans, presets};
+use crate::base::input::plain::{Names, must_be, plain};
 use figment::error::{Actual, Kind};
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::Dict;
@@ -118,6 +119,11 @@ fn explain(errors: figment::Error) -> String {
                 None => (String::new(), error.path.join(".")),
             };
             let in_list = error.path.iter().any(|part| part.parse::<usize>().is_ok());
+            let key = match &error.kind {
+                // The path is that of the section.
+                Kind::MissingField(name) => [key.as_str(), name].join(if key.contains("__") { "__" } else { "." }),
+                _ => key,
+            };
             let parts = [place, key, message(error.kind, in_list)];
             parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
         })
@@ -134,14 +140,42 @@ fn message(kind: Kind, in_list: bool) -> String {
     let compounds = [SECTION, "struct ", "map", "a map", "sequence", "a sequence", "tuple"];
     let hides = |expected: &str| in_list || compounds.iter().any(|start| expected.starts_with(start));
     match kind {
-        Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) if hides(&expected) => {
-            format!("invalid type: found {}, expected {expected}", name_of(&actual))
+        Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) => {
+            let found = if hides(&expected) { name_of(&actual).to_owned() } else { shown(&actual) };
+            format!("must be {}, not {found}", must_be(&expected, SETTINGS))
+        }
+        Kind::InvalidLength(length, expected) => format!("must be {}; it has {length}", must_be(&expected, SETTINGS)),
+        Kind::UnknownVariant(found, known) => format!("must be one of: {}; not {found:?}", known.join(", ")),
+        Kind::UnknownField(name, known) => {
+            format!("`{name}` is not a known setting; known settings are {}", known.join(", "))
+        }
+        Kind::MissingField(_) => "must be set".to_owned(),
+        Kind::DuplicateField(_) => "is there twice".to_owned(),
+        Kind::ISizeOutOfRange(_) | Kind::USizeOutOfRange(_) => "is too large or too small a number".to_owned(),
+        Kind::Unsupported(actual) | Kind::UnsupportedKey(actual, _) => {
+            format!("has {} where none belongs", name_of(&actual))
         }
         Kind::Message(text) if text.starts_with(SYNTAX_ERROR) => {
             let place = text.lines().next().unwrap_or(SYNTAX_ERROR);
             format!("{place}; the line is not repeated here, because it may have a secret")
         }
-        kind => kind.to_string(),
+        Kind::Message(text) => plain(&text),
+    }
+}
+
+/// The names of compound values in a configuration file.
+const SETTINGS: Names = Names { object: "a table", array: "a list", text: "a text" };
+
+/// Returns a value as it would stand in a file, or else its type.
+fn shown(actual: &Actual) -> String {
+    match actual {
+        Actual::Bool(value) => value.to_string(),
+        Actual::Unsigned(value) => value.to_string(),
+        Actual::Signed(value) => value.to_string(),
+        Actual::Float(value) => value.to_string(),
+        Actual::Char(value) => format!("{value:?}"),
+        Actual::Str(value) => format!("{value:?}"),
+        other => name_of(other).to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod email;
 mod parse;
+pub(crate) mod plain;
 pub mod person_name;
 pub mod validation;
 

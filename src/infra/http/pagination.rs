@@ -88,7 +88,7 @@ impl PageQuery {
             None => DEFAULT_SIZE,
             Some(text) => number(text)
                 .filter(|size| (1..=MAX_SIZE).contains(size))
-                .ok_or_else(|| ApiError::bad_parameter("pageSize", format!("must be a number from 1 to {MAX_SIZE}")))?,
+                .ok_or_else(|| ApiError::bad_parameter("pageSize", format!("must be an integer from 1 to {MAX_SIZE}")))?,
         };
         let after = self.cursor.as_deref().map(|cursor| open(cursor, scope)).transpose()?;
         Ok(Position { size, after })

@@ -1,6 +1,7 @@
 //! [`query`]: reads the query of a request. Its errors name the parameter and what it takes.
 
 use crate::base::error::ApiError;
+use crate::base::input::plain::plain;
 use actix_web::HttpRequest;
 use serde::de::DeserializeOwned;
 
@@ -66,7 +67,8 @@ fn wrong(name: &str, value: &str, reason: &str) -> ApiError {
         };
         return ApiError::bad_parameter(name, message);
     }
-    let reason = reason.strip_prefix(name).map_or(reason, str::trim_start);
+    let reason = plain(reason);
+    let reason = reason.strip_prefix(name).map_or(reason.as_str(), str::trim_start);
     // A plus that was not escaped arrives as a blank.
     let plus = if value.contains(' ') && reason.contains("RFC 3339") { "; in a query, + is written %2B" } else { "" };
     ApiError::bad_parameter(name, format!("{reason}{plus}"))

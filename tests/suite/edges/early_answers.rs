@@ -39,13 +39,26 @@ fn send_all(mut stream: impl Read + Write, pieces: &[&[u8]]) -> Result<(u16, Str
     for piece in pieces {
         stream.write_all(piece).map_err(|error| format!("can't send: {error}"))?;
     }
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    // As any client does, it reads as far as the answer's length, and does not wait for the end of the connection.
+    while !is_complete(&answer) {
+        match stream.read(&mut piece) {
+            Ok(length @ 1..) => answer.extend_from_slice(&piece[..length]),
+            _ => break,
+        }
+    }
     let text = String::from_utf8_lossy(&answer);
     let status = text.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(|| format!("no answer: {text:?}"))?;
     let body = text.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
     let body: serde_json::Value = serde_json::from_str(body).map_err(|error| format!("{error}: {text}"))?;
     Ok((status, body["error"]["code"].as_str().unwrap_or_default().to_owned()))
+}
+
+fn is_complete(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.and_then(|length| length.parse().ok()).is_some_and(|length: usize| body.len() >= length)
 }
 
 fn connect(address: SocketAddr) -> TcpStream {

@@ -36,12 +36,12 @@ async fn a_wrong_body_is_explained_in_plain_words(db: Backend) {
         assert_eq!(refused["error"]["message"], message, "{body}");
     }
     let shapes = [
-        ("{\"name\":5}", "name", "must be a string, not 5"),
+        ("{\"name\":5}", "name", "must be a string, not a number"),
         ("{\"name\":null}", "name", "must be a string, not null"),
         ("{\"name\":[\"A\"]}", "name", "must be a string, not an array"),
         ("{\"name\":{\"a\":1}}", "name", "must be a string, not an object"),
         ("[]", "body", "must be an object, not an array"),
-        ("7", "body", "must be an object, not 7"),
+        ("7", "body", "must be an object, not a number"),
         ("{}", "body", "must have the field `name`"),
         ("{\"name\":\"A\",\"name\":\"B\"}", "body", "has the field `name` twice"),
         ("{\"name\":\"A\",\"nam\":\"B\"}", "nam", "`nam` is not a known field; known fields are name"),
@@ -57,17 +57,13 @@ async fn a_wrong_query_is_explained_in_plain_words(db: Backend) {
     let server = Server::start(db).await;
     let user = User::sign_up(&server).await;
     for value in ["x", "-1", "0", "101", "1.5", "99999999999999999999", ""] {
-        let refused = server.get(&format!("/v1/organizations?limit={value}")).bearer(&user.id_token).send().await;
+        let refused = server.get(&format!("/v1/organizations?pageSize={value}")).bearer(&user.id_token).send().await;
         let message = refused.expect_error(400, "bad_request").text_at("/error/message");
-        if message.contains("is not known here") {
-            // The parameter has another name.
-            let refused = server.get(&format!("/v1/organizations?pageSize={value}")).bearer(&user.id_token).send().await;
-            let message = refused.expect_error(400, "bad_request").text_at("/error/message");
-            assert_eq!(message, "pageSize: must be an integer from 1 to 100", "{value}");
-        } else {
-            assert_eq!(message, "limit: must be an integer from 1 to 100", "{value}");
-        }
+        assert_eq!(message, "pageSize: must be an integer from 1 to 100", "{value}");
     }
+    let refused = server.get("/v1/organizations?limit=5").bearer(&user.id_token).send().await;
+    let message = refused.expect_error(400, "bad_request").text_at("/error/message");
+    assert_eq!(message, "limit: is not known here; the parameters are pageSize, cursor");
 }
 
 async fn an_encoded_body_is_refused_with_what_to_do(db: Backend) {

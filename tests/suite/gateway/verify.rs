@@ -247,16 +247,16 @@ async fn a_malformed_question_is_refused_and_uses_nothing_up(db: Backend) {
     let (tenant, gateway) = (Tenant::new(&server).await, Gateway::new(&server).await);
     let key = tenant.create_key(&tenant.owner, json!({})).await.plaintext;
     let rows = [
-        (json!({}), "missing field `key`"),
+        (json!({}), "must have the field `key`"),
         (json!({ "key": 1 }), "key"),
         (json!({ "key": key, "permission": "content:delete" }), "permission: must be one of: workspace:read, "),
         (json!({ "key": key, "permission": key }), "permission: must be one of: workspace:read, "),
         (json!({ "key": key, "workspaceId": "production" }), "workspaceId: must be an id such as ws_"),
-        (json!({ "key": key, "cost": 0 }), "cost: must be a number from 1 to 1000000"),
-        (json!({ "key": key, "cost": -1 }), "cost: must be a number from 1 to 1000000"),
-        (json!({ "key": key, "cost": 1_000_001 }), "cost: must be a number from 1 to 1000000"),
+        (json!({ "key": key, "cost": 0 }), "cost: must be an integer from 1 to 1000000"),
+        (json!({ "key": key, "cost": -1 }), "cost: must be an integer from 1 to 1000000"),
+        (json!({ "key": key, "cost": 1_000_001 }), "cost: must be an integer from 1 to 1000000"),
         (json!({ "key": key, "cost": 1.5 }), "cost"),
-        (json!({ "key": key, "scope": "full" }), "unknown field"),
+        (json!({ "key": key, "scope": "full" }), "`scope` is not a known field; known fields are key, "),
     ];
     for (question, reason) in rows {
         let message = gateway.ask(question).await.expect_error(422, "validation_failed").text_at("/error/message");
