@@ -7,8 +7,8 @@
 use actix_http::body::{BoxBody, MessageBody};
 use actix_http::error::PayloadError;
 use actix_http::{BoxedPayloadStream, HttpMessage, Payload, Request, Response};
-use actix_web::web::Bytes;
 use actix_service::{Service, ServiceFactory};
+use actix_web::web::Bytes;
 use futures_util::future::{Either, LocalBoxFuture, Map};
 use futures_util::{FutureExt, Stream, StreamExt};
 use std::cell::{Cell, OnceCell};

@@ -34,7 +34,8 @@ impl<IO> Explained<IO> {
 fn unexplained(answer: &[u8]) -> Option<StatusCode> {
     let rest = answer.strip_prefix(b"HTTP/1.1 4")?;
     STATUSES.into_iter().find(|status| {
-        let line = format!("{} {}\r\ncontent-length: 0\r\n", &status.as_str()[1..], status.canonical_reason().unwrap_or(""));
+        let line =
+            format!("{} {}\r\ncontent-length: 0\r\n", &status.as_str()[1..], status.canonical_reason().unwrap_or(""));
         rest.starts_with(line.as_bytes())
     })
 }
@@ -81,7 +82,8 @@ mod tests {
         assert_eq!(unexplained(bad), Some(StatusCode::BAD_REQUEST));
         let large = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n\r\n";
         assert_eq!(unexplained(large), Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
-        for other in ["HTTP/1.1 400 Bad Request\r\ncontent-length: 12\r\n", "HTTP/1.1 204 No Content\r\n", "HTTP/1.1 4"] {
+        for other in ["HTTP/1.1 400 Bad Request\r\ncontent-length: 12\r\n", "HTTP/1.1 204 No Content\r\n", "HTTP/1.1 4"]
+        {
             assert_eq!(unexplained(other.as_bytes()), None);
         }
     }

@@ -15,5 +15,7 @@ export type ApiKeyWithPlaintext = ApiKey & { plaintext: string };
 export type CreateApiKey = Schemas["CreateKey"] & { label?: string };
 /** What to change of a key: what is left out stays, null clears. */
 export type ApiKeyChange = Schemas["ChangeKey"];
+/** Why a key is stopped. */
+export type StopReason = Schemas["ReasonKind"];
 /** A member of the key's workspace. */
 export type Member = Schemas["WorkspaceMemberView"];

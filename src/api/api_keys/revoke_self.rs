@@ -4,12 +4,12 @@
 //! beyond the rate limit, and from any address. A key that has already stopped gets the same 204. Only an unknown key
 //! is refused, and counts against the limit on unknown keys of the client's address.
 
+use super::wire::StopKey;
 use crate::api::State;
 use crate::api::authentication::credential_of;
 use crate::api::errors;
 use crate::api::{Credential, state_of, verify};
 use crate::base::error::{ApiError, Code};
-use super::wire::StopKey;
 use crate::domain::api_keys::{ApiKey, PresentedKeyOwner, Reason};
 use crate::domain::api_keys::{PresentedBy, Refused};
 use crate::infra::http::Body;

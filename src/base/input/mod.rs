@@ -2,8 +2,8 @@
 
 pub mod email;
 mod parse;
-pub(crate) mod plain;
 pub mod person_name;
+pub(crate) mod plain;
 pub mod validation;
 
 pub(crate) use parse::from_slice;

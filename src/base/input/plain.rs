@@ -51,7 +51,9 @@ pub(crate) fn plain(reason: &str) -> String {
     }
     match reason {
         "provided string was not `true` or `false`" => "must be true or false".to_owned(),
-        _ if reason.starts_with("data did not match any variant") => "has none of the forms that are documented".to_owned(),
+        _ if reason.starts_with("data did not match any variant") => {
+            "has none of the forms that are documented".to_owned()
+        }
         _ => reason.to_owned(),
     }
 }
@@ -80,7 +82,9 @@ pub(crate) fn must_be(wanted: &str, names: Names) -> String {
         "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "an integer".to_owned(),
         "f32" | "f64" => "a number".to_owned(),
         "a boolean" | "bool" | "boolean" => "true or false".to_owned(),
-        "string" | "str" | "a string" | "a borrowed string" | "a formatted string" | "string or map" => names.text.to_owned(),
+        "string" | "str" | "a string" | "a borrowed string" | "a formatted string" | "string or map" => {
+            names.text.to_owned()
+        }
         "unit" | "null" => "null".to_owned(),
         _ if starts(&["struct ", "map", "a map", "an object"]) => names.object.to_owned(),
         _ if starts(&["sequence", "a sequence", "tuple", "a tuple", "an array"]) => names.array.to_owned(),
@@ -124,7 +128,10 @@ pub(crate) fn not_json(bytes: &[u8], error: &serde_json::Error) -> String {
         format!("the number at {place} is too large")
     } else if is("control character") {
         format!("{place} has a control character in a string; write an escape such as \\n")
-    } else if ["invalid escape", "lone leading", "unexpected end of hex", "invalid unicode"].iter().any(|start| is(start)) {
+    } else if ["invalid escape", "lone leading", "unexpected end of hex", "invalid unicode"]
+        .iter()
+        .any(|start| is(start))
+    {
         format!("the escape in a string at {place} stands for no character")
     } else {
         format!("{place} is wrong")

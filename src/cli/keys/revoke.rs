@@ -4,9 +4,7 @@ use crate::base::config::Config;
 use crate::base::ids::WorkspaceId;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
-use crate::domain::api_keys::{
-    Comment, KeyFilter, KeyFormat, KeyPrefix, Reason, ReasonKind, Selected, creator_in,
-};
+use crate::domain::api_keys::{Comment, KeyFilter, KeyFormat, KeyPrefix, Reason, ReasonKind, Selected, creator_in};
 use crate::domain::changes::ScopedStore;
 use crate::domain::tenancy::Workspace;
 use crate::infra::cluster::Cluster;

@@ -85,7 +85,11 @@ impl Reason {
     }
 
     /// Returns the columns of a key that had others: what is given replaces both of them.
-    pub(in crate::domain::api_keys) fn over(&self, kind: Option<ReasonKind>, comment: Option<String>) -> (Option<ReasonKind>, Option<String>) {
+    pub(in crate::domain::api_keys) fn over(
+        &self,
+        kind: Option<ReasonKind>,
+        comment: Option<String>,
+    ) -> (Option<ReasonKind>, Option<String>) {
         if self.kind.is_none() && self.comment.is_none() {
             return (kind, comment);
         }

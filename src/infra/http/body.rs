@@ -204,11 +204,13 @@ fn unsupported(req: &HttpRequest) -> Option<ApiError> {
     if !is_merge_patch && !media_type.eq_ignore_ascii_case("application/json") {
         return Some(Code::UnsupportedMediaType.into());
     }
-    let codings = req.headers().get_all(CONTENT_ENCODING).flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let codings =
+        req.headers().get_all(CONTENT_ENCODING).flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     if codings.into_iter().any(|coding| !matches!(coding.trim_ascii(), b"" | b"identity")) {
         return refusal("The body is compressed. Send it as it is, without Content-Encoding.");
     }
-    let charset = req.mime_type().ok().flatten().and_then(|media| media.get_param("charset").map(|name| name.to_string()));
+    let charset =
+        req.mime_type().ok().flatten().and_then(|media| media.get_param("charset").map(|name| name.to_string()));
     let is_utf8 = |name: &String| ["utf-8", "utf8", "us-ascii"].contains(&name.to_ascii_lowercase().as_str());
     if charset.is_some_and(|name| !is_utf8(&name)) {
         return refusal("The body must be in UTF-8. Send it so, and name no other charset in Content-Type.");

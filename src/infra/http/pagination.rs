@@ -86,9 +86,9 @@ impl PageQuery {
     pub fn position<Id: FromStr>(&self, scope: ListScope<'_>) -> Result<Position<Id>, ApiError> {
         let size = match &self.page_size {
             None => DEFAULT_SIZE,
-            Some(text) => number(text)
-                .filter(|size| (1..=MAX_SIZE).contains(size))
-                .ok_or_else(|| ApiError::bad_parameter("pageSize", format!("must be an integer from 1 to {MAX_SIZE}")))?,
+            Some(text) => number(text).filter(|size| (1..=MAX_SIZE).contains(size)).ok_or_else(|| {
+                ApiError::bad_parameter("pageSize", format!("must be an integer from 1 to {MAX_SIZE}"))
+            })?,
         };
         let after = self.cursor.as_deref().map(|cursor| open(cursor, scope)).transpose()?;
         Ok(Position { size, after })

@@ -55,7 +55,11 @@ async fn a_reason_is_on_the_key_and_in_the_trail(db: Backend) {
 
     act(&server, &tenant, &key, "/disable", json!({ "reason": "unused" })).await;
     let kept = act(&server, &tenant, &key, "/revoke", json!({})).await;
-    assert_eq!((told(&kept), &kept["status"]), ((json!("unused"), Value::Null), &json!("revoked")), "what is known stays");
+    assert_eq!(
+        (told(&kept), &kept["status"]),
+        ((json!("unused"), Value::Null), &json!("revoked")),
+        "what is known stays"
+    );
     let corrected = act(&server, &tenant, &key, "/revoke", json!({ "reason": "leaked" })).await;
     assert_eq!(told(&corrected), (json!("leaked"), Value::Null), "another one replaces it");
     assert_eq!(event_of("api_key.revoked").await["after"]["reason"], "leaked");
@@ -65,7 +69,8 @@ async fn a_reason_is_on_the_key_and_in_the_trail(db: Backend) {
         assert_eq!(told(&revoked), (json!(reason), Value::Null));
         assert_eq!(event(&server, &tenant, &key, "api_key.revoked").await["after"]["reason"], reason);
     }
-    let listed = server.get(&tenant.workspace_path("/api-keys")).bearer(&tenant.owner.id_token).send().await.expect(200);
+    let listed =
+        server.get(&tenant.workspace_path("/api-keys")).bearer(&tenant.owner.id_token).send().await.expect(200);
     let listed: Vec<&Value> = listed["data"].as_array().expect("keys").iter().map(|key| &key["reason"]).collect();
     assert_eq!(listed, ["other", "offboarding", "rotated", "unused", "leaked", "leaked"]);
 }

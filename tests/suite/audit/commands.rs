@@ -91,7 +91,7 @@ async fn what_billing_changes_is_told_as_billings(db: Backend) {
                 current_period_end: None,
                 grace_ends_at: None,
                 later: Vec::new(),
-updated_at: clock.now(),
+                updated_at: clock.now(),
             };
             Subscription::change(conn, access_change, id, &change)
         })

@@ -48,7 +48,8 @@ fn send_all(mut stream: impl Read + Write, pieces: &[&[u8]]) -> Result<(u16, Str
         }
     }
     let text = String::from_utf8_lossy(&answer);
-    let status = text.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(|| format!("no answer: {text:?}"))?;
+    let status =
+        text.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(|| format!("no answer: {text:?}"))?;
     let body = text.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
     let body: serde_json::Value = serde_json::from_str(body).map_err(|error| format!("{error}: {text}"))?;
     Ok((status, body["error"]["code"].as_str().unwrap_or_default().to_owned()))

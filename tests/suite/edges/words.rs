@@ -20,7 +20,8 @@ async fn a_wrong_body_is_explained_in_plain_words(db: Backend) {
     let server = Server::start(db).await;
     let user = User::sign_up(&server).await;
     let post = async |body: &str| {
-        let request = server.post("/v1/organizations").bearer(&user.id_token).header("content-type", "application/json");
+        let request =
+            server.post("/v1/organizations").bearer(&user.id_token).header("content-type", "application/json");
         request.body(body.to_owned()).send().await
     };
     let syntax = [
@@ -93,7 +94,8 @@ async fn an_encoded_body_is_refused_with_what_to_do(db: Backend) {
 async fn pages_of_other_origins_are_refused_in_plain_words(db: Backend) {
     let server = Server::with(db, |config| config.server.cors_origins = vec!["https://admin.example.com".into()]).await;
     let preflight = |origin: &str, method: &str, headers: &str| {
-        let request = server.request("OPTIONS".parse().expect("a method"), "/v1/organizations").header("origin", origin);
+        let request =
+            server.request("OPTIONS".parse().expect("a method"), "/v1/organizations").header("origin", origin);
         request.header("access-control-request-method", method).header("access-control-request-headers", headers)
     };
     let rows = [
@@ -131,7 +133,8 @@ async fn what_is_not_http_gets_a_body_and_no_error_in_the_log(db: Backend) {
     }
     assert!(server.terminate().success());
     // The fields of a child's events are not nested.
-    let of_children = log::events_of("actix_http::h1::dispatcher").into_iter().filter(|event| event["message"].is_string());
+    let of_children =
+        log::events_of("actix_http::h1::dispatcher").into_iter().filter(|event| event["message"].is_string());
     let errors: Vec<Value> = of_children.filter(|event| event["level"] == "ERROR").collect();
     assert_eq!(errors, Vec::<Value>::new());
     assert!(!log::events_of("the connection ended by an error").is_empty());

@@ -37,7 +37,8 @@ test("a key is renamed, rolled with an overlap, disabled, enabled, transferred a
   secret(rolled.plaintext);
   assert.ok(rolled.overlapEndsAt);
   for (const value of [plaintext, rolled.plaintext]) await clientOf(value).whoami();
-  assert.equal((await workspaces.disableApiKey(workspaceId, id)).status, "disabled");
+  const { status, reason, comment } = await workspaces.disableApiKey(workspaceId, id, { reason: "unused" });
+  assert.deepEqual([status, reason, comment], ["disabled", "unused", null]);
   await assert.rejects(clientOf(rolled.plaintext).whoami(), (error: AuthenticationError) => {
     return error.code === "api_key_disabled";
   });
@@ -48,9 +49,10 @@ test("a key is renamed, rolled with an overlap, disabled, enabled, transferred a
   const taken = await workspaces.transferApiKey(workspaceId, id, colleague, { mode: "roll" });
   secret(taken.plaintext ?? "");
   assert.ok(taken.plaintext && taken.roleLimit === null);
-  assert.equal((await workspaces.revokeApiKey(workspaceId, id)).status, "revoked");
+  const revoked = await workspaces.revokeApiKey(workspaceId, id, { reason: "other", comment: "Not needed" });
+  assert.deepEqual([revoked.status, revoked.reason, revoked.comment], ["revoked", "other", "Not needed"]);
   await assert.rejects(workspaces.enableApiKey(workspaceId, id), ConflictError);
-  await workspaces.deleteApiKey(workspaceId, id);
+  await workspaces.deleteApiKey(workspaceId, id, { reason: "rotated", comment: "A & B" });
 });
 
 test("a list of several pages is one array, and can be walked", async () => {

@@ -7,10 +7,10 @@ use crate::base::sql::schema::{api_keys, organization_members, users, workspace_
 use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::ApiKey;
-use crate::domain::api_keys::{Reason, ReasonKind};
 use crate::domain::api_keys::model::{
     CreatorRoleColumns, KeyWithCreator, creator_role_columns, creator_roles_of, with_creator,
 };
+use crate::domain::api_keys::{Reason, ReasonKind};
 use crate::domain::audit::Action;
 use crate::domain::changes::AccessChange;
 use diesel::prelude::*;

@@ -7,8 +7,8 @@ use proptest::sample::{select, subsequence};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use SubscriptionStatus::Expired;
 use StripeStatus::{Active, Canceled, Incomplete, IncompleteExpired, PastDue, Paused, Trialing, Unpaid};
+use SubscriptionStatus::Expired;
 
 const PLANS: [&str; 3] = ["basic", "pro", "team"];
 /// The prices of the plans, and one that no plan names.

@@ -148,7 +148,7 @@ impl<'s> Scene<'s> {
             current_period_end: None,
             grace_ends_at: None,
             later: Vec::new(),
-updated_at: self.server.clock.now(),
+            updated_at: self.server.clock.now(),
         };
         self.operate(move |conn, access_change| Subscription::change(conn, access_change, id, &change).map(drop)).await;
     }
