@@ -4,6 +4,7 @@ pub mod config;
 pub mod error;
 pub mod ids;
 pub mod input;
+pub mod json_number;
 pub mod json_schema;
 pub mod network;
 pub mod paging;

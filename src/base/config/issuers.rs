@@ -1,5 +1,6 @@
 //! `identity.issuers`: other issuers whose ID tokens are accepted.
 
+use super::admission::{AdmissionSettings, RequiredClaims};
 use crate::base::network::is_loopback_http;
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::AlgorithmFamily;
@@ -15,6 +16,7 @@ pub enum IssuerSettings {
         project: String,
         /// The URL of its keys; Google's by default.
         jwks_url: Option<String>,
+        admission: AdmissionSettings,
     },
     /// Any OpenID Connect issuer.
     Oidc(OidcSettings),
@@ -41,6 +43,7 @@ pub struct OidcSettings {
     /// The claim that holds the name.
     pub name_claim: String,
     pub trust_email: TrustEmail,
+    pub admission: AdmissionSettings,
 }
 
 /// When the address in a token counts as the user's own, and so accepts invitations.
@@ -80,6 +83,28 @@ struct Written {
     name_claim: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trust_email: Option<TrustEmail>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow_anonymous: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required_claims: Option<RequiredClaims>,
+}
+
+impl Written {
+    fn admission(&self) -> AdmissionSettings {
+        AdmissionSettings {
+            allow_anonymous: self.allow_anonymous.unwrap_or_default(),
+            required_claims: self.required_claims.clone().unwrap_or_default(),
+        }
+    }
+
+    fn with_admission(self, settings: AdmissionSettings) -> Self {
+        let AdmissionSettings { allow_anonymous, required_claims } = settings;
+        Self {
+            allow_anonymous: Some(allow_anonymous),
+            required_claims: Some(required_claims).filter(|claims| !claims.is_empty()),
+            ..self
+        }
+    }
 }
 
 impl TryFrom<Written> for IssuerSettings {
@@ -87,17 +112,23 @@ impl TryFrom<Written> for IssuerSettings {
 
     fn try_from(written: Written) -> Result<Self, String> {
         let Written { firebase_project, issuer, jwks_url, .. } = &written;
+        let admission = written.admission();
         match (firebase_project, issuer) {
             (Some(project), None) => {
                 let only = Written {
                     firebase_project: firebase_project.clone(),
                     jwks_url: jwks_url.clone(),
+                    allow_anonymous: written.allow_anonymous,
+                    required_claims: written.required_claims.clone(),
                     ..Written::default()
                 };
                 if format!("{only:?}") != format!("{written:?}") {
-                    return Err("beside firebase_project there can only be jwks_url".into());
+                    return Err(
+                        "beside firebase_project there can only be jwks_url, allow_anonymous and required_claims"
+                            .into(),
+                    );
                 }
-                Ok(Self::FirebaseProject { project: project.clone(), jwks_url: jwks_url.clone() })
+                Ok(Self::FirebaseProject { project: project.clone(), jwks_url: jwks_url.clone(), admission })
             }
             (None, Some(issuer)) => Ok(Self::Oidc(OidcSettings {
                 issuer: issuer.clone(),
@@ -109,6 +140,7 @@ impl TryFrom<Written> for IssuerSettings {
                 email_verified_claim: written.email_verified_claim.unwrap_or_else(|| "email_verified".into()),
                 name_claim: written.name_claim.unwrap_or_else(|| "name".into()),
                 trust_email: written.trust_email.unwrap_or_default(),
+                admission,
             })),
             _ => Err("must have either firebase_project or issuer".into()),
         }
@@ -118,11 +150,10 @@ impl TryFrom<Written> for IssuerSettings {
 impl From<IssuerSettings> for Written {
     fn from(settings: IssuerSettings) -> Self {
         match settings {
-            IssuerSettings::FirebaseProject { project, jwks_url } => {
-                Self { firebase_project: Some(project), jwks_url, ..Self::default() }
+            IssuerSettings::FirebaseProject { project, jwks_url, admission } => {
+                Self { firebase_project: Some(project), jwks_url, ..Self::default() }.with_admission(admission)
             }
             IssuerSettings::Oidc(oidc) => Self {
-                firebase_project: None,
                 issuer: Some(oidc.issuer),
                 audience: oidc.audience,
                 authorized_parties: Some(oidc.authorized_parties),
@@ -132,7 +163,9 @@ impl From<IssuerSettings> for Written {
                 email_verified_claim: Some(oidc.email_verified_claim),
                 name_claim: Some(oidc.name_claim),
                 trust_email: Some(oidc.trust_email),
-            },
+                ..Self::default()
+            }
+            .with_admission(oidc.admission),
         }
     }
 }

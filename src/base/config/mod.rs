@@ -3,6 +3,7 @@
 //! [`load()`] merges the layers. Its error names the layer, the key and the value. [`Config::check`] has the rules that
 //! span fields. `config/default.toml` documents every key.
 
+mod admission;
 mod audit;
 mod billing;
 mod cluster;
@@ -33,6 +34,7 @@ mod tls;
 mod traces;
 mod usage;
 
+pub use admission::{AdmissionSettings, RequiredClaim, RequiredClaims};
 pub use audit::AuditSettings;
 pub use billing::{Billing, PauseCollection, PausedCollection, StripeSettings};
 pub use cluster::{ClusterFaults, ClusterSettings};

@@ -118,6 +118,12 @@ impl ApiError {
         Self { source: Some(cause.into()), ..Self::new(Code::Unavailable) }
     }
 
+    /// Adds the internal cause, which is logged and never shown.
+    #[must_use]
+    pub fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: Some(cause.into()), ..self }
+    }
+
     /// Returns the internal cause, for the log and the operator.
     pub fn cause(&self) -> Option<String> {
         self.source.as_ref().map(ToString::to_string)

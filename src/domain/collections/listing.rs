@@ -1,10 +1,12 @@
 //! [`Listing`]: the query of a list of documents. `?pageSize=&cursor=&sort=-title&status=draft`
 
 use super::collection::Collection;
-use super::field::{Field, FieldValue, Kind};
+use super::field::Field;
+use super::key::FieldValue;
 use super::model::Document;
 use crate::base::error::ApiError;
 use crate::base::ids::DocumentId;
+use crate::base::json_number::JsonNumber;
 use crate::base::paging::Position;
 use crate::infra::http::{FOREIGN_CURSOR, PageQuery};
 use std::fmt;
@@ -112,8 +114,7 @@ impl Order {
     fn has(&self, place: &ListPosition) -> bool {
         match (self, &place.key) {
             (Self::Created { .. }, None) => true,
-            (Self::Field { field, .. }, Some(FieldValue::Text(_))) => field.kind == Kind::Text,
-            (Self::Field { field, .. }, Some(FieldValue::Number(_))) => field.kind != Kind::Text,
+            (Self::Field { field, .. }, Some(key)) => key.fits(field.kind),
             _ => false,
         }
     }
@@ -149,8 +150,12 @@ impl fmt::Display for ListPosition {
         match &self.key {
             None => write!(f, "{}", self.id),
             Some(FieldValue::Text(text)) => write!(f, "{} t{text}", self.id),
-            // As bits, because infinity must survive the round trip too.
-            Some(FieldValue::Number(number)) => write!(f, "{} n{:x}", self.id, number.to_bits()),
+            Some(FieldValue::Number(number)) => {
+                write!(f, "{} d{}", self.id, number.map_or_else(String::new, |number| number.to_string()))
+            }
+            Some(FieldValue::Boolean(truth)) => {
+                write!(f, "{} b{}", self.id, truth.map_or_else(String::new, |truth| truth.to_string()))
+            }
         }
     }
 }
@@ -160,13 +165,13 @@ impl FromStr for ListPosition {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let Some((id, key)) = text.split_once(' ') else { return Ok(Self { key: None, id: text.parse()? }) };
-        let key = match (key.strip_prefix('t'), key.strip_prefix('n')) {
-            (Some(text), _) if !text.contains('\0') => FieldValue::Text(text.to_owned()),
-            (_, Some(bits)) => {
-                let bits = u64::from_str_radix(bits, 16).map_err(|error| error.to_string())?;
-                // A forged NaN would compare with nothing.
-                FieldValue::Number(Some(f64::from_bits(bits)).filter(|number| !number.is_nan()).ok_or("not a number")?)
-            }
+        let (kind, text) = key.split_at_checked(1).ok_or("no key")?;
+        let key = match (kind, text) {
+            ("t", text) if !text.contains('\0') => FieldValue::Text(text.to_owned()),
+            ("d", "") => FieldValue::Number(None),
+            ("d", text) => FieldValue::Number(Some(JsonNumber::parse(text).ok_or("no number")??)),
+            ("b", "") => FieldValue::Boolean(None),
+            ("b", text) => FieldValue::Boolean(Some(text.parse().map_err(|_| "no boolean")?)),
             _ => return Err("no such key".into()),
         };
         Ok(Self { key: Some(key), id: id.parse()? })
@@ -185,12 +190,18 @@ mod tests {
             None,
             text(""),
             text("a b\u{1F980}"),
-            Some(FieldValue::Number(-0.5)),
-            Some(FieldValue::Number(f64::NEG_INFINITY)),
+            Some(FieldValue::Number(None)),
+            Some(FieldValue::Number(Some(JsonNumber::Real(-0.5)))),
+            Some(FieldValue::Number(Some(JsonNumber::Integer(i64::MIN)))),
+            Some(FieldValue::Number(Some(JsonNumber::Unsigned(u64::MAX)))),
+            Some(FieldValue::Boolean(None)),
+            Some(FieldValue::Boolean(Some(true))),
         ] {
             let place: ListPosition = ListPosition { key: key.clone(), id }.to_string().parse().unwrap();
             assert_eq!((place.key, place.id), (key, id));
         }
-        assert!(format!("{id} n{:x}", f64::NAN.to_bits()).parse::<ListPosition>().is_err());
+        for forged in ["", "x", "é", "dNaN", "d1e400", "d-Infinity", "bmaybe", "n3ff0000000000000", "ta\0b"] {
+            assert!(format!("{id} {forged}").parse::<ListPosition>().is_err(), "{forged}");
+        }
     }
 }

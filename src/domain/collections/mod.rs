@@ -1,8 +1,9 @@
 //! Resources that tenants store in Keyward, declared in the configuration: `[collections.NAME]`.
 //!
 //! [`Collections`] has the declared collections, compiled and checked once. `collection` has one of them, `path` its
-//! path, `schema` the shape of its documents, `field` the fields for filters and orders. `store` compares the
-//! collections with the database at the start, and makes an index for each field. `access` has the guard of a request.
+//! path, `schema` the shape of its documents, `numbers` the rule for their numbers, `field` the fields for filters and orders, `key`
+//! their SQL. `store` compares the collections with the database at the start, and makes an index for each field.
+//! `access` has the guard of a request.
 //! `body` reads documents from requests, `model` has the rows, and `listing` the lists. `api::collections` has the
 //! endpoints and their part of the OpenAPI document.
 //!
@@ -13,8 +14,11 @@ pub(crate) mod access;
 pub(crate) mod body;
 mod collection;
 pub(crate) mod field;
+mod key;
 pub(crate) mod listing;
 pub(crate) mod model;
+mod number_rule;
+mod numbers;
 pub(crate) mod path;
 pub(crate) mod schema;
 mod store;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// The fields that Keyward adds to each document. A schema can't declare fields of these names.
 pub const RESERVED: [&str; 4] = ["id", "createdAt", "updatedAt", "createdBy"];
 /// The most faults in one response.
-const MAX_FAULTS: usize = 20;
+pub(super) const MAX_FAULTS: usize = 20;
 
 /// A compiled JSON Schema, [draft 2020-12](https://json-schema.org/draft/2020-12/schema).
 #[derive(Debug)]
@@ -63,7 +63,8 @@ impl DocumentSchema {
             .try_fold(self.resolve(&self.source)?, |schema, step| self.resolve(schema.get("properties")?.get(step)?))
     }
 
-    fn resolve<'s>(&'s self, mut schema: &'s Value) -> Option<&'s Value> {
+    /// Follows `$ref` to parts of this schema.
+    pub(super) fn resolve<'s>(&'s self, mut schema: &'s Value) -> Option<&'s Value> {
         // A longer chain of references is a cycle.
         for _ in 0..32 {
             match schema.get("$ref") {

@@ -5,7 +5,7 @@
 //! dropped.
 
 use super::collection::{Collection, Collections};
-use super::field::Dialect;
+use super::key::Dialect;
 use crate::base::error::ApiError;
 use crate::base::sql::schema::{collections, documents};
 use crate::base::sql::{Conn, each};

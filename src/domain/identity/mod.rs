@@ -41,6 +41,8 @@ use provider::{BuiltIn, FirebaseRefusal, SignedInAccount, TransactionAnswer};
 use secrecy::{ExposeSecret, SecretString};
 use std::borrow::Cow;
 use std::sync::Arc;
+use tokens::fault::TokenFault;
+use tokens::header::{self, KeyId};
 use tokens::{Claims, Expected, Issuer, token};
 
 /// The issuer of the built-in provider's users. It is not their tokens' `iss`, so that a change of `server.public_url`
@@ -160,10 +162,10 @@ impl IdentityService {
     /// Verifies a token without reading its account or user.
     pub(crate) async fn authenticate(&self, clock: &Clock, token: &SecretString) -> Result<VerifiedToken, ApiError> {
         let token = token.expose_secret();
-        let named = token::issuer_of(token)?;
+        let named = header::issuer_of(token)?;
         if let Some(builtin) = self.builtin.as_ref().filter(|builtin| builtin.issuer == named) {
-            let (key_id, _) = token::header_of(token, &[Algorithm::RS256])?;
-            let key = builtin.keys.find(&key_id).await?;
+            let header = header::header_of(token, &[Algorithm::RS256], KeyId::Required)?;
+            let key = builtin.keys.find(&header.key_id.unwrap_or_default()).await?;
             let claims = token::open(token, &key)?;
             let expected = Expected {
                 issuer: &builtin.issuer,
@@ -171,9 +173,11 @@ impl IdentityService {
                 subject_limit: token::FIREBASE_SUBJECT_LIMIT,
             };
             claims.check(&expected, clock.now())?;
+            claims.ensure_unexpired(clock.now())?;
             return Ok(VerifiedToken::BuiltIn(claims));
         }
-        let issuer = self.issuers.iter().find(|issuer| issuer.name == named).ok_or(Code::InvalidIdToken)?;
+        let issuer = self.issuers.iter().find(|issuer| issuer.name == named);
+        let issuer = issuer.ok_or_else(|| TokenFault::new("iss: is no configured issuer"))?;
         let claims = issuer.verify(token, clock).await?;
         let expires_at = claims.exp;
         Ok(VerifiedToken::Other { profile: claims.into_profile(issuer.name.clone()), expires_at })
@@ -210,7 +214,9 @@ impl VerifiedToken {
         let (profile, signed_in_at, session, expires_at) = match self {
             Self::BuiltIn(claims) => {
                 let found = account_of(conn, claims, settings, now)?;
-                let SignedInAccount { account, session } = found.map_err(|_| Code::InvalidIdToken)?;
+                let ended =
+                    |_| TokenFault::new("session: has ended, or the account does not accept the token any more");
+                let SignedInAccount { account, session } = found.map_err(ended)?;
                 let ends_at = session.as_ref().map_or(claims.exp, |session| session.ends_at(settings).seconds());
                 let session = session.map(|session| session.id);
                 (Cow::Owned(account.profile()), Some(claims.auth_time), session, claims.exp.min(ends_at))
@@ -219,7 +225,7 @@ impl VerifiedToken {
         };
         let Some(user) = user_of(conn, &profile)? else { return Ok(None) };
         if !user.status().can_act() {
-            return Err(Code::InvalidIdToken.into());
+            return Err(TokenFault::new("sub: the user is disabled").into());
         }
         Ok(Some(SignedInUser::new(user, signed_in_at, session, expires_at)))
     }

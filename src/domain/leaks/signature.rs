@@ -5,7 +5,7 @@ use crate::base::config::GithubScanning;
 use crate::base::error::{ApiError, Code};
 use crate::base::time::Clock;
 use crate::domain::access::CallerProof;
-use crate::infra::remote_keys::{RefreshPolicy, RemoteKeys, Source};
+use crate::infra::remote_keys::{Meanwhile, RefreshPolicy, RemoteKeys, Source};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,15 +18,17 @@ use std::time::Duration;
 /// GitHub allows 60 unauthenticated requests an hour for its whole API. Made-up key ids must not use them up.
 const PACE: RefreshPolicy = RefreshPolicy {
     least_fresh: Duration::from_secs(3_600),
+    burst: 1,
     after_success: Duration::from_secs(600),
     after_failure: Duration::from_secs(60),
+    meanwhile: Meanwhile::Unknown,
 };
 
 /// A public key: the DER of its SubjectPublicKeyInfo.
 type GithubPublicKey = Vec<u8>;
 
 /// GitHub's public keys, fetched and cached.
-pub struct GithubKeys(RemoteKeys<GithubPublicKey>);
+pub struct GithubKeys(RemoteKeys<HashMap<String, GithubPublicKey>>);
 
 impl GithubKeys {
     /// Makes an empty cache; fetches nothing.
@@ -49,10 +51,9 @@ impl GithubKeys {
         let refused = || ApiError::with_message(Code::InvalidApiKey, "The signature is not GitHub's over this body.");
         let (id, signature) = id.zip(signature).ok_or_else(refused)?;
         let signature = STANDARD.decode(signature).map_err(|_| refused())?;
-        let key = self.0.find(id, clock).await.map_err(|error| match error.code {
-            Code::InvalidIdToken => refused(),
-            _ => error.saying("GitHub's keys can't be fetched now. Try again later."),
-        })?;
+        let found = self.0.find(|keys| keys.get(id).cloned(), clock).await;
+        let found = found.map_err(|error| error.saying("GitHub's keys can't be fetched now. Try again later."))?;
+        let key = found.ok_or_else(refused)?;
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key).verify(body, &signature).map_err(|_| refused())?;
         Ok(CallerProof::signature())
     }

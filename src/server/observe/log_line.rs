@@ -45,7 +45,7 @@ pub(super) fn write(line: &Line<'_>) {
         Some(error) if error.code == Code::Unavailable => {
             event!(WARN, line, { code = error.code.as_str(), cause = cause(error), }, "unavailable");
         }
-        Some(error) => event!(INFO, line, { code = error.code.as_str(), }, "refused"),
+        Some(error) => event!(INFO, line, { code = error.code.as_str(), cause = error.cause(), }, "refused"),
         None if line.context.is_read() && line.status < 400 => event!(DEBUG, line, {}, "answered"),
         None => event!(INFO, line, {}, "answered"),
     }

@@ -151,13 +151,22 @@ async fn a_filter_and_an_order_use_the_fields_index(db: Backend) {
     let (tenant, key) = tenant_with_key(&server).await;
     add(&server, &key.plaintext, &[json!({ "title": "a", "rank": 1 }), json!({ "title": "b", "rank": 1 })]).await;
     if db == Backend::Sqlite {
-        let key = "coalesce(CASE WHEN json_type(body, '$.\"rank\"') IN ('integer', 'real') \
-                   THEN CAST(json_extract(body, '$.\"rank\"') AS REAL) END, -9e999)";
-        let plan = server.database.plan(&format!(
-            "SELECT id FROM documents WHERE workspace_id = '{}' AND collection = 'posts' ORDER BY ({key}), id",
-            tenant.workspace_id
-        ));
-        assert!(plan.contains("USING INDEX documents_by_") && !plan.contains("TEMP B-TREE"), "{plan}");
+        let index = "SELECT sql AS text FROM sqlite_schema WHERE name LIKE 'documents_by_%' AND sql LIKE '%rank%'";
+        let definition = server.database.texts(index).concat();
+        let (_, key) = definition.split_once("workspace_id, (").expect("an index of a workspace's documents");
+        let (key, _) = key.split_once("), id) WHERE").expect("a key before the id");
+        for (condition, order) in [
+            ("", format!("ORDER BY ({key}), id")),
+            ("", format!("ORDER BY ({key}) DESC, id DESC")),
+            (&*format!("AND ({key}) = json_extract('1', '$')"), String::new()),
+            (&*format!("AND (({key}), id) > (json_extract('1', '$'), 'doc_')"), format!("ORDER BY ({key}), id")),
+        ] {
+            let plan = server.database.plan(&format!(
+                "SELECT id FROM documents WHERE workspace_id = '{}' AND collection = 'posts' {condition} {order}",
+                tenant.workspace_id
+            ));
+            assert!(plan.contains("USING INDEX documents_by_") && !plan.contains("TEMP B-TREE"), "{plan}");
+        }
         return;
     }
     // Two rows are not worth an index, so the planner must not count.

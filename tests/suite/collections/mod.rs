@@ -1,5 +1,5 @@
 //! Resources that configuration declares: what a program and a person do with documents ([`documents`]), lists of them
-//! ([`lists`]), lost updates ([`conditions`]), what is refused ([`schemas`], [`limits`]), what the start looks at
+//! ([`lists`]), numbers of any size ([`numbers`]), lost updates ([`conditions`]), what is refused ([`schemas`], [`limits`]), what the start looks at
 //! ([`start_up`]), and what the document and the page show ([`documented`]). Roles and tenants are in `matrix`.
 
 mod conditions;
@@ -7,6 +7,7 @@ mod documented;
 mod documents;
 mod limits;
 mod lists;
+mod numbers;
 mod schemas;
 mod start_up;
 
@@ -23,6 +24,7 @@ pub fn tests() -> Vec<Test> {
         documents::tests(),
         limits::tests(),
         lists::tests(),
+        numbers::tests(),
         schemas::tests(),
         start_up::tests(),
     ]

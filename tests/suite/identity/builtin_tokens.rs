@@ -177,6 +177,7 @@ async fn without_the_built_in_provider_its_paths_and_tokens_are_unknown(db: Back
         let issuer = keyward::base::config::IssuerSettings::FirebaseProject {
             project: "app".to_owned(),
             jwks_url: Some(project.url()),
+            admission: keyward::base::config::AdmissionSettings::default(),
         };
         config.identity.builtin = false;
         config.identity.issuers = vec![issuer];

@@ -4,7 +4,7 @@ use super::forge::FIRST;
 use super::key_server::{KeyServer, settings_of};
 use crate::support::Server;
 use crate::support::tenant::User;
-use keyward::base::config::IssuerSettings;
+use keyward::base::config::{AdmissionSettings, IssuerSettings};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,7 +29,11 @@ impl Foreigners {
     /// A Firebase project.
     pub fn of_firebase() -> Self {
         let keys = KeyServer::start(&[&FIRST]);
-        let settings = IssuerSettings::FirebaseProject { project: "app".to_owned(), jwks_url: Some(keys.url()) };
+        let settings = IssuerSettings::FirebaseProject {
+            project: "app".to_owned(),
+            jwks_url: Some(keys.url()),
+            admission: AdmissionSettings::default(),
+        };
         Self { settings, name: "https://securetoken.google.com/app".to_owned(), _keys: keys }
     }
 

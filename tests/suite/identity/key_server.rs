@@ -4,7 +4,7 @@
 use super::forge::{FIRST, Key};
 use crate::support::{Backend, Server};
 use jsonwebtoken::Algorithm;
-use keyward::base::config::{IssuerSettings, OidcSettings, TrustEmail};
+use keyward::base::config::{AdmissionSettings, IssuerSettings, OidcSettings, TrustEmail};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -152,7 +152,11 @@ impl Project {
 
     pub async fn with(db: Backend, change: impl FnOnce(&mut keyward::base::config::Config)) -> Self {
         let keys = KeyServer::start(&[&FIRST]);
-        let issuer = IssuerSettings::FirebaseProject { project: "app".to_owned(), jwks_url: Some(keys.url()) };
+        let issuer = IssuerSettings::FirebaseProject {
+            project: "app".to_owned(),
+            jwks_url: Some(keys.url()),
+            admission: AdmissionSettings::default(),
+        };
         let server = Server::with(db, |config| {
             config.identity.issuers = vec![issuer];
             change(config);
@@ -262,5 +266,6 @@ pub(super) fn settings_of(keys: &KeyServer) -> OidcSettings {
         email_verified_claim: "email_verified".to_owned(),
         name_claim: "name".to_owned(),
         trust_email: TrustEmail::Verified,
+        admission: AdmissionSettings::default(),
     }
 }

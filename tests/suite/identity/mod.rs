@@ -2,6 +2,7 @@
 
 mod accounts;
 mod action_page;
+mod admission;
 mod attempts;
 mod bodies;
 mod builtin_tokens;
@@ -17,10 +18,12 @@ mod issuer_invitations;
 mod issuers;
 pub mod key_server;
 mod mailed_codes;
+mod numeric_dates;
 mod passwords;
 mod project_keys;
 mod project_tokens;
 mod races;
+mod refusals;
 pub mod rest;
 mod rotation;
 pub mod sessions;
@@ -33,6 +36,7 @@ pub fn tests() -> Vec<Test> {
     [
         accounts::tests(),
         action_page::tests(),
+        admission::tests(),
         attempts::tests(),
         bodies::tests(),
         builtin_tokens::tests(),
@@ -43,10 +47,12 @@ pub fn tests() -> Vec<Test> {
         docs_token::tests(),
         first_start::tests(),
         mailed_codes::tests(),
+        numeric_dates::tests(),
         passwords::tests(),
         project_keys::tests(),
         project_tokens::tests(),
         races::tests_once(),
+        refusals::tests(),
         rest::tests(),
         update::tests(),
         issuer_invitations::tests(),

@@ -4,12 +4,14 @@ use super::forge::{FIRST, SECOND};
 use super::key_server::Project;
 use crate::support::{Backend, tests};
 use futures_util::future::join_all;
+use serde_json::json;
 use std::time::Duration;
 
 tests![
     keys_are_kept_for_max_age,
     nothing_is_fetched_before_a_token_needs_it,
-    an_unknown_key_id_is_fetched_for_once,
+    an_unknown_key_id_is_fetched_for_within_a_budget,
+    many_unknown_key_ids_at_once_wait_for_few_fetches,
     a_rotation_is_seen_at_the_first_token_of_the_new_key,
     a_withdrawn_key_stops_with_the_next_fetch,
     many_requests_at_once_fetch_once,
@@ -46,26 +48,48 @@ async fn nothing_is_fetched_before_a_token_needs_it(db: Backend) {
     assert_eq!(project.keys.fetches(), 0);
 }
 
-async fn an_unknown_key_id_is_fetched_for_once(db: Backend) {
+async fn an_unknown_key_id_is_fetched_for_within_a_budget(db: Backend) {
     let project = Project::start(db).await;
     project.me(&project.token(&FIRST)).await.expect(200);
-    for _ in 0..5 {
-        project.me(&project.token(&SECOND)).await.expect_error(401, "invalid_id_token");
+    let unknown = |id: &str| FIRST.sign_under(&json!({ "alg": "RS256", "kid": id }), &project.claims("ada"));
+    for place in 0..4 {
+        project.me(&unknown(&format!("made-up-{place}"))).await.expect_error(401, "invalid_id_token");
     }
-    assert_eq!(project.keys.fetches(), 1, "the set is only just fetched");
+    assert_eq!(project.keys.fetches(), 5);
+    // Now a made-up key looks like a new one.
+    project.keys.publish(&[&FIRST, &SECOND]);
+    for _ in 0..20 {
+        let answer = project.me(&project.token(&SECOND)).await.expect_error(503, "unavailable");
+        let wait: u64 = answer.header("retry-after").expect("a time").parse().expect("seconds");
+        assert!((1..=31).contains(&wait), "{wait}");
+        project.me(&project.token(&FIRST)).await.expect(200);
+    }
+    assert_eq!(project.keys.fetches(), 5, "a flood of made-up ids is no flood of fetches");
     project.advance(31);
-    for _ in 0..5 {
-        project.me(&project.token(&SECOND)).await.expect_error(401, "invalid_id_token");
-    }
-    assert_eq!(project.keys.fetches(), 2);
+    project.me(&project.token(&SECOND)).await.expect(200);
+    project.me(&unknown("made-up")).await.expect_error(503, "unavailable");
+    assert_eq!(project.keys.fetches(), 6);
+    project.advance(3600);
+    project.me(&unknown("made-up")).await.expect_error(401, "invalid_id_token");
+}
+
+async fn many_unknown_key_ids_at_once_wait_for_few_fetches(db: Backend) {
+    let project = Project::start(db).await;
     project.me(&project.token(&FIRST)).await.expect(200);
+    project.keys.behaviour().delay = Duration::from_millis(300);
+    let tokens: Vec<String> = (0..16)
+        .map(|place| FIRST.sign_under(&json!({ "alg": "RS256", "kid": format!("k{place}") }), &project.claims("ada")))
+        .collect();
+    for answer in join_all(tokens.iter().map(|token| project.me(token))).await {
+        answer.expect_error(401, "invalid_id_token");
+    }
+    assert!((2..=3).contains(&project.keys.fetches()), "{}", project.keys.fetches());
 }
 
 async fn a_rotation_is_seen_at_the_first_token_of_the_new_key(db: Backend) {
     let project = Project::start(db).await;
     project.me(&project.token(&FIRST)).await.expect(200);
     project.keys.publish(&[&FIRST, &SECOND]);
-    project.advance(31);
     project.me(&project.token(&SECOND)).await.expect(200);
     project.me(&project.token(&FIRST)).await.expect(200);
     assert_eq!(project.keys.fetches(), 2);

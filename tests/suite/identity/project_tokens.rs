@@ -3,7 +3,7 @@
 use super::forge::{FIRST, SECOND, changed, hmac_with_public_key, unsigned, with_claims};
 use super::key_server::{KeyServer, Project};
 use crate::support::{Backend, Server, tests};
-use keyward::base::config::IssuerSettings;
+use keyward::base::config::{AdmissionSettings, IssuerSettings};
 use serde_json::{Value, json};
 
 tests![
@@ -181,8 +181,11 @@ async fn a_tampered_token_is_refused(db: Backend) {
 async fn a_token_of_one_project_is_no_token_of_another(db: Backend) {
     // Google signs the tokens of all projects with the same keys.
     let keys = KeyServer::start(&[&FIRST]);
-    let issuer =
-        |project: &str| IssuerSettings::FirebaseProject { project: project.to_owned(), jwks_url: Some(keys.url()) };
+    let issuer = |project: &str| IssuerSettings::FirebaseProject {
+        project: project.to_owned(),
+        jwks_url: Some(keys.url()),
+        admission: AdmissionSettings::default(),
+    };
     let server = Server::with(db, |config| config.identity.issuers = vec![issuer("app"), issuer("other")]);
     let project = Project { server: server.await, keys: KeyServer::start(&[&FIRST]) };
     let claims = project.claims("ada");

@@ -12,10 +12,11 @@
 use super::master_secret::MasterSecrets;
 use super::signing_keys::{SigningKeyRow, SigningKeys};
 use crate::base::config::Config;
-use crate::base::error::{ApiError, Code};
+use crate::base::error::ApiError;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
 use crate::domain::identity::tokens::ID_TOKEN_SECONDS;
+use crate::domain::identity::tokens::fault::TokenFault;
 use crate::domain::identity::tokens::jwk::RsaJwk;
 use crate::infra::db::{Db, ScopedDb};
 use crate::infra::throttle::Throttle;
@@ -90,7 +91,8 @@ impl KeyRing {
             self.read(now).await?;
             *next_read = now.plus(PERIOD);
         }
-        Ok(self.held().find(id, now).ok_or(Code::InvalidIdToken)?)
+        let unknown = || TokenFault::new("kid: is no key of the built-in provider");
+        Ok(self.held().find(id, now).ok_or_else(unknown)?)
     }
 
     /// Returns the public keys to publish.

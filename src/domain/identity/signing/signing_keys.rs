@@ -255,7 +255,7 @@ impl SigningKeyRow {
 mod tests {
     use super::*;
     use crate::base::config::Identity;
-    use crate::domain::identity::tokens::token;
+    use crate::domain::identity::tokens::{header, token};
     use serde_json::json;
 
     fn secret(byte: &str) -> MasterSecrets {
@@ -279,7 +279,8 @@ mod tests {
         let claims = json!({"iss": "i", "aud": "app", "sub": "s", "iat": 1, "exp": 2, "auth_time": 1});
         let token = keys.sign(&claims).unwrap();
         let token = secrecy::ExposeSecret::expose_secret(&token);
-        assert_eq!(token::header_of(token, &[Algorithm::RS256]), Ok((row.id.clone(), Algorithm::RS256)));
+        let header = header::header_of(token, &[Algorithm::RS256], header::KeyId::Required).unwrap();
+        assert_eq!((header.key_id, header.algorithm), (Some(row.id.clone()), Algorithm::RS256));
         assert_eq!(token::open(token, &keys.find(&row.id, now).unwrap()).unwrap().sub, "s");
         let published = serde_json::to_value(keys.public(now)).unwrap();
         let published =

@@ -4,7 +4,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// One RSA public key.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -55,9 +54,13 @@ impl RsaJwk {
     }
 }
 
+/// The most keys that are tried for one token. Issuers publish two or three.
+const MAX_TRIED: usize = 8;
+
 /// A public key and the algorithms that it may verify: those of its type, or fewer by its own or configured limits.
-#[derive(Clone)]
 pub(crate) struct PublicKey {
+    /// Optional by RFC 7517, 4.5.
+    pub(crate) id: Option<String>,
     pub(crate) key: DecodingKey,
     /// Never empty.
     pub(crate) algorithms: Vec<Algorithm>,
@@ -67,9 +70,10 @@ pub(crate) struct PublicKey {
 #[derive(Deserialize)]
 struct PublishedKey {
     kty: String,
-    kid: String,
+    kid: Option<String>,
     #[serde(rename = "use")]
     usage: Option<String>,
+    key_ops: Option<Vec<String>>,
     alg: Option<String>,
     crv: Option<String>,
     n: Option<String>,
@@ -79,9 +83,10 @@ struct PublishedKey {
 }
 
 impl PublishedKey {
-    fn into_verifier(self, allowed: &[Algorithm]) -> Option<(String, PublicKey)> {
+    fn into_verifier(self, allowed: &[Algorithm]) -> Option<PublicKey> {
         use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
-        if self.kid.is_empty() || self.usage.is_some_and(|usage| usage != "sig") {
+        let verifies = |operations: Vec<String>| operations.iter().any(|operation| operation == "verify");
+        if self.usage.is_some_and(|usage| usage != "sig") || !self.key_ops.is_none_or(verifies) {
             return None;
         }
         // By type and curve alone: a shared secret (`oct`) is no public key, whatever its stated use.
@@ -105,24 +110,50 @@ impl PublishedKey {
             .copied()
             .filter(|algorithm| allowed.contains(algorithm) && named.is_none_or(|named| named == *algorithm))
             .collect();
-        if algorithms.is_empty() { None } else { Some((self.kid, PublicKey { key: key.ok()?, algorithms })) }
+        let id = self.kid.filter(|id| !id.is_empty());
+        if algorithms.is_empty() { None } else { Some(PublicKey { id, key: key.ok()?, algorithms }) }
     }
 }
 
-/// Returns the keys of a published set that verify one of these algorithms, by id. Skips other keys; rejects a set
-/// without any usable key.
-pub(crate) fn verifiers(json: &[u8], allowed: &[Algorithm]) -> Result<HashMap<String, PublicKey>, String> {
-    #[derive(Deserialize)]
-    struct PublishedJwk {
-        keys: Vec<serde_json::Value>,
+/// The keys of a published set that verify some of the allowed algorithms. Never empty.
+pub(crate) struct KeySet(Vec<PublicKey>);
+
+/// The keys that may have signed a token.
+pub(crate) struct Candidates<'s> {
+    /// They can verify the token's algorithm.
+    pub(crate) fitting: Vec<&'s PublicKey>,
+    /// Whether the token names these keys, so that no key of a newer set would be another candidate.
+    pub(crate) are_named: bool,
+}
+
+impl KeySet {
+    /// Reads a published set. Skips other keys; rejects a set without any usable key.
+    pub(crate) fn parse(json: &[u8], allowed: &[Algorithm]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct PublishedJwk {
+            keys: Vec<serde_json::Value>,
+        }
+        let set: PublishedJwk = serde_json::from_slice(json).map_err(|error| format!("not a JWK set: {error}"))?;
+        let keys: Vec<PublicKey> = set
+            .keys
+            .into_iter()
+            .filter_map(|key| serde_json::from_value::<PublishedKey>(key).ok()?.into_verifier(allowed))
+            .collect();
+        if keys.is_empty() { Err(format!("the JWK set has no key for {allowed:?}")) } else { Ok(Self(keys)) }
     }
-    let set: PublishedJwk = serde_json::from_slice(json).map_err(|error| format!("not a JWK set: {error}"))?;
-    let keys: HashMap<_, _> = set
-        .keys
-        .into_iter()
-        .filter_map(|key| serde_json::from_value::<PublishedKey>(key).ok()?.into_verifier(allowed))
-        .collect();
-    if keys.is_empty() { Err(format!("the JWK set has no key for {allowed:?}")) } else { Ok(keys) }
+
+    /// Returns the keys with the token's key id. If the token has no key id, all keys are candidates; if no key has the
+    /// id, those without an id are. Of many, the first [`MAX_TRIED`].
+    pub(crate) fn candidates(&self, id: Option<&str>, algorithm: Algorithm) -> Candidates<'_> {
+        let are_named = id.is_some() && self.0.iter().any(|key| key.id.as_deref() == id);
+        let may_be = |key: &&PublicKey| match id {
+            Some(_) if are_named => key.id.as_deref() == id,
+            Some(_) => key.id.is_none(),
+            None => true,
+        };
+        let fits = |key: &&PublicKey| key.algorithms.contains(&algorithm);
+        Candidates { fitting: self.0.iter().filter(may_be).filter(fits).take(MAX_TRIED).collect(), are_named }
+    }
 }
 
 #[cfg(test)]
@@ -131,7 +162,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_rsa_signature_keys_for_rs256_are_taken() {
+    fn only_keys_that_verify_an_allowed_algorithm_are_taken_and_tried() {
         let set = json!({"keys": [
             {"kty": "RSA", "kid": "plain", "n": "AQAB", "e": "AQAB"},
             {"kty": "RSA", "kid": "full", "use": "sig", "alg": "RS256", "n": "AQAB", "e": "AQAB", "x5t": "x"},
@@ -139,22 +170,35 @@ mod tests {
             {"kty": "RSA", "kid": "other-algorithm", "alg": "RS512", "n": "AQAB", "e": "AQAB"},
             {"kty": "oct", "kid": "symmetric", "k": "AQAB"},
             {"kty": "EC", "kid": "curve", "crv": "P-256", "x": "AQAB", "y": "AQAB"},
+            {"kty": "RSA", "kid": "verifies", "key_ops": ["verify"], "n": "AQAB", "e": "AQAB"},
+            {"kty": "RSA", "kid": "signs", "key_ops": ["sign"], "n": "AQAB", "e": "AQAB"},
             {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
+            {"kty": "RSA", "kid": "", "n": "AQAB", "e": "AQAB"},
+            {"kty": "RSA", "kid": 7, "n": "AQAB", "e": "AQAB"},
             {"kty": "RSA", "kid": "broken", "n": "=", "e": "AQAB"},
             5,
         ]});
-        let mut ids: Vec<String> =
-            verifiers(set.to_string().as_bytes(), &[Algorithm::RS256]).unwrap().into_keys().collect();
-        ids.sort();
-        assert_eq!(ids, ["full", "plain"]);
-        let all = [Algorithm::RS256, Algorithm::PS512, Algorithm::ES256, Algorithm::EdDSA];
-        let keys = verifiers(set.to_string().as_bytes(), &all).unwrap();
-        assert_eq!(keys["plain"].algorithms, [Algorithm::RS256, Algorithm::PS512]);
-        assert_eq!(keys["full"].algorithms, [Algorithm::RS256], "it says so");
-        assert_eq!(keys["curve"].algorithms, [Algorithm::ES256]);
-        assert_eq!(keys.len(), 3);
+        let parse = |allowed: &[Algorithm]| KeySet::parse(set.to_string().as_bytes(), allowed).unwrap();
+        let ids = |set: &KeySet| set.0.iter().map(|key| key.id.clone().unwrap_or_default()).collect::<Vec<_>>();
+        let rsa = parse(&[Algorithm::RS256]);
+        assert_eq!(ids(&rsa), ["plain", "full", "verifies", "", ""]);
+        let all = parse(&[Algorithm::RS256, Algorithm::PS512, Algorithm::ES256, Algorithm::EdDSA]);
+        assert_eq!(ids(&all), ["plain", "full", "verifies", "curve", "", ""]);
+        let tried = |id: Option<&str>, algorithm| {
+            let found = all.candidates(id, algorithm);
+            (found.fitting.iter().map(|key| key.id.as_deref().unwrap_or_default()).collect::<Vec<_>>(), found.are_named)
+        };
+        assert_eq!(tried(Some("plain"), Algorithm::PS512), (vec!["plain"], true));
+        assert_eq!(tried(Some("full"), Algorithm::PS512), (vec![], true), "it names one algorithm");
+        assert_eq!(tried(Some("curve"), Algorithm::ES256), (vec!["curve"], true));
+        assert_eq!(tried(Some("curve"), Algorithm::RS256), (vec![], true));
+        assert_eq!(tried(Some("unknown"), Algorithm::RS256), (vec!["", ""], false));
+        assert_eq!(tried(None, Algorithm::ES256), (vec!["curve"], false));
         for bad in ["", "[]", "{}", r#"{"keys":[]}"#] {
-            assert!(verifiers(bad.as_bytes(), &[Algorithm::RS256]).is_err(), "{bad}");
+            assert!(KeySet::parse(bad.as_bytes(), &[Algorithm::RS256]).is_err(), "{bad}");
         }
+        let many: Vec<_> = (0..20).map(|_| json!({"kty": "RSA", "n": "AQAB", "e": "AQAB"})).collect();
+        let many = KeySet::parse(json!({ "keys": many }).to_string().as_bytes(), &[Algorithm::RS256]).unwrap();
+        assert_eq!(many.candidates(None, Algorithm::RS256).fitting.len(), MAX_TRIED);
     }
 }

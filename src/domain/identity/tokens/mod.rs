@@ -1,5 +1,8 @@
 //! ID tokens: their issuers and their verification.
 
+mod admission;
+pub(crate) mod fault;
+pub(crate) mod header;
 mod issuer;
 pub(crate) mod jwk;
 mod oidc;

@@ -3,9 +3,12 @@
 //! [`Oidc::normalize`] checks the audience and converts the claims to those of a Firebase token, which one set of rules
 //! then checks: `aud` is a string, `auth_time` is present, e-mail address and name have their usual names.
 
+use super::fault::TokenFault;
 use crate::base::config::{OidcSettings, TrustEmail};
-use crate::base::error::Code;
 use serde_json::{Map, Value};
+
+/// No time is this far from 1970, in seconds: all of them are exact as doubles.
+const MAX_SECONDS: f64 = 1e15;
 
 /// The settings of one issuer.
 pub(crate) struct Oidc {
@@ -23,9 +26,17 @@ impl Oidc {
     }
 
     /// Returns the claims in Firebase's form.
-    pub(crate) fn normalize(&self, mut claims: Map<String, Value>) -> Result<Map<String, Value>, Code> {
+    pub(crate) fn normalize(&self, mut claims: Map<String, Value>) -> Result<Map<String, Value>, TokenFault> {
         self.check_audience(&claims)?;
         claims.insert("aud".into(), self.audience().into());
+        for name in ["iat", "exp", "nbf", "auth_time"] {
+            if let Some(time) = claims.get_mut(name) {
+                cut_fraction(time);
+            }
+        }
+        if claims.get("iat").is_some_and(|time| !time.is_i64()) {
+            return Err(TokenFault::new("iat: is of a wrong type"));
+        }
         // Optional here (OpenID Connect Core 1.0, 2). Only the built-in provider needs the age of a sign-in.
         if let (None, Some(issued_at)) = (claims.get("auth_time"), claims.get("iat").cloned()) {
             claims.insert("auth_time".into(), issued_at);
@@ -51,11 +62,11 @@ impl Oidc {
     }
 
     /// Checks that the token is for this server and for no other party: OpenID Connect Core 1.0, 3.1.3.7.
-    fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), Code> {
+    fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), TokenFault> {
         let party = match claims.get("azp") {
             None => None,
             Some(Value::String(party)) => Some(party),
-            Some(_) => return Err(Code::InvalidIdToken),
+            Some(_) => return Err(TokenFault::new("azp: is of a wrong type")),
         };
         let is_authorized = party.is_some_and(|party| self.settings.authorized_parties.contains(party));
         let is_ours = |party: &String| Some(party) == self.settings.audience.as_ref();
@@ -70,11 +81,27 @@ impl Oidc {
             }
             _ => false,
         };
-        if good && (self.settings.authorized_parties.is_empty() || is_authorized) {
-            Ok(())
-        } else {
-            Err(Code::InvalidIdToken)
+        if !good {
+            return Err(TokenFault::new("aud: is another audience, or one of several without a fitting azp"));
         }
+        match self.settings.authorized_parties.is_empty() || is_authorized {
+            true => Ok(()),
+            false => Err(TokenFault::new("azp: is none of authorized_parties")),
+        }
+    }
+}
+
+/// Cuts a time to whole seconds. A NumericDate may have a fraction ([RFC
+/// 7519, 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)).
+fn cut_fraction(time: &mut Value) {
+    if !time.is_f64() {
+        return;
+    }
+    let seconds = time.as_f64().map(f64::floor).filter(|seconds| seconds.abs() < MAX_SECONDS);
+    if let Some(seconds) = seconds {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and within the bounds")]
+        let whole = seconds as i64;
+        *time = whole.into();
     }
 }
 
@@ -92,8 +119,28 @@ mod tests {
         }
     }
 
-    fn normalized(rules: &Oidc, claims: Value) -> Result<Value, Code> {
-        rules.normalize(claims.as_object().unwrap().clone()).map(Value::Object)
+    fn normalized(rules: &Oidc, claims: Value) -> Result<Value, String> {
+        let claims = rules.normalize(claims.as_object().unwrap().clone());
+        claims.map(Value::Object).map_err(|fault| fault.rule.split(':').next().unwrap().to_owned())
+    }
+
+    #[test]
+    fn times_may_have_a_fraction() {
+        let rules = oidc(json!({ "audience": "app" }));
+        let claims = normalized(
+            &rules,
+            json!({ "aud": "app", "iat": 7.9, "exp": 1.8e9, "nbf": -0.5, "auth_time": 1e300, "other": 1.5 }),
+        );
+        let expected = json!({
+            "aud": "app", "iat": 7, "exp": 1_800_000_000, "nbf": -1, "auth_time": 1e300, "other": 1.5,
+            "email_verified": false,
+        });
+        assert_eq!(claims, Ok(expected));
+        let claims = normalized(&rules, json!({ "aud": "app", "iat": 7.9 })).unwrap();
+        assert_eq!(claims["auth_time"], 7);
+        for bad in [json!("7.9"), json!(1e300), json!([7])] {
+            assert_eq!(normalized(&rules, json!({ "aud": "app", "iat": bad })), Err("iat".to_owned()));
+        }
     }
 
     #[test]
@@ -124,7 +171,8 @@ mod tests {
             json!({ "aud": "app", "azp": ["app"] }),
             json!({ "aud": { "app": true } }),
         ] {
-            assert_eq!(normalized(&with_audience, bad.clone()), Err(Code::InvalidIdToken), "{bad}");
+            let rule = if bad["azp"].is_array() { "azp" } else { "aud" };
+            assert_eq!(normalized(&with_audience, bad.clone()), Err(rule.to_owned()), "{bad}");
         }
     }
 
@@ -135,12 +183,12 @@ mod tests {
         for bad in
             [json!({}), json!({ "azp": "https://evil.example" }), json!({ "azp": "https://app.example", "aud": "x" })]
         {
-            assert_eq!(normalized(&without, bad.clone()), Err(Code::InvalidIdToken), "{bad}");
+            assert_eq!(normalized(&without, bad.clone()), Err("aud".to_owned()), "{bad}");
         }
         let both = oidc(json!({ "audience": "app", "authorized_parties": ["frontend"] }));
         assert!(normalized(&both, json!({ "aud": ["app", "other"], "azp": "frontend" })).is_ok());
         for bad in [json!({ "aud": "app" }), json!({ "aud": "app", "azp": "app" })] {
-            assert_eq!(normalized(&both, bad.clone()), Err(Code::InvalidIdToken), "{bad}");
+            assert_eq!(normalized(&both, bad.clone()), Err("azp".to_owned()), "{bad}");
         }
     }
 
