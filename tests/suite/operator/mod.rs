@@ -1,0 +1,14 @@
+//! The operator's way: commands on a database that is not there, the first user, restarts, and the demo.
+
+mod missing_database;
+mod rolling_restart;
+
+use crate::support::harness::Test;
+
+pub fn tests() -> Vec<Test> {
+    [missing_database::tests(), rolling_restart::tests()].into_iter().flatten().collect()
+}
+
+pub fn tests_once() -> Vec<Test> {
+    [missing_database::tests_once(), rolling_restart::tests_once()].into_iter().flatten().collect()
+}
