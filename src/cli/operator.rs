@@ -41,7 +41,7 @@ pub fn run(config: &Config, command: &OperatorCommand) -> Result<(), String> {
         OperatorCommand::Backup(args) => backup::run(config, args),
         OperatorCommand::User(command) => user::run(config, &database(config)?, command),
         OperatorCommand::Identity(command) => identity::run(config, &database(config)?, command),
-        OperatorCommand::Organization(command) => organization::run(&database(config)?, command),
+        OperatorCommand::Organization(command) => organization::run(config, &database(config)?, command),
         OperatorCommand::Subscription(command) => subscription::run(config, &database(config)?, command),
         OperatorCommand::ServiceToken(command) => service_token::run(config, &database(config)?, command),
         OperatorCommand::Keys(command) => keys::run(config, &database(config)?, command),

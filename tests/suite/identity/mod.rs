@@ -25,6 +25,7 @@ pub mod rest;
 mod rotation;
 pub mod sessions;
 mod sign_in_log;
+mod sign_up;
 mod update;
 
 use crate::support::harness::Test;
@@ -54,6 +55,7 @@ pub fn tests() -> Vec<Test> {
         rotation::tests(),
         sessions::tests(),
         sign_in_log::tests(),
+        sign_up::tests(),
     ]
     .into_iter()
     .flatten()

@@ -32,7 +32,7 @@ const ORGANIZATION: &str = "org_01k4w5c9q2e0vb7m3t8z6r1xhd";
 const WORKSPACE: &str = "ws_01k4w5c9q2e0vb7m3t8z6r1xhd";
 
 /// The operator's commands, with arguments that are valid.
-const OPERATORS: [(&str, &[&str]); 20] = [
+const OPERATORS: [(&str, &[&str]); 24] = [
     ("audit export", &[ORGANIZATION]),
     ("audit verify", &[]),
     ("backup", &["copy.db"]),
@@ -43,14 +43,18 @@ const OPERATORS: [(&str, &[&str]); 20] = [
     ("keys export", &[]),
     ("keys import", &["--format", "jsonl", "-"]),
     ("keys revoke", &["--workspace", WORKSPACE, "--prefix", "sk_live_abcdef"]),
+    ("organization create", &["Acme", "--owner", "a@example.com"]),
     ("organization list", &[]),
     ("service-token create", &["--name", "Gateway"]),
     ("service-token list", &[]),
     ("service-token revoke", &["svt_01k4w5c9q2e0vb7m3t8z6r1xhd"]),
     ("subscription set", &[ORGANIZATION, "--status", "active"]),
+    ("user create", &["a@example.com", "--owner-of", "Acme"]),
+    ("user delete", &["a@example.com", "--yes"]),
     ("user disable", &["a@example.com"]),
     ("user enable", &["a@example.com"]),
     ("user list", &[]),
+    ("user set-password", &["a@example.com"]),
     ("user sign-out", &["a@example.com"]),
     ("user verify-email", &["a@example.com"]),
 ];

@@ -76,6 +76,11 @@ impl Passwords {
         })
     }
 
+    /// Returns a hash that no password has.
+    pub(super) fn unusable_hash(&self) -> Result<SecretString, String> {
+        dummy_hash(self.argon2.params()).map_err(|error| error.to_string())
+    }
+
     /// Returns a function that reads the numbers of running and of waiting Argon2 runs.
     pub(crate) fn load(&self) -> impl Fn() -> (usize, usize) + Send + Sync + 'static {
         let (running, admitted, bounds) = (Arc::clone(&self.running), Arc::clone(&self.admitted), self.bounds);
