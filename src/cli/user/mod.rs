@@ -80,11 +80,13 @@ pub fn run(config: &Config, db: &ScopedDb, command: &UserCommand) -> Result<(), 
             })
         }
         UserCommand::Delete { email, yes: false } => {
-            let account = db.read_blocking(|conn| Account::of_address(conn, email)).map_err(|error| explain(email, error))?;
+            let account =
+                db.read_blocking(|conn| Account::of_address(conn, email)).map_err(|error| explain(email, error))?;
             return Err(format!("this deletes the account {} for good; say so with --yes", account.email));
         }
-        UserCommand::Delete { email, yes: true } => store
-            .change_access_blocking(|conn, access_change| Account::delete_of(conn, access_change, email, now)),
+        UserCommand::Delete { email, yes: true } => {
+            store.change_access_blocking(|conn, access_change| Account::delete_of(conn, access_change, email, now))
+        }
         UserCommand::Disable { email } => store
             .change_access_blocking(|conn, access_change| Account::set_disabled(conn, access_change, email, Some(now))),
         UserCommand::Enable { email } => {

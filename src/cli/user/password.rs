@@ -13,7 +13,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 /// A text for the operator: the address has no account, or the password is refused.
 pub fn hash(config: &Config, db: &ScopedDb, email: &str) -> Result<SecretString, String> {
     let accounts = OperatorsAccounts::new(config)?;
-    let account = db.read_blocking(|conn| Account::of_address(conn, email)).map_err(|error| super::explain(email, error))?;
+    let account =
+        db.read_blocking(|conn| Account::of_address(conn, email)).map_err(|error| super::explain(email, error))?;
     let password = read().map_err(|error| format!("the password can't be read: {error}"))?;
     accounts.hash_for(&account, password)
 }

@@ -2,8 +2,8 @@
 
 use super::giver::Giver;
 use crate::base::error::ApiError;
-use crate::base::input::email::TypedEmail;
 use crate::base::ids::{InvitationId, OrganizationId, UserId, WorkspaceId};
+use crate::base::input::email::TypedEmail;
 use crate::base::policy::{OrganizationRole, WorkspaceRole};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{invitation_workspaces, invitations};

@@ -104,11 +104,7 @@ pub fn ensure_current(url: &DatabaseUrl) -> Result<(), String> {
     let missing = pending(&mut existing(url)?, url)?;
     match missing.is_empty() {
         true => Ok(()),
-        false => Err(format!(
-            "{} lacks the migrations {}. {MAKE_OR_NAME}",
-            url.place(),
-            missing.join(", ")
-        )),
+        false => Err(format!("{} lacks the migrations {}. {MAKE_OR_NAME}", url.place(), missing.join(", "))),
     }
 }
 

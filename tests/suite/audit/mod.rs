@@ -63,6 +63,6 @@ fn user(id: &str, email: &str) -> Value {
 }
 
 /// Whoever runs the command line, as the tests run it.
-pub fn operator() -> Value {
+fn operator() -> Value {
     json!({ "kind": "operator", "id": null, "name": "ops", "email": null })
 }

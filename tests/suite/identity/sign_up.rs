@@ -69,7 +69,7 @@ async fn closed_takes_only_accounts_that_the_operator_makes(db: Backend) {
     let open = Server::with(db, |config| config.mail.smtp_url = Some(smtp.url().into())).await;
     let acme = Tenant::verified(&open).await;
     acme.invite("guest@example.com", "member", &[]).await;
-    let token = token_in(&smtp.mail(0).await);
+    let token = token_in(&smtp.mail(1).await);
     let closed = node(&open, SignUp::Closed).await;
     let before = dump(&open.database);
     assert_admin_only(&sign_up(&closed, "guest@example.com").await);

@@ -1,8 +1,10 @@
 //! The operator's way: commands on a database that is not there, the first user, restarts, and the demo.
 
+mod demo;
 mod first_user;
 mod missing_database;
 mod rolling_restart;
+mod starting;
 
 use crate::support::harness::Test;
 
@@ -11,5 +13,8 @@ pub fn tests() -> Vec<Test> {
 }
 
 pub fn tests_once() -> Vec<Test> {
-    [missing_database::tests_once(), rolling_restart::tests_once()].into_iter().flatten().collect()
+    [demo::tests_once(), missing_database::tests_once(), rolling_restart::tests_once(), starting::tests_once()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

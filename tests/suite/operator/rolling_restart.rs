@@ -90,7 +90,9 @@ async fn ask(address: SocketAddr, key: String, token: String, seen: Arc<Seen>) {
     while !seen.ended.load(Relaxed) {
         number += 1;
         let request = match number % 5 {
-            0 => client.post(format!("http://{address}/v1/keys/verify")).bearer_auth(&token).json(&json!({ "key": key })),
+            0 => {
+                client.post(format!("http://{address}/v1/keys/verify")).bearer_auth(&token).json(&json!({ "key": key }))
+            }
             _ => client.get(format!("http://{address}/v1/whoami")).bearer_auth(&key),
         };
         let fault = match request.send().await {
