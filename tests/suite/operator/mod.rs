@@ -2,6 +2,7 @@
 
 mod demo;
 mod first_user;
+mod guide;
 mod missing_database;
 mod rolling_restart;
 mod starting;
@@ -13,8 +14,14 @@ pub fn tests() -> Vec<Test> {
 }
 
 pub fn tests_once() -> Vec<Test> {
-    [demo::tests_once(), missing_database::tests_once(), rolling_restart::tests_once(), starting::tests_once()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        demo::tests_once(),
+        guide::tests_once(),
+        missing_database::tests_once(),
+        rolling_restart::tests_once(),
+        starting::tests_once(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
