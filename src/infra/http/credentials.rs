@@ -1,4 +1,4 @@
-//! What a caller without a credential is told: the credentials that the operation takes, by the document.
+//! The answer to a caller without a credential: the credentials that the operation takes, by the document.
 
 use serde_json::Value;
 use utoipa::openapi::path::Operation;

@@ -110,7 +110,7 @@ async fn a_first_token_of_another_issuer_is_a_sign_up(db: Backend) {
     let claim = FIRST.sign(&changed(&issuer.claims("mallory"), "email_verified", json!(false)));
     me(&invited, &claim).await.expect_error(403, "insufficient_permission");
     me(&invited, &ada).await.expect(200);
-    // From now on she is known, also where nobody else comes in.
+    // From now on she is known, also where no other person comes in.
     me(&closed, &ada).await.expect(200);
 }
 
