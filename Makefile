@@ -1,13 +1,16 @@
 # One command for each thing that a contributor does. Works on Debian, Ubuntu and macOS.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test reliability bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-gateways setup-contracts setup-node setup-firebase setup-openapi setup-bench lint-deploy
+.PHONY: help run install test reliability bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-gateways setup-contracts setup-node setup-firebase setup-openapi setup-bench lint-deploy
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup ## Try Keyward on this machine: demo tenant, SQLite in ./data, http://127.0.0.1:8080
 	cargo run -- demo
+
+install: setup ## Put the command keyward on the PATH, where cargo has its programs (~/.cargo/bin)
+	cargo install --locked --path .
 
 test: setup setup-postgres setup-redis setup-nginx setup-gateways setup-contracts setup-node setup-firebase setup-openapi ## Run all tests, on SQLite and on PostgreSQL
 	cargo test

@@ -102,7 +102,10 @@ where
                     }
                     response
                 }
-                Err(error) => req.error_response(error),
+                Err(error) => {
+                    let error = advised(error, &state, &req);
+                    req.error_response(error)
+                }
             };
             if let Some(allowance) = allowance {
                 allowance.write_headers(response.headers_mut());
@@ -160,6 +163,18 @@ async fn caller_of<'s>(
     Ok(caller)
 }
 
+/// Adds to a missing credential which ones the route takes.
+fn advised(error: ApiError, state: &OnceCell<web::Data<State>>, req: &ServiceRequest) -> ApiError {
+    if error.code != Code::MissingCredentials {
+        return error;
+    }
+    let advice = state.get().and_then(|state| state.routes.advice_on_credentials(req.method(), req.path()));
+    match advice {
+        Some(advice) => error.saying(advice.to_owned()),
+        None => error,
+    }
+}
+
 /// Refuses a body with content where the route takes none.
 async fn refuse_body(state: &OnceCell<web::Data<State>>, req: &mut ServiceRequest) -> Result<(), ApiError> {
     let state = state.get().ok_or_else(|| ApiError::internal("the application has no state"))?;
@@ -190,8 +205,12 @@ fn only_credential<'r>(
 ) -> Result<Credential<'r>, ApiError> {
     for name in &keys.headers.own {
         let Some(value) = only(headers, name)? else { continue };
-        if found.is_some() {
-            return Err(ApiError::bad_request("More than one credential was sent. Send one."));
+        if let Some(first) = &found {
+            return Err(ApiError::bad_request(format!(
+                "Two credentials were sent: {} and, in {name}, an API key. Send one of them. In the Swagger UI, choose \
+                 Authorize and log out of one.",
+                first.kind()
+            )));
         }
         let value = text_of(value).ok_or(Code::InvalidApiKey)?;
         found = Some(Credential::ApiKey(PresentedKey::new(value)));

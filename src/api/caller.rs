@@ -21,6 +21,17 @@ pub enum Credential<'r> {
     IdToken(SecretString),
 }
 
+impl Credential<'_> {
+    /// Names the kind, for a message.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::ApiKey(_) => "an API key",
+            Self::ServiceToken(_) => "a service token",
+            Self::IdToken(_) => "a person's ID token",
+        }
+    }
+}
+
 /// The authenticated caller of a request.
 #[derive(Clone, Debug)]
 pub enum Caller {

@@ -17,6 +17,7 @@ use crate::infra::cluster::Cluster;
 use crate::infra::db::Db;
 use crate::infra::http::RouteTable;
 use crate::infra::mail::{Mailer, Outbox};
+use crate::infra::process::Drain;
 use crate::infra::rate_limit::RateLimits;
 use crate::infra::telemetry::Metrics;
 use actix_web::web;
@@ -44,6 +45,8 @@ pub struct State {
     pub collections: Collections,
     pub routes: web::Data<RouteTable>,
     pub metrics: Metrics,
+    /// Whether this node is about to stop.
+    pub drain: Drain,
 }
 
 impl State {
@@ -93,6 +96,7 @@ impl State {
             collections,
             routes: web::Data::new(routes),
             metrics,
+            drain: Drain::default(),
         };
         Ok((state, Background { outbox, sign_in_event_writer, db, store }))
     }

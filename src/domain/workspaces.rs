@@ -1,7 +1,7 @@
 //! Creates, lists, renames and deletes workspaces.
 
 use crate::base::error::ApiError;
-use crate::base::ids::WorkspaceId;
+use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::paging::Position;
 use crate::base::policy::{OrganizationRole, WorkspaceRole, can};
 use crate::base::sql::schema::{api_keys, workspace_members, workspaces};
@@ -36,6 +36,16 @@ impl Workspace {
         diesel::insert_into(workspaces::table).values(&row).execute(conn)?;
         access_change.audit_only(row.entry(Action::WorkspaceCreated).after(json!({ "name": row.name })));
         Ok(row)
+    }
+
+    /// Returns the oldest workspace of an organization, for the demo, which has no request.
+    pub(crate) fn oldest_of(conn: &mut Conn, organization: OrganizationId) -> Result<Option<Self>, ApiError> {
+        Ok(workspaces::table
+            .filter(workspaces::organization_id.eq(organization))
+            .order(workspaces::id)
+            .select(Self::as_select())
+            .first(conn)
+            .optional()?)
     }
 
     /// Returns a workspace of an organization that the caller manages.

@@ -19,6 +19,7 @@ use actix_web::dev::AppConfig;
 use actix_web::http::StatusCode;
 use rustls::ServerConfig;
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::thread::available_parallelism;
@@ -50,7 +51,14 @@ where
     S::Service: 'static,
     B: MessageBody + 'static,
 {
-    let cant = |error: std::io::Error| format!("can't listen on {}: {error}", settings.listen);
+    let cant = |error: std::io::Error| match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "can't listen on {0}: another process uses this address, perhaps a Keyward that still runs. Stop it, or choose \
+             another address: --listen ADDRESS, or server.listen",
+            settings.listen
+        ),
+        _ => format!("can't listen on {}: {error}. --listen and server.listen set the address", settings.listen),
+    };
     let listener = TcpListener::bind(settings.listen).map_err(cant)?;
     // A second call, because std's queue is shorter.
     rustix::net::listen(&listener, BACKLOG).map_err(|error| cant(error.into()))?;

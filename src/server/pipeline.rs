@@ -16,9 +16,9 @@ use crate::server::observe::RequestRecord;
 use crate::server::unread_body::UnreadBody;
 use crate::server::{error_responses as errors, limits, security_headers};
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::Method;
+use actix_web::dev::{ResponseHead, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::HeaderValue;
+use actix_web::http::{ConnectionType, Method};
 use actix_web::{Error, HttpMessage, web};
 use futures_util::future::{Either, LocalBoxFuture};
 use std::future::{Ready, ready};
@@ -88,6 +88,7 @@ where
                 if let Some(mut response) = answer_program(state, &req, &start, answer) =>
             {
                 security_headers::protect_hot(response.headers_mut(), self.0.hsts.as_ref());
+                close_while_draining(state, response.head_mut());
                 Either::Left(ready(Ok(req.into_response(response))))
             }
             Some((FastPath::Service(answer), start)) if let Some(service) = known_service(state, &req, &start) => {
@@ -96,6 +97,7 @@ where
                     match answer_service(&shared.state, &service, &mut req, &start, answer).await {
                         Some(mut response) => {
                             security_headers::protect_hot(response.headers_mut(), shared.hsts.as_ref());
+                            close_while_draining(&shared.state, response.head_mut());
                             Ok(req.into_response(response))
                         }
                         // Boxed, so that the future of a usual answer is small to move.
@@ -150,6 +152,7 @@ where
     let mut response = context.clone().scope(run).await?;
     response.headers_mut().insert(request_id::X_REQUEST_ID, id.header_value());
     security_headers::protect(response.headers_mut(), hsts.as_ref());
+    close_while_draining(state, response.response_mut().head_mut());
     Ok(match unread {
         Some(unread) => {
             let (req, response) = response.into_parts();
@@ -157,4 +160,11 @@ where
         }
         None => response,
     })
+}
+
+/// Ends the connection with this answer if the server drains: the client's next request then finds another node.
+fn close_while_draining(state: &State, response: &mut ResponseHead) {
+    if state.drain.has_begun() {
+        response.set_connection_type(ConnectionType::Close);
+    }
 }

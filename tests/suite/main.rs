@@ -36,6 +36,7 @@ mod metrics;
 mod migrations;
 mod openapi;
 mod operation;
+mod operator;
 mod organizations;
 mod parsers;
 mod rate_limits;
@@ -85,6 +86,8 @@ fn tests() -> Vec<Test> {
         openapi::tests(),
         operation::tests(),
         operation::tests_once(),
+        operator::tests(),
+        operator::tests_once(),
         organizations::tests(),
         parsers::tests(),
         rate_limits::tests(),

@@ -26,8 +26,8 @@ use std::net::IpAddr;
 /// Unknown keys are `NOT_FOUND` however many they are: the limit on them is for each client address, and a service has
 /// many clients behind its own. It should limit its clients itself.
 ///
-/// Keys that are bound to addresses are compared with the address of the service's client, if the service stands in
-/// `server.trusted_proxies` and sends that address in `server.forwarded_header`; else with the service's own.
+/// Keys that are bound to addresses are compared with `clientAddress`. Without it: with the address in
+/// `server.forwarded_header`, if the service stands in `server.trusted_proxies`; else with the service's own.
 #[utoipa::path(post, path = "/keys/verify", tag = "Gateways", security(("serviceToken" = [])), request_body = VerifyKey,
     responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
 pub async fn verify_key(
@@ -38,12 +38,14 @@ pub async fn verify_key(
     // A gateway sends one for each of its own requests, so it is logged like a GET.
     RequestContext::mark_read_only();
     let question = body.read().await?;
-    answer(&state, &question, RequestContext::client_address()).await.map(|answer| json(&answer))
+    let from = question.client_address.0.or(RequestContext::client_address());
+    answer(&state, &question, from).await.map(|answer| json(&answer))
 }
 
 /// Answers [`verify_key`] for a cached key that may pass. For any other key it returns `None`, and has no effect.
 pub fn verify_cached(state: &State, question: &[u8], from: Option<IpAddr>) -> Option<HttpResponse> {
     let Object(question) = serde_json::from_slice::<Object<VerifyKey>>(question).ok()?;
+    let from = question.client_address.0.or(from);
     let at = state.clock.look();
     let caller = state.api_keys.lookup_cached(PresentedKey::new(question.key.expose_secret()), from, &at)?;
     subscription_gate(&state.config, caller.subscription).ok()?;

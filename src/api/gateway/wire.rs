@@ -6,12 +6,14 @@ use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
 use crate::base::input::validation::pasted_secret;
 use crate::base::policy::Scope;
 use crate::base::policy::{KeyPermissions, Permission, WorkspaceRole};
+use crate::base::text::trim_pasted;
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::CachedKey;
 use crate::domain::usage::RequestOutcome;
 use crate::infra::rate_limit::{Allowance, ONE};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 /// The highest cost of one request. A higher cost fits into no sensible rate limit.
@@ -29,10 +31,29 @@ pub struct VerifyKey {
     pub(super) permission: Option<Permission>,
     /// The workspace that the key must belong to.
     pub(super) workspace_id: Option<WorkspaceId>,
+    /// The address of the service's client, against which the key's allowed addresses are held. Left out, it is the
+    /// request's own, or the one that a trusted proxy names.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "203.0.113.7")]
+    pub(super) client_address: ClientAddress,
     /// How many requests this one counts as; 1 if left out.
     #[serde(default)]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]
     pub(super) cost: Cost,
+}
+
+/// An IP address; an IPv4 address in IPv6 is the IPv4 address. Null means none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ClientAddress(pub(super) Option<IpAddr>);
+
+impl<'de> Deserialize<'de> for ClientAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(Self::default()) };
+        let address: IpAddr = trim_pasted(&text).parse().map_err(|_| {
+            serde::de::Error::custom("must be an IP address without a port, such as 203.0.113.7 or 2001:db8::1")
+        })?;
+        Ok(Self(Some(address.to_canonical())))
+    }
 }
 
 /// How many requests the client's request counts as. Null means 1.

@@ -15,6 +15,8 @@ pub struct Identity {
     pub project_id: String,
     /// Whether the built-in provider is on.
     pub builtin: bool,
+    /// Who may become a user without the operator.
+    pub sign_up: SignUp,
     /// Other issuers whose tokens are accepted.
     pub issuers: Vec<IssuerSettings>,
     /// The secret that seals the signing keys, 32 bytes in hex, and former ones behind it that still open them. It takes
@@ -80,6 +82,18 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+/// Who may become a user: at the built-in provider by a sign-up, at another issuer by the first ID token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignUp {
+    /// Anyone.
+    Open,
+    /// Those whose address has a pending invitation. At another issuer, the address must be verified.
+    Invited,
+    /// Only those whom the operator makes an account (`keyward user create`), and those who are users already.
+    Closed,
 }
 
 /// `[identity.limits]`: limits on failed sign-ins and on sign-ups.

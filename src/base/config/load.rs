@@ -6,6 +6,7 @@ use figment::error::{Actual, Kind};
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::Dict;
 use figment::{Figment, Provider};
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// The prefix of environment variables.
@@ -18,7 +19,7 @@ pub struct Sources {
     /// `--config FILE` or `KEYWARD_CONFIG`.
     pub file: Option<PathBuf>,
     /// TOML below the file: the defaults of a command such as `demo`.
-    pub under_file: &'static str,
+    pub under_file: Cow<'static, str>,
     /// `DATABASE_URL`, which takes precedence over `KEYWARD__DATABASE__URL`.
     pub database_url: Option<String>,
     /// `--listen`.
@@ -53,7 +54,7 @@ pub fn load(sources: &Sources) -> Result<Config, String> {
         over = over.merge(Named("--no-migrate", Serialized::default("database.migrate", false)));
     }
     let mut layers = Figment::from(Named("the built-in defaults", Toml::string(DEFAULTS)))
-        .merge(Named("the command's defaults", Toml::string(sources.under_file)));
+        .merge(Named("the command's defaults", Toml::string(&sources.under_file)));
     // A preset replaces whole lists and single table keys of the defaults. The layers above replace the preset's.
     let mut preset = "";
     match over.extract_inner::<String>("preset") {
@@ -67,7 +68,7 @@ pub fn load(sources: &Sources) -> Result<Config, String> {
     let layers = layers.merge(over);
     check_sections(&layers)?;
     let mut config: Config = layers.extract().map_err(explain)?;
-    plans::rank(&mut config.plans, &[DEFAULTS, sources.under_file, preset, &file]);
+    plans::rank(&mut config.plans, &[DEFAULTS, &sources.under_file, preset, &file]);
     config.check()?;
     Ok(config)
 }

@@ -42,7 +42,7 @@ pub use collections::CollectionSettings;
 pub use database::Database;
 pub use docs::DocsSettings;
 pub use gateway::{GatewaySettings, MethodPermissions, plain_path};
-pub use identity::{Argon2Settings, AttemptLimitSettings, Identity, SessionSettings};
+pub use identity::{Argon2Settings, AttemptLimitSettings, Identity, SessionSettings, SignUp};
 pub use imported_keys::ImportedKeys;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
 pub use keys::{KeyBody, Keys};

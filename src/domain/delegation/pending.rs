@@ -3,6 +3,7 @@
 use super::giver::Giver;
 use crate::base::error::ApiError;
 use crate::base::ids::{InvitationId, OrganizationId, UserId, WorkspaceId};
+use crate::base::input::email::TypedEmail;
 use crate::base::policy::{OrganizationRole, WorkspaceRole};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{invitation_workspaces, invitations};
@@ -52,6 +53,17 @@ pub struct InvitationWithGrants {
 }
 
 impl Invitation {
+    /// Returns whether an invitation to this address is pending, in any organization.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub fn is_pending_for(conn: &mut Conn, email: &str, now: Timestamp) -> Result<bool, ApiError> {
+        let typed = TypedEmail::of_stored(email);
+        let pending = invitations::table
+            .filter(invitations::email.eq_any(typed.stored_forms()).and(invitations::expires_at.gt(now)));
+        Ok(diesel::select(diesel::dsl::exists(pending)).get_result(conn)?)
+    }
+
     /// Adds the workspace roles and the makers to invitations. One statement for each of both.
     ///
     /// # Errors

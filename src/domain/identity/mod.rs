@@ -19,14 +19,15 @@
 
 pub mod provider;
 mod sign_in_events;
+pub(in crate::domain) mod sign_up;
 pub mod signing;
 pub mod tokens;
 
-pub use provider::{Account, Session, keep_sessions};
+pub use provider::{Account, OperatorsAccounts, PasswordLink, Session, keep_sessions, user_named};
 pub use sign_in_events::{SignInEvent, SignInEventWriter, SignInEvents};
 pub use signing::{rotate_master_secret, rotate_signing_key};
 
-use crate::base::config::{Config, SessionSettings};
+use crate::base::config::{Config, SessionSettings, SignUp};
 use crate::base::error::{ApiError, Code};
 use crate::base::input::email::TypedEmail;
 use crate::base::sql::Conn;
@@ -56,6 +57,7 @@ pub struct IdentityService {
     builtin: Option<BuiltIn>,
     issuers: Vec<Issuer>,
     sessions: SessionSettings,
+    sign_up: SignUp,
 }
 
 impl IdentityService {
@@ -76,7 +78,8 @@ impl IdentityService {
         };
         let issuers =
             config.identity.issuers.iter().map(|issuer| Issuer::new(issuer, config.identity.fetch_timeout)).collect();
-        Ok(Self { store: store.clone(), clock: clock.clone(), builtin, issuers, sessions: config.identity.sessions })
+        let (sessions, sign_up) = (config.identity.sessions, config.identity.sign_up);
+        Ok(Self { store: store.clone(), clock: clock.clone(), builtin, issuers, sessions, sign_up })
     }
 
     /// Registers metrics of the password hashing and of sign-ins.
@@ -102,8 +105,9 @@ impl IdentityService {
     /// Returns the user of an ID token from any configured issuer.
     ///
     /// # Errors
-    /// `id_token_expired`; `invalid_id_token` for any other fault, with the same message; `unavailable` when the
-    /// issuer's keys or the database can't be reached.
+    /// `id_token_expired`; `invalid_id_token` for any other fault, with the same message; `insufficient_permission` for a
+    /// new person whom `identity.sign_up` does not admit; `unavailable` when the issuer's keys or the database can't be
+    /// reached.
     pub async fn verify(&self, token: &SecretString) -> Result<SignedInUser, ApiError> {
         let verified = self.authenticate(&self.clock, token).await?;
         let (now, settings) = (self.clock.now(), self.sessions);
@@ -119,9 +123,12 @@ impl IdentityService {
 
     /// Writes what a token says anew. The transaction checks the account and the session again, under their lock.
     async fn store_user(&self, verified: VerifiedToken, now: Timestamp) -> Result<SignedInUser, ApiError> {
-        let settings = self.sessions;
+        let (settings, sign_up) = (self.sessions, self.sign_up);
         let store = move |conn: &mut Conn| {
-            let user_of = |conn: &mut Conn, profile: &Profile| User::of_profile(conn, profile, now).map(Some);
+            let user_of = |conn: &mut Conn, profile: &Profile| {
+                sign_up::check_profile(conn, sign_up, profile, now)?;
+                User::of_profile(conn, profile, now).map(Some)
+            };
             let user = verified.user(conn, (&settings, now), SignedInAccount::lock, user_of)?;
             user.ok_or_else(|| Code::InvalidIdToken.into())
         };

@@ -118,6 +118,14 @@ impl User {
         }))
     }
 
+    /// Returns whether the profile has a user.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(in crate::domain) fn is_known(conn: &mut Conn, profile: &Profile) -> Result<bool, ApiError> {
+        Ok(Self::find(conn, profile)?.is_some())
+    }
+
     /// Returns the user of a profile. Creates the user at the first valid token, and updates it when the profile
     /// changed. Needs a writing transaction.
     ///

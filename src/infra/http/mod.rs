@@ -3,6 +3,7 @@
 
 mod body;
 mod client_address;
+mod credentials;
 mod deciding_headers;
 mod pagination;
 mod query;

@@ -3,6 +3,7 @@
 //! actix answers 404 in both cases, since each method is a route of its own. The OpenAPI document has all routes, so
 //! the table answers 405 where only the method is wrong.
 
+use super::credentials;
 use crate::base::error::ApiError;
 use actix_web::dev::ResourceDef;
 use actix_web::http::Method;
@@ -32,6 +33,8 @@ struct Route {
     allow: String,
     /// The methods that change something and take no body.
     without_body: Vec<Method>,
+    /// What to send to each method without a credential.
+    advice: Vec<(Method, String)>,
 }
 
 /// Every path of the application with its methods.
@@ -61,19 +64,23 @@ impl RouteTable {
             }
             let without_body =
                 operations.iter().filter(|(method, operation)| !method.is_safe() && operation.request_body.is_none());
-            (path.clone(), allow.join(", "), without_body.map(|(method, _)| method.clone()).collect())
+            let without_body = without_body.map(|(method, _)| method.clone()).collect();
+            let advice = operations
+                .iter()
+                .filter_map(|(method, operation)| Some((method.clone(), credentials::advice(operation, document)?)));
+            (path.clone(), allow.join(", "), without_body, advice.collect())
         });
-        let beside = undocumented.iter().map(|path| ((*path).to_owned(), String::new(), Vec::new()));
-        let none = ("(none)".to_owned(), String::new(), Vec::new());
+        let beside = undocumented.iter().map(|path| ((*path).to_owned(), String::new(), Vec::new(), Vec::new()));
+        let none = ("(none)".to_owned(), String::new(), Vec::new(), Vec::new());
         let headers = DocumentedHeaders::of(document);
         let mut table = Self { routes: Vec::new(), by_template: HashMap::default(), headers };
-        for (template, allow, without_body) in std::iter::once(none).chain(documented).chain(beside) {
+        for (template, allow, without_body, advice) in std::iter::once(none).chain(documented).chain(beside) {
             if !table.by_template.contains_key(&template) {
                 if template != "(none)" {
                     table.by_template.insert(template.clone(), RouteId(table.routes.len()));
                 }
                 let pattern = ResourceDef::new(template.as_str());
-                table.routes.push(Route { pattern, template, allow, without_body });
+                table.routes.push(Route { pattern, template, allow, without_body, advice });
             }
         }
         table
@@ -109,6 +116,14 @@ impl RouteTable {
     pub fn takes_no_body(&self, method: &Method, path: &str) -> bool {
         let mut matching = self.routes.iter().filter(|route| route.pattern.is_match(path));
         matching.any(|route| route.without_body.contains(method))
+    }
+
+    /// Returns what a request without a credential is answered: the credentials that its route takes. `None` if the
+    /// document names none. Tries all patterns.
+    pub fn advice_on_credentials(&self, method: &Method, path: &str) -> Option<&str> {
+        let matching = self.routes.iter().filter(|route| route.pattern.is_match(path));
+        let (_, advice) = matching.flat_map(|route| &route.advice).find(|(of, _)| of == method)?;
+        Some(advice)
     }
 
     /// The headers that the routes read and write.

@@ -31,6 +31,16 @@ pub struct Mail {
     pub text: SecretString,
 }
 
+/// Sends one mail and waits for it, on a thread that may block: for the command line, which has no queue.
+///
+/// # Errors
+/// A text for the operator: mail is not configured, or the server does not take it. It has nothing of the mail.
+pub fn send_blocking(config: &Config, mail: &Mail) -> Result<(), String> {
+    let transport = Transport::new(&config.mail)?.ok_or("mail.smtp_url is not set")?;
+    let sent = actix_web::rt::System::new().block_on(transport.deliver(mail));
+    sent.map_err(|failure| failure.cause)
+}
+
 /// A future that writes a mail, or decides that none is sent.
 pub type Composition = Pin<Box<dyn Future<Output = Result<Option<Mail>, ApiError>> + Send>>;
 

@@ -20,8 +20,9 @@ tests![
     every_command_is_known_here,
 ];
 
-/// What there is, so that a new command is thought of here. `user`, `subscription` and `keys` change access to organizations
-/// (what `keys` leaves, `api_keys::revocation` and `api_keys::import` prove);
+/// What there is, so that a new command is thought of here. `user`, `organization`, `subscription` and `keys` change access
+/// to organizations (what `keys` leaves, `api_keys::revocation` and `api_keys::import` prove; what `organization` and the
+/// commands that make and delete users leave, `operator::first_user`);
 /// `demo` makes its tenant by the same functions as the API, and a client has no more than they; the others change none.
 const COMMANDS: [&str; 19] = [
     "demo",

@@ -28,6 +28,7 @@ pub mod rest;
 mod rotation;
 pub mod sessions;
 mod sign_in_log;
+mod sign_up;
 mod update;
 
 use crate::support::harness::Test;
@@ -60,6 +61,7 @@ pub fn tests() -> Vec<Test> {
         rotation::tests(),
         sessions::tests(),
         sign_in_log::tests(),
+        sign_up::tests(),
     ]
     .into_iter()
     .flatten()

@@ -144,6 +144,7 @@ pub const ROWS: &[Row] = &[
     row("GET /v1/forward-auth", Program, 200),
     row("POST /v1/keys/verify", Service, 200).json(|t| json!({
         "key": t["plaintext"], "permission": "content:read", "workspaceId": t["workspaceId"], "cost": 1,
+        "clientAddress": "127.0.0.1",
     })),
 
     row("POST /v1/keys/revoke-leaked", Service, 200).json(|_| json!([{

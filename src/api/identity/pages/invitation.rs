@@ -91,6 +91,7 @@ pub async fn join(state: web::Data<State>, payload: web::Payload) -> Result<Http
         Ok(()) => Ok(done("Welcome", &invited.email, Joined(&invited.organization))?),
         Err(FirebaseRefusal::Firebase(refusal)) => match fault_of(&refusal) {
             Some(fault) => Ok(form(&state, token, Some(&fault)).await?),
+            None if refusal == FirebaseError::AdminOnlyOperation => Ok(failed(CLOSED)?),
             None => Ok(refused(&refusal)?),
         },
         Err(FirebaseRefusal::Api(error)) => match error.code {
@@ -102,6 +103,10 @@ pub async fn join(state: web::Data<State>, payload: web::Payload) -> Result<Http
         },
     }
 }
+
+/// The refusal of a sign-up while `identity.sign_up` is `closed`.
+const CLOSED: &str = "This server takes no new people, so this invitation can't make an account. Ask the people who run it \
+    for one, then follow this link again.";
 
 /// What the person can mend in the form; the invitation is still good.
 fn fault_of(refusal: &FirebaseError) -> Option<String> {

@@ -169,6 +169,19 @@ pub(crate) enum FirebaseRefusal {
 /// The result of a transaction. A `FirebaseError` comes before any change, so nothing is rolled back.
 pub(crate) type TransactionAnswer<T> = Result<Result<T, FirebaseError>, ApiError>;
 
+/// For the operator.
+impl fmt::Display for FirebaseRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Firebase(error) => match error.about_password() {
+                Some(reason) => f.write_str(&reason),
+                None => error.fmt(f),
+            },
+            Self::Api(error) => error.fmt(f),
+        }
+    }
+}
+
 impl From<FirebaseError> for FirebaseRefusal {
     fn from(error: FirebaseError) -> Self {
         Self::Firebase(error)

@@ -61,15 +61,31 @@ impl OobCode {
         purpose: Purpose,
         now: Timestamp,
     ) -> Result<(), ApiError> {
+        self.replace_until(conn, account, purpose, now.plus(purpose.lifetime()))
+    }
+
+    /// [`OobCode::replace`] with another lifetime.
+    pub(super) fn replace_until(
+        &self,
+        conn: &mut Conn,
+        account: &Account,
+        purpose: Purpose,
+        expires_at: Timestamp,
+    ) -> Result<(), ApiError> {
         Self::drop_all(conn, account, purpose)?;
         let row = (
             oob_codes::hash.eq(self.hash()),
             oob_codes::account_id.eq(&account.id),
             oob_codes::purpose.eq(purpose),
-            oob_codes::expires_at.eq(now.plus(purpose.lifetime())),
+            oob_codes::expires_at.eq(expires_at),
         );
         diesel::insert_into(oob_codes::table).values(row).execute(conn)?;
         Ok(())
+    }
+
+    /// Returns the link to the page `action_url` that uses the code.
+    pub(super) fn link(&self, purpose: Purpose, action_url: &str) -> String {
+        format!("{action_url}?mode={}&oobCode={}", purpose.mode(), self.expose())
     }
 
     /// Deletes the account's codes of a purpose.

@@ -88,6 +88,7 @@ impl BuiltIn {
                 Err(refusal) => return Ok(Err(refusal)),
             };
             let kept = session.as_ref().map(|session| session.id);
+            account.acts(conn, access_change)?;
             let account =
                 account.set_password(conn, access_change, &hash, kept, now)?.set_profile(conn, name, photo)?;
             // A link that was mailed for the old password must not undo the new one.
@@ -129,6 +130,9 @@ impl BuiltIn {
                 Ok(account) => account,
                 Err(refusal) => return Ok(Err(refusal)),
             };
+            if let Some(user) = account.user(conn)? {
+                access_change.act_as_leaving(conn, Actor::User(user))?;
+            }
             account.erase(conn, access_change, now)?;
             Ok(Ok(()))
         });
@@ -230,6 +234,7 @@ impl BuiltIn {
             let code = OobCode::from_client(code);
             match use_code(conn, &code, Purpose::PasswordReset, now)? {
                 Ok(account) => {
+                    account.acts(conn, access_change)?;
                     Ok(Ok(account.set_password(conn, access_change, &hash, None, now)?.set_email_verified(conn)?))
                 }
                 Err(refusal) => Ok(Err(refusal)),
@@ -268,9 +273,7 @@ impl BuiltIn {
                 Some(claims) => SignedInAccount::lock(conn, &claims, &settings, now)?.ok().and_then(|own| own.session),
                 None => None,
             };
-            if let Some(user) = account.user(conn)? {
-                access_change.act_as(Actor::User(user));
-            }
+            account.acts(conn, access_change)?;
             Ok(Ok(account.confirm_email(conn, access_change, session.map(|session| session.id))?))
         });
         Ok(confirmed.await??)
@@ -289,7 +292,7 @@ fn new_password_text(email: &str, address: Option<IpAddr>, now: Timestamp) -> St
 
 /// Returns the mail with a code's link.
 fn email_body(purpose: Purpose, to: String, action_url: &str, code: &OobCode) -> Mail {
-    let link = format!("{action_url}?mode={}&oobCode={}", purpose.mode(), code.expose());
+    let link = code.link(purpose, action_url);
     let (subject, text) = match purpose {
         Purpose::PasswordReset => (
             "Set a new password",

@@ -263,7 +263,7 @@ mod tests {
             "project_id": "app", "builtin": true, "issuers": [], "master_secret": byte.repeat(32),
             "master_secret_file": "", "max_concurrent_hashes": 1, "max_queued_hashes": 1,
             "argon2": {"memory_kib": 8, "iterations": 1, "parallelism": 1}, "min_password_length": 6,
-            "password_context_words": [],
+            "password_context_words": [], "sign_up": "open",
             "fetch_timeout": "5s", "limits": {"failures_per_account_and_address": 1, "failures_per_account": 1,
                 "failures_per_address": 1, "sign_ups_per_address": 1, "window": "1m"},
             "sessions": {"idle_lifetime": "30d", "absolute_lifetime": "180d", "reuse_grace": "30s"},

@@ -1,5 +1,8 @@
 //! `keyward user`
 
+mod create;
+mod password;
+
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 use crate::base::input::email::TypedEmail;
@@ -9,12 +12,30 @@ use crate::domain::identity::Account;
 use crate::infra::cluster::Cluster;
 use crate::infra::db::ScopedDb;
 use clap::Subcommand;
+use create::CreateArgs;
 
 /// What to do.
 #[derive(Subcommand)]
 pub enum UserCommand {
     /// List the built-in provider's accounts, newest first: id, state, e-mail.
     List,
+    /// Make an account, and print a link that sets its password. The link is valid for a day.
+    Create(CreateArgs),
+    /// Set a password, which is asked for, or read from standard input. It ends the person's sessions.
+    SetPassword {
+        /// The account's address.
+        #[arg(value_parser = typed)]
+        email: String,
+    },
+    /// Delete an account for good. The person leaves all organizations, and the person's API keys stop.
+    Delete {
+        /// The account's address.
+        #[arg(value_parser = typed)]
+        email: String,
+        /// That the account shall go.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Sign a person out everywhere, refuse new sign-ins, and stop the person's API keys.
     Disable {
         /// The account's address.
@@ -51,6 +72,21 @@ pub fn run(config: &Config, db: &ScopedDb, command: &UserCommand) -> Result<(), 
     let (now, store) = (clock.now(), ScopedStore::new(db.clone(), Cluster::new(config, &clock)));
     let done = match command {
         UserCommand::List => return list(db),
+        UserCommand::Create(args) => return create::run(config, &store, args),
+        UserCommand::SetPassword { email } => {
+            let hash = password::hash(config, db, email)?;
+            store.change_access_blocking(|conn, access_change| {
+                Account::set_password_of(conn, access_change, email, &hash, now)
+            })
+        }
+        UserCommand::Delete { email, yes: false } => {
+            let account =
+                db.read_blocking(|conn| Account::of_address(conn, email)).map_err(|error| explain(email, error))?;
+            return Err(format!("this deletes the account {} for good; say so with --yes", account.email));
+        }
+        UserCommand::Delete { email, yes: true } => {
+            store.change_access_blocking(|conn, access_change| Account::delete_of(conn, access_change, email, now))
+        }
         UserCommand::Disable { email } => store
             .change_access_blocking(|conn, access_change| Account::set_disabled(conn, access_change, email, Some(now))),
         UserCommand::Enable { email } => {
@@ -64,17 +100,27 @@ pub fn run(config: &Config, db: &ScopedDb, command: &UserCommand) -> Result<(), 
     };
     let (UserCommand::Disable { email }
     | UserCommand::Enable { email }
+    | UserCommand::SetPassword { email }
+    | UserCommand::Delete { email, .. }
     | UserCommand::SignOut { email }
     | UserCommand::VerifyEmail { email }) = command
     else {
         return Ok(());
     };
-    let done = done.map_err(|error: ApiError| match error.code {
-        Code::NotFound => format!("there is no account with the address {email}"),
-        _ => error.to_string(),
-    })?;
+    let done = done.map_err(|error| explain(email, error))?;
     println!("done: {}", done.email);
     Ok(())
+}
+
+fn explain(email: &str, error: ApiError) -> String {
+    match error.code {
+        Code::NotFound => format!("there is no account with the address {email}"),
+        Code::LastOwner => format!(
+            "{email} is the last owner of an organization. Delete the organization or make another member its owner, then \
+             try again"
+        ),
+        _ => error.to_string(),
+    }
 }
 
 fn list(db: &ScopedDb) -> Result<(), String> {
