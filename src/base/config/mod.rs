@@ -32,6 +32,7 @@ mod server;
 mod subscription;
 mod tls;
 mod traces;
+mod trusted_page;
 mod usage;
 
 pub use admission::{AdmissionSettings, RequiredClaim, RequiredClaims};

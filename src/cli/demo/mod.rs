@@ -4,6 +4,7 @@
 //! last two readable by their owner only. Each configuration file has a database and a password of its own. The API key
 //! is shown when it is made, and stored nowhere.
 
+mod examples;
 mod place;
 mod tenant;
 
@@ -50,6 +51,7 @@ pub fn run(sources: Sources, args: &DemoArgs) -> Result<(), String> {
             None if args.new_key => Some(tenant::new_key(&state, &store).await?),
             made => made,
         };
+        examples::show(application, tenant::EMAIL).await?;
         welcome(application, &place, key.as_ref())
     })
 }

@@ -1,5 +1,6 @@
 //! The demo tenant: a person, an organization, a workspace and an API key.
 
+use super::examples;
 use super::place::Place;
 use crate::api::State;
 use crate::base::config::Config;
@@ -35,7 +36,9 @@ pub async fn seed(state: &State, store: &Store, place: &Place) -> Result<Option<
         let id = WorkspaceId::new();
         let row = Workspace { id, organization_id: organization, name: "Demo".into(), created_at: now };
         let workspace = Workspace::insert(conn, access_change, row)?;
-        issue_key(conn, access_change, (&config, &format), (&workspace, user.id), now)
+        let key = issue_key(conn, access_change, (&config, &format), (&workspace, user.id), now)?;
+        examples::make(conn, access_change, &config, &format, &workspace, (user.id, &profile), now)?;
+        Ok(key)
     };
     store.for_all_tenants().change_access(tenant).await.map(Some).map_err(failed)
 }

@@ -17,8 +17,10 @@ pub mod forge;
 mod issuer_invitations;
 mod issuers;
 pub mod key_server;
+mod mail_format;
 mod mailed_codes;
 mod numeric_dates;
+mod onward;
 mod passwords;
 mod project_keys;
 mod project_tokens;
@@ -47,8 +49,10 @@ pub fn tests() -> Vec<Test> {
         deletion::tests(),
         docs_token::tests(),
         first_start::tests(),
+        mail_format::tests(),
         mailed_codes::tests(),
         numeric_dates::tests(),
+        onward::tests(),
         passwords::tests(),
         project_keys::tests(),
         project_tokens::tests(),

@@ -83,9 +83,15 @@ impl OobCode {
         Ok(())
     }
 
-    /// Returns the link to the page `action_url` that uses the code.
-    pub(super) fn link(&self, purpose: Purpose, action_url: &str) -> String {
-        format!("{action_url}?mode={}&oobCode={}", purpose.mode(), self.expose())
+    /// Returns the link to the page `action_url` that uses the code, with the page to go on at afterwards.
+    pub(super) fn link(&self, purpose: Purpose, action_url: &str, continue_url: Option<&str>) -> String {
+        let mut link = format!("{action_url}?mode={}&oobCode={}", purpose.mode(), self.expose());
+        if let Some(continue_url) = continue_url {
+            // Text pairs can always be written.
+            let parameter = serde_urlencoded::to_string([("continueUrl", continue_url)]).unwrap_or_default();
+            link += &format!("&{parameter}");
+        }
+        link
     }
 
     /// Deletes the account's codes of a purpose.

@@ -88,7 +88,7 @@ impl OperatorsAccounts {
         let code = OobCode::generate();
         code.replace_until(conn, &account, Purpose::PasswordReset, now.plus(LINK_LIFETIME))?;
         let user = User::of_profile(conn, &account.profile(), now)?;
-        let link = code.link(Purpose::PasswordReset, &self.action_url).into();
+        let link = code.link(Purpose::PasswordReset, &self.action_url, None).into();
         Ok(Some((user.id, PasswordLink { email: account.email, link })))
     }
 
