@@ -7,7 +7,7 @@ use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::input::validation::Name;
-use crate::base::policy::{WorkspaceRole, can, effective_role};
+use crate::base::policy::{HeldRole, RoleName, WorkspaceRole, can};
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::{OrganizationAccess, WorkspaceAccess};
@@ -15,6 +15,7 @@ use crate::domain::tenancy::Workspace;
 use crate::infra::http::{Body, ListScope, Page, PageQuery};
 use actix_web::{HttpResponse, delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A workspace.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -26,12 +27,12 @@ pub struct WorkspaceView {
     name: String,
     /// The caller's role in it.
     #[schema(required)]
-    role: Option<WorkspaceRole>,
+    role: Option<RoleName>,
     created_at: Timestamp,
 }
 
 impl WorkspaceView {
-    fn new(workspace: Workspace, role: Option<WorkspaceRole>) -> Self {
+    fn new(workspace: Workspace, role: Option<RoleName>) -> Self {
         let Workspace { id, organization_id, name, created_at } = workspace;
         Self { id, organization_id, name, role, created_at }
     }
@@ -55,11 +56,11 @@ pub async fn list_workspaces(
     access: OrganizationAccess<can::OrganizationRead>,
     page: PageQuery,
 ) -> Result<web::Json<Page<WorkspaceView>>, ApiError> {
-    let (organization, role) = (access.organization_id(), access.role());
+    let (organization, catalog) = (access.organization_id(), Arc::clone(&state.catalog));
     let scope = ListScope("workspaces", &organization.text());
     let store = state.scoped_to(&access);
-    let read = move |conn: &mut Conn, position| Workspace::page_of(conn, &access, position);
-    let show = |(workspace, own): (Workspace, _)| WorkspaceView::new(workspace, effective_role(role, own));
+    let read = move |conn: &mut Conn, position| Workspace::page_of(conn, &catalog, &access, position);
+    let show = |(workspace, own): (Workspace, Option<HeldRole>)| WorkspaceView::new(workspace, own.map(|own| own.name));
     Ok(web::Json(list_page(store, &page, scope, read, |(workspace, _)| workspace.id, show).await?))
 }
 
@@ -85,11 +86,12 @@ pub async fn create_workspace(
             let create = |conn: &mut Conn, id| {
                 Workspace::create(conn, access_change, &access, id, input.name.into_string(), now)
             };
-            let answer = |made: &Workspace| WorkspaceView::new(made.clone(), Some(WorkspaceRole::Admin));
+            let answer = |made: &Workspace| WorkspaceView::new(made.clone(), Some(WorkspaceRole::Admin.into()));
             claim.run(conn, WorkspaceId::new(), now, create, answer)
         })
         .await?;
-    Ok(ReplayOutcome::map(outcome, |workspace| WorkspaceView::new(workspace, Some(WorkspaceRole::Admin))).respond())
+    Ok(ReplayOutcome::map(outcome, |workspace| WorkspaceView::new(workspace, Some(WorkspaceRole::Admin.into())))
+        .respond())
 }
 
 /// Read a workspace
@@ -98,7 +100,7 @@ pub async fn create_workspace(
 #[utoipa::path(tag = "Workspaces", responses(errors::Person, errors::Missing, (status = 200, description = "The workspace.", body = WorkspaceView)))]
 #[get("/workspaces/{workspaceId}")]
 pub async fn read_workspace(access: WorkspaceAccess<can::WorkspaceRead>) -> web::Json<WorkspaceView> {
-    web::Json(WorkspaceView::new(access.workspace().clone(), Some(access.role())))
+    web::Json(WorkspaceView::new(access.workspace().clone(), Some(access.role().name)))
 }
 
 /// Rename a workspace
@@ -113,7 +115,7 @@ pub async fn rename_workspace(
     body: Body<WorkspaceInput>,
 ) -> Result<web::Json<WorkspaceView>, ApiError> {
     let input = body.read().await?;
-    let role = access.role();
+    let role = access.role().name;
     let workspace = state.scoped_to(&access).change_access(move |conn, access_change| {
         Workspace::rename(conn, access_change, &access, input.name.into_string())
     });

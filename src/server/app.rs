@@ -43,14 +43,15 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
         tracing::info!(?applied, "migrated the database");
     }
     notes.iter().for_each(|note| tracing::warn!("{note}"));
+    let catalog = Arc::new(config.permission_catalog()?);
     let db = Db::new(&config.database);
     warn_without_row_level_security(&config, &db).await?;
-    let collections = routes::compile_collections(&config)?;
+    let collections = routes::compile_collections(&config, &catalog)?;
     let document = routes::document(&config, &collections);
     let docs = if config.docs.enabled { swagger::PATHS.as_slice() } else { &[] };
     let table = RouteTable::new(&document, &[docs, &[security_txt::PATH]].concat());
     let document = web::Data::new(swagger::Document::new(&document, &collections)?);
-    let (state, background) = State::start(config, clock, db, collections, table).await?;
+    let (state, background) = State::start(config, clock, db, catalog, collections, table).await?;
     let state = web::Data::new(state);
     prepare_collections(state.clone(), background.db.clone()).await?;
     state.rate_limits.connect().await;

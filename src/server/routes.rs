@@ -7,6 +7,7 @@ use crate::api::{
     subscriptions, usage, whoami, workspaces,
 };
 use crate::base::config::Config;
+use crate::base::policy::PermissionCatalog;
 use crate::domain::collections::Collections;
 use crate::infra::http::unmatched;
 use crate::server::FastPath;
@@ -176,8 +177,8 @@ pub fn document(config: &Config, collections: &Collections) -> OpenApi {
 ///
 /// # Errors
 /// A text for the operator, which names the key.
-pub fn compile_collections(config: &Config) -> Result<Collections, String> {
-    let collections = Collections::compile(config)?;
+pub fn compile_collections(config: &Config, catalog: &PermissionCatalog) -> Result<Collections, String> {
+    let collections = Collections::compile(config, catalog)?;
     if collections.iter().next().is_some() {
         let (_, document) = assemble(config, &Collections::default());
         collections.ensure_paths_are_free(&config.server.base_path, document.paths.paths.keys())?;

@@ -4,7 +4,7 @@ use crate::api::State;
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, UserId, WorkspaceId};
 use crate::base::input::validation::{Name, present};
-use crate::base::policy::{CreatorRole, Scope, WorkspaceRole};
+use crate::base::policy::{CreatorRole, RoleName, Scope};
 use crate::base::time::Timestamp;
 use crate::domain::access::Reach;
 use crate::domain::api_keys::manage::giving::SetFields;
@@ -30,7 +30,7 @@ pub struct ApiKeyView {
     scope: Scope,
     /// The role it has now: its creator's of this moment. Null when it is orphaned.
     #[schema(required)]
-    role: Option<WorkspaceRole>,
+    role: Option<RoleName>,
     /// The most that it inherits from its creator, also when the creator's role rises. A transfer that keeps the value sets
     /// it; null for no limit.
     #[schema(required)]
@@ -55,7 +55,7 @@ impl ApiKeyView {
     pub fn new(state: &State, (key, creator): KeyWithCreator) -> Self {
         let now = state.clock.now();
         Self {
-            role: key.inherited_role(creator),
+            role: key.inherited_role(creator, &state.catalog),
             status: key.status(creator, now),
             last_used_at: state.api_keys.last_used.latest(key.id, key.last_used_at),
             overlap_ends_at: key.overlap_ends_at.filter(|end| *end > now),
@@ -117,7 +117,8 @@ impl CreateKey {
             name: self.name.map(Name::into_string),
             expires_at: self.expires_at.or(maker.ends_at),
             allowed_ips: self.allowed_ips.unwrap_or_else(|| AllowedIps::of(&maker.addresses)),
-            role_limit: maker.role_limit,
+            role_limit: maker.limits.role,
+            permissions: maker.limits.permissions.clone(),
             ..key
         };
         (new, set)

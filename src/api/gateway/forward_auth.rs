@@ -4,9 +4,9 @@
 
 use crate::api::State;
 use crate::api::errors;
-use crate::base::config::{GatewaySettings, plain_path};
+use crate::base::config::{GatewayRules, plain_path};
 use crate::base::error::ApiError;
-use crate::base::policy::Permission;
+use crate::base::policy::{PermissionRef, RoleName};
 use crate::domain::api_keys::KeyCaller;
 use crate::domain::api_keys::Program;
 use crate::infra::http::{DecidingHeader, query_beside};
@@ -28,8 +28,8 @@ const SCOPE: HeaderName = HeaderName::from_static("x-keyward-scope");
 pub struct Wanted {
     /// A permission that the key must have, besides the one that `gateway` in the configuration requires. Without both,
     /// each good key passes.
-    #[param(inline)]
-    permission: Option<Permission>,
+    #[param(example = "invoices:read")]
+    permission: Option<String>,
 }
 
 /// The parameters of [`Wanted`].
@@ -67,8 +67,9 @@ pub async fn forward_auth(
     let clients = text(req.headers(), DecidingHeader::ForwardedUri)?.unwrap_or_default();
     let Wanted { permission } = query_beside(&req, clients, &PARAMETERS)?;
     let key = program.key();
-    if let Some(permission) = permission {
-        key.ensure_may(permission)?;
+    if let Some(name) = permission {
+        let declared = state.catalog.find(&name);
+        key.ensure_may(declared.ok_or_else(|| ApiError::invalid("permission", "must be a declared permission"))?)?;
     }
     forward_auth_response(key, &state, req.headers())
 }
@@ -79,7 +80,7 @@ pub async fn forward_auth(
 /// `insufficient_permission` or `read_only_key` where the configuration requires more than the key may do, and
 /// `bad_request` where the headers do not say what the client requests.
 pub fn forward_auth_response(key: &KeyCaller, state: &State, asked: &HeaderMap) -> Result<HttpResponse, ApiError> {
-    if let Some(permission) = needed(&state.config.gateway, asked)? {
+    if let Some(permission) = needed(&state.gateway, asked)? {
         key.ensure_may(permission)?;
     }
     let id = |text: &[u8]| HeaderValue::from_bytes(text).map_err(ApiError::internal);
@@ -88,14 +89,20 @@ pub fn forward_auth_response(key: &KeyCaller, state: &State, asked: &HeaderMap) 
     headers.append(KEY_ID, id(&key.key_id.characters())?);
     headers.append(WORKSPACE_ID, id(&key.workspace_id.characters())?);
     headers.append(ORGANIZATION_ID, id(&key.organization_id.characters())?);
-    headers.append(ROLE, HeaderValue::from_static(key.role.as_str()));
+    headers.append(
+        ROLE,
+        match key.role {
+            RoleName::BuiltIn(role) => HeaderValue::from_static(role.as_str()),
+            RoleName::Custom(role) => id(&role.characters())?,
+        },
+    );
     headers.append(SCOPE, HeaderValue::from_static(key.scope.as_str()));
     // A proxy with a stored response would admit the key after its revocation.
     Ok(response)
 }
 
 /// Returns the permission that the configuration requires for the client's request.
-fn needed(rules: &GatewaySettings, asked: &HeaderMap) -> Result<Option<Permission>, ApiError> {
+fn needed(rules: &GatewayRules, asked: &HeaderMap) -> Result<Option<PermissionRef>, ApiError> {
     if rules.is_empty() {
         return Ok(None);
     }

@@ -7,15 +7,18 @@ use crate::api::errors;
 use crate::api::hot_json::json;
 use crate::base::error::ApiError;
 use crate::base::input::validation::Object;
+use crate::base::policy::PermissionRef;
 use crate::domain::api_keys::KeyCaller;
 use crate::domain::api_keys::{CachedKey, PresentedBy, PresentedKey, Refused};
 use crate::domain::subscriptions::subscription_gate;
 use crate::infra::http::Body;
+use crate::infra::rate_limit::Allowance;
 use crate::infra::request::RequestContext;
 use crate::infra::telemetry::metrics::{CredentialKind, Verification};
 use actix_web::{HttpResponse, web};
 use secrecy::ExposeSecret;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Is this key good?
 ///
@@ -38,7 +41,7 @@ pub async fn verify_key(
     // A gateway sends one for each of its own requests, so it is logged like a GET.
     RequestContext::mark_read_only();
     let question = body.read().await?;
-    answer(&state, &question, RequestContext::client_address()).await.map(|answer| json(&answer))
+    answer(&state, &question, RequestContext::client_address()).await.map(|answer| json(&answer.view()))
 }
 
 /// Answers [`verify_key`] for a cached key that may pass. For any other key it returns `None`, and has no effect.
@@ -50,29 +53,46 @@ pub fn verify_cached(state: &State, question: &[u8], from: Option<IpAddr>) -> Op
     if question.workspace_id.is_some_and(|id| id != caller.workspace_id) {
         return None;
     }
-    question.permission.map_or(Ok(()), |permission| caller.ensure_may(permission)).ok()?;
+    if let Some(name) = &question.permission {
+        caller.ensure_may(state.catalog.find(name)?).ok()?;
+    }
     let allowance = state.rate_limits.charge_at_once(caller.rate_limit_subject(), question.cost.0, at.monotonic)?;
     state.api_keys.record_admitted(&caller, &at);
     count(state, None);
     Some(json(&VerifiedKey::new(KeyVerdict::Valid, Some(&caller), Some(&allowance))))
 }
 
-async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<VerifiedKey, ApiError> {
+async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<Finding, ApiError> {
+    let wanted = question.permission.as_deref().map(|name| permission_named(state, name)).transpose()?;
     let presented = PresentedKey::new(question.key.expose_secret());
     let verified = state.api_keys.verify(presented, from, PresentedBy::Service).await;
     let mut counted = verified.as_ref().ok().map(|caller| state.api_keys.begin(caller));
-    let answer = evaluate(state, question, verified).await;
+    let answer = evaluate(state, question, wanted, verified).await;
     if let (Some(counted), Ok(answer)) = (&mut counted, &answer) {
-        counted.ends(answer.outcome());
+        counted.ends(answer.verdict.outcome());
     }
     answer
+}
+
+/// What there is to say of a key, or of a text that is no key.
+struct Finding {
+    verdict: KeyVerdict,
+    key: Option<Arc<CachedKey>>,
+    allowance: Option<Allowance>,
+}
+
+impl Finding {
+    fn view(&self) -> VerifiedKey<'_> {
+        VerifiedKey::new(self.verdict, self.key.as_deref(), self.allowance.as_ref())
+    }
 }
 
 async fn evaluate(
     state: &State,
     question: &VerifyKey,
+    wanted: Option<PermissionRef>,
     verified: Result<KeyCaller, Refused>,
-) -> Result<VerifiedKey, ApiError> {
+) -> Result<Finding, ApiError> {
     let verified = verified.and_then(|caller| match subscription_gate(&state.config, caller.subscription) {
         Ok(()) => Ok(caller),
         Err(error) => Err(Refused { error, key: Some(caller.into_key()) }),
@@ -80,27 +100,32 @@ async fn evaluate(
     count(state, verified.as_ref().err());
     // A key of another workspace is not found, even if it is revoked.
     let is_elsewhere = |key: &CachedKey| question.workspace_id.is_some_and(|id| id != key.workspace_id);
-    let not_found = || VerifiedKey::new(KeyVerdict::NotFound, None, None);
+    let not_found = Finding { verdict: KeyVerdict::NotFound, key: None, allowance: None };
     let caller = match verified {
-        Ok(caller) if is_elsewhere(&caller) => return Ok(not_found()),
+        Ok(caller) if is_elsewhere(&caller) => return Ok(not_found),
         Ok(caller) => caller,
-        Err(Refused { key: Some(key), .. }) if is_elsewhere(&key) => return Ok(not_found()),
-        Err(Refused { error, key }) => return refusal(error, key.as_deref()),
+        Err(Refused { key: Some(key), .. }) if is_elsewhere(&key) => return Ok(not_found),
+        Err(Refused { error, key }) => return refusal(error, key),
     };
-    if let Some(permission) = question.permission
+    if let Some(permission) = wanted
         && let Err(error) = caller.ensure_may(permission)
     {
-        return refusal(error, Some(&caller));
+        return refusal(error, Some(caller.into_key()));
     }
     let allowance = state.rate_limits.check(caller.rate_limit_subject(), question.cost.0).await?;
     let verdict = if allowance.refusal().is_some() { KeyVerdict::RateLimited } else { KeyVerdict::Valid };
-    Ok(VerifiedKey::new(verdict, Some(&caller), Some(&allowance)))
+    Ok(Finding { verdict, key: Some(caller.into_key()), allowance: Some(allowance) })
+}
+
+fn permission_named(state: &State, name: &str) -> Result<PermissionRef, ApiError> {
+    let message = "must be a permission of Keyward, of [permissions] or of a collection";
+    state.catalog.find(name).ok_or_else(|| ApiError::invalid("permission", message))
 }
 
 /// Turns an error about the key into a verdict. Other errors stay errors.
-fn refusal(error: ApiError, key: Option<&CachedKey>) -> Result<VerifiedKey, ApiError> {
+fn refusal(error: ApiError, key: Option<Arc<CachedKey>>) -> Result<Finding, ApiError> {
     match KeyVerdict::of(error.code) {
-        Some(verdict) => Ok(VerifiedKey::new(verdict, key, None)),
+        Some(verdict) => Ok(Finding { verdict, key, allowance: None }),
         None => Err(error),
     }
 }

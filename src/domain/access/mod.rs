@@ -34,7 +34,7 @@ mod guards;
 mod membership;
 mod reach;
 
-pub use authority::{Authority, CallerProof, Confirm, Grant, Locks, Presented};
+pub use authority::{Authority, CallerProof, Confirm, Grant, Locks, Presented, Today};
 pub use guards::{Guard, OrganizationAccess, WorkspaceAccess};
 pub use membership::{OrganizationMembership, WorkspaceMembership};
-pub use reach::{Excess, Reach};
+pub use reach::{Excess, KeyLimits, Reach};

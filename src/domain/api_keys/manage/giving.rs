@@ -12,7 +12,7 @@ use crate::domain::access::{Excess, Reach, WorkspaceAccess};
 /// # Errors
 /// `insufficient_permission`
 pub fn ensure_may_create<P>(access: &WorkspaceAccess<P>, least: CreatorRole) -> Result<(), ApiError> {
-    if least.admits(access.organization_role(), access.role()) {
+    if least.admits(access.organization_role(), access.standing()) {
         return Ok(());
     }
     Err(ApiError::with_message(
@@ -43,7 +43,7 @@ pub fn ensure_may_give<P>(access: &WorkspaceAccess<P>, least: CreatorRole, key: 
 
 fn said(excess: Excess) -> &'static str {
     match excess {
-        Excess::Role => "a higher role",
+        Excess::Permissions => "more permissions",
         Excess::Scope => "a wider scope",
         Excess::Life => "a later end",
         Excess::Addresses => "more addresses",
@@ -67,7 +67,7 @@ pub fn ensure_may_set(access: &KeyAccess, least: CreatorRole, key: &Reach, set: 
     let own = access.reach();
     for excess in key.excess(own) {
         let (is_set, field, must) = match excess {
-            Excess::Role => continue,
+            Excess::Permissions => continue,
             Excess::Scope => (set.scope, "scope", format!("must be {}", Scope::ReadOnly)),
             Excess::Life => {
                 let end = own.ends_at.map(|end| end.to_string()).unwrap_or_default();

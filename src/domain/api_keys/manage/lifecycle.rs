@@ -66,7 +66,8 @@ pub fn create(
     (new, set): (ApiKey, SetFields),
     now: Timestamp,
 ) -> Result<PlaintextKey, ApiError> {
-    let reach = Reach { role: Some(access.role()), ..new.own_reach() };
+    let reach =
+        Reach { permissions: Some(new.limits().most(access.catalog(), access.role().permissions)), ..new.own_reach() };
     ensure_may_set(access, rules.config.keys.min_creator_role, &reach, set)?;
     issue(conn, access_change, rules.config, rules.format, new, now)
 }
@@ -155,8 +156,8 @@ impl ApiKey {
             allowed_ips: allowed_ips.unwrap_or_else(|| before.allowed_ips.clone()),
             ..before.clone()
         };
-        let reach = changed.reach(creator);
-        if !reach.excess(&before.reach(creator)).is_empty() {
+        let reach = changed.reach(creator, access.catalog());
+        if !reach.excess(&before.reach(creator, access.catalog())).is_empty() {
             ensure_may_set(access, config.keys.min_creator_role, &reach, set)?;
         }
         let after: Self = diesel::update(api_keys::table.find(id))
@@ -186,7 +187,7 @@ impl ApiKey {
         now: Timestamp,
     ) -> Result<PlaintextKey, ApiError> {
         let (key, creator) = Self::lock_alive(conn, access, id, now)?;
-        ensure_may_give(access, rules.config.keys.min_creator_role, &key.reach(creator))?;
+        ensure_may_give(access, rules.config.keys.min_creator_role, &key.reach(creator, access.catalog()))?;
         let end = now.plus(overlap).min(key.expires_at.unwrap_or_else(|| now.plus(overlap)));
         let old = api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id));
         let overlap_ends_at = if overlap.is_zero() {
@@ -242,7 +243,7 @@ impl ApiKey {
     ) -> Result<(), ApiError> {
         let (before, creator) = Self::lock_alive(conn, access, id, now)?;
         if before.disabled_at.is_some() {
-            ensure_may_give(access, config.keys.min_creator_role, &before.reach(creator))?;
+            ensure_may_give(access, config.keys.min_creator_role, &before.reach(creator, access.catalog()))?;
             ensure_room(conn, config, before.organization_id, before.workspace_id, now)?;
         }
         let after = Self { disabled_at: None, ..before.clone() };

@@ -1,7 +1,7 @@
 //! Transfers or orphans keys when their creator changes or leaves.
 //!
-//! The former creator knows the plaintext. So a transfer that keeps the value limits the key to what it had
-//! ([`ApiKey::had`]), for all time; orphaning notes the same, for a transfer later. A transfer that rolls ends the known
+//! The former creator knows the plaintext. So a transfer that keeps the value writes what the key had
+//! ([`ApiKey::had`]) into its own list; orphaning notes the same, for a transfer later. A transfer that rolls ends the known
 //! values instead.
 
 use super::giving::{ensure_may_create, ensure_may_give};
@@ -10,11 +10,11 @@ use super::lifecycle::{KeyRules, replace_secrets};
 use super::orphaning::{RemovedMember, keys_of, orphan_keys, save_owner};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{KeyId, WorkspaceId};
-use crate::base::policy::{CreatorRole, can};
+use crate::base::policy::{PermissionCatalog, can};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::api_keys;
 use crate::base::time::Timestamp;
-use crate::domain::access::WorkspaceAccess;
+use crate::domain::access::{KeyLimits, WorkspaceAccess};
 use crate::domain::api_keys::model::KeyWithCreator;
 use crate::domain::api_keys::{ApiKey, PlaintextKey};
 use crate::domain::audit::Action;
@@ -74,15 +74,14 @@ impl ApiKey {
         let least = rules.config.keys.min_creator_role;
         ensure_may_create(access, least)?;
         let place = (key.0.organization_id, key.0.workspace_id);
-        let roles = ensure_heir(conn, least, place, heir.user, "userId")?;
-        let own_limit = access.reach().role_limit;
-        let after = taken_over(&key, heir, own_limit).ok_or_else(|| {
+        let roles = ensure_heir(conn, access.catalog(), least, place, heir.user, "userId")?;
+        let after = taken_over(access.catalog(), &key, heir, &access.reach().limits).ok_or_else(|| {
             ApiError::with_message(
                 Code::Conflict,
                 "The key has no role that it could keep. Transfer it with the mode \"roll\".",
             )
         })?;
-        ensure_may_give(access, least, &after.reach(roles))?;
+        ensure_may_give(access, least, &after.reach(roles, access.catalog()))?;
         let mut rolled = hand_over(conn, access_change, rules, heir, vec![(key.0, after)])?;
         Ok(rolled.pop().map(|rolled| rolled.plaintext))
     }
@@ -101,7 +100,8 @@ impl ApiKey {
         heir: Option<Heir>,
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
-        let keys = keys_of(conn, removed)?;
+        let catalog = access_change.catalog();
+        let keys = keys_of(conn, &catalog, removed)?;
         let Some(heir) = heir else {
             let orphaned_keys = orphan_keys(conn, access_change, keys, now)?;
             return Ok(RemovedKeys { orphaned_keys, ..RemovedKeys::default() });
@@ -118,11 +118,11 @@ impl ApiKey {
         workspaces.dedup();
         for workspace in workspaces {
             let place = (removed.organization_id, workspace);
-            ensure_heir(conn, rules.config.keys.min_creator_role, place, heir.user, "transferKeysTo")?;
+            ensure_heir(conn, &catalog, rules.config.keys.min_creator_role, place, heir.user, "transferKeysTo")?;
         }
         let (mut kept, mut without_role) = (Vec::new(), Vec::new());
         for key in keys {
-            match taken_over(&key, heir, None) {
+            match taken_over(&catalog, &key, heir, &KeyLimits::default()) {
                 Some(after) => kept.push((key.0, after)),
                 None => without_role.push(key),
             }
@@ -134,14 +134,26 @@ impl ApiKey {
     }
 }
 
-/// Returns the key as its heir gets it; `None` when it would keep its value and had no role. `own_limit` is that of the
+/// Returns the key as its heir gets it; `None` when it would keep its value and had no role. `own` are the limits of the
 /// API key that transfers it, which a rolled key gets, too.
-fn taken_over((key, creator): &KeyWithCreator, heir: Heir, own_limit: Option<CreatorRole>) -> Option<ApiKey> {
-    let role_limit = match heir.mode {
-        TransferMode::Keep => Some(key.had(*creator)?),
-        TransferMode::Roll => own_limit,
+fn taken_over(
+    catalog: &PermissionCatalog,
+    (key, creator): &KeyWithCreator,
+    heir: Heir,
+    own: &KeyLimits,
+) -> Option<ApiKey> {
+    let (role_limit, permissions) = match heir.mode {
+        TransferMode::Keep => (key.role_limit, Some(key.had(*creator, catalog)?)),
+        TransferMode::Roll => (own.role, key.permissions.clone().or_else(|| own.permissions.clone())),
     };
-    Some(ApiKey { creator_id: heir.user, orphaned_at: None, role_limit, ..key.clone() })
+    Some(ApiKey {
+        creator_id: heir.user,
+        orphaned_at: None,
+        role_limit,
+        permissions,
+        last_permissions: None,
+        ..key.clone()
+    })
 }
 
 /// Gives keys to the heir: pairs of the key before and after. Returns the new values, if the heir's mode rolls them.

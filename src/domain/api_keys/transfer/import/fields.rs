@@ -1,5 +1,6 @@
 //! The fields of a row as text: one table for import and export.
 
+use crate::base::policy::PermissionNames;
 use crate::domain::api_keys::export::ExportedKey;
 use data_encoding::HEXLOWER;
 use secrecy::{ExposeSecret, SecretString};
@@ -89,17 +90,23 @@ fields! {
     RevokedAt = "revokedAt" => |it| text(&it.key.revoked_at),
     OrphanedAt = "orphanedAt" => |it| text(&it.key.orphaned_at),
     RoleLimit = "roleLimit" => |it| text(&it.key.role_limit),
+    Permissions = "permissions" => |it| names(&it.key.permissions),
+    LastPermissions = "lastPermissions" => |it| names(&it.key.last_permissions),
 }
 
 impl Field {
     /// Returns whether the field is a list in JSON. Its text has a space between items.
     pub fn is_list(self) -> bool {
-        self == Self::AllowedIps
+        matches!(self, Self::AllowedIps | Self::Permissions | Self::LastPermissions)
     }
 }
 
 fn text(value: &Option<impl ToString>) -> String {
     value.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+fn names(names: &Option<PermissionNames>) -> String {
+    names.as_ref().map(|names| list(names.iter())).unwrap_or_default()
 }
 
 fn list(items: impl Iterator<Item = impl ToString>) -> String {

@@ -5,7 +5,7 @@ use super::sha256::sha256;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::input::email::Email;
 use crate::base::input::validation::name;
-use crate::base::policy::{CreatorRole, Scope};
+use crate::base::policy::{CreatorRole, PermissionNames, Scope};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::import::ImportSettings;
 use crate::domain::api_keys::import::fields::LineFault;
@@ -37,6 +37,8 @@ pub(super) struct ParsedRow {
     pub(super) revoked_at: Option<Timestamp>,
     pub(super) orphaned_at: Option<Timestamp>,
     pub(super) role_limit: Option<CreatorRole>,
+    pub(super) permissions: Option<PermissionNames>,
+    pub(super) last_permissions: Option<PermissionNames>,
     /// Whether this server recognizes keys with this start.
     pub(super) starts_as_known: bool,
 }
@@ -149,6 +151,8 @@ impl ParsedRow {
             revoked_at,
             orphaned_at,
             role_limit: row.get(Field::RoleLimit).and_then(|text| taken(Field::RoleLimit, text.parse(), faults)),
+            permissions: row.get(Field::Permissions).map(names),
+            last_permissions: row.get(Field::LastPermissions).map(names),
             starts_as_known,
         })
     }
@@ -173,6 +177,8 @@ impl ParsedRow {
             last_used_at: self.last_used_at,
             created_at: self.created_at,
             role_limit: self.role_limit,
+            permissions: self.permissions,
+            last_permissions: self.last_permissions,
         }
     }
 
@@ -188,6 +194,7 @@ impl ParsedRow {
             (Field::AllowedIps, self.allowed_ips != key.allowed_ips),
             (Field::ExpiresAt, self.expires_at != key.expires_at),
             (Field::RoleLimit, self.role_limit.is_some_and(|limit| key.role_limit.is_none_or(|there| there > limit))),
+            (Field::Permissions, self.permissions != key.permissions),
             // The key may have been stopped here since. A key that works here but is stopped in the file is a fault.
             (Field::DisabledAt, self.disabled_at.is_some() && key.disabled_at.is_none() && key.revoked_at.is_none()),
             (Field::RevokedAt, self.revoked_at.is_some() && key.revoked_at.is_none()),
@@ -209,6 +216,11 @@ impl ParsedRow {
 /// Returns the value, or records the message as a fault of the field.
 fn taken<T>(field: Field, value: Result<T, String>, faults: &mut Vec<LineFault>) -> Option<T> {
     value.map_err(|message| faults.push(LineFault::new(field.name(), message))).ok()
+}
+
+/// Returns the names of a list with spaces between.
+fn names(text: &str) -> PermissionNames {
+    PermissionNames(text.split([' ', ',', ';']).filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
 
 /// Returns the given SHA-256, or that of the plaintext.
