@@ -40,7 +40,9 @@ pub struct CachedKey {
     /// The most that it has. Boxed: most keys have no limits.
     limits: Option<Box<KeyLimits>>,
     /// `None` for an orphaned key.
-    inherited: Option<Inherited>,
+    roles: Option<(OrganizationRole, RoleName)>,
+    /// What limits and scope leave of the role. Keys with the same permissions share them. `None` for an orphaned key.
+    permissions: Option<Arc<KeyPermissions>>,
     is_revoked: bool,
     is_disabled: bool,
     subscription: Term,
@@ -52,16 +54,6 @@ pub struct CachedKey {
     last_use: LastUse,
     /// The requests that are not written yet.
     usage: KeyUsage,
-}
-
-/// What a key inherits.
-#[derive(Clone, Debug)]
-struct Inherited {
-    organization_role: OrganizationRole,
-    /// The role in the workspace.
-    role: RoleName,
-    /// What limits and scope leave of the role. Keys with the same permissions share them.
-    permissions: Arc<KeyPermissions>,
 }
 
 impl Used for CachedKey {
@@ -124,13 +116,10 @@ impl CachedKey {
         value_ends_at: Option<Timestamp>,
         share: impl FnOnce(String) -> Arc<String>,
     ) -> Self {
-        let inherited = key.inherited(creator, catalog).map(|(organization_role, role)| Inherited {
-            organization_role,
-            role: role.name,
-            permissions: catalog.of_key(role.permissions, key.scope),
-        });
+        let inherited = key.inherited(creator, catalog);
         Self {
-            inherited,
+            roles: inherited.map(|(organization_role, role)| (organization_role, role.name)),
+            permissions: inherited.map(|(_, role)| catalog.of_key(role.permissions, key.scope)),
             limits: Some(key.limits()).filter(|limits| *limits != KeyLimits::default()).map(Box::new),
             key_id: key.id,
             workspace_id: key.workspace_id,
@@ -157,22 +146,22 @@ impl CachedKey {
         if self.value_ends_at.is_some_and(|end| end <= now) {
             return None;
         }
-        Some(status_of(self.is_revoked, self.expires_at, self.is_disabled, self.inherited.is_some(), now))
+        Some(status_of(self.is_revoked, self.expires_at, self.is_disabled, self.roles.is_some(), now))
     }
 
     /// Returns the roles that the key inherits; `None` for an orphaned key.
     pub(super) fn roles(&self) -> Option<(OrganizationRole, RoleName)> {
-        self.inherited.as_ref().map(|inherited| (inherited.organization_role, inherited.role))
+        self.roles
     }
 
     /// Returns the inherited role; `None` for an orphaned key.
     pub fn role(&self) -> Option<RoleName> {
-        self.inherited.as_ref().map(|inherited| inherited.role)
+        self.roles.map(|(_, role)| role)
     }
 
     /// Returns what the key may do; `None` for an orphaned key.
     pub fn permissions(&self) -> Option<&KeyPermissions> {
-        self.inherited.as_ref().map(|inherited| &*inherited.permissions)
+        self.permissions.as_deref()
     }
 
     /// Returns when this value stops: at the key's expiry, or earlier with the overlap of a roll.
