@@ -1,7 +1,7 @@
 //! The status of a key, and the role that it inherits.
 
 use super::model::ApiKey;
-use crate::base::policy::{HeldRole, OrganizationRole, PermissionCatalog, PermissionNames, RoleName};
+use crate::base::policy::{HeldRole, OrganizationRole, PermissionCatalog, PermissionNames, PermissionSet, RoleName};
 use crate::base::sql::text_enum;
 use crate::base::time::Timestamp;
 use crate::domain::access::{KeyLimits, Reach};
@@ -91,17 +91,26 @@ impl ApiKey {
         catalog: &PermissionCatalog,
     ) -> (OrganizationRole, HeldRole) {
         let limits = self.limits();
-        let name = match (role.name, limits.role) {
-            (RoleName::BuiltIn(role), Some(limit)) => RoleName::BuiltIn(role.min(limit.in_workspace())),
-            (name, _) => name,
-        };
         let permissions = limits.most(catalog, role.permissions);
+        // An API behind Keyward may decide by the role alone: it must not say more than the permissions.
+        let name = match role.name {
+            RoleName::BuiltIn(role) if limits != KeyLimits::default() => {
+                RoleName::BuiltIn(role.min(catalog.standing(permissions)))
+            }
+            name => name,
+        };
         (limits.lower(organization), HeldRole { name, permissions })
     }
 
     /// Returns the name of the role in the workspace that the key inherits now; `None` when it is orphaned.
     pub fn inherited_role(&self, creator: CreatorRoles, catalog: &PermissionCatalog) -> Option<RoleName> {
         self.inherited(creator, catalog).map(|(_, role)| role.name)
+    }
+
+    /// Returns what the key's own list may name: what its owner has now, within the role limit. Nothing for an orphaned key.
+    pub(super) fn may_list(&self, creator: CreatorRoles, catalog: &PermissionCatalog) -> PermissionSet {
+        let limits = KeyLimits { permissions: None, ..self.limits() };
+        self.owners(creator).map_or(PermissionSet::EMPTY, |(_, role)| limits.most(catalog, role.permissions))
     }
 
     /// Returns the most that holders of the key's present value have had by it: what it has now, or had
@@ -111,12 +120,13 @@ impl ApiKey {
             let (_, role) = self.lowered(creator.given()?, catalog);
             return Some(catalog.names_of(catalog.kept_by(self.scope, role.permissions)));
         }
-        self.last_permissions.clone().or_else(|| {
+        let had = match (&self.last_permissions, self.role_limit) {
+            (Some(names), _) => catalog.set_of(names),
             // Orphaned by an earlier version, which noted a role.
-            let limit = self.role_limit?;
-            let had = self.limits().most(catalog, catalog.limit(limit));
-            Some(catalog.names_of(catalog.kept_by(self.scope, had)))
-        })
+            (None, Some(limit)) => catalog.limit(limit),
+            (None, None) => return None,
+        };
+        Some(catalog.names_of(catalog.kept_by(self.scope, self.limits().most(catalog, had))))
     }
 
     /// The most that the key has, also when its owner's role rises.

@@ -205,6 +205,7 @@ impl ApiKey {
             "scope": self.scope,
             "roleLimit": self.role_limit,
             "permissions": self.permissions,
+            "lastPermissions": self.last_permissions,
             "createdBy": self.creator_id,
             "expiresAt": self.expires_at,
             "allowedIps": self.allowed_ips,

@@ -40,6 +40,9 @@ impl fmt::Display for LineFault {
     }
 }
 
+/// The list of a key that may do nothing: an empty text stands for no list.
+pub(super) const NO_PERMISSION: &str = "none";
+
 macro_rules! fields {
     ($($field:ident = $name:literal $(| $alias:literal)* => $text:expr),+ $(,)?) => {
         /// The fields of a row. An export writes all of them but the plaintext.
@@ -106,7 +109,11 @@ fn text(value: &Option<impl ToString>) -> String {
 }
 
 fn names(names: &Option<PermissionNames>) -> String {
-    names.as_ref().map(|names| list(names.iter())).unwrap_or_default()
+    match names {
+        None => String::new(),
+        Some(names) if names.0.is_empty() => NO_PERMISSION.to_owned(),
+        Some(names) => list(names.iter()),
+    }
 }
 
 fn list(items: impl Iterator<Item = impl ToString>) -> String {

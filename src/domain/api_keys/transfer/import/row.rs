@@ -1,11 +1,11 @@
 //! Checks a row without the database.
 
-use super::fields::{Field, RawRow};
+use super::fields::{Field, NO_PERMISSION, RawRow};
 use super::sha256::sha256;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::input::email::Email;
 use crate::base::input::validation::name;
-use crate::base::policy::{CreatorRole, PermissionNames, Scope};
+use crate::base::policy::{CreatorRole, MAX_NAME_LENGTH, PermissionNames, PermissionSet, Scope};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::import::ImportSettings;
 use crate::domain::api_keys::import::fields::LineFault;
@@ -151,8 +151,8 @@ impl ParsedRow {
             revoked_at,
             orphaned_at,
             role_limit: row.get(Field::RoleLimit).and_then(|text| taken(Field::RoleLimit, text.parse(), faults)),
-            permissions: row.get(Field::Permissions).map(names),
-            last_permissions: row.get(Field::LastPermissions).map(names),
+            permissions: names(row, Field::Permissions, faults),
+            last_permissions: names(row, Field::LastPermissions, faults),
             starts_as_known,
         })
     }
@@ -218,9 +218,22 @@ fn taken<T>(field: Field, value: Result<T, String>, faults: &mut Vec<LineFault>)
     value.map_err(|message| faults.push(LineFault::new(field.name(), message))).ok()
 }
 
-/// Returns the names of a list with spaces between.
-fn names(text: &str) -> PermissionNames {
-    PermissionNames(text.split([' ', ',', ';']).filter(|name| !name.is_empty()).map(str::to_owned).collect())
+/// Returns a list of permissions, if the row has one. Names that are not declared here give nothing.
+fn names(row: &RawRow, field: Field, faults: &mut Vec<LineFault>) -> Option<PermissionNames> {
+    let text = row.get(field)?;
+    if text == NO_PERMISSION {
+        return Some(PermissionNames::default());
+    }
+    let names: Vec<String> = text.split([' ', ',', ';']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let is_name = |name: &String| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-:".contains(&byte);
+        name.len() <= MAX_NAME_LENGTH && name.contains(':') && name.bytes().all(is_plain)
+    };
+    if names.len() > PermissionSet::CAPACITY || !names.iter().all(is_name) {
+        let message = format!("must be at most {} permissions such as invoices:read", PermissionSet::CAPACITY);
+        return taken(field, Err(message), faults);
+    }
+    Some(PermissionNames(names))
 }
 
 /// Returns the given SHA-256, or that of the plaintext.
