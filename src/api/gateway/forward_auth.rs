@@ -20,6 +20,7 @@ const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-keyward-workspace-id
 const ORGANIZATION_ID: HeaderName = HeaderName::from_static("x-keyward-organization-id");
 const ROLE: HeaderName = HeaderName::from_static("x-keyward-role");
 const SCOPE: HeaderName = HeaderName::from_static("x-keyward-scope");
+const PERMISSIONS: HeaderName = HeaderName::from_static("x-keyward-permissions");
 
 /// What the caller wants to do.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -57,8 +58,9 @@ const PARAMETERS: [&str; 1] = ["permission"];
         ("X-Keyward-Key-Id" = String, description = "The key."),
         ("X-Keyward-Workspace-Id" = String, description = "Its workspace."),
         ("X-Keyward-Organization-Id" = String, description = "That workspace's organization."),
-        ("X-Keyward-Role" = String, description = "The role it has in the workspace now: `viewer`, `editor` or `admin`."),
-        ("X-Keyward-Scope" = String, description = "What it keeps of the role: `full` or `read_only`.")))))]
+        ("X-Keyward-Role" = String, description = "The role it has in the workspace now: `viewer`, `editor`, `admin` or the id of a custom role."),
+        ("X-Keyward-Scope" = String, description = "What it keeps of the role: `full` or `read_only`."),
+        ("X-Keyward-Permissions" = String, description = "What it may do now, with commas between: as many whole names as fit into 4096 bytes.")))))]
 pub async fn forward_auth(
     state: web::Data<State>,
     program: Program,
@@ -97,6 +99,9 @@ pub fn forward_auth_response(key: &KeyCaller, state: &State, asked: &HeaderMap) 
         },
     );
     headers.append(SCOPE, HeaderValue::from_static(key.scope.as_str()));
+    if let Some(permissions) = key.permissions() {
+        headers.append(PERMISSIONS, permissions.header());
+    }
     // A proxy with a stored response would admit the key after its revocation.
     Ok(response)
 }

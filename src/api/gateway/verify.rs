@@ -1,5 +1,6 @@
 //! `POST /keys/verify`: a service verifies the API key of its client.
 
+use super::wanted::Wanted;
 use super::wire::{KeyVerdict, VerifiedKey, VerifyKey};
 use crate::api::Service;
 use crate::api::State;
@@ -7,7 +8,6 @@ use crate::api::errors;
 use crate::api::hot_json::json;
 use crate::base::error::ApiError;
 use crate::base::input::validation::Object;
-use crate::base::policy::PermissionRef;
 use crate::domain::api_keys::KeyCaller;
 use crate::domain::api_keys::{CachedKey, PresentedBy, PresentedKey, Refused};
 use crate::domain::subscriptions::subscription_gate;
@@ -30,7 +30,11 @@ use std::sync::Arc;
 /// many clients behind its own. It should limit its clients itself.
 ///
 /// Keys that are bound to addresses are compared with the address of the service's client, if the service stands in
-/// `server.trusted_proxies` and sends that address in `server.forwarded_header`; else with the service's own.
+/// `server.trusted_proxies` and sends that address in `server.forwarded_header`; else with the service's own. A
+/// `clientAddress` in the question counts instead of both.
+///
+/// `permission` and `permissions` take Keyward's permissions, those of `[permissions]` in the configuration and those of
+/// collections. `permissions` in the answer is all that the key may do now.
 #[utoipa::path(post, path = "/keys/verify", tag = "Gateways", security(("serviceToken" = [])), request_body = VerifyKey,
     responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
 pub async fn verify_key(
@@ -48,13 +52,15 @@ pub async fn verify_key(
 pub fn verify_cached(state: &State, question: &[u8], from: Option<IpAddr>) -> Option<HttpResponse> {
     let Object(question) = serde_json::from_slice::<Object<VerifyKey>>(question).ok()?;
     let at = state.clock.look();
+    let from = question.client_address.or(from);
     let caller = state.api_keys.lookup_cached(PresentedKey::new(question.key.expose_secret()), from, &at)?;
     subscription_gate(&state.config, caller.subscription).ok()?;
     if question.workspace_id.is_some_and(|id| id != caller.workspace_id) {
         return None;
     }
-    if let Some(name) = &question.permission {
-        caller.ensure_may(state.catalog.find(name)?).ok()?;
+    let wanted = wanted(state, &question).ok()?;
+    if !caller.permissions().is_some_and(|held| wanted.is_had_by(held)) {
+        return None;
     }
     let allowance = state.rate_limits.charge_at_once(caller.rate_limit_subject(), question.cost.0, at.monotonic)?;
     state.api_keys.record_admitted(&caller, &at);
@@ -63,7 +69,8 @@ pub fn verify_cached(state: &State, question: &[u8], from: Option<IpAddr>) -> Op
 }
 
 async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<Finding, ApiError> {
-    let wanted = question.permission.as_deref().map(|name| permission_named(state, name)).transpose()?;
+    let wanted = wanted(state, question)?;
+    let from = question.client_address.or(from);
     let presented = PresentedKey::new(question.key.expose_secret());
     let verified = state.api_keys.verify(presented, from, PresentedBy::Service).await;
     let mut counted = verified.as_ref().ok().map(|caller| state.api_keys.begin(caller));
@@ -90,7 +97,7 @@ impl Finding {
 async fn evaluate(
     state: &State,
     question: &VerifyKey,
-    wanted: Option<PermissionRef>,
+    wanted: Wanted,
     verified: Result<KeyCaller, Refused>,
 ) -> Result<Finding, ApiError> {
     let verified = verified.and_then(|caller| match subscription_gate(&state.config, caller.subscription) {
@@ -107,19 +114,20 @@ async fn evaluate(
         Err(Refused { key: Some(key), .. }) if is_elsewhere(&key) => return Ok(not_found),
         Err(Refused { error, key }) => return refusal(error, key),
     };
-    if let Some(permission) = wanted
-        && let Err(error) = caller.ensure_may(permission)
-    {
-        return refusal(error, Some(caller.into_key()));
+    if !caller.permissions().is_some_and(|held| wanted.is_had_by(held)) {
+        return Ok(Finding {
+            verdict: KeyVerdict::InsufficientPermission,
+            key: Some(caller.into_key()),
+            allowance: None,
+        });
     }
     let allowance = state.rate_limits.check(caller.rate_limit_subject(), question.cost.0).await?;
     let verdict = if allowance.refusal().is_some() { KeyVerdict::RateLimited } else { KeyVerdict::Valid };
     Ok(Finding { verdict, key: Some(caller.into_key()), allowance: Some(allowance) })
 }
 
-fn permission_named(state: &State, name: &str) -> Result<PermissionRef, ApiError> {
-    let message = "must be a permission of Keyward, of [permissions] or of a collection";
-    state.catalog.find(name).ok_or_else(|| ApiError::invalid("permission", message))
+fn wanted(state: &State, question: &VerifyKey) -> Result<Wanted, ApiError> {
+    Wanted::of(&state.catalog, question.permission.as_ref(), question.permissions.as_ref())
 }
 
 /// Turns an error about the key into a verdict. Other errors stay errors.

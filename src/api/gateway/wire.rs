@@ -1,5 +1,6 @@
 //! Request and response of `POST /keys/verify`.
 
+use super::wanted::{PermissionName, WantedPermissions};
 use crate::api::hot_json::{WriteJson, write_json, write_plain};
 use crate::base::error::Code;
 use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
@@ -11,6 +12,7 @@ use crate::domain::usage::RequestOutcome;
 use crate::infra::rate_limit::{Allowance, ONE};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 /// The highest cost of one request. A higher cost fits into no sensible rate limit.
@@ -25,8 +27,13 @@ pub struct VerifyKey {
     #[schema(value_type = String, format = Password, example = "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX")]
     pub(super) key: SecretString,
     /// What the key must be allowed to do.
-    #[schema(example = "invoices:read")]
-    pub(super) permission: Option<String>,
+    #[schema(value_type = Option<String>, example = "invoices:read")]
+    pub(super) permission: Option<PermissionName>,
+    /// What the key must be allowed to do, where that is more than one thing.
+    pub(super) permissions: Option<WantedPermissions>,
+    /// The address of the key's user, for keys that are bound to addresses. Left out: the address of this request.
+    #[schema(value_type = Option<String>, example = "203.0.113.7")]
+    pub(super) client_address: Option<IpAddr>,
     /// The workspace that the key must belong to.
     pub(super) workspace_id: Option<WorkspaceId>,
     /// How many requests this one counts as; 1 if left out.
@@ -214,6 +221,7 @@ impl<'k> VerifiedKey<'k> {
 
 #[cfg(test)]
 mod tests {
+    use super::wanted::{PermissionName, WantedPermissions};
     use super::*;
     use crate::api::hot_json::assert_same;
     use crate::base::policy::{PermissionCatalog, WorkspaceRole};
