@@ -7,7 +7,7 @@ use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::input::validation::Name;
-use crate::base::policy::{HeldRole, RoleName, WorkspaceRole, can};
+use crate::base::policy::{HeldRole, PermissionCatalog, PermissionNames, RoleName, WorkspaceRole, can};
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::{OrganizationAccess, WorkspaceAccess};
@@ -28,13 +28,17 @@ pub struct WorkspaceView {
     /// The caller's role in it.
     #[schema(required)]
     role: Option<RoleName>,
+    /// What the caller may do in it.
+    permissions: PermissionNames,
     created_at: Timestamp,
 }
 
 impl WorkspaceView {
-    fn new(workspace: Workspace, role: Option<RoleName>) -> Self {
+    fn new(catalog: &PermissionCatalog, workspace: Workspace, role: Option<HeldRole>) -> Self {
+        let permissions = role.map(|role| catalog.names_of(role.permissions)).unwrap_or_default();
+        let role = role.map(|role| role.name);
         let Workspace { id, organization_id, name, created_at } = workspace;
-        Self { id, organization_id, name, role, created_at }
+        Self { id, organization_id, name, role, permissions, created_at }
     }
 }
 
@@ -60,7 +64,7 @@ pub async fn list_workspaces(
     let scope = ListScope("workspaces", &organization.text());
     let store = state.scoped_to(&access);
     let read = move |conn: &mut Conn, position| Workspace::page_of(conn, &catalog, &access, position);
-    let show = |(workspace, own): (Workspace, Option<HeldRole>)| WorkspaceView::new(workspace, own.map(|own| own.name));
+    let show = |(workspace, own): (Workspace, Option<HeldRole>)| WorkspaceView::new(&state.catalog, workspace, own);
     Ok(web::Json(list_page(store, &page, scope, read, |(workspace, _)| workspace.id, show).await?))
 }
 
@@ -79,6 +83,9 @@ pub async fn create_workspace(
 ) -> Result<HttpResponse, ApiError> {
     let (input, bytes) = body.parse().await?;
     let claim = idempotency.claim(&bytes);
+    // The creator manages the organization.
+    let role = state.catalog.built_in_role(WorkspaceRole::Admin);
+    let shared = state.clone();
     let now = state.clock.now();
     let outcome = state
         .scoped_to(&access)
@@ -86,12 +93,11 @@ pub async fn create_workspace(
             let create = |conn: &mut Conn, id| {
                 Workspace::create(conn, access_change, &access, id, input.name.into_string(), now)
             };
-            let answer = |made: &Workspace| WorkspaceView::new(made.clone(), Some(WorkspaceRole::Admin.into()));
+            let answer = |made: &Workspace| WorkspaceView::new(&shared.catalog, made.clone(), Some(role));
             claim.run(conn, WorkspaceId::new(), now, create, answer)
         })
         .await?;
-    Ok(ReplayOutcome::map(outcome, |workspace| WorkspaceView::new(workspace, Some(WorkspaceRole::Admin.into())))
-        .respond())
+    Ok(ReplayOutcome::map(outcome, |workspace| WorkspaceView::new(&state.catalog, workspace, Some(role))).respond())
 }
 
 /// Read a workspace
@@ -99,8 +105,11 @@ pub async fn create_workspace(
 /// Its name and organization, and the caller's role in it.
 #[utoipa::path(tag = "Workspaces", responses(errors::Person, errors::Missing, (status = 200, description = "The workspace.", body = WorkspaceView)))]
 #[get("/workspaces/{workspaceId}")]
-pub async fn read_workspace(access: WorkspaceAccess<can::WorkspaceRead>) -> web::Json<WorkspaceView> {
-    web::Json(WorkspaceView::new(access.workspace().clone(), Some(access.role().name)))
+pub async fn read_workspace(
+    state: web::Data<State>,
+    access: WorkspaceAccess<can::WorkspaceRead>,
+) -> web::Json<WorkspaceView> {
+    web::Json(WorkspaceView::new(&state.catalog, access.workspace().clone(), Some(access.role())))
 }
 
 /// Rename a workspace
@@ -115,12 +124,12 @@ pub async fn rename_workspace(
     body: Body<WorkspaceInput>,
 ) -> Result<web::Json<WorkspaceView>, ApiError> {
     let input = body.read().await?;
-    let role = access.role().name;
+    let role = access.role();
     let workspace = state.scoped_to(&access).change_access(move |conn, access_change| {
         Workspace::rename(conn, access_change, &access, input.name.into_string())
     });
     let workspace = workspace.await?;
-    Ok(web::Json(WorkspaceView::new(workspace, Some(role))))
+    Ok(web::Json(WorkspaceView::new(&state.catalog, workspace, Some(role))))
 }
 
 /// Delete a workspace

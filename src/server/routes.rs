@@ -3,8 +3,8 @@
 use crate::api::authentication::{AskedBy, Authentication};
 use crate::api::collections as api_collections;
 use crate::api::{
-    api_keys, audit, billing, gateway, health, identity, invitations, leaks, me, members, organizations, sessions,
-    subscriptions, usage, whoami, workspaces,
+    api_keys, audit, billing, gateway, health, identity, invitations, leaks, me, members, organizations, roles,
+    sessions, subscriptions, usage, whoami, workspaces,
 };
 use crate::base::config::Config;
 use crate::base::policy::PermissionCatalog;
@@ -110,6 +110,11 @@ pub fn assemble(
         .service(invitations::withdraw_invitation)
         .service(invitations::resend_invitation)
         .service(invitations::accept_invitation)
+        .service(roles::list_roles)
+        .service(roles::create_role)
+        .service(roles::read_role)
+        .service(roles::change_role)
+        .service(roles::delete_role)
         .service(workspaces::list_workspaces)
         .service(workspaces::create_workspace)
         .service(workspaces::read_workspace)

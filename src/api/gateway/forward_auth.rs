@@ -70,8 +70,8 @@ pub async fn forward_auth(
     let Wanted { permission } = query_beside(&req, clients, &PARAMETERS)?;
     let key = program.key();
     if let Some(name) = permission {
-        let declared = state.catalog.find(&name);
-        key.ensure_may(declared.ok_or_else(|| ApiError::invalid("permission", "must be a declared permission"))?)?;
+        let undeclared = || ApiError::bad_request("permission: must be a declared permission");
+        key.ensure_may(state.catalog.find(&name).ok_or_else(undeclared)?)?;
     }
     forward_auth_response(key, &state, req.headers())
 }

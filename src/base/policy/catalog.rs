@@ -169,6 +169,11 @@ impl PermissionCatalog {
         self.built_in[role as usize]
     }
 
+    /// Returns all that a role in a workspace may have.
+    pub fn of_workspaces(&self) -> PermissionSet {
+        self.of_workspaces
+    }
+
     /// Returns what a role has in its organization.
     pub fn in_organization(&self, role: OrganizationRole) -> PermissionSet {
         self.in_organization[role as usize]

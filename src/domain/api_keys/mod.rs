@@ -25,7 +25,7 @@ pub use key_caller::KeyCaller;
 pub(in crate::domain) use manage::giving::ensure_may_create;
 pub use manage::{
     Heir, KeyFilter, KeyPrefix, KeyRules, MAX_BATCH, RemovedKeys, RemovedMember, RolledKey, Selected, TransferMode,
-    checked_list, issue,
+    issue,
 };
 pub use model::{ApiKey, KeyWithCreator};
 pub use program::{Program, ProgramAccess};

@@ -2,7 +2,6 @@
 //! writes the audit trail ([`AccessChange`]). Creating a key informs no node, since none has it in its cache.
 
 use super::giving::{SetFields, ensure_may_give, ensure_may_set};
-use super::list::checked_list;
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
@@ -10,7 +9,7 @@ use crate::base::policy::{PermissionNames, can};
 use crate::base::sql::schema::{api_key_secrets, api_keys};
 use crate::base::sql::{Columns, Conn};
 use crate::base::time::Timestamp;
-use crate::domain::access::{Reach, WorkspaceAccess};
+use crate::domain::access::{Reach, WorkspaceAccess, checked_list};
 use crate::domain::api_keys::AllowedIps;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::KeyStatus;

@@ -1,4 +1,4 @@
-//! Checks the list of permissions that a request gives to a key.
+//! Checks the list of permissions that a request gives to a key or a role.
 
 use crate::base::error::{ApiError, FieldError};
 use crate::base::policy::{MAX_NAME_LENGTH, PermissionCatalog, PermissionNames, PermissionSet};
