@@ -221,7 +221,6 @@ impl<'k> VerifiedKey<'k> {
 
 #[cfg(test)]
 mod tests {
-    use super::wanted::{PermissionName, WantedPermissions};
     use super::*;
     use crate::api::hot_json::assert_same;
     use crate::base::policy::{PermissionCatalog, WorkspaceRole};

@@ -249,7 +249,7 @@ impl WorkspaceMember {
                 }
                 let removed =
                     RemovedMember { organization_id, workspace_id: Some(access.workspace_id()), user_id: user };
-                ApiKey::orphan_or_transfer(conn, access_change, rules, removed, heir, now)?
+                ApiKey::orphan_or_transfer(conn, access_change, rules, (access.user_id(), removed), heir, now)?
             }
         };
         diesel::delete(members::table.find((access.workspace_id(), user))).execute(conn)?;

@@ -8,7 +8,7 @@ use crate::identity::sessions::current_session;
 use crate::invitations::mails::{PASSWORD, token_in};
 use crate::support::http::{Answer, Request};
 use crate::support::smtp::Smtp;
-use crate::support::tenant::{self, User};
+use crate::support::tenant::{self, EDITORS, User};
 use crate::support::until::until;
 use crate::support::{Backend, Server, Tenant, secrets, tests};
 use diesel::connection::SimpleConnection;
@@ -94,8 +94,8 @@ impl Scene<'_> {
                     Value::Null,
                 );
                 let about = target("api_key", &key.id, "CI");
-                let before = json!({ "orphaned": false, "roleLimit": null });
-                let after = json!({ "orphaned": true, "roleLimit": "editor" });
+                let before = json!({ "orphaned": false, "lastPermissions": null });
+                let after = json!({ "orphaned": true, "lastPermissions": EDITORS });
                 let orphaned = event("api_key.orphaned", me, about, Some(&acme.workspace_id), before, after);
                 done(answer, vec![removed, orphaned])
             }
@@ -172,8 +172,8 @@ impl Scene<'_> {
                     Value::Null,
                 );
                 let about = target("api_key", &key.id, key.body["preview"].as_str().expect("a preview"));
-                let before = json!({ "orphaned": false, "roleLimit": null });
-                let after = json!({ "orphaned": true, "roleLimit": "editor" });
+                let before = json!({ "orphaned": false, "lastPermissions": null });
+                let after = json!({ "orphaned": true, "lastPermissions": EDITORS });
                 let orphaned = event("api_key.orphaned", gone, about, Some(&acme.workspace_id), before, after);
                 done(answer, vec![left, orphaned])
             }
@@ -247,8 +247,8 @@ impl Scene<'_> {
                     json!({ "role": "editor" }),
                     Value::Null,
                 );
-                let before = json!({ "createdBy": member.user_id, "roleLimit": null });
-                let after = json!({ "createdBy": owner.user_id, "roleLimit": "editor" });
+                let before = json!({ "createdBy": member.user_id, "permissions": null });
+                let after = json!({ "createdBy": owner.user_id, "permissions": EDITORS });
                 let about = target("api_key", &key.id, "CD");
                 done(answer, vec![removed, event("api_key.transferred", me, about, place, before, after)])
             }

@@ -9,18 +9,20 @@ use super::heirs::{Heir, TransferMode, ensure_heir};
 use super::lifecycle::{KeyRules, replace_secrets};
 use super::orphaning::{RemovedMember, keys_of, orphan_keys, save_owner};
 use crate::base::error::{ApiError, Code};
-use crate::base::ids::{KeyId, WorkspaceId};
-use crate::base::policy::{PermissionCatalog, can};
+use crate::base::ids::{KeyId, UserId, WorkspaceId};
+use crate::base::policy::{PermissionCatalog, PermissionSet, can};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::api_keys;
 use crate::base::time::Timestamp;
 use crate::domain::access::{KeyLimits, WorkspaceAccess};
 use crate::domain::api_keys::model::KeyWithCreator;
-use crate::domain::api_keys::{ApiKey, PlaintextKey};
+use crate::domain::api_keys::{ApiKey, CreatorRoles, PlaintextKey};
 use crate::domain::audit::Action;
 use crate::domain::changes::AccessChange;
+use crate::domain::tenancy::Workspace;
 use diesel::prelude::*;
 use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// The most keys that one removal rolls: each of their values is in the answer.
 const MAX_ROLLED: usize = 100;
@@ -91,12 +93,13 @@ impl ApiKey {
     /// transaction, which records the change of access.
     ///
     /// # Errors
-    /// `validation_failed` when the heir may not have keys in one of the workspaces, or for more than 100 keys to roll.
+    /// `validation_failed` when the heir may not have keys in one of the workspaces, or for more than 100 keys to roll;
+    /// `insufficient_permission` when the new value of a rolled key would have more than the caller, who gets it.
     pub fn orphan_or_transfer(
         conn: &mut Conn,
         access_change: &mut AccessChange,
         rules: KeyRules<'_>,
-        removed: RemovedMember,
+        (caller, removed): (UserId, RemovedMember),
         heir: Option<Heir>,
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
@@ -116,9 +119,12 @@ impl ApiKey {
         let mut workspaces: Vec<WorkspaceId> = keys.iter().map(|(key, _)| key.workspace_id).collect();
         workspaces.sort_unstable();
         workspaces.dedup();
+        let mut heirs = BTreeMap::new();
         for workspace in workspaces {
             let place = (removed.organization_id, workspace);
-            ensure_heir(conn, &catalog, rules.config.keys.min_creator_role, place, heir.user, "transferKeysTo")?;
+            let least = rules.config.keys.min_creator_role;
+            let roles = ensure_heir(conn, &catalog, least, place, heir.user, "transferKeysTo")?;
+            heirs.insert(workspace, roles);
         }
         let (mut kept, mut without_role) = (Vec::new(), Vec::new());
         for key in keys {
@@ -127,11 +133,40 @@ impl ApiKey {
                 None => without_role.push(key),
             }
         }
+        if heir.mode == TransferMode::Roll {
+            ensure_may_see(conn, &catalog, caller, &kept, &heirs)?;
+        }
         let transferred_keys = kept.iter().map(|(key, _)| key.id).collect();
         let rolled_keys = hand_over(conn, access_change, rules, heir, kept)?;
         let orphaned_keys = orphan_keys(conn, access_change, without_role, now)?;
         Ok(RemovedKeys { orphaned_keys, transferred_keys, rolled_keys })
     }
+}
+
+/// Checks that the caller, who gets the new values of keys, has in each workspace what the keys have by their heir.
+fn ensure_may_see(
+    conn: &mut Conn,
+    catalog: &PermissionCatalog,
+    caller: UserId,
+    keys: &[(ApiKey, ApiKey)],
+    heirs: &BTreeMap<WorkspaceId, CreatorRoles>,
+) -> Result<(), ApiError> {
+    for (workspace, heir) in heirs {
+        let own = Workspace::with_role_of(conn, catalog, *workspace, caller)?;
+        let own = own.map_or(PermissionSet::EMPTY, |(.., role)| role.permissions);
+        let of_workspace = keys.iter().map(|(_, after)| after).filter(|key| key.workspace_id == *workspace);
+        for key in of_workspace {
+            let has = key.reach(*heir, catalog).permissions.unwrap_or_default();
+            if !has.is_subset(own) {
+                return Err(ApiError::with_message(
+                    Code::InsufficientPermission,
+                    "The new value of a key would have more permissions than you have in its workspace. Transfer the keys \
+                     with the mode \"keep\".",
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Returns the key as its heir gets it; `None` when it would keep its value and had no role. `own` are the limits of the
