@@ -38,6 +38,7 @@ mod openapi;
 mod operation;
 mod organizations;
 mod parsers;
+mod permissions;
 mod rate_limits;
 mod reads;
 mod row_level_security;
@@ -86,6 +87,8 @@ fn tests() -> Vec<Test> {
         operation::tests(),
         operation::tests_once(),
         organizations::tests(),
+        permissions::tests(),
+        permissions::tests_once(),
         parsers::tests(),
         rate_limits::tests(),
         reads::tests(),

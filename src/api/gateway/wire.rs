@@ -4,7 +4,7 @@ use super::wanted::{PermissionName, WantedPermissions};
 use crate::api::hot_json::{WriteJson, write_json, write_plain};
 use crate::base::error::Code;
 use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
-use crate::base::input::validation::pasted_secret;
+use crate::base::input::validation::{object, pasted_secret};
 use crate::base::policy::{KeyPermissions, RoleName, Scope};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::CachedKey;
@@ -30,6 +30,7 @@ pub struct VerifyKey {
     #[schema(value_type = Option<String>, example = "invoices:read")]
     pub(super) permission: Option<PermissionName>,
     /// What the key must be allowed to do, where that is more than one thing.
+    #[serde(default, deserialize_with = "object")]
     pub(super) permissions: Option<WantedPermissions>,
     /// The address of the key's user, for keys that are bound to addresses. Left out: the address of this request.
     #[schema(value_type = Option<String>, example = "203.0.113.7")]

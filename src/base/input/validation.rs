@@ -140,6 +140,14 @@ pub fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) 
     Ok(objects.into_iter().map(|Object(value)| value).collect())
 }
 
+/// Reads an [`Object`] or null, and unwraps it.
+///
+/// # Errors
+/// Those of the deserializer.
+pub fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|Object(value)| value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! [`PermissionNames`]: permissions by name, as rows and requests have them.
 
+use super::set::PermissionSet;
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -12,23 +13,9 @@ use std::io::Write;
 
 /// Names of permissions, declared or not. In rows it is a JSON list: names stay the same when the configuration changes,
 /// places in a catalogue don't.
-#[derive(
-    Clone,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    AsExpression,
-    FromSqlRow,
-    utoipa::ToSchema,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]
 #[serde(transparent)]
-#[schema(value_type = Vec<String>, example = json!(["invoices:read"]))]
 pub struct PermissionNames(pub Vec<String>);
 
 impl PermissionNames {
@@ -36,6 +23,20 @@ impl PermissionNames {
         self.0.iter().map(String::as_str)
     }
 }
+
+impl utoipa::PartialSchema for PermissionNames {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
+        ArrayBuilder::new()
+            .items(ObjectBuilder::new().schema_type(Type::String).examples(["invoices:read"]))
+            .max_items(Some(PermissionSet::CAPACITY))
+            .description(Some(
+                "Keyward's permissions of a workspace, those of `[permissions]`, and those of collections.",
+            ))
+            .into()
+    }
+}
+impl utoipa::ToSchema for PermissionNames {}
 
 impl ToSql<Text, Pg> for PermissionNames {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {

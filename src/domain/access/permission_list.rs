@@ -17,6 +17,10 @@ pub fn checked_list(
     if names.0.is_empty() {
         return Err(ApiError::invalid("permissions", "must name at least one permission"));
     }
+    if names.0.len() > PermissionSet::CAPACITY {
+        let message = format!("must name at most {} permissions", PermissionSet::CAPACITY);
+        return Err(ApiError::invalid("permissions", message));
+    }
     let mut set = PermissionSet::EMPTY;
     let mut faults = Vec::new();
     for (place, name) in names.iter().enumerate() {

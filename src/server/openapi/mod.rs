@@ -14,7 +14,7 @@ pub use text::Texts;
 
 use crate::api::collections::TAG;
 use crate::base::config::Config;
-use crate::base::ids::{InvitationId, KeyId, OrganizationId, SessionId, UserId, WorkspaceId};
+use crate::base::ids::{InvitationId, KeyId, OrganizationId, RoleId, SessionId, UserId, WorkspaceId};
 use actix_web::http::Uri;
 use std::collections::BTreeSet;
 use utoipa::PartialSchema;
@@ -124,6 +124,7 @@ fn add_path_parameters(operation: &mut Operation, path: &str) {
         ("userId", UserId::schema()),
         ("invitationId", InvitationId::schema()),
         ("keyId", KeyId::schema()),
+        ("roleId", RoleId::schema()),
         ("sessionId", SessionId::schema()),
     ];
     for (name, schema) in known {

@@ -76,7 +76,7 @@ async fn remove(server: &Server, tenant: &Tenant<'_>, by: &User, of: &User, quer
     server.delete(&path).bearer(&by.id_token).send().await
 }
 
-async fn transfer(server: &Server, tenant: &Tenant<'_>, by: &str, key: &Key, body: Value) -> Answer {
+pub async fn transfer(server: &Server, tenant: &Tenant<'_>, by: &str, key: &Key, body: Value) -> Answer {
     server.post(&tenant.key_path(key, "/transfer")).bearer(by).json(body).send().await
 }
 
