@@ -1,4 +1,5 @@
 ALTER TABLE api_keys DROP COLUMN last_permissions;
+DROP INDEX api_keys_listed;
 ALTER TABLE api_keys DROP COLUMN permissions;
 DROP INDEX invitation_workspaces_role;
 ALTER TABLE invitation_workspaces DROP COLUMN role_id;

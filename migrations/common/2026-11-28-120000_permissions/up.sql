@@ -19,6 +19,7 @@ CREATE INDEX invitation_workspaces_role ON invitation_workspaces (role_id);
 
 -- The permissions that the key has at most: a JSON list of names. NULL for all that its owner has.
 ALTER TABLE api_keys ADD COLUMN permissions TEXT;
+CREATE INDEX api_keys_listed ON api_keys (id) WHERE permissions IS NOT NULL;
 -- What an orphaned key had last, for a transfer that keeps its value. NULL for a key that was orphaned before this column:
 -- `role_limit` says it then.
 ALTER TABLE api_keys ADD COLUMN last_permissions TEXT;

@@ -70,7 +70,7 @@ pub async fn forward_auth(
     let Wanted { permission } = query_beside(&req, clients, &PARAMETERS)?;
     let key = program.key();
     if let Some(name) = permission {
-        let undeclared = || ApiError::bad_request("permission: must be a declared permission");
+        let undeclared = || ApiError::bad_request(format!("permission: {}", state.catalog.choices()));
         key.ensure_may(state.catalog.find(&name).ok_or_else(undeclared)?)?;
     }
     forward_auth_response(key, &state, req.headers())

@@ -12,12 +12,10 @@ pub(super) struct PermissionName(ArrayString<MAX_NAME_LENGTH>);
 impl<'de> Deserialize<'de> for PermissionName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
-        let name = ArrayString::from(&text).map_err(|_| serde::de::Error::custom(UNDECLARED))?;
-        Ok(Self(name))
+        // A text that is too long is no permission: the empty one is none either.
+        Ok(Self(ArrayString::from(&text).unwrap_or_default()))
     }
 }
-
-const UNDECLARED: &str = "must be a permission of Keyward, of [permissions] or of a collection";
 
 /// Permissions that a key must have.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -84,7 +82,7 @@ fn find(
     name: &PermissionName,
     field: impl Fn() -> String,
 ) -> Result<PermissionRef, ApiError> {
-    catalog.find(&name.0).ok_or_else(|| ApiError::invalid(field(), UNDECLARED))
+    catalog.find(&name.0).ok_or_else(|| ApiError::invalid(field(), catalog.choices()))
 }
 
 #[cfg(test)]

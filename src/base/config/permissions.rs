@@ -62,7 +62,7 @@ impl Config {
 
 /// Finds the permission that a setting names.
 pub(super) fn find(catalog: &PermissionCatalog, name: &str) -> Result<PermissionRef, String> {
-    catalog.find(name).ok_or_else(|| format!("{name:?} is not a permission; declare it in [permissions]"))
+    catalog.find(name).ok_or_else(|| format!("{name:?} {}; declare others in [permissions]", catalog.choices()))
 }
 
 /// [`find`] for a setting that takes only permissions of workspaces.

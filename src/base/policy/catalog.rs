@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// The most permissions that `[permissions]` may declare.
 pub const MAX_DECLARED: usize = 192;
+/// The most names in an error.
+const MAX_CHOICES: usize = 40;
 /// The longest name of a permission, in bytes.
 pub const MAX_NAME_LENGTH: usize = 100;
 
@@ -139,6 +141,14 @@ impl PermissionCatalog {
     pub fn find(&self, name: &str) -> Option<PermissionRef> {
         let place = self.by_name.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
         self.by_name.get(place).map(|(_, permission)| *permission)
+    }
+
+    /// Returns what to say of a name that is not declared: the names that are, at most [`MAX_CHOICES`] of them.
+    pub fn choices(&self) -> String {
+        let shown: Vec<&str> = self.names.iter().take(MAX_CHOICES).map(AsRef::as_ref).collect();
+        let more = self.names.len() - shown.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("must be one of: {}{more}", shown.join(", "))
     }
 
     /// Finds a permission that a role in a workspace may have.

@@ -5,5 +5,7 @@
 
 mod deletion;
 mod model;
+mod undeclared;
 
 pub use model::{NewRole, RoleChange};
+pub use undeclared::{NamedBy, undeclared};

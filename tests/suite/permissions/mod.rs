@@ -1,6 +1,7 @@
 //! Permissions of the product, custom roles, and lists on keys.
 
 mod answers;
+mod guide;
 mod keys;
 mod model;
 mod property;
@@ -15,7 +16,7 @@ use keyward::base::config::Config;
 use serde_json::{Value, json};
 
 pub fn tests() -> Vec<Test> {
-    [answers::tests(), keys::tests(), property::tests(), roles::tests()].into_iter().flatten().collect()
+    [answers::tests(), guide::tests(), keys::tests(), property::tests(), roles::tests()].into_iter().flatten().collect()
 }
 
 pub fn tests_once() -> Vec<Test> {

@@ -17,7 +17,7 @@ tests![every_key_may_do_what_the_model_says];
 const SEED: &str = "KEYWARD_SUITE_SEED";
 const PEOPLE: usize = 4;
 const SEQUENCES: u64 = 3;
-const STEPS: usize = 60;
+const STEPS: usize = 100;
 
 struct Run<'s> {
     server: &'s Server,
@@ -93,6 +93,17 @@ impl<'s> Run<'s> {
         self.random.index(PEOPLE)
     }
 
+    /// The owner, half of the time: else little would succeed.
+    fn actor(&mut self) -> usize {
+        if self.random.below(2) == 0 { 0 } else { self.person() }
+    }
+
+    /// A part of what somebody has, most of the time.
+    fn set_of(&mut self, person: usize) -> Set {
+        let (set, own) = (self.set(), self.model.has(person).unwrap_or(0));
+        if self.random.below(4) == 0 || set & own == 0 { set } else { set & own }
+    }
+
     fn set(&mut self) -> Set {
         self.random.below(255) as Set + 1
     }
@@ -139,7 +150,7 @@ impl<'s> Run<'s> {
     }
 
     async fn grant(&mut self) -> String {
-        let (by, to, (role, id)) = (self.person(), self.person(), self.role());
+        let (by, to, (role, id)) = (self.actor(), self.person(), self.role());
         let answer = give(&self.tenant, &self.people[by], &self.people[to], &id).await;
         if self.note("grant", &answer) {
             let own = self.model.has(by).unwrap_or(0);
@@ -192,7 +203,7 @@ impl<'s> Run<'s> {
 
     async fn create(&mut self) -> String {
         let (by, is_read_only) = (self.person(), self.random.below(3) == 0);
-        let list = (self.random.below(2) == 0).then(|| self.set());
+        let list = (self.random.below(2) == 0).then(|| self.set_of(by));
         let scope = if is_read_only { "read_only" } else { "full" };
         let body = json!({ "scope": scope, "permissions": list.map(names) });
         let request = self.server.post(&self.tenant.workspace_path("/api-keys"));
@@ -209,7 +220,8 @@ impl<'s> Run<'s> {
 
     async fn change_list(&mut self) -> String {
         let Some(place) = self.key() else { return "no key".to_owned() };
-        let (by, list) = (self.person(), (self.random.below(4) > 0).then(|| self.set()));
+        let (by, owner) = (self.actor(), self.model.keys[place].owner);
+        let list = (self.random.below(4) > 0).then(|| self.set_of(owner));
         let answer = change_key(&self.tenant, &self.people[by], &self.keys[place], json!(list.map(names))).await;
         if self.note("change list", &answer) {
             let before = self.model.effective(&self.model.keys[place]).unwrap_or(0);
@@ -225,7 +237,7 @@ impl<'s> Run<'s> {
 
     async fn transfer(&mut self) -> String {
         let Some(place) = self.key() else { return "no key".to_owned() };
-        let (by, heir) = (self.person(), self.person());
+        let (by, heir) = (self.actor(), self.person());
         let mode = ["keep", "roll"][self.random.index(2)];
         let had = self.model.had(&self.model.keys[place]);
         let body = json!({ "userId": self.people[heir].user_id, "mode": mode });
@@ -251,7 +263,7 @@ impl<'s> Run<'s> {
 
     /// Removes somebody from the workspace, and the keys go to an heir or are orphaned.
     async fn remove(&mut self) -> String {
-        let (by, of, heir) = (self.person(), self.person(), self.person());
+        let (by, of, heir) = (self.actor(), self.person(), self.person());
         let mode = ["keep", "roll"][self.random.index(2)];
         let query = match self.random.below(2) {
             0 => String::new(),

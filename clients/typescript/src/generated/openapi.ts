@@ -435,7 +435,11 @@ export interface paths {
          *     many clients behind its own. It should limit its clients itself.
          *
          *     Keys that are bound to addresses are compared with the address of the service's client, if the service stands in
-         *     `server.trusted_proxies` and sends that address in `server.forwarded_header`; else with the service's own.
+         *     `server.trusted_proxies` and sends that address in `server.forwarded_header`; else with the service's own. A
+         *     `clientAddress` in the question counts instead of both.
+         *
+         *     `permission` and `permissions` take Keyward's permissions, those of `[permissions]` in the configuration and those of
+         *     collections. `permissions` in the answer is all that the key may do now.
          */
         post: operations["verify_key"];
         delete?: never;
@@ -770,6 +774,59 @@ export interface paths {
          *     Invitations that the member made and may not make any more are withdrawn.
          */
         patch: operations["change_organization_member"];
+        trace?: never;
+    };
+    "/v1/organizations/{organizationId}/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List custom roles
+         * @description Those that the organization made, newest first. The built-in ones are `viewer`, `editor` and `admin`.
+         */
+        get: operations["list_roles"];
+        put?: never;
+        /**
+         * Create a custom role
+         * @description A set of permissions in a workspace: of the product, of collections, and of Keyward's own those of workspaces. Its id is
+         *     taken wherever a role in a workspace is. An organization has at most 100.
+         */
+        post: operations["create_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/organizations/{organizationId}/roles/{roleId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a custom role
+         * @description Its permissions are those that it was given. One that the configuration no longer declares gives nothing.
+         */
+        get: operations["read_role"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a custom role
+         * @description A role that members or pending invitations have stays, unless `replaceWith` names another for them.
+         */
+        delete: operations["delete_role"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a custom role
+         * @description Members who have it, and their API keys, have the new permissions from the next request on.
+         */
+        patch: operations["change_role"];
         trace?: never;
     };
     "/v1/organizations/{organizationId}/subscription": {
@@ -1168,7 +1225,7 @@ export interface components {
             role: components["schemas"]["OrganizationRole"];
         };
         /** @enum {string} */
-        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "subscription.changed" | "user.signed_in" | "user.sign_in_failed" | "user.password_changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.session_ended" | "user.email_verified";
+        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "role.created" | "role.changed" | "role.deleted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "subscription.changed" | "user.signed_in" | "user.sign_in_failed" | "user.password_changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.session_ended" | "user.email_verified";
         /** @description What a person typed. */
         ActionForm: {
             /** @description The new password, where the code is for one. */
@@ -1192,12 +1249,13 @@ export interface components {
             /** @example Production */
             name: string | null;
             overlapEndsAt: components["schemas"]["Timestamp"] | null;
+            permissions: components["schemas"]["PermissionNames"] | null;
             /**
              * @description What may be shown of its value.
              * @example sk_live_abc...xyz
              */
             preview: string;
-            role: components["schemas"]["WorkspaceRole"] | null;
+            role: components["schemas"]["RoleName"] | null;
             roleLimit: components["schemas"]["CreatorRole"] | null;
             scope: components["schemas"]["Scope"];
             status: components["schemas"]["KeyStatus"];
@@ -1283,12 +1341,20 @@ export interface components {
             allowedIps?: components["schemas"]["AllowedIps"] | null;
             expiresAt?: components["schemas"]["Timestamp"] | null;
             name?: components["schemas"]["Name"] | null;
+            permissions?: components["schemas"]["PermissionNames"] | null;
+        };
+        /** @description What to change; what is left out stays. A null description clears it. */
+        ChangeRole: {
+            description?: components["schemas"]["Description"] | null;
+            name?: components["schemas"]["Name"] | null;
+            permissions?: components["schemas"]["PermissionNames"] | null;
         };
         /** @description A key to make. */
         CreateKey: {
             allowedIps?: components["schemas"]["AllowedIps"] | null;
             expiresAt?: components["schemas"]["Timestamp"] | null;
             name?: components["schemas"]["Name"] | null;
+            permissions?: components["schemas"]["PermissionNames"] | null;
             scope?: components["schemas"]["Scope"] | null;
         };
         /** @enum {string} */
@@ -1306,6 +1372,11 @@ export interface components {
             /** @example identitytoolkit#DeleteAccountResponse */
             kind: string;
         };
+        /**
+         * @description 1 to 500 characters, without control characters.
+         * @example Sees invoices, and voids them
+         */
+        Description: string;
         /**
          * Format: email
          * @example ada@example.com
@@ -1654,6 +1725,8 @@ export interface components {
             id: components["schemas"]["OrganizationId"];
             /** @example Acme */
             name: string;
+            /** @description What the caller may do in it. */
+            permissions: components["schemas"]["PermissionNames"];
             /** @description The caller's role in it. */
             role: components["schemas"]["OrganizationRole"];
         };
@@ -1689,6 +1762,13 @@ export interface components {
         Page_OrganizationView: {
             /** @description The things, newest first. */
             data: components["schemas"]["OrganizationView"][];
+            /** @description For the next page; null on the last one. */
+            nextCursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_RoleView: {
+            /** @description The things, newest first. */
+            data: components["schemas"]["RoleView"][];
             /** @description For the next page; null on the last one. */
             nextCursor: string | null;
         };
@@ -1745,8 +1825,8 @@ export interface components {
             /** @description Firebase's SDK sends it; tokens are returned in any case. */
             returnSecureToken?: unknown;
         };
-        /** @enum {string} */
-        Permission: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
+        /** @description Keyward's permissions of a workspace, those of `[permissions]`, and those of collections. */
+        PermissionNames: string[];
         /** @enum {string} */
         PersonStatus: "active" | "disabled";
         /** @description Who is behind an ID token. */
@@ -1773,8 +1853,16 @@ export interface components {
             /** @example Production */
             name: string | null;
             organizationId: components["schemas"]["OrganizationId"];
-            permissions: components["schemas"]["Permission"][];
-            role: components["schemas"]["WorkspaceRole"];
+            /**
+             * @description What it may do: Keyward's permissions, the product's and those of collections.
+             * @example [
+             *       "workspace:read",
+             *       "content:read",
+             *       "invoices:read"
+             *     ]
+             */
+            permissions: string[];
+            role: components["schemas"]["RoleName"];
             scope: components["schemas"]["Scope"];
             subscription: components["schemas"]["SubscriptionSummary"];
             workspaceId: components["schemas"]["WorkspaceId"];
@@ -1902,6 +1990,29 @@ export interface components {
             /** @description Whether there are more: the same request again goes on with them, unless it is a dry run. */
             hasMore: boolean;
         };
+        /** @example role_01k4w5c9q2e0vb7m3t8z6r1xhd */
+        RoleId: string;
+        /** @description A role to make. */
+        RoleInput: {
+            description?: components["schemas"]["Description"] | null;
+            /** @description Unique in the organization. */
+            name: components["schemas"]["Name"];
+            permissions: components["schemas"]["PermissionNames"];
+        };
+        /** @description A built-in role, or the id of a custom role of the organization. */
+        RoleName: ("viewer" | "editor" | "admin") | string;
+        /** @description A role that the organization made. */
+        RoleView: {
+            createdAt: components["schemas"]["Timestamp"];
+            /** @example Sees invoices, and voids them */
+            description: string | null;
+            id: components["schemas"]["RoleId"];
+            /** @example Bookkeeper */
+            name: string;
+            organizationId: components["schemas"]["OrganizationId"];
+            permissions: components["schemas"]["PermissionNames"];
+            updatedAt: components["schemas"]["Timestamp"];
+        };
         /** @description How to roll. */
         RollKey: {
             /**
@@ -2016,7 +2127,7 @@ export interface components {
             trialEndsAt: components["schemas"]["Timestamp"] | null;
         };
         /** @enum {string} */
-        TargetKind: "organization" | "workspace" | "user" | "invitation" | "api_key";
+        TargetKind: "organization" | "workspace" | "user" | "invitation" | "api_key" | "role";
         /**
          * Format: date-time
          * @description RFC 3339, UTC, with milliseconds.
@@ -2161,9 +2272,9 @@ export interface components {
             keyId: components["schemas"]["KeyId"] | null;
             organizationId: components["schemas"]["OrganizationId"] | null;
             /** @description What role and scope allow, were the key valid. Null where the role is. */
-            permissions: components["schemas"]["Permission"][] | null;
+            permissions: string[] | null;
             rateLimit: components["schemas"]["RateLimitView"] | null;
-            role: components["schemas"]["WorkspaceRole"] | null;
+            role: components["schemas"]["RoleName"] | null;
             scope: components["schemas"]["Scope"] | null;
             /** @description Whether `code` is `VALID`. */
             valid: boolean;
@@ -2171,6 +2282,11 @@ export interface components {
         };
         /** @description A key, and what its user wants to do with it. */
         VerifyKey: {
+            /**
+             * @description The address of the key's user, for keys that are bound to addresses. Left out: the address of this request.
+             * @example 203.0.113.7
+             */
+            clientAddress?: string | null;
             /**
              * Format: int32
              * @description How many requests this one counts as; 1 if left out.
@@ -2182,8 +2298,31 @@ export interface components {
              * @example sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX
              */
             key: string;
-            permission?: components["schemas"]["Permission"] | null;
+            /**
+             * @description What the key must be allowed to do.
+             * @example invoices:read
+             */
+            permission?: string | null;
+            permissions?: components["schemas"]["WantedPermissions"] | null;
             workspaceId?: components["schemas"]["WorkspaceId"] | null;
+        };
+        /** @description Permissions that a key must have. */
+        WantedPermissions: {
+            /**
+             * @description It must have all of them.
+             * @example [
+             *       "invoices:read"
+             *     ]
+             */
+            all?: string[] | null;
+            /**
+             * @description It must have at least one of them.
+             * @example [
+             *       "invoices:write",
+             *       "invoices:void"
+             *     ]
+             */
+            any?: string[] | null;
         };
         /** @description Who is behind a credential. */
         WhoAmI: components["schemas"]["ProgramView"] | components["schemas"]["PersonView"];
@@ -2192,7 +2331,7 @@ export interface components {
             /** @description A workspace of the organization. */
             id: components["schemas"]["WorkspaceId"];
             /** @description The role in it. */
-            role: components["schemas"]["WorkspaceRole"];
+            role: components["schemas"]["RoleName"];
         };
         /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
         WorkspaceId: string;
@@ -2209,15 +2348,13 @@ export interface components {
             /** @example Ada Lovelace */
             name: string | null;
             /** @description The role that counts: `admin` for an admin of the organization. */
-            role: components["schemas"]["WorkspaceRole"];
+            role: components["schemas"]["RoleName"];
             /** @description Whether the person can act. A disabled person's role gives nothing. */
             status: components["schemas"]["PersonStatus"];
         };
-        /** @enum {string} */
-        WorkspaceRole: "viewer" | "editor" | "admin";
         /** @description A role in the workspace. */
         WorkspaceRoleInput: {
-            role: components["schemas"]["WorkspaceRole"];
+            role: components["schemas"]["RoleName"];
         };
         /** @description A workspace. */
         WorkspaceView: {
@@ -2226,7 +2363,9 @@ export interface components {
             /** @example Production */
             name: string;
             organizationId: components["schemas"]["OrganizationId"];
-            role: components["schemas"]["WorkspaceRole"] | null;
+            /** @description What the caller may do in it. */
+            permissions: components["schemas"]["PermissionNames"];
+            role: components["schemas"]["RoleName"] | null;
         };
     };
     responses: {
@@ -3005,8 +3144,9 @@ export interface operations {
                 /**
                  * @description A permission that the key must have, besides the one that `gateway` in the configuration requires. Without both,
                  *     each good key passes.
+                 * @example invoices:read
                  */
-                permission?: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
+                permission?: string;
             };
             header?: {
                 /** @description If sent, it must be the key's workspace. */
@@ -3028,7 +3168,9 @@ export interface operations {
                     "X-Keyward-Key-Id"?: string;
                     /** @description That workspace's organization. */
                     "X-Keyward-Organization-Id"?: string;
-                    /** @description The role it has in the workspace now: `viewer`, `editor` or `admin`. */
+                    /** @description What it may do now, with commas between: as many whole names as fit into 4096 bytes. */
+                    "X-Keyward-Permissions"?: string;
+                    /** @description The role it has in the workspace now: `viewer`, `editor`, `admin` or the id of a custom role. */
                     "X-Keyward-Role"?: string;
                     /** @description What it keeps of the role: `full` or `read_only`. */
                     "X-Keyward-Scope"?: string;
@@ -3886,6 +4028,205 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrganizationMemberView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_roles: {
+        parameters: {
+            query?: {
+                /**
+                 * @description How many things at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
+                pageSize?: number;
+                /** @description Where to go on: the `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RoleView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_role: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: it is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleInput"];
+            };
+        };
+        responses: {
+            /** @description Made before, with the same Idempotency-Key. */
+            200: {
+                headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            /** @description Made. */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    read_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                roleId: string;
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The role. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_role: {
+        parameters: {
+            query?: {
+                /**
+                 * @description A built-in role or the id of another custom role, for the members and invitations that have this one. Left out: a
+                 *     role in use stays.
+                 * @example viewer
+                 */
+                replaceWith?: components["schemas"]["RoleName"];
+            };
+            header?: never;
+            path: {
+                roleId: string;
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                roleId: string;
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeRole"];
+            };
+        };
+        responses: {
+            /** @description Changed. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
                 };
             };
             400: components["responses"]["BadRequest"];
