@@ -242,3 +242,109 @@ impl PermissionCatalog {
         self.shared.of(granted, self.kept_by(scope, granted), &self.names)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn product(name: &str, least_role: LeastRole, origin: Origin) -> Declared {
+        Declared { name: name.to_owned(), description: None, least_role, origin }
+    }
+
+    fn catalog() -> PermissionCatalog {
+        PermissionCatalog::compile([
+            product("invoices:read", LeastRole::Viewer, Origin::Product),
+            product("invoices:void", LeastRole::None, Origin::Product),
+            product("posts:write", LeastRole::Editor, Origin::Collection),
+        ])
+        .unwrap()
+    }
+
+    fn names(catalog: &PermissionCatalog, role: WorkspaceRole, scope: Scope) -> Vec<String> {
+        catalog.of_key(catalog.built_in(role), scope).names().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_read_only_admin_key_reads_and_nothing_else() {
+        let of_admin = names(&PermissionCatalog::compile([]).unwrap(), WorkspaceRole::Admin, Scope::ReadOnly);
+        assert_eq!(of_admin, ["workspace:read", "members:read", "content:read"]);
+    }
+
+    #[test]
+    fn a_full_editor_key_has_what_an_editor_has() {
+        let of_editor = names(&catalog(), WorkspaceRole::Editor, Scope::Full);
+        let own = ["workspace:read", "members:read", "content:read", "content:write", "keys:own"];
+        assert_eq!(of_editor, [&own[..], &["invoices:read", "posts:write"]].concat());
+    }
+
+    #[test]
+    fn no_role_in_a_workspace_reaches_the_organization() {
+        let catalog = catalog();
+        for permission in Permission::ALL {
+            let is_of_workspaces = matches!(permission.least(), Least::Workspace(_));
+            assert_eq!(catalog.built_in(WorkspaceRole::Admin).contains(*permission), is_of_workspaces);
+            assert_eq!(catalog.find_of_workspace(permission.as_str()).is_some(), is_of_workspaces);
+            assert_eq!(catalog.find(permission.as_str()), Some(permission.reference()));
+        }
+        assert!(!catalog.built_in(WorkspaceRole::Admin).contains(catalog.find("invoices:void").unwrap()));
+    }
+
+    #[test]
+    fn a_custom_role_stands_where_its_share_of_keywards_own_permissions_puts_it() {
+        let catalog = catalog();
+        for role in [WorkspaceRole::Viewer, WorkspaceRole::Editor, WorkspaceRole::Admin] {
+            assert_eq!(catalog.standing(catalog.built_in(role)), role);
+            // What the product declares does not count.
+            assert_eq!(catalog.standing(catalog.limits[role as usize]), role);
+        }
+        let one_less =
+            catalog.built_in(WorkspaceRole::Admin).difference([Permission::KeysOwn.reference()].into_iter().collect());
+        assert_eq!(catalog.standing(one_less), WorkspaceRole::Viewer);
+        assert_eq!(catalog.standing(PermissionSet::EMPTY), WorkspaceRole::Viewer);
+    }
+
+    #[test]
+    fn an_admin_of_the_organization_has_the_custom_role_too() {
+        let catalog = catalog();
+        let void = catalog.find("invoices:void").unwrap();
+        let names = PermissionNames(vec!["invoices:void".into(), "gone:read".into(), "owners:manage".into()]);
+        let given = catalog.held(WorkspaceRole::Viewer, Some((RoleId::new(), Some(&names))));
+        assert_eq!(given.permissions, PermissionSet::EMPTY.with(void));
+        let admin = catalog.effective_role(OrganizationRole::Admin, Some(given)).unwrap();
+        assert_eq!(admin.name, RoleName::BuiltIn(WorkspaceRole::Admin));
+        assert_eq!(admin.permissions, catalog.built_in(WorkspaceRole::Admin).with(void));
+        assert_eq!(catalog.effective_role(OrganizationRole::Member, Some(given)), Some(given));
+        assert_eq!(catalog.effective_role(OrganizationRole::Member, None), None);
+    }
+
+    #[test]
+    fn a_role_limit_admits_nothing_that_the_product_declares() {
+        let catalog = catalog();
+        let limit = catalog.names_of(catalog.limit(CreatorRole::OrganizationAdmin));
+        assert!(
+            limit.iter().any(|name| name == "posts:write") && !limit.iter().any(|name| name.starts_with("invoices"))
+        );
+    }
+
+    #[test]
+    fn keys_with_the_same_permissions_share_their_texts() {
+        let catalog = catalog();
+        let of = |role, scope| catalog.of_key(catalog.built_in(role), scope);
+        let first = of(WorkspaceRole::Viewer, Scope::Full);
+        assert!(Arc::ptr_eq(&first, &of(WorkspaceRole::Viewer, Scope::Full)));
+        assert!(!Arc::ptr_eq(&first, &of(WorkspaceRole::Viewer, Scope::ReadOnly)));
+        let mut json = Vec::new();
+        first.write_json(&mut json);
+        let listed: Vec<String> = serde_json::from_slice(&json).unwrap();
+        assert_eq!(listed.join(","), first.header().to_str().unwrap());
+        assert_eq!(listed, first.names().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn names_that_clash_and_names_that_are_too_many_are_refused() {
+        let own = PermissionCatalog::compile([product("keys:own", LeastRole::Viewer, Origin::Product)]);
+        assert!(own.unwrap_err().contains("Keyward's own"));
+        let many = (0..244).map(|number| product(&format!("a:n{number}"), LeastRole::Viewer, Origin::Product));
+        assert!(PermissionCatalog::compile(many).unwrap_err().contains("more than 243"));
+    }
+}

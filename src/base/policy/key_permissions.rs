@@ -145,3 +145,36 @@ impl SharedPermissions {
         new
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sets of all names but one, each of another size of text.
+    fn sets(names: &Arc<[Box<str>]>) -> impl Iterator<Item = PermissionSet> + use<> {
+        let all: PermissionSet = (0..names.len()).map(|place| PermissionRef::new(place as u8, "a:b")).collect();
+        (0_u32..6_000).map(move |number| {
+            let without = (0..15).filter(move |bit| number >> bit & 1 == 1);
+            all.difference(without.map(|place| PermissionRef::new(place as u8, "a:b")).collect())
+        })
+    }
+
+    #[test]
+    fn texts_take_a_bounded_amount_of_memory_and_sets_beyond_it_are_written_the_same() {
+        let names: Arc<[Box<str>]> = (0..120).map(|number| format!("resource-{number}:read").into()).collect();
+        let shared = SharedPermissions::default();
+        let in_use: Vec<Arc<KeyPermissions>> = sets(&names).map(|set| shared.of(set, set, &names)).collect();
+        let bytes = shared.0.lock().unwrap().bytes;
+        assert!(bytes <= MAX_SHARED_BYTES && bytes > MAX_SHARED_BYTES / 2, "{bytes}");
+        let without = in_use.last().unwrap();
+        assert!(without.texts.is_none());
+        let mut json = Vec::new();
+        without.write_json(&mut json);
+        assert_eq!(json, serde_json::to_vec(&without.names().collect::<Vec<_>>()).unwrap());
+        assert!(without.header().to_str().unwrap().len() <= MAX_HEADER_BYTES);
+        // What no key uses any more makes room.
+        let last = sets(&names).last().unwrap();
+        drop(in_use);
+        assert!(shared.of(last, last, &names).texts.is_some());
+    }
+}
