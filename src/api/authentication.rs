@@ -259,11 +259,13 @@ mod tests {
     use crate::infra::db::Db;
     use actix_web::http::header::{self, HeaderName};
     use proptest::prelude::*;
+    use std::sync::Arc;
 
     fn keys() -> ApiKeys {
         let url = Some("sqlite:///nowhere/keyward.db".to_owned());
         let config = load(&Sources { database_url: url, ..Sources::default() }).unwrap();
-        ApiKeys::new(&config, &Db::new(&config.database), &Cluster::new(&config, &Clock::system()))
+        let catalog = Arc::new(config.permission_catalog().unwrap());
+        ApiKeys::new(&config, &catalog, &Db::new(&config.database), &Cluster::new(&config, &Clock::system()))
     }
 
     fn headers(all: &[(HeaderName, Vec<u8>)]) -> HeaderMap {

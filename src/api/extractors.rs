@@ -18,6 +18,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
+use std::sync::Arc;
 
 /// The caller that the authentication middleware admitted.
 pub(crate) fn caller_of(req: &HttpRequest) -> Result<Caller, ApiError> {
@@ -116,7 +117,8 @@ async fn workspace_access<P: Can>(req: HttpRequest) -> Result<WorkspaceAccess<P>
         }
         Caller::Service(_) => return Err(Code::CredentialNotAccepted.into()),
     };
-    let membership = db.read(move |conn| WorkspaceMembership::find(conn, id, user_id)).await?;
+    let catalog = Arc::clone(&state.catalog);
+    let membership = db.read(move |conn| WorkspaceMembership::find(conn, catalog, id, user_id)).await?;
     RequestContext::set_organization(membership.workspace().organization_id);
     membership.authorize(proof, reach)
 }
@@ -128,7 +130,7 @@ fn may_manage_keys<P: Can>(state: &State, req: &HttpRequest, key: &KeyCaller) ->
     if !about_keys || !state.config.keys.manage_with_keys {
         return Err(Code::CredentialNotAccepted.into());
     }
-    if !req.method().is_safe() && !P::PERMISSION.kept_by(key.scope) {
+    if !req.method().is_safe() && !P::PERMISSION.reference().kept_by(key.scope) {
         return Err(Code::ReadOnlyKey.into());
     }
     Ok(())

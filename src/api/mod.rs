@@ -19,6 +19,7 @@ mod list;
 pub mod me;
 pub mod members;
 pub mod organizations;
+pub mod roles;
 pub mod sessions;
 mod state;
 pub mod subscriptions;

@@ -7,7 +7,7 @@ use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
 use crate::base::input::validation::Name;
-use crate::base::policy::{OrganizationRole, can};
+use crate::base::policy::{OrganizationRole, PermissionCatalog, PermissionNames, can};
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
@@ -25,12 +25,15 @@ pub struct OrganizationView {
     name: String,
     /// The caller's role in it.
     role: OrganizationRole,
+    /// What the caller may do in it.
+    permissions: PermissionNames,
     created_at: Timestamp,
 }
 
 impl OrganizationView {
-    fn new(organization: Organization, role: OrganizationRole) -> Self {
-        Self { id: organization.id, name: organization.name, role, created_at: organization.created_at }
+    fn new(catalog: &PermissionCatalog, organization: Organization, role: OrganizationRole) -> Self {
+        let Organization { id, name, created_at } = organization;
+        Self { id, name, role, permissions: catalog.names_of(catalog.in_organization(role)), created_at }
     }
 }
 
@@ -57,7 +60,7 @@ pub async fn list_organizations(
     let scope = ListScope("organizations", &user.text());
     let position = page.position(scope)?;
     let rows = state.reader().read(move |conn| Organization::page_of(conn, user, position)).await?;
-    let show = |(organization, role)| OrganizationView::new(organization, role);
+    let show = |(organization, role)| OrganizationView::new(&state.catalog, organization, role);
     Ok(web::Json(Page::new(rows, &position, scope, |(organization, _)| organization.id, show)))
 }
 
@@ -87,11 +90,13 @@ pub async fn create_organization(
                 shared.person_limits.count_organization(user, now)?;
                 Organization::create(conn, access_change, &shared.config, id, input.name.into_string(), user, now)
             };
-            let answer = |made: &Organization| OrganizationView::new(made.clone(), OrganizationRole::Owner);
+            let answer =
+                |made: &Organization| OrganizationView::new(&shared.catalog, made.clone(), OrganizationRole::Owner);
             claim.run(conn, OrganizationId::new(), now, create, answer)
         })
         .await?;
-    Ok(ReplayOutcome::map(outcome, |made| OrganizationView::new(made, OrganizationRole::Owner)).respond())
+    Ok(ReplayOutcome::map(outcome, |made| OrganizationView::new(&state.catalog, made, OrganizationRole::Owner))
+        .respond())
 }
 
 /// Read an organization
@@ -99,8 +104,11 @@ pub async fn create_organization(
 /// Its name, and the caller's role in it.
 #[utoipa::path(tag = "Organizations", responses(errors::Person, errors::Missing, (status = 200, description = "The organization.", body = OrganizationView)))]
 #[get("/organizations/{organizationId}")]
-pub async fn read_organization(access: OrganizationAccess<can::OrganizationRead>) -> web::Json<OrganizationView> {
-    web::Json(OrganizationView::new(access.organization().clone(), access.role()))
+pub async fn read_organization(
+    state: web::Data<State>,
+    access: OrganizationAccess<can::OrganizationRead>,
+) -> web::Json<OrganizationView> {
+    web::Json(OrganizationView::new(&state.catalog, access.organization().clone(), access.role()))
 }
 
 /// Rename an organization
@@ -120,7 +128,7 @@ pub async fn rename_organization(
         Organization::rename(conn, access_change, &access, input.name.into_string())
     });
     let organization = organization.await?;
-    Ok(web::Json(OrganizationView::new(organization, role)))
+    Ok(web::Json(OrganizationView::new(&state.catalog, organization, role)))
 }
 
 /// Delete an organization

@@ -1,7 +1,8 @@
 //! [`State`]: the services that all handlers share.
 
-use crate::base::config::Config;
+use crate::base::config::{Config, GatewayRules};
 use crate::base::ids::OrganizationId;
+use crate::base::policy::PermissionCatalog;
 use crate::base::time::Clock;
 use crate::domain::access::{CallerProof, Guard};
 use crate::domain::api_keys::{ApiKeys, KeyRules};
@@ -26,6 +27,10 @@ use std::sync::Arc;
 /// The services that all handlers share. Each running application has one.
 pub struct State {
     pub config: Config,
+    /// All permissions of the configuration.
+    pub catalog: Arc<PermissionCatalog>,
+    /// What requests need at forward-auth.
+    pub gateway: GatewayRules,
     pub clock: Clock,
     /// Private, so that no handler opens a writing transaction that skips the caller's authority.
     store: Store,
@@ -58,16 +63,17 @@ impl State {
         config: Config,
         clock: Clock,
         db: Db,
+        catalog: Arc<PermissionCatalog>,
         collections: Collections,
         routes: RouteTable,
     ) -> Result<(Self, Background), String> {
         let (mailer, outbox) = Mailer::new(&config)?;
         let cluster = Cluster::new(&config, &clock);
-        let store = Store::new(db.clone(), Arc::clone(&cluster));
+        let store = Store::new(db.clone(), Arc::clone(&cluster), Arc::clone(&catalog));
         let (sign_in_events, sign_in_event_writer) = SignInEvents::new(&store);
         let identity = IdentityService::start(&config, &clock, &store, &mailer, &sign_in_events).await?;
         let rate_limits = RateLimits::new(&config, clock.clone())?;
-        let api_keys = ApiKeys::new(&config, &db, &cluster);
+        let api_keys = ApiKeys::new(&config, &catalog, &db, &cluster);
         let metrics = Metrics::new(&config, &routes, clock.now());
         db.register_metrics(&metrics);
         identity.register_metrics(&metrics);
@@ -84,7 +90,9 @@ impl State {
             person_limits: PersonLimits::new(&config),
             service_tokens: ServiceTokens::new(&config, &db, &cluster),
             github_keys: config.leaks.github.as_ref().map(GithubKeys::new),
+            gateway: config.gateway.compile(&catalog)?,
             config,
+            catalog,
             clock,
             store: store.clone(),
             cluster,

@@ -7,7 +7,7 @@ use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::input::validation::Name;
-use crate::base::policy::{WorkspaceRole, can, effective_role};
+use crate::base::policy::{HeldRole, PermissionCatalog, PermissionNames, RoleName, WorkspaceRole, can};
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::{OrganizationAccess, WorkspaceAccess};
@@ -15,6 +15,7 @@ use crate::domain::tenancy::Workspace;
 use crate::infra::http::{Body, ListScope, Page, PageQuery};
 use actix_web::{HttpResponse, delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A workspace.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -26,14 +27,18 @@ pub struct WorkspaceView {
     name: String,
     /// The caller's role in it.
     #[schema(required)]
-    role: Option<WorkspaceRole>,
+    role: Option<RoleName>,
+    /// What the caller may do in it.
+    permissions: PermissionNames,
     created_at: Timestamp,
 }
 
 impl WorkspaceView {
-    fn new(workspace: Workspace, role: Option<WorkspaceRole>) -> Self {
+    fn new(catalog: &PermissionCatalog, workspace: Workspace, role: Option<HeldRole>) -> Self {
+        let permissions = role.map(|role| catalog.names_of(role.permissions)).unwrap_or_default();
+        let role = role.map(|role| role.name);
         let Workspace { id, organization_id, name, created_at } = workspace;
-        Self { id, organization_id, name, role, created_at }
+        Self { id, organization_id, name, role, permissions, created_at }
     }
 }
 
@@ -56,11 +61,11 @@ pub async fn list_workspaces(
     access: OrganizationAccess<can::OrganizationRead>,
     page: PageQuery,
 ) -> Result<web::Json<Page<WorkspaceView>>, ApiError> {
-    let (organization, role) = (access.organization_id(), access.role());
+    let (organization, catalog) = (access.organization_id(), Arc::clone(&state.catalog));
     let scope = ListScope("workspaces", &organization.text());
     let store = state.scoped_to(&access);
-    let read = move |conn: &mut Conn, position| Workspace::page_of(conn, &access, position);
-    let show = |(workspace, own): (Workspace, _)| WorkspaceView::new(workspace, effective_role(role, own));
+    let read = move |conn: &mut Conn, position| Workspace::page_of(conn, &catalog, &access, position);
+    let show = |(workspace, own): (Workspace, Option<HeldRole>)| WorkspaceView::new(&state.catalog, workspace, own);
     Ok(web::Json(list_page(store, &page, scope, read, |(workspace, _)| workspace.id, show).await?))
 }
 
@@ -79,6 +84,9 @@ pub async fn create_workspace(
 ) -> Result<HttpResponse, ApiError> {
     let (input, bytes) = body.parse().await?;
     let claim = idempotency.claim(&bytes);
+    // The creator manages the organization.
+    let role = state.catalog.built_in_role(WorkspaceRole::Admin);
+    let shared = state.clone();
     let now = state.clock.now();
     let outcome = state
         .scoped_to(&access)
@@ -86,11 +94,11 @@ pub async fn create_workspace(
             let create = |conn: &mut Conn, id| {
                 Workspace::create(conn, access_change, &access, id, input.name.into_string(), now)
             };
-            let answer = |made: &Workspace| WorkspaceView::new(made.clone(), Some(WorkspaceRole::Admin));
+            let answer = |made: &Workspace| WorkspaceView::new(&shared.catalog, made.clone(), Some(role));
             claim.run(conn, WorkspaceId::new(), now, create, answer)
         })
         .await?;
-    Ok(ReplayOutcome::map(outcome, |workspace| WorkspaceView::new(workspace, Some(WorkspaceRole::Admin))).respond())
+    Ok(ReplayOutcome::map(outcome, |workspace| WorkspaceView::new(&state.catalog, workspace, Some(role))).respond())
 }
 
 /// Read a workspace
@@ -98,8 +106,11 @@ pub async fn create_workspace(
 /// Its name and organization, and the caller's role in it.
 #[utoipa::path(tag = "Workspaces", responses(errors::Person, errors::Missing, (status = 200, description = "The workspace.", body = WorkspaceView)))]
 #[get("/workspaces/{workspaceId}")]
-pub async fn read_workspace(access: WorkspaceAccess<can::WorkspaceRead>) -> web::Json<WorkspaceView> {
-    web::Json(WorkspaceView::new(access.workspace().clone(), Some(access.role())))
+pub async fn read_workspace(
+    state: web::Data<State>,
+    access: WorkspaceAccess<can::WorkspaceRead>,
+) -> web::Json<WorkspaceView> {
+    web::Json(WorkspaceView::new(&state.catalog, access.workspace().clone(), Some(access.role())))
 }
 
 /// Rename a workspace
@@ -119,7 +130,7 @@ pub async fn rename_workspace(
         Workspace::rename(conn, access_change, &access, input.name.into_string())
     });
     let workspace = workspace.await?;
-    Ok(web::Json(WorkspaceView::new(workspace, Some(role))))
+    Ok(web::Json(WorkspaceView::new(&state.catalog, workspace, Some(role))))
 }
 
 /// Delete a workspace

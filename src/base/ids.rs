@@ -175,6 +175,8 @@ ids! {
     UserId = "usr";
     /// A user's membership of an organization; internal, the order of member lists.
     MembershipId = "mem";
+    /// A custom role of an organization.
+    RoleId = "role";
     /// An invitation to an organization.
     InvitationId = "inv";
     /// An API key's record, which survives rolls.

@@ -9,7 +9,6 @@ use crate::domain::changes::ScopedStore;
 use crate::domain::identity::user_named;
 use crate::domain::subscriptions::Choice;
 use crate::domain::tenancy::Organization;
-use crate::infra::cluster::Cluster;
 use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 
@@ -48,7 +47,7 @@ pub fn run(config: &Config, db: &ScopedDb, command: &OrganizationCommand) -> Res
 fn create(config: &Config, db: &ScopedDb, name: Name, owner: &str) -> Result<(), String> {
     let clock = Clock::system();
     let now = clock.now();
-    let store = ScopedStore::new(db.clone(), Cluster::new(config, &clock));
+    let store = ScopedStore::for_command(config, db.clone(), &clock)?;
     let made = store.change_access_blocking(|conn, access_change| match user_named(conn, owner, now)? {
         Ok(user) => {
             let id = OrganizationId::new();

@@ -7,7 +7,6 @@ use crate::base::input::validation::{Name, name};
 use crate::base::time::Clock;
 use crate::domain::changes::ScopedStore;
 use crate::domain::service_tokens::ServiceToken;
-use crate::infra::cluster::Cluster;
 use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 
@@ -31,7 +30,7 @@ pub enum ServiceTokenCommand {
 
 pub fn run(config: &Config, db: &ScopedDb, command: &ServiceTokenCommand) -> Result<(), String> {
     let clock = Clock::system();
-    let (now, store) = (clock.now(), ScopedStore::new(db.clone(), Cluster::new(config, &clock)));
+    let (now, store) = (clock.now(), ScopedStore::for_command(config, db.clone(), &clock)?);
     match command {
         ServiceTokenCommand::Create { name } => {
             let name = name.clone().into_string();

@@ -8,7 +8,6 @@ use crate::base::time::Clock;
 use crate::base::time::Timestamp;
 use crate::domain::changes::ScopedStore;
 use crate::domain::subscriptions::{Choice, Subscription, SubscriptionChange};
-use crate::infra::cluster::Cluster;
 use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 
@@ -55,7 +54,7 @@ pub fn run(config: &Config, db: &ScopedDb, command: &SubscriptionCommand) -> Res
         updated_at: now,
     };
     let changed =
-        ScopedStore::new(db.clone(), Cluster::new(config, &clock)).change_access_blocking(|conn, access_change| {
+        ScopedStore::for_command(config, db.clone(), &clock)?.change_access_blocking(|conn, access_change| {
             Subscription::change(conn, access_change, *organization_id, &change)
         });
     let subscription = changed.map_err(|error: ApiError| match error.code {

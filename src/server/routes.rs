@@ -3,10 +3,11 @@
 use crate::api::authentication::{AskedBy, Authentication};
 use crate::api::collections as api_collections;
 use crate::api::{
-    api_keys, audit, billing, gateway, health, identity, invitations, leaks, me, members, organizations, sessions,
-    subscriptions, usage, whoami, workspaces,
+    api_keys, audit, billing, gateway, health, identity, invitations, leaks, me, members, organizations, roles,
+    sessions, subscriptions, usage, whoami, workspaces,
 };
 use crate::base::config::Config;
+use crate::base::policy::PermissionCatalog;
 use crate::domain::collections::Collections;
 use crate::infra::http::unmatched;
 use crate::server::FastPath;
@@ -109,6 +110,11 @@ pub fn assemble(
         .service(invitations::withdraw_invitation)
         .service(invitations::resend_invitation)
         .service(invitations::accept_invitation)
+        .service(roles::list_roles)
+        .service(roles::create_role)
+        .service(roles::read_role)
+        .service(roles::change_role)
+        .service(roles::delete_role)
         .service(workspaces::list_workspaces)
         .service(workspaces::create_workspace)
         .service(workspaces::read_workspace)
@@ -176,8 +182,8 @@ pub fn document(config: &Config, collections: &Collections) -> OpenApi {
 ///
 /// # Errors
 /// A text for the operator, which names the key.
-pub fn compile_collections(config: &Config) -> Result<Collections, String> {
-    let collections = Collections::compile(config)?;
+pub fn compile_collections(config: &Config, catalog: &PermissionCatalog) -> Result<Collections, String> {
+    let collections = Collections::compile(config, catalog)?;
     if collections.iter().next().is_some() {
         let (_, document) = assemble(config, &Collections::default());
         collections.ensure_paths_are_free(&config.server.base_path, document.paths.paths.keys())?;

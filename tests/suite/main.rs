@@ -40,6 +40,7 @@ mod operation;
 mod operator;
 mod organizations;
 mod parsers;
+mod permissions;
 mod rate_limits;
 mod reads;
 mod row_level_security;
@@ -91,6 +92,8 @@ fn tests() -> Vec<Test> {
         operator::tests(),
         operator::tests_once(),
         organizations::tests(),
+        permissions::tests(),
+        permissions::tests_once(),
         parsers::tests(),
         rate_limits::tests(),
         reads::tests(),

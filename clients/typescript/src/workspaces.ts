@@ -69,7 +69,7 @@ export class Workspaces {
     return this.#make(pathOf(workspaceId, keyId, "roll"), body, options);
   }
 
-  /** Changes name, expiry and addresses: what is left out stays, null clears. */
+  /** Changes name, expiry, addresses and permissions: what is left out stays, null clears. */
   async updateApiKey(
     workspaceId: string,
     keyId: string,

@@ -4,7 +4,7 @@ use crate::api::State;
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, UserId, WorkspaceId};
 use crate::base::input::validation::{Name, present};
-use crate::base::policy::{CreatorRole, Scope, WorkspaceRole};
+use crate::base::policy::{CreatorRole, PermissionNames, RoleName, Scope};
 use crate::base::time::Timestamp;
 use crate::domain::access::Reach;
 use crate::domain::api_keys::manage::giving::SetFields;
@@ -32,11 +32,15 @@ pub struct ApiKeyView {
     scope: Scope,
     /// The role it has now: its creator's of this moment. Null when it is orphaned.
     #[schema(required)]
-    role: Option<WorkspaceRole>,
-    /// The most that it inherits from its creator, also when the creator's role rises. A transfer that keeps the value sets
-    /// it; null for no limit.
+    role: Option<RoleName>,
+    /// The most that it inherits from its creator, also when the creator's role rises; null for no limit. Transfers before
+    /// keys had `permissions` set it.
     #[schema(required)]
     role_limit: Option<CreatorRole>,
+    /// The most that it may do, by name, within what its owner has now. Null for all that its owner has. A transfer that
+    /// keeps the value sets it.
+    #[schema(required)]
+    permissions: Option<PermissionNames>,
     status: KeyStatus,
     /// Whose role it inherits.
     created_by: UserId,
@@ -62,7 +66,7 @@ impl ApiKeyView {
     pub fn new(state: &State, (key, creator): KeyWithCreator) -> Self {
         let now = state.clock.now();
         Self {
-            role: key.inherited_role(creator),
+            role: key.inherited_role(creator, &state.catalog),
             status: key.status(creator, now),
             last_used_at: state.api_keys.last_used.latest(key.id, key.last_used_at),
             overlap_ends_at: key.overlap_ends_at.filter(|end| *end > now),
@@ -71,6 +75,7 @@ impl ApiKeyView {
             preview: key.preview,
             scope: key.scope,
             role_limit: key.role_limit,
+            permissions: key.permissions,
             created_by: key.creator_id,
             created_at: key.created_at,
             expires_at: key.expires_at,
@@ -109,17 +114,20 @@ pub struct CreateKey {
     #[serde(alias = "label")]
     name: Option<Name>,
     pub(super) scope: Option<Scope>,
+    /// The most that it may do; all that you have if left out.
+    permissions: Option<PermissionNames>,
     pub(super) expires_at: Option<Timestamp>,
     #[serde(default)]
     allowed_ips: Option<AllowedIps>,
 }
 
 impl CreateKey {
-    /// Returns the key with the client's settings but the scope, which the handler checks. An end and addresses that are
-    /// left out are those of the API key that makes it.
+    /// Returns the key with the client's settings but the scope, which the handler checks. Permissions, an end and
+    /// addresses that are left out are those of the API key that makes it.
     pub(super) fn of(self, key: ApiKey, maker: &Reach) -> (ApiKey, SetFields) {
         let set = SetFields {
             scope: self.scope.is_some(),
+            permissions: self.permissions.is_some(),
             expires_at: self.expires_at.is_some(),
             allowed_ips: self.allowed_ips.is_some(),
         };
@@ -127,7 +135,8 @@ impl CreateKey {
             name: self.name.map(Name::into_string),
             expires_at: self.expires_at.or(maker.ends_at),
             allowed_ips: self.allowed_ips.unwrap_or_else(|| AllowedIps::of(&maker.addresses)),
-            role_limit: maker.role_limit,
+            role_limit: maker.limits.role,
+            permissions: self.permissions.or_else(|| maker.limits.permissions.clone()),
             ..key
         };
         (new, set)
@@ -149,6 +158,10 @@ pub struct ChangeKey {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<AllowedIps>)]
     allowed_ips: Option<Option<AllowedIps>>,
+    /// Null for all that its owner has.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<PermissionNames>)]
+    permissions: Option<Option<PermissionNames>>,
 }
 
 impl ChangeKey {
@@ -162,6 +175,7 @@ impl ChangeKey {
             name: self.name.map(|name| name.map(Name::into_string)),
             expires_at: self.expires_at,
             allowed_ips: self.allowed_ips.map(Option::unwrap_or_default),
+            permissions: self.permissions,
         })
     }
 }

@@ -25,8 +25,10 @@ async fn of_request<I: Intent>(req: HttpRequest) -> Result<CollectionAccess<I>, 
         Caller::ApiKey(key) if !is_for_people => CollectionAccess::of_program(collection, &key)?,
         Caller::User(user) if is_for_people => {
             let (id, user_id) = (path_parameter::<WorkspaceId>(&req, "workspaceId")?, user.id);
-            let db = state_of(&req)?.reader();
-            let membership = db.read(move |conn| WorkspaceMembership::find(conn, id, user_id)).await?;
+            let state = state_of(&req)?;
+            let catalog = Arc::clone(&state.catalog);
+            let membership =
+                state.reader().read(move |conn| WorkspaceMembership::find(conn, catalog, id, user_id)).await?;
             RequestContext::set_organization(membership.workspace().organization_id);
             CollectionAccess::of_member(collection, &membership, user.proof())?
         }

@@ -1,5 +1,6 @@
 //! `POST /keys/verify`: a service verifies the API key of its client.
 
+use super::wanted::Wanted;
 use super::wire::{KeyVerdict, VerifiedKey, VerifyKey};
 use crate::api::Service;
 use crate::api::State;
@@ -11,11 +12,13 @@ use crate::domain::api_keys::KeyCaller;
 use crate::domain::api_keys::{CachedKey, PresentedBy, PresentedKey, Refused};
 use crate::domain::subscriptions::subscription_gate;
 use crate::infra::http::Body;
+use crate::infra::rate_limit::Allowance;
 use crate::infra::request::RequestContext;
 use crate::infra::telemetry::metrics::{CredentialKind, Verification};
 use actix_web::{HttpResponse, web};
 use secrecy::ExposeSecret;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Is this key good?
 ///
@@ -28,6 +31,9 @@ use std::net::IpAddr;
 ///
 /// Keys that are bound to addresses are compared with `clientAddress`. Without it: with the address in
 /// `server.forwarded_header`, if the service stands in `server.trusted_proxies`; else with the service's own.
+///
+/// `permission` and `permissions` take Keyward's permissions, those of `[permissions]` in the configuration and those of
+/// collections. `permissions` in the answer is all that the key may do now.
 #[utoipa::path(post, path = "/keys/verify", tag = "Gateways", security(("serviceToken" = [])), request_body = VerifyKey,
     responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
 pub async fn verify_key(
@@ -39,7 +45,7 @@ pub async fn verify_key(
     RequestContext::mark_read_only();
     let question = body.read().await?;
     let from = question.client_address.0.or(RequestContext::client_address());
-    answer(&state, &question, from).await.map(|answer| json(&answer))
+    answer(&state, &question, from).await.map(|answer| json(&answer.view()))
 }
 
 /// Answers [`verify_key`] for a cached key that may pass. For any other key it returns `None`, and has no effect.
@@ -52,29 +58,47 @@ pub fn verify_cached(state: &State, question: &[u8], from: Option<IpAddr>) -> Op
     if question.workspace_id.is_some_and(|id| id != caller.workspace_id) {
         return None;
     }
-    question.permission.map_or(Ok(()), |permission| caller.ensure_may(permission)).ok()?;
+    let wanted = wanted(state, &question).ok()?;
+    if !caller.permissions().is_some_and(|held| wanted.is_had_by(held)) {
+        return None;
+    }
     let allowance = state.rate_limits.charge_at_once(caller.rate_limit_subject(), question.cost.0, at.monotonic)?;
     state.api_keys.record_admitted(&caller, &at);
     count(state, None);
     Some(json(&VerifiedKey::new(KeyVerdict::Valid, Some(&caller), Some(&allowance))))
 }
 
-async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<VerifiedKey, ApiError> {
+async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<Finding, ApiError> {
+    let wanted = wanted(state, question)?;
     let presented = PresentedKey::new(question.key.expose_secret());
     let verified = state.api_keys.verify(presented, from, PresentedBy::Service).await;
     let mut counted = verified.as_ref().ok().map(|caller| state.api_keys.begin(caller));
-    let answer = evaluate(state, question, verified).await;
+    let answer = evaluate(state, question, wanted, verified).await;
     if let (Some(counted), Ok(answer)) = (&mut counted, &answer) {
-        counted.ends(answer.outcome());
+        counted.ends(answer.verdict.outcome());
     }
     answer
+}
+
+/// What there is to say of a key, or of a text that is no key.
+struct Finding {
+    verdict: KeyVerdict,
+    key: Option<Arc<CachedKey>>,
+    allowance: Option<Allowance>,
+}
+
+impl Finding {
+    fn view(&self) -> VerifiedKey<'_> {
+        VerifiedKey::new(self.verdict, self.key.as_deref(), self.allowance.as_ref())
+    }
 }
 
 async fn evaluate(
     state: &State,
     question: &VerifyKey,
+    wanted: Wanted,
     verified: Result<KeyCaller, Refused>,
-) -> Result<VerifiedKey, ApiError> {
+) -> Result<Finding, ApiError> {
     let verified = verified.and_then(|caller| match subscription_gate(&state.config, caller.subscription) {
         Ok(()) => Ok(caller),
         Err(error) => Err(Refused { error, key: Some(caller.into_key()) }),
@@ -82,27 +106,33 @@ async fn evaluate(
     count(state, verified.as_ref().err());
     // A key of another workspace is not found, even if it is revoked.
     let is_elsewhere = |key: &CachedKey| question.workspace_id.is_some_and(|id| id != key.workspace_id);
-    let not_found = || VerifiedKey::new(KeyVerdict::NotFound, None, None);
+    let not_found = Finding { verdict: KeyVerdict::NotFound, key: None, allowance: None };
     let caller = match verified {
-        Ok(caller) if is_elsewhere(&caller) => return Ok(not_found()),
+        Ok(caller) if is_elsewhere(&caller) => return Ok(not_found),
         Ok(caller) => caller,
-        Err(Refused { key: Some(key), .. }) if is_elsewhere(&key) => return Ok(not_found()),
-        Err(Refused { error, key }) => return refusal(error, key.as_deref()),
+        Err(Refused { key: Some(key), .. }) if is_elsewhere(&key) => return Ok(not_found),
+        Err(Refused { error, key }) => return refusal(error, key),
     };
-    if let Some(permission) = question.permission
-        && let Err(error) = caller.ensure_may(permission)
-    {
-        return refusal(error, Some(&caller));
+    if !caller.permissions().is_some_and(|held| wanted.is_had_by(held)) {
+        return Ok(Finding {
+            verdict: KeyVerdict::InsufficientPermission,
+            key: Some(caller.into_key()),
+            allowance: None,
+        });
     }
     let allowance = state.rate_limits.check(caller.rate_limit_subject(), question.cost.0).await?;
     let verdict = if allowance.refusal().is_some() { KeyVerdict::RateLimited } else { KeyVerdict::Valid };
-    Ok(VerifiedKey::new(verdict, Some(&caller), Some(&allowance)))
+    Ok(Finding { verdict, key: Some(caller.into_key()), allowance: Some(allowance) })
+}
+
+fn wanted(state: &State, question: &VerifyKey) -> Result<Wanted, ApiError> {
+    Wanted::of(&state.catalog, question.permission.as_ref(), question.permissions.as_ref())
 }
 
 /// Turns an error about the key into a verdict. Other errors stay errors.
-fn refusal(error: ApiError, key: Option<&CachedKey>) -> Result<VerifiedKey, ApiError> {
+fn refusal(error: ApiError, key: Option<Arc<CachedKey>>) -> Result<Finding, ApiError> {
     match KeyVerdict::of(error.code) {
-        Some(verdict) => Ok(VerifiedKey::new(verdict, key, None)),
+        Some(verdict) => Ok(Finding { verdict, key, allowance: None }),
         None => Err(error),
     }
 }

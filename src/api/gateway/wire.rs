@@ -1,11 +1,11 @@
 //! Request and response of `POST /keys/verify`.
 
+use super::wanted::{PermissionName, WantedPermissions};
 use crate::api::hot_json::{WriteJson, write_json, write_plain};
 use crate::base::error::Code;
 use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
-use crate::base::input::validation::pasted_secret;
-use crate::base::policy::Scope;
-use crate::base::policy::{KeyPermissions, Permission, WorkspaceRole};
+use crate::base::input::validation::{object, pasted_secret};
+use crate::base::policy::{KeyPermissions, RoleName, Scope};
 use crate::base::text::trim_pasted;
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::CachedKey;
@@ -29,7 +29,11 @@ pub struct VerifyKey {
     #[schema(value_type = String, format = Password, example = "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX")]
     pub(super) key: SecretString,
     /// What the key must be allowed to do.
-    pub(super) permission: Option<Permission>,
+    #[schema(value_type = Option<String>, example = "invoices:read")]
+    pub(super) permission: Option<PermissionName>,
+    /// What the key must be allowed to do, where that is more than one thing.
+    #[serde(default, deserialize_with = "object")]
+    pub(super) permissions: Option<WantedPermissions>,
     /// The workspace that the key must belong to.
     pub(super) workspace_id: Option<WorkspaceId>,
     /// The address of the service's client, against which the key's allowed addresses are held. Left out, it is the
@@ -103,6 +107,15 @@ pub enum KeyVerdict {
 }
 
 impl KeyVerdict {
+    /// The outcome to count in the key's usage.
+    pub(super) fn outcome(&self) -> RequestOutcome {
+        match self {
+            Self::Valid => RequestOutcome::Admitted,
+            Self::RateLimited => RequestOutcome::Limited,
+            _ => RequestOutcome::Refused,
+        }
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Valid => "VALID",
@@ -166,7 +179,7 @@ impl From<&Allowance> for RateLimitView {
 /// Whether the request may pass, and whose key it is. For `NOT_FOUND` all but `valid` and `code` is null.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct VerifiedKey {
+pub struct VerifiedKey<'k> {
     /// Whether `code` is `VALID`.
     valid: bool,
     #[schema(inline)]
@@ -179,12 +192,12 @@ pub struct VerifiedKey {
     organization_id: Option<OrganizationId>,
     /// The role that the key inherits now. Null when it is orphaned.
     #[schema(required)]
-    role: Option<WorkspaceRole>,
+    role: Option<RoleName>,
     #[schema(required)]
     scope: Option<Scope>,
     /// What role and scope allow, were the key valid. Null where the role is.
-    #[schema(required, value_type = Option<Vec<Permission>>)]
-    permissions: Option<KeyPermissions>,
+    #[schema(required, value_type = Option<Vec<String>>)]
+    permissions: Option<&'k KeyPermissions>,
     /// When this value of the key stops: at its expiry, or with the overlap of a roll before that.
     #[schema(required)]
     expires_at: Option<Timestamp>,
@@ -193,7 +206,7 @@ pub struct VerifiedKey {
     rate_limit: Option<RateLimitView>,
 }
 
-write_json!(VerifiedKey {
+write_json!(VerifiedKey<'_> {
     "valid": valid,
     "code": code,
     "keyId": key_id,
@@ -207,29 +220,18 @@ write_json!(VerifiedKey {
 });
 write_json!(RateLimitView { "limit": limit, "remaining": remaining, "resetSeconds": reset_seconds });
 
-impl VerifiedKey {
-    /// The outcome to count in the key's usage.
-    pub(super) fn outcome(&self) -> RequestOutcome {
-        match self.code {
-            KeyVerdict::Valid => RequestOutcome::Admitted,
-            KeyVerdict::RateLimited => RequestOutcome::Limited,
-            _ => RequestOutcome::Refused,
-        }
-    }
-
+impl<'k> VerifiedKey<'k> {
     /// Makes the response about a key, or about a text that is no key.
-    pub(super) fn new(code: KeyVerdict, key: Option<&CachedKey>, allowance: Option<&Allowance>) -> Self {
-        let role = key.and_then(CachedKey::role);
-        let scope = key.map(|key| key.scope);
+    pub(super) fn new(code: KeyVerdict, key: Option<&'k CachedKey>, allowance: Option<&Allowance>) -> Self {
         Self {
             valid: code == KeyVerdict::Valid,
             code,
             key_id: key.map(|key| key.key_id),
             workspace_id: key.map(|key| key.workspace_id),
             organization_id: key.map(|key| key.organization_id),
-            role,
-            scope,
-            permissions: role.zip(scope).map(|(role, scope)| KeyPermissions { role, scope }),
+            role: key.and_then(CachedKey::role),
+            scope: key.map(|key| key.scope),
+            permissions: key.and_then(CachedKey::permissions),
             expires_at: key.and_then(CachedKey::ends_at),
             rate_limit: allowance.map(RateLimitView::from),
         }
@@ -240,6 +242,7 @@ impl VerifiedKey {
 mod tests {
     use super::*;
     use crate::api::hot_json::assert_same;
+    use crate::base::policy::{PermissionCatalog, WorkspaceRole};
 
     #[test]
     fn a_verdict_is_written_as_serde_would_write_it() {
@@ -255,13 +258,15 @@ mod tests {
             KeyVerdict::IpNotAllowed,
             KeyVerdict::RateLimited,
         ];
+        let catalog = PermissionCatalog::compile([]).unwrap();
+        let permissions = catalog.of_key(catalog.built_in(WorkspaceRole::Admin), Scope::Full);
         for code in verdicts {
             let mut verdict = VerifiedKey::new(code, None, None);
             assert_same(&verdict, &verdict);
-            let (role, scope) = (WorkspaceRole::Admin, Scope::Full);
+            let (role, scope) = (RoleName::BuiltIn(WorkspaceRole::Admin), Scope::Full);
             verdict.key_id = Some(KeyId::new());
             (verdict.role, verdict.scope) = (Some(role), Some(scope));
-            verdict.permissions = Some(KeyPermissions { role, scope });
+            verdict.permissions = Some(&permissions);
             verdict.expires_at = Some(Timestamp::EPOCH);
             verdict.rate_limit = Some(RateLimitView { limit: u32::MAX, remaining: 0, reset_seconds: u64::MAX });
             assert_same(&verdict, &verdict);

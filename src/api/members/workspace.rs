@@ -17,6 +17,7 @@ use crate::domain::changes::ScopedStore;
 use crate::domain::members::WorkspaceMember;
 use crate::infra::http::{Body, ListScope, Page, PageQuery, path_parameter};
 use actix_web::{HttpRequest, HttpResponse, delete, get, put, web};
+use std::sync::Arc;
 
 /// List a workspace's members
 ///
@@ -29,7 +30,7 @@ pub async fn list_workspace_members(
     access: WorkspaceAccess<can::MembersRead>,
     page: PageQuery,
 ) -> Result<HttpResponse, ApiError> {
-    list(state.scoped_to(&access), access.organization_id(), access.workspace_id(), page).await
+    list(&state, state.scoped_to(&access), (access.organization_id(), access.workspace_id()), page).await
 }
 
 /// List the members, as a program
@@ -44,17 +45,19 @@ pub async fn list_members(
     access: ProgramAccess<can::MembersRead>,
     page: PageQuery,
 ) -> Result<HttpResponse, ApiError> {
-    list(state.scoped_to(&access), access.organization_id(), access.key().workspace_id, page).await
+    list(&state, state.scoped_to(&access), (access.organization_id(), access.key().workspace_id), page).await
 }
 
 async fn list(
+    state: &State,
     db: ScopedStore,
-    organization: OrganizationId,
-    workspace: WorkspaceId,
+    (organization, workspace): (OrganizationId, WorkspaceId),
     page: PageQuery,
 ) -> Result<HttpResponse, ApiError> {
+    let catalog = Arc::clone(&state.catalog);
     let scope = ListScope("workspace-members", &workspace.text());
-    let read = move |conn: &mut Conn, position| WorkspaceMember::page_of(conn, organization, workspace, position);
+    let read =
+        move |conn: &mut Conn, position| WorkspaceMember::page_of(conn, &catalog, organization, workspace, position);
     let page = list_page(db, &page, scope, read, WorkspaceMember::place, WorkspaceMemberView::from).await?;
     Ok(json(&page))
 }

@@ -23,6 +23,7 @@ mod log;
 mod mail;
 mod metrics;
 mod origins;
+mod permissions;
 mod plans;
 mod presets;
 mod rate_limit;
@@ -42,7 +43,7 @@ pub use cluster::{ClusterFaults, ClusterSettings};
 pub use collections::CollectionSettings;
 pub use database::Database;
 pub use docs::DocsSettings;
-pub use gateway::{GatewaySettings, MethodPermissions, plain_path};
+pub use gateway::{GatewayRules, GatewaySettings, MethodPermissions, plain_path};
 pub use identity::{Argon2Settings, AttemptLimitSettings, Identity, SessionSettings, SignUp};
 pub use imported_keys::ImportedKeys;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
@@ -53,6 +54,7 @@ pub use load::{Sources, load};
 pub use log::{Log, LogFormat};
 pub use mail::{InvitationLimitSettings, MailSettings};
 pub use metrics::MetricsSettings;
+pub use permissions::PermissionSettings;
 pub use plans::Plan;
 pub use presets::{PRESETS, Preset};
 pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
@@ -96,6 +98,9 @@ pub struct Config {
     /// Plans by name; a new organization has `free`.
     pub plans: BTreeMap<String, Plan>,
     pub rate_limit: RateLimitSettings,
+    /// The product's permissions by name.
+    #[serde(default)]
+    pub permissions: BTreeMap<String, PermissionSettings>,
     /// Collections by name.
     #[serde(default)]
     pub collections: BTreeMap<String, CollectionSettings>,
@@ -127,7 +132,7 @@ impl Config {
         self.cluster.check(&self.server)?;
         self.keys.check()?;
         self.leaks.check()?;
-        self.gateway.check()?;
+        self.gateway.compile(&self.permission_catalog()?)?;
         self.identity.check()?;
         self.limits.check()?;
         self.usage.check()?;

@@ -39,7 +39,15 @@ pub(super) fn make(
     };
     let colleague = User::of_profile(conn, &colleague, now)?.id;
     OrganizationMember::add(conn, access_change, organization, colleague, OrganizationRole::Member, now)?;
-    WorkspaceMember::set(conn, access_change, organization, workspace.id, colleague, WorkspaceRole::Editor, now)?;
+    WorkspaceMember::set(
+        conn,
+        access_change,
+        organization,
+        workspace.id,
+        colleague,
+        WorkspaceRole::Editor.into(),
+        now,
+    )?;
     let scope = config.keys.scopes.first().copied().unwrap_or(Scope::Full);
     let spare = ApiKey::new(KeyId::new(), (organization, workspace.id), owner.0, scope, now);
     issue(conn, access_change, config, format, ApiKey { name: Some(SPARE_KEY.into()), ..spare }, now)?;

@@ -7,7 +7,6 @@ use crate::base::time::Timestamp;
 use crate::domain::api_keys::{Comment, KeyFilter, KeyFormat, KeyPrefix, Reason, ReasonKind, Selected, creator_in};
 use crate::domain::changes::ScopedStore;
 use crate::domain::tenancy::Workspace;
-use crate::infra::cluster::Cluster;
 use crate::infra::db::ScopedDb;
 
 /// Which keys.
@@ -56,7 +55,7 @@ pub fn run(config: &Config, db: &ScopedDb, args: &RevokeArgs) -> Result<(), Stri
     }
     let clock = Clock::system();
     filter.check(&KeyFormat::new(&config.keys), clock.now()).map_err(|error| error.message.into_owned())?;
-    let store = ScopedStore::new(db.clone(), Cluster::new(config, &clock));
+    let store = ScopedStore::for_command(config, db.clone(), &clock)?;
     let reason = (!args.dry_run).then(|| Reason { kind: args.reason, comment: args.comment.clone() });
     let mut count = 0;
     loop {

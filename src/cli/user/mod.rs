@@ -9,7 +9,6 @@ use crate::base::input::email::TypedEmail;
 use crate::base::time::Clock;
 use crate::domain::changes::ScopedStore;
 use crate::domain::identity::Account;
-use crate::infra::cluster::Cluster;
 use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 use create::CreateArgs;
@@ -69,7 +68,7 @@ fn typed(text: &str) -> Result<String, String> {
 
 pub fn run(config: &Config, db: &ScopedDb, command: &UserCommand) -> Result<(), String> {
     let clock = Clock::system();
-    let (now, store) = (clock.now(), ScopedStore::new(db.clone(), Cluster::new(config, &clock)));
+    let (now, store) = (clock.now(), ScopedStore::for_command(config, db.clone(), &clock)?);
     let done = match command {
         UserCommand::List => return list(db),
         UserCommand::Create(args) => return create::run(config, &store, args),

@@ -9,9 +9,10 @@ use super::reach::Reach;
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, UserId, WorkspaceId};
 use crate::base::policy::permission::Can;
-use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole};
+use crate::base::policy::{HeldRole, OrganizationRole, Permission, PermissionCatalog, WorkspaceRole};
 use crate::domain::tenancy::{Organization, User, Workspace};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// The organization that a request was authorized for.
 pub trait Guard {
@@ -70,7 +71,7 @@ impl<P> Guard for OrganizationAccess<P> {
     fn authority(&self) -> Authority {
         let grant = Grant {
             organization: Some(self.membership.organization.id),
-            permission: Some(self.permission),
+            permission: Some(self.permission.reference()),
             organization_role: Some(self.membership.role),
             is_exclusive: true,
             ..Grant::default()
@@ -111,9 +112,19 @@ impl<P> WorkspaceAccess<P> {
         self.membership.user_id
     }
 
-    /// The caller's role in the workspace.
-    pub fn role(&self) -> WorkspaceRole {
+    /// The caller's role in the workspace, and what it has there.
+    pub fn role(&self) -> HeldRole {
         self.membership.role
+    }
+
+    /// The built-in role that the caller's role stands at.
+    pub fn standing(&self) -> WorkspaceRole {
+        self.membership.catalog.standing(self.membership.role.permissions)
+    }
+
+    /// What roles and permissions mean.
+    pub fn catalog(&self) -> &Arc<PermissionCatalog> {
+        &self.membership.catalog
     }
 
     pub fn organization_role(&self) -> OrganizationRole {
@@ -127,7 +138,7 @@ impl<P> WorkspaceAccess<P> {
 
     /// Whether the caller's role has this permission too.
     pub fn may(&self, permission: Permission) -> bool {
-        permission.held_in_workspace(self.membership.role)
+        self.membership.role.permissions.contains(permission)
     }
 }
 
@@ -139,9 +150,9 @@ impl<P> Guard for WorkspaceAccess<P> {
     fn authority(&self) -> Authority {
         let grant = Grant {
             organization_role: Some(self.membership.organization_role),
-            role: Some(self.membership.role),
+            permissions: Some(self.membership.role.permissions),
             is_exclusive: matches!(self.permission, Permission::MembersManage | Permission::WorkspaceManage),
-            ..self.membership.grant(self.permission)
+            ..self.membership.grant(self.permission.reference())
         };
         Authority::new(self.caller.clone(), grant)
     }

@@ -14,7 +14,7 @@
 //!
 //! | change of access | lock | lock of the writer |
 //! |---|---|---|
-//! | member or workspace member changed or removed, organization deleted, subscription changed | organization `FOR UPDATE` | organization `FOR KEY SHARE` |
+//! | member, workspace member or custom role changed or removed, organization deleted, subscription changed | organization `FOR UPDATE` | organization `FOR KEY SHARE` |
 //! | user disabled, signed out, password changed, session ended, account deleted | the user's row is updated or locked `FOR NO KEY UPDATE` | user `FOR SHARE`; for a key, its creator |
 //! | what other people's writes decide by a user: user disabled or enabled, account deleted | each organization of the user `FOR UPDATE` | organization `FOR KEY SHARE` |
 //! | key revoked, disabled, rolled, changed, transferred, deleted | key `FOR UPDATE` | key `FOR KEY SHARE` |
@@ -32,9 +32,11 @@
 mod authority;
 mod guards;
 mod membership;
+mod permission_list;
 mod reach;
 
-pub use authority::{Authority, CallerProof, Confirm, Grant, Locks, Presented};
+pub use authority::{Authority, CallerProof, Confirm, Grant, Locks, Presented, Today};
 pub use guards::{Guard, OrganizationAccess, WorkspaceAccess};
 pub use membership::{OrganizationMembership, WorkspaceMembership};
-pub use reach::{Excess, Reach};
+pub use permission_list::checked_list;
+pub use reach::{Excess, KeyLimits, Reach};

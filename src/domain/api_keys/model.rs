@@ -7,13 +7,13 @@ use super::unused::is_unused_since;
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::paging::Position;
-use crate::base::policy::{CreatorRole, OrganizationRole, Permission, Scope, WorkspaceRole};
+use crate::base::policy::{CreatorRole, OrganizationRole, Permission, PermissionCatalog, PermissionNames, Scope};
 use crate::base::sql::schema::{api_keys, organization_members, users, workspace_members};
 use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
 use crate::domain::audit::{Action, Entry, Target};
-use crate::domain::tenancy::PersonStatus;
+use crate::domain::tenancy::{GivenRoleColumns, PersonStatus, given_role};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -45,8 +45,12 @@ pub struct ApiKey {
     /// The last use that was flushed; memory may have a later one.
     pub last_used_at: Option<Timestamp>,
     pub created_at: Timestamp,
-    /// The most that the key inherits from its creator. A transfer that keeps the value sets it.
+    /// The most that the key inherits from its creator. Only transfers of earlier versions, which kept the value, set it.
     pub role_limit: Option<CreatorRole>,
+    /// The most that the key has, by name. `None` for all that its creator has. A transfer that keeps the value sets it.
+    pub permissions: Option<PermissionNames>,
+    /// What an orphaned key had last, for a transfer that keeps its value.
+    pub last_permissions: Option<PermissionNames>,
     /// Why it was disabled or revoked.
     #[serde(default)]
     pub reason: Option<ReasonKind>,
@@ -59,28 +63,35 @@ pub struct ApiKey {
 pub type KeyWithCreator = (ApiKey, CreatorRoles);
 
 /// A creator's roles as selected by `creator_role_columns!`, with the creator's `disabled_at`.
-pub(super) type CreatorRoleColumns = (Option<OrganizationRole>, Option<WorkspaceRole>, Option<Timestamp>);
+pub(super) type CreatorRoleColumns = (Option<OrganizationRole>, GivenRoleColumns, Option<Timestamp>);
 
 /// Converts the selected columns.
-pub(super) fn creator_roles_of((organization_role, workspace_role, disabled_at): CreatorRoleColumns) -> CreatorRoles {
-    CreatorRoles { organization_role, workspace_role, status: PersonStatus::of(disabled_at) }
+pub(super) fn creator_roles_of(
+    catalog: &PermissionCatalog,
+    (organization_role, given, disabled_at): CreatorRoleColumns,
+) -> CreatorRoles {
+    let status = PersonStatus::of(disabled_at);
+    let role = organization_role.and_then(|role| catalog.effective_role(role, given_role(catalog, given)));
+    CreatorRoles { organization_role, role, status }
 }
 
-/// Joins `api_keys` with the creator's user, membership and workspace role: three joins by primary or unique key.
+/// Joins `api_keys` with the creator's user, membership and workspace role: four joins by primary or unique key.
 macro_rules! with_creator {
     ($from:expr) => {
-        $from
-            .inner_join(users::table.on(users::id.eq(api_keys::creator_id)))
-            .left_join(
-                organization_members::table.on(organization_members::organization_id
-                    .eq(api_keys::organization_id)
-                    .and(organization_members::user_id.eq(api_keys::creator_id))),
-            )
-            .left_join(
-                workspace_members::table.on(workspace_members::workspace_id
-                    .eq(api_keys::workspace_id)
-                    .and(workspace_members::user_id.eq(api_keys::creator_id))),
-            )
+        crate::domain::tenancy::with_custom_role!(
+            $from
+                .inner_join(users::table.on(users::id.eq(api_keys::creator_id)))
+                .left_join(
+                    organization_members::table.on(organization_members::organization_id
+                        .eq(api_keys::organization_id)
+                        .and(organization_members::user_id.eq(api_keys::creator_id))),
+                )
+                .left_join(
+                    workspace_members::table.on(workspace_members::workspace_id
+                        .eq(api_keys::workspace_id)
+                        .and(workspace_members::user_id.eq(api_keys::creator_id))),
+                )
+        )
     };
 }
 pub(super) use with_creator;
@@ -88,7 +99,7 @@ pub(super) use with_creator;
 /// Selects the columns of [`CreatorRoleColumns`].
 macro_rules! creator_role_columns {
     () => {
-        (organization_members::role.nullable(), workspace_members::role.nullable(), users::disabled_at)
+        (organization_members::role.nullable(), crate::domain::tenancy::given_role_columns!(), users::disabled_at)
     };
 }
 pub(super) use creator_role_columns;
@@ -119,6 +130,8 @@ impl ApiKey {
             last_used_at: None,
             created_at: now,
             role_limit: None,
+            permissions: None,
+            last_permissions: None,
             reason: None,
             comment: None,
         }
@@ -151,7 +164,7 @@ impl ApiKey {
             query = query.filter(api_keys::id.lt(after));
         }
         let rows: Vec<(Self, CreatorRoleColumns)> = query.load(conn)?;
-        Ok(rows.into_iter().map(|(key, creator)| (key, creator_roles_of(creator))).collect())
+        Ok(rows.into_iter().map(|(key, creator)| (key, creator_roles_of(access.catalog(), creator))).collect())
     }
 
     /// Returns one key that the caller sees.
@@ -167,7 +180,7 @@ impl ApiKey {
             query = query.filter(api_keys::creator_id.eq(access.user_id()));
         }
         let (key, creator): (Self, CreatorRoleColumns) = query.first(conn)?;
-        Ok((key, creator_roles_of(creator)))
+        Ok((key, creator_roles_of(access.catalog(), creator)))
     }
 
     /// Like [`ApiKey::visible`], and locks the row until the transaction ends, so that changes of one key are
@@ -207,6 +220,8 @@ impl ApiKey {
             "preview": self.preview,
             "scope": self.scope,
             "roleLimit": self.role_limit,
+            "permissions": self.permissions,
+            "lastPermissions": self.last_permissions,
             "createdBy": self.creator_id,
             "expiresAt": self.expires_at,
             "allowedIps": self.allowed_ips,

@@ -27,6 +27,12 @@ text_enum! {
         InvitationWithdrawn = "invitation.withdrawn",
         /// The invited person joined.
         InvitationAccepted = "invitation.accepted",
+        /// A custom role was made.
+        RoleCreated = "role.created",
+        /// The name, the description or the permissions of the role changed.
+        RoleChanged = "role.changed",
+        /// The role was deleted.
+        RoleDeleted = "role.deleted",
         /// A workspace was made.
         WorkspaceCreated = "workspace.created",
         /// The workspace was renamed.
@@ -43,7 +49,7 @@ text_enum! {
         ApiKeyImported = "api_key.imported",
         /// An API key was made.
         ApiKeyCreated = "api_key.created",
-        /// The name, the expiry or the addresses of the key changed.
+        /// The name, the expiry, the addresses or the permissions of the key changed.
         ApiKeyChanged = "api_key.changed",
         /// The key got a new value.
         ApiKeyRolled = "api_key.rolled",
@@ -113,5 +119,7 @@ text_enum! {
         Invitation = "invitation",
         /// An API key.
         ApiKey = "api_key",
+        /// A custom role.
+        Role = "role",
     }
 }

@@ -3,7 +3,7 @@
 use super::collection::Collection;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{DocumentId, OrganizationId, WorkspaceId};
-use crate::base::policy::Permission;
+use crate::base::policy::PermissionRef;
 use crate::domain::access::{Authority, CallerProof, Guard, WorkspaceMembership};
 use crate::domain::api_keys::KeyCaller;
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// A use of a collection: [`Read`] or [`Write`].
 pub trait Intent: 'static {
     /// The permission that this use requires.
-    fn permission(collection: &Collection) -> Permission;
+    fn permission(collection: &Collection) -> PermissionRef;
     /// Whether API keys have this use at all.
     fn is_open_to_keys(collection: &Collection) -> bool;
 }
@@ -26,7 +26,7 @@ pub struct Read;
 pub struct Write;
 
 impl Intent for Read {
-    fn permission(collection: &Collection) -> Permission {
+    fn permission(collection: &Collection) -> PermissionRef {
         collection.read
     }
     fn is_open_to_keys(_: &Collection) -> bool {
@@ -35,7 +35,7 @@ impl Intent for Read {
 }
 
 impl Intent for Write {
-    fn permission(collection: &Collection) -> Permission {
+    fn permission(collection: &Collection) -> PermissionRef {
         collection.write
     }
     fn is_open_to_keys(collection: &Collection) -> bool {

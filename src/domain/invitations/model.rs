@@ -12,7 +12,7 @@ use crate::domain::access::OrganizationAccess;
 use crate::domain::audit::Action;
 use crate::domain::changes::AccessChange;
 use crate::domain::delegation::{Invitation, InvitationWithGrants, WorkspaceGrant, ensure_may_touch};
-use crate::domain::tenancy::Organization;
+use crate::domain::tenancy::{Organization, Role};
 use diesel::prelude::*;
 use serde_json::json;
 use std::time::Duration;
@@ -61,6 +61,10 @@ impl Invitation {
         ensure_may_touch(access.role(), role)?;
         ensure_no_member(conn, organization_id, &email)?;
         ensure_workspaces(conn, organization_id, &grants)?;
+        for (place, grant) in grants.iter().enumerate() {
+            let field = format!("workspaces[{place}].role");
+            Role::named(conn, &access_change.catalog(), organization_id, grant.role, &field)?;
+        }
         let same = invitations::organization_id.eq(organization_id).and(invitations::email.eq(&email));
         let older: Vec<Self> = invitations::table.filter(same).select(Self::as_select()).load(conn)?;
         for older in Invitation::complete(conn, older)? {
@@ -87,7 +91,8 @@ impl Invitation {
                     invitation_workspaces::invitation_id.eq(id),
                     invitation_workspaces::organization_id.eq(organization_id),
                     invitation_workspaces::workspace_id.eq(grant.id),
-                    invitation_workspaces::role.eq(grant.role),
+                    invitation_workspaces::role.eq(grant.role.column()),
+                    invitation_workspaces::role_id.eq(grant.role.custom()),
                 ))
                 .execute(conn)?;
         }

@@ -178,7 +178,7 @@ impl OrganizationMember {
         };
         access_change.revoking(member.entry(action, access.organization_id()).before(member.facts()));
         let removed = RemovedMember { organization_id: access.organization_id(), workspace_id: None, user_id: user };
-        let keys = ApiKey::orphan_or_transfer(conn, access_change, rules, removed, heir, now)?;
+        let keys = ApiKey::orphan_or_transfer(conn, access_change, rules, (access.user().id, removed), heir, now)?;
         diesel::delete(members::table.find(member.id)).execute(conn)?;
         withdraw_what_is_lost(conn, access_change, access.organization_id(), user)?;
         Ok(keys)

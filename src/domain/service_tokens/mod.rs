@@ -11,8 +11,8 @@ use crate::base::config::SERVICE_TOKEN_PREFIX;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::ServiceTokenId;
 use crate::base::sql::Conn;
-use crate::base::time::{Clock, Moment, Timestamp};
-use crate::domain::access::{CallerProof, Confirm, Grant, Locks, Presented};
+use crate::base::time::{Clock, Moment};
+use crate::domain::access::{CallerProof, Confirm, Grant, Locks, Presented, Today};
 use crate::domain::api_keys::{KeyFormat, LastUse, LastUsed, PresentedKey, Used};
 use crate::infra::cluster::{Cache, CacheLookup, Cluster, SERVICE_TOKENS};
 use crate::infra::db::Db;
@@ -36,7 +36,7 @@ impl Confirm for ServiceCaller {
         locks.add("service_tokens", self.id, "SHARE");
     }
 
-    fn confirm(&self, conn: &mut Conn, _: &Presented, _: &Grant, _: Timestamp) -> Result<(), ApiError> {
+    fn confirm(&self, conn: &mut Conn, _: &Presented, _: &Grant, _: Today<'_>) -> Result<(), ApiError> {
         match ServiceToken::is_revoked(conn, self.id)? {
             Some(false) => Ok(()),
             Some(true) => Err(revoked()),

@@ -14,7 +14,7 @@ pub use text::Texts;
 
 use crate::api::collections::TAG;
 use crate::base::config::Config;
-use crate::base::ids::{InvitationId, KeyId, OrganizationId, SessionId, UserId, WorkspaceId};
+use crate::base::ids::{InvitationId, KeyId, OrganizationId, RoleId, SessionId, UserId, WorkspaceId};
 use actix_web::http::Uri;
 use std::collections::BTreeSet;
 use utoipa::PartialSchema;
@@ -126,6 +126,7 @@ fn add_path_parameters(operation: &mut Operation, path: &str) {
         ("userId", UserId::schema(), UserId::EXAMPLE),
         ("invitationId", InvitationId::schema(), InvitationId::EXAMPLE),
         ("keyId", KeyId::schema(), KeyId::EXAMPLE),
+        ("roleId", RoleId::schema(), RoleId::EXAMPLE),
         ("sessionId", SessionId::schema(), SessionId::EXAMPLE),
     ];
     for (name, schema, example) in known {

@@ -8,7 +8,6 @@ use keyward::base::policy::SubscriptionStatus;
 use keyward::domain::audit::Actor;
 use keyward::domain::changes::ScopedStore;
 use keyward::domain::subscriptions::{Subscription, SubscriptionChange};
-use keyward::infra::cluster::Cluster;
 use keyward::infra::db::Db;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -82,7 +81,8 @@ async fn what_billing_changes_is_told_as_billings(db: Backend) {
     let (config, clock) = (server.config.clone(), server.clock.clone());
     let id = tenant.organization_id.parse().expect("an organization's id");
     let change = move || {
-        let store = ScopedStore::new(Db::new(&config.database).for_all_tenants(), Cluster::new(&config, &clock));
+        let store =
+            ScopedStore::for_command(&config, Db::new(&config.database).for_all_tenants(), &clock).expect("a store");
         store.change_access_blocking(|conn, access_change| {
             access_change.act_as(Actor::Billing("evt_of_the_provider".to_owned()));
             let change = SubscriptionChange {

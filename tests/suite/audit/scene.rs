@@ -3,7 +3,7 @@
 use super::user;
 use crate::support::http::{Answer, Request};
 use crate::support::smtp::Smtp;
-use crate::support::tenant::User;
+use crate::support::tenant::{EDITORS, User};
 use crate::support::{Server, Tenant};
 use serde_json::{Value, json};
 
@@ -45,6 +45,7 @@ pub fn actor(of: &User) -> Value {
 fn facts(key: &Value) -> Value {
     json!({
         "name": key["name"], "preview": key["preview"], "scope": key["scope"], "roleLimit": key["roleLimit"],
+        "permissions": key["permissions"], "lastPermissions": null,
         "createdBy": key["createdBy"],
         "expiresAt": key["expiresAt"], "allowedIps": key["allowedIps"], "disabled": key["status"] == "disabled",
         "revoked": key["status"] == "revoked", "orphaned": false,
@@ -112,7 +113,7 @@ impl Scene<'_> {
             "revoke" => ("api_key.revoked", request, Some(json!({ "revoked": true }))),
             "transfer" => {
                 let new_creator = json!({ "userId": owner.user_id });
-                let change = json!({ "createdBy": owner.user_id, "roleLimit": "editor" });
+                let change = json!({ "createdBy": owner.user_id, "permissions": EDITORS });
                 ("api_key.transferred", request.json(new_creator), Some(change))
             }
             _ if method == "DELETE" => ("api_key.deleted", request, None),

@@ -8,7 +8,7 @@ use crate::identity::sessions::current_session;
 use crate::invitations::mails::{PASSWORD, token_in};
 use crate::support::http::{Answer, Request};
 use crate::support::smtp::Smtp;
-use crate::support::tenant::{self, User};
+use crate::support::tenant::{self, EDITORS, User};
 use crate::support::until::until;
 use crate::support::{Backend, Server, Tenant, secrets, tests};
 use diesel::connection::SimpleConnection;
@@ -95,10 +95,39 @@ impl Scene<'_> {
                     Value::Null,
                 );
                 let about = target("api_key", &key.id, "CI");
-                let before = json!({ "orphaned": false, "roleLimit": null });
-                let after = json!({ "orphaned": true, "roleLimit": "editor" });
+                let before = json!({ "orphaned": false, "lastPermissions": null });
+                let after = json!({ "orphaned": true, "lastPermissions": EDITORS });
                 let orphaned = event("api_key.orphaned", me, about, Some(&acme.workspace_id), before, after);
                 done(answer, vec![removed, orphaned])
+            }
+            "POST /v1/organizations/O/roles" => {
+                let body = json!({ "name": "Bookkeeper", "permissions": ["content:read"] });
+                let answer = by(request(&acme.organization_path("/roles")).json(body)).await;
+                let about = target("role", &answer.text_at("/id"), "Bookkeeper");
+                let facts = json!({ "name": "Bookkeeper", "description": null, "permissions": ["content:read"] });
+                done(answer, vec![event("role.created", me, about, None, Value::Null, facts)])
+            }
+            "PATCH /v1/organizations/O/roles/{roleId}" => {
+                let role = add_role(acme, "Auditor").await;
+                let body = json!({ "permissions": ["content:write"] });
+                let answer = by(request(&acme.organization_path(&format!("/roles/{role}"))).json(body)).await;
+                let about = target("role", &role, "Auditor");
+                let before = json!({ "permissions": ["content:read"] });
+                let after = json!({ "permissions": ["content:write"] });
+                done(answer, vec![event("role.changed", me, about, None, before, after)])
+            }
+            "DELETE /v1/organizations/O/roles/{roleId}" => {
+                let role = add_role(acme, "Clerk").await;
+                let member = acme.add_to_workspace(&role).await;
+                let path = acme.organization_path(&format!("/roles/{role}?replaceWith=viewer"));
+                let answer = by(request(&path)).await;
+                let place = Some(&*acme.workspace_id);
+                let (before, after) = (json!({ "role": role }), json!({ "role": "viewer" }));
+                let about = target("user", &member.user_id, &member.email);
+                let replaced = event("workspace_member.role_changed", me.clone(), about, place, before, after);
+                let facts = json!({ "name": "Clerk", "description": null, "permissions": ["content:read"] });
+                let about = target("role", &role, "Clerk");
+                done(answer, vec![replaced, event("role.deleted", me, about, None, facts, Value::Null)])
             }
             "POST /v1/organizations/O/invitations" => {
                 let older = acme.invite("twice@example.com", "member", &[]).await;
@@ -173,8 +202,8 @@ impl Scene<'_> {
                     Value::Null,
                 );
                 let about = target("api_key", &key.id, key.body["preview"].as_str().expect("a preview"));
-                let before = json!({ "orphaned": false, "roleLimit": null });
-                let after = json!({ "orphaned": true, "roleLimit": "editor" });
+                let before = json!({ "orphaned": false, "lastPermissions": null });
+                let after = json!({ "orphaned": true, "lastPermissions": EDITORS });
                 let orphaned = event("api_key.orphaned", gone, about, Some(&acme.workspace_id), before, after);
                 done(answer, vec![left, orphaned])
             }
@@ -248,8 +277,8 @@ impl Scene<'_> {
                     json!({ "role": "editor" }),
                     Value::Null,
                 );
-                let before = json!({ "createdBy": member.user_id, "roleLimit": null });
-                let after = json!({ "createdBy": owner.user_id, "roleLimit": "editor" });
+                let before = json!({ "createdBy": member.user_id, "permissions": null });
+                let after = json!({ "createdBy": owner.user_id, "permissions": EDITORS });
                 let about = target("api_key", &key.id, "CD");
                 done(answer, vec![removed, event("api_key.transferred", me, about, place, before, after)])
             }
@@ -331,6 +360,13 @@ async fn every_route_that_writes_leaves_exactly_its_events(db: Backend) {
     }
     assert!(tried >= 24, "only {tried} routes that write: the document is not read as it should be");
     assert_no_secret(&server);
+}
+
+/// Makes a custom role that reads content, and returns its id.
+async fn add_role(tenant: &Tenant<'_>, name: &str) -> String {
+    let request = tenant.server().post(&tenant.organization_path("/roles")).bearer(&tenant.owner.id_token);
+    let body = json!({ "name": name, "permissions": ["content:read"] });
+    request.json(body).send().await.expect(201).text_at("/id")
 }
 
 /// No secret that the suite has seen is in any event.

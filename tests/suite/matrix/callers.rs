@@ -12,11 +12,19 @@ pub enum Caller {
     WorkspaceAdmin,
     Editor,
     Viewer,
+    /// Has a custom role with what a viewer has.
+    CustomReader,
+    /// Has a custom role with what a workspace admin has.
+    CustomManager,
     OtherTenantsOwner,
     AdminKey,
     /// The same key, in the header for keys.
     AdminKeyInItsHeader,
     ViewerKey,
+    /// Of the one with the custom role that reads.
+    CustomReadersKey,
+    /// Of a workspace admin, with a list of what a viewer has.
+    ListedKey,
     /// Of a workspace admin.
     ReadOnlyKey,
     OtherTenantsKey,
@@ -39,17 +47,21 @@ pub enum Caller {
 }
 
 impl Caller {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 28] = [
         Owner,
         OrganizationAdmin,
         Member,
         WorkspaceAdmin,
         Editor,
         Viewer,
+        CustomReader,
+        CustomManager,
         OtherTenantsOwner,
         AdminKey,
         AdminKeyInItsHeader,
         ViewerKey,
+        CustomReadersKey,
+        ListedKey,
         ReadOnlyKey,
         OtherTenantsKey,
         CanceledKey,
@@ -71,11 +83,12 @@ impl Caller {
             Owner => Standing::person(InOrganization::Owner, InWorkspace::Admin),
             OrganizationAdmin => Standing::person(InOrganization::Admin, InWorkspace::Admin),
             Member => Standing::person(InOrganization::Member, InWorkspace::Nothing),
-            WorkspaceAdmin => Standing::person(InOrganization::Member, InWorkspace::Admin),
+            WorkspaceAdmin | CustomManager => Standing::person(InOrganization::Member, InWorkspace::Admin),
             Editor => Standing::person(InOrganization::Member, InWorkspace::Editor),
-            Viewer => Standing::person(InOrganization::Member, InWorkspace::Viewer),
+            Viewer | CustomReader => Standing::person(InOrganization::Member, InWorkspace::Viewer),
             OtherTenantsOwner => Standing::person(InOrganization::Nothing, InWorkspace::Nothing),
-            AdminKey | AdminKeyInItsHeader | ViewerKey | ReadOnlyKey | OtherTenantsKey => Standing::Program,
+            AdminKey | AdminKeyInItsHeader | ViewerKey | CustomReadersKey | ListedKey | ReadOnlyKey
+            | OtherTenantsKey => Standing::Program,
             ServiceToken => Standing::Service,
             CanceledKey => Standing::Refused(403, "subscription_inactive"),
             RevokedKey => Standing::Refused(401, "api_key_revoked"),
@@ -222,7 +235,7 @@ fn of_program(who: Who, caller: Caller) -> Outcome {
     let is_of_workspace = matches!(who, Who::ProgramOfWorkspace | Who::ProgramOfWorkspaceThatWrites);
     match caller {
         Caller::ReadOnlyKey if writes => READ_ONLY,
-        Caller::ViewerKey if writes => NOT_ALLOWED,
+        Caller::ViewerKey | Caller::CustomReadersKey | Caller::ListedKey if writes => NOT_ALLOWED,
         Caller::OtherTenantsKey if is_of_workspace => NOT_FOUND,
         _ => Outcome::Success,
     }

@@ -19,6 +19,8 @@ pub enum Target {
     Owner,
     /// An invitation of the organization that nobody accepts.
     Invitation,
+    /// A custom role that nobody has.
+    Role,
     /// An invitation, by another tenant, of the caller.
     InvitationOfCaller,
     Key,
@@ -152,7 +154,7 @@ pub const ROWS: &[Row] = &[
     row("GET /v1/forward-auth", Program, 200),
     row("POST /v1/keys/verify", Service, 200).json(|t| json!({
         "key": t["plaintext"], "permission": "content:read", "workspaceId": t["workspaceId"], "cost": 1,
-        "clientAddress": "127.0.0.1",
+        "permissions": { "all": ["content:read"], "any": ["content:write", "keys:own"] }, "clientAddress": "127.0.0.1",
     })),
 
     row("POST /v1/keys/revoke-leaked", Service, 200).json(|_| json!([{
@@ -190,6 +192,15 @@ pub const ROWS: &[Row] = &[
         .on(Target::Invitation),
     row("POST /v1/organizations/{organizationId}/invitations/{invitationId}/resend", OrganizationAdmin, 409)
         .on(Target::Invitation),
+    row("GET /v1/organizations/{organizationId}/roles", OrganizationAdmin, 200),
+    row("POST /v1/organizations/{organizationId}/roles", OrganizationAdmin, 201).json(|t| json!({
+        "name": t["freshEmail"], "description": "Keeps the books", "permissions": ["content:read", "content:write"],
+    })),
+    row("GET /v1/organizations/{organizationId}/roles/{roleId}", OrganizationAdmin, 200),
+    row("PATCH /v1/organizations/{organizationId}/roles/{roleId}", OrganizationAdmin, 200).on(Target::Role).json(|t| json!({
+        "name": t["freshEmail"], "description": "Sees the books", "permissions": ["content:read"],
+    })),
+    row("DELETE /v1/organizations/{organizationId}/roles/{roleId}", OrganizationAdmin, 204).on(Target::Role),
     row("GET /v1/organizations/{organizationId}/workspaces", OrganizationMember, 200),
     row("POST /v1/organizations/{organizationId}/workspaces", OrganizationAdmin, 201)
         .json(|_| json!({ "name": "Staging" })),
@@ -204,7 +215,8 @@ pub const ROWS: &[Row] = &[
 
     row("GET /v1/workspaces/{workspaceId}/api-keys", WorkspaceViewer, 200),
     row("POST /v1/workspaces/{workspaceId}/api-keys", WorkspaceViewer, 201).json(|_| json!({
-        "name": "CI", "scope": "full", "expiresAt": "2099-01-01T00:00:00.000Z", "allowedIps": ["203.0.113.0/24"],
+        "name": "CI", "scope": "full", "permissions": ["content:read", "workspace:read"],
+        "expiresAt": "2099-01-01T00:00:00.000Z", "allowedIps": ["203.0.113.0/24"],
     })),
     row("POST /v1/workspaces/{workspaceId}/api-keys/revoke", WorkspaceAdmin, 200).json(|t| json!({
         "createdBy": t["heirsId"], "unusedSince": "2020-01-01T00:00:00.000Z", "prefix": "sk_", "dryRun": false,
@@ -212,6 +224,7 @@ pub const ROWS: &[Row] = &[
     row("GET /v1/workspaces/{workspaceId}/api-keys/{keyId}", PresentedKeyOwner, 200).on(Target::Key),
     row("PATCH /v1/workspaces/{workspaceId}/api-keys/{keyId}", PresentedKeyOwner, 200).on(Target::Key).json(|_| json!({
         "name": "CD", "expiresAt": "2099-01-01T00:00:00.000Z", "allowedIps": ["203.0.113.0/24"],
+        "permissions": ["content:read"],
     })),
     row("DELETE /v1/workspaces/{workspaceId}/api-keys/{keyId}", PresentedKeyOwner, 204).on(Target::Key),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/roll", PresentedKeyOwner, 200)

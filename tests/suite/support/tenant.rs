@@ -7,6 +7,11 @@ use keyward::domain::identity::Account;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// What a viewer has in a workspace, where nothing else is declared.
+pub const VIEWERS: [&str; 4] = ["workspace:read", "members:read", "content:read", "keys:own"];
+/// What an editor has.
+pub const EDITORS: [&str; 5] = ["workspace:read", "members:read", "content:read", "content:write", "keys:own"];
+
 /// A person who is signed in.
 #[derive(Clone, Debug)]
 pub struct User {

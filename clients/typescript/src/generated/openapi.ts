@@ -92,30 +92,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/__/auth/reset": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The page for a forgotten password
-         * @description HTML for a person: a form that mails a link for a new password.
-         */
-        get: operations["reset_page"];
-        put?: never;
-        /**
-         * Ask for a new password
-         * @description The form of the page. Whether an address has an account is not told.
-         */
-        post: operations["submit_reset"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/docs/token": {
         parameters: {
             query?: never;
@@ -459,7 +435,11 @@ export interface paths {
          *     many clients behind its own. It should limit its clients itself.
          *
          *     Keys that are bound to addresses are compared with the address of the service's client, if the service stands in
-         *     `server.trusted_proxies` and sends that address in `server.forwarded_header`; else with the service's own.
+         *     `server.trusted_proxies` and sends that address in `server.forwarded_header`; else with the service's own. A
+         *     `clientAddress` in the question counts instead of both.
+         *
+         *     `permission` and `permissions` take Keyward's permissions, those of `[permissions]` in the configuration and those of
+         *     collections. `permissions` in the answer is all that the key may do now.
          */
         post: operations["verify_key"];
         delete?: never;
@@ -794,6 +774,59 @@ export interface paths {
          *     Invitations that the member made and may not make any more are withdrawn.
          */
         patch: operations["change_organization_member"];
+        trace?: never;
+    };
+    "/v1/organizations/{organizationId}/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List custom roles
+         * @description Those that the organization made, newest first. The built-in ones are `viewer`, `editor` and `admin`.
+         */
+        get: operations["list_roles"];
+        put?: never;
+        /**
+         * Create a custom role
+         * @description A set of permissions in a workspace: of the product, of collections, and of Keyward's own those of workspaces. Its id is
+         *     taken wherever a role in a workspace is. An organization has at most 100.
+         */
+        post: operations["create_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/organizations/{organizationId}/roles/{roleId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a custom role
+         * @description Its permissions are those that it was given. One that the configuration no longer declares gives nothing.
+         */
+        get: operations["read_role"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a custom role
+         * @description A role that members or pending invitations have stays, unless `replaceWith` names another for them.
+         */
+        delete: operations["delete_role"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a custom role
+         * @description Members who have it, and their API keys, have the new permissions from the next request on.
+         */
+        patch: operations["change_role"];
         trace?: never;
     };
     "/v1/organizations/{organizationId}/subscription": {
@@ -1192,13 +1225,9 @@ export interface components {
             role: components["schemas"]["OrganizationRole"];
         };
         /** @enum {string} */
-        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "subscription.changed" | "user.signed_in" | "user.sign_in_failed" | "user.password_changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.session_ended" | "user.email_verified";
+        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "role.created" | "role.changed" | "role.deleted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "subscription.changed" | "user.signed_in" | "user.sign_in_failed" | "user.password_changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.session_ended" | "user.email_verified";
         /** @description What a person typed. */
         ActionForm: {
-            /** @description The page to go on at afterwards. */
-            continueUrl?: string;
-            /** @description The `mode` of the link. */
-            mode?: string;
             /** @description The new password, where the code is for one. */
             newPassword?: string;
             /** @description The code of the link. */
@@ -1220,12 +1249,13 @@ export interface components {
             /** @example Production */
             name: string | null;
             overlapEndsAt: components["schemas"]["Timestamp"] | null;
+            permissions: components["schemas"]["PermissionNames"] | null;
             /**
              * @description What may be shown of its value.
              * @example sk_live_abc...xyz
              */
             preview: string;
-            role: components["schemas"]["WorkspaceRole"] | null;
+            role: components["schemas"]["RoleName"] | null;
             roleLimit: components["schemas"]["CreatorRole"] | null;
             scope: components["schemas"]["Scope"];
             status: components["schemas"]["KeyStatus"];
@@ -1306,27 +1336,25 @@ export interface components {
          * @enum {string}
          */
         CacheState: "ok" | "behind" | "off";
-        /**
-         * @description What to change; what is left out stays, null clears.
-         * @example {
-         *       "name": "Production"
-         *     }
-         */
+        /** @description What to change; what is left out stays, null clears. */
         ChangeKey: {
             allowedIps?: components["schemas"]["AllowedIps"] | null;
             expiresAt?: components["schemas"]["Timestamp"] | null;
             name?: components["schemas"]["Name"] | null;
+            permissions?: components["schemas"]["PermissionNames"] | null;
         };
-        /**
-         * @description A key to make.
-         * @example {
-         *       "name": "Production"
-         *     }
-         */
+        /** @description What to change; what is left out stays. A null description clears it. */
+        ChangeRole: {
+            description?: components["schemas"]["Description"] | null;
+            name?: components["schemas"]["Name"] | null;
+            permissions?: components["schemas"]["PermissionNames"] | null;
+        };
+        /** @description A key to make. */
         CreateKey: {
             allowedIps?: components["schemas"]["AllowedIps"] | null;
             expiresAt?: components["schemas"]["Timestamp"] | null;
             name?: components["schemas"]["Name"] | null;
+            permissions?: components["schemas"]["PermissionNames"] | null;
             scope?: components["schemas"]["Scope"] | null;
         };
         /** @enum {string} */
@@ -1344,6 +1372,11 @@ export interface components {
             /** @example identitytoolkit#DeleteAccountResponse */
             kind: string;
         };
+        /**
+         * @description 1 to 500 characters, without control characters.
+         * @example Sees invoices, and voids them
+         */
+        Description: string;
         /**
          * Format: email
          * @example ada@example.com
@@ -1456,13 +1489,7 @@ export interface components {
         Interval: "hour" | "day";
         /** @example inv_01k4w5c9q2e0vb7m3t8z6r1xhd */
         InvitationId: string;
-        /**
-         * @description Whom to invite, and as what.
-         * @example {
-         *       "email": "ada@example.com",
-         *       "role": "member"
-         *     }
-         */
+        /** @description Whom to invite, and as what. */
         InvitationInput: {
             email: components["schemas"]["Email"];
             role: components["schemas"]["OrganizationRole"];
@@ -1615,16 +1642,8 @@ export interface components {
             /** @example The e-mail address or the password is wrong. */
             error_description: string;
         };
-        /**
-         * @description A wish for a mail.
-         * @example {
-         *       "email": "ada@example.com",
-         *       "requestType": "PASSWORD_RESET"
-         *     }
-         */
+        /** @description A wish for a mail. */
         OobRequest: {
-            /** @description The page to go on at afterwards: of the origin of `identity.sign_in_url` or of one in `server.cors_origins`. */
-            continueUrl?: string;
             /**
              * @description Whose password it is.
              * @example ada@example.com
@@ -1678,12 +1697,7 @@ export interface components {
         };
         /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
         OrganizationId: string;
-        /**
-         * @description What to call it.
-         * @example {
-         *       "name": "Acme"
-         *     }
-         */
+        /** @description What to call it. */
         OrganizationInput: {
             name: components["schemas"]["Name"];
         };
@@ -1701,12 +1715,7 @@ export interface components {
         };
         /** @enum {string} */
         OrganizationRole: "member" | "admin" | "owner";
-        /**
-         * @description A role in the organization.
-         * @example {
-         *       "role": "member"
-         *     }
-         */
+        /** @description A role in the organization. */
         OrganizationRoleInput: {
             role: components["schemas"]["OrganizationRole"];
         };
@@ -1716,6 +1725,8 @@ export interface components {
             id: components["schemas"]["OrganizationId"];
             /** @example Acme */
             name: string;
+            /** @description What the caller may do in it. */
+            permissions: components["schemas"]["PermissionNames"];
             /** @description The caller's role in it. */
             role: components["schemas"]["OrganizationRole"];
         };
@@ -1751,6 +1762,13 @@ export interface components {
         Page_OrganizationView: {
             /** @description The things, newest first. */
             data: components["schemas"]["OrganizationView"][];
+            /** @description For the next page; null on the last one. */
+            nextCursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_RoleView: {
+            /** @description The things, newest first. */
+            data: components["schemas"]["RoleView"][];
             /** @description For the next page; null on the last one. */
             nextCursor: string | null;
         };
@@ -1807,8 +1825,8 @@ export interface components {
             /** @description Firebase's SDK sends it; tokens are returned in any case. */
             returnSecureToken?: unknown;
         };
-        /** @enum {string} */
-        Permission: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
+        /** @description Keyward's permissions of a workspace, those of `[permissions]`, and those of collections. */
+        PermissionNames: string[];
         /** @enum {string} */
         PersonStatus: "active" | "disabled";
         /** @description Who is behind an ID token. */
@@ -1835,8 +1853,16 @@ export interface components {
             /** @example Production */
             name: string | null;
             organizationId: components["schemas"]["OrganizationId"];
-            permissions: components["schemas"]["Permission"][];
-            role: components["schemas"]["WorkspaceRole"];
+            /**
+             * @description What it may do: Keyward's permissions, the product's and those of collections.
+             * @example [
+             *       "workspace:read",
+             *       "content:read",
+             *       "invoices:read"
+             *     ]
+             */
+            permissions: string[];
+            role: components["schemas"]["RoleName"];
             scope: components["schemas"]["Scope"];
             subscription: components["schemas"]["SubscriptionSummary"];
             workspaceId: components["schemas"]["WorkspaceId"];
@@ -1928,16 +1954,6 @@ export interface components {
             /** @description Those that another member took over. */
             transferredKeys: components["schemas"]["KeyId"][];
         };
-        /** @description What a person typed. */
-        ResetForm: {
-            /** @description The page to go on at afterwards. */
-            continueUrl?: string;
-            /**
-             * @description The account's address.
-             * @example ada@example.com
-             */
-            email: string;
-        };
         /** @description A mailed code, and what to do with it. */
         ResetRequest: {
             /**
@@ -1957,13 +1973,7 @@ export interface components {
             /** @example PASSWORD_RESET */
             requestType: string;
         };
-        /**
-         * @description Which keys to revoke: those that everything named here is true of. At least one thing must be named.
-         * @example {
-         *       "dryRun": true,
-         *       "unusedSince": "2026-02-28T12:00:00.000Z"
-         *     }
-         */
+        /** @description Which keys to revoke: those that everything named here is true of. At least one thing must be named. */
         RevokeKeys: {
             createdBy?: components["schemas"]["UserId"] | null;
             /** @description Only say which they are; false if left out. */
@@ -1979,6 +1989,29 @@ export interface components {
             dryRun: boolean;
             /** @description Whether there are more: the same request again goes on with them, unless it is a dry run. */
             hasMore: boolean;
+        };
+        /** @example role_01k4w5c9q2e0vb7m3t8z6r1xhd */
+        RoleId: string;
+        /** @description A role to make. */
+        RoleInput: {
+            description?: components["schemas"]["Description"] | null;
+            /** @description Unique in the organization. */
+            name: components["schemas"]["Name"];
+            permissions: components["schemas"]["PermissionNames"];
+        };
+        /** @description A built-in role, or the id of a custom role of the organization. */
+        RoleName: ("viewer" | "editor" | "admin") | string;
+        /** @description A role that the organization made. */
+        RoleView: {
+            createdAt: components["schemas"]["Timestamp"];
+            /** @example Sees invoices, and voids them */
+            description: string | null;
+            id: components["schemas"]["RoleId"];
+            /** @example Bookkeeper */
+            name: string;
+            organizationId: components["schemas"]["OrganizationId"];
+            permissions: components["schemas"]["PermissionNames"];
+            updatedAt: components["schemas"]["Timestamp"];
         };
         /** @description How to roll. */
         RollKey: {
@@ -2094,7 +2127,7 @@ export interface components {
             trialEndsAt: components["schemas"]["Timestamp"] | null;
         };
         /** @enum {string} */
-        TargetKind: "organization" | "workspace" | "user" | "invitation" | "api_key";
+        TargetKind: "organization" | "workspace" | "user" | "invitation" | "api_key" | "role";
         /**
          * Format: date-time
          * @description RFC 3339, UTC, with milliseconds.
@@ -2119,13 +2152,7 @@ export interface components {
             /** @example Bearer */
             token_type: string;
         };
-        /**
-         * @description The new creator of a key, and the mode of the transfer.
-         * @example {
-         *       "mode": "keep",
-         *       "userId": "usr_01k4w5c9q2e0vb7m3t8z6r1xhd"
-         *     }
-         */
+        /** @description The new creator of a key, and the mode of the transfer. */
         TransferKey: {
             mode?: components["schemas"]["TransferMode"] | null;
             userId: components["schemas"]["UserId"];
@@ -2245,22 +2272,21 @@ export interface components {
             keyId: components["schemas"]["KeyId"] | null;
             organizationId: components["schemas"]["OrganizationId"] | null;
             /** @description What role and scope allow, were the key valid. Null where the role is. */
-            permissions: components["schemas"]["Permission"][] | null;
+            permissions: string[] | null;
             rateLimit: components["schemas"]["RateLimitView"] | null;
-            role: components["schemas"]["WorkspaceRole"] | null;
+            role: components["schemas"]["RoleName"] | null;
             scope: components["schemas"]["Scope"] | null;
             /** @description Whether `code` is `VALID`. */
             valid: boolean;
             workspaceId: components["schemas"]["WorkspaceId"] | null;
         };
-        /**
-         * @description A key, and what its user wants to do with it.
-         * @example {
-         *       "cost": 1,
-         *       "key": "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX"
-         *     }
-         */
+        /** @description A key, and what its user wants to do with it. */
         VerifyKey: {
+            /**
+             * @description The address of the key's user, for keys that are bound to addresses. Left out: the address of this request.
+             * @example 203.0.113.7
+             */
+            clientAddress?: string | null;
             /**
              * Format: int32
              * @description How many requests this one counts as; 1 if left out.
@@ -2272,8 +2298,31 @@ export interface components {
              * @example sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX
              */
             key: string;
-            permission?: components["schemas"]["Permission"] | null;
+            /**
+             * @description What the key must be allowed to do.
+             * @example invoices:read
+             */
+            permission?: string | null;
+            permissions?: components["schemas"]["WantedPermissions"] | null;
             workspaceId?: components["schemas"]["WorkspaceId"] | null;
+        };
+        /** @description Permissions that a key must have. */
+        WantedPermissions: {
+            /**
+             * @description It must have all of them.
+             * @example [
+             *       "invoices:read"
+             *     ]
+             */
+            all?: string[] | null;
+            /**
+             * @description It must have at least one of them.
+             * @example [
+             *       "invoices:write",
+             *       "invoices:void"
+             *     ]
+             */
+            any?: string[] | null;
         };
         /** @description Who is behind a credential. */
         WhoAmI: components["schemas"]["ProgramView"] | components["schemas"]["PersonView"];
@@ -2282,16 +2331,11 @@ export interface components {
             /** @description A workspace of the organization. */
             id: components["schemas"]["WorkspaceId"];
             /** @description The role in it. */
-            role: components["schemas"]["WorkspaceRole"];
+            role: components["schemas"]["RoleName"];
         };
         /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
         WorkspaceId: string;
-        /**
-         * @description What to call it.
-         * @example {
-         *       "name": "Staging"
-         *     }
-         */
+        /** @description What to call it. */
         WorkspaceInput: {
             name: components["schemas"]["Name"];
         };
@@ -2304,20 +2348,13 @@ export interface components {
             /** @example Ada Lovelace */
             name: string | null;
             /** @description The role that counts: `admin` for an admin of the organization. */
-            role: components["schemas"]["WorkspaceRole"];
+            role: components["schemas"]["RoleName"];
             /** @description Whether the person can act. A disabled person's role gives nothing. */
             status: components["schemas"]["PersonStatus"];
         };
-        /** @enum {string} */
-        WorkspaceRole: "viewer" | "editor" | "admin";
-        /**
-         * @description A role in the workspace.
-         * @example {
-         *       "role": "editor"
-         *     }
-         */
+        /** @description A role in the workspace. */
         WorkspaceRoleInput: {
-            role: components["schemas"]["WorkspaceRole"];
+            role: components["schemas"]["RoleName"];
         };
         /** @description A workspace. */
         WorkspaceView: {
@@ -2326,7 +2363,9 @@ export interface components {
             /** @example Production */
             name: string;
             organizationId: components["schemas"]["OrganizationId"];
-            role: components["schemas"]["WorkspaceRole"] | null;
+            /** @description What the caller may do in it. */
+            permissions: components["schemas"]["PermissionNames"];
+            role: components["schemas"]["RoleName"] | null;
         };
     };
     responses: {
@@ -2524,10 +2563,6 @@ export interface operations {
             query?: {
                 /** @description The code. */
                 oobCode?: string;
-                /** @description What the code is for: `resetPassword` or `verifyEmail`. The code itself decides; this is for a page without it. */
-                mode?: string;
-                /** @description The page to go on at afterwards, of an origin that the configuration names. */
-                continueUrl?: string;
             };
             header?: never;
             path?: never;
@@ -2657,80 +2692,6 @@ export interface operations {
                 };
             };
             /** @description The link is not good, or the password is not. */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            413: components["responses"]["BodyTooLarge"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    reset_page: {
-        parameters: {
-            query?: {
-                /** @description The page to go on at afterwards, of an origin that the configuration names. */
-                continueUrl?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The form. */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description This server sends no mail. */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    submit_reset: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": components["schemas"]["ResetForm"];
-            };
-        };
-        responses: {
-            /** @description A mail is sent if the address has an account. */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description No address, too many mails, or this server sends none. */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
@@ -2956,7 +2917,7 @@ export interface operations {
                     "application/json": components["schemas"]["OobResponse"];
                 };
             };
-            /** @description Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here), `UNAUTHORIZED_DOMAIN : …` (`continueUrl` is of an origin that is not configured), `TOO_MANY_ATTEMPTS_TRY_LATER` or `INVALID_JSON`. */
+            /** @description Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here), `TOO_MANY_ATTEMPTS_TRY_LATER` or `INVALID_JSON`. */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
@@ -3183,8 +3144,9 @@ export interface operations {
                 /**
                  * @description A permission that the key must have, besides the one that `gateway` in the configuration requires. Without both,
                  *     each good key passes.
+                 * @example invoices:read
                  */
-                permission?: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
+                permission?: string;
             };
             header?: {
                 /** @description If sent, it must be the key's workspace. */
@@ -3206,7 +3168,9 @@ export interface operations {
                     "X-Keyward-Key-Id"?: string;
                     /** @description That workspace's organization. */
                     "X-Keyward-Organization-Id"?: string;
-                    /** @description The role it has in the workspace now: `viewer`, `editor` or `admin`. */
+                    /** @description What it may do now, with commas between: as many whole names as fit into 4096 bytes. */
+                    "X-Keyward-Permissions"?: string;
+                    /** @description The role it has in the workspace now: `viewer`, `editor`, `admin` or the id of a custom role. */
                     "X-Keyward-Role"?: string;
                     /** @description What it keeps of the role: `full` or `read_only`. */
                     "X-Keyward-Scope"?: string;
@@ -3363,7 +3327,10 @@ export interface operations {
     list_sessions: {
         parameters: {
             query?: {
-                /** @description How many things at most: 1 to 100, 20 if left out. */
+                /**
+                 * @description How many things at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
@@ -3397,7 +3364,6 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example ses_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 sessionId: string;
             };
             cookie?: never;
@@ -3484,7 +3450,10 @@ export interface operations {
     list_members: {
         parameters: {
             query?: {
-                /** @description How many things at most: 1 to 100, 20 if left out. */
+                /**
+                 * @description How many things at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
@@ -3519,7 +3488,10 @@ export interface operations {
     list_organizations: {
         parameters: {
             query?: {
-                /** @description How many things at most: 1 to 100, 20 if left out. */
+                /**
+                 * @description How many things at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
@@ -3604,7 +3576,6 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3635,7 +3606,6 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3666,7 +3636,6 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3703,24 +3672,32 @@ export interface operations {
     list_audit_events: {
         parameters: {
             query?: {
-                /** @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`. */
+                /**
+                 * @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`.
+                 * @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd
+                 */
                 actor?: string;
                 /** @description What was done. */
                 action?: components["schemas"]["Action"];
-                /** @description The id of what it was done to. */
+                /**
+                 * @description The id of what it was done to.
+                 * @example key_01k4w5c9q2e0vb7m3t8z6r1xhd
+                 */
                 target?: string;
                 /** @description Not before this moment. */
                 from?: components["schemas"]["Timestamp"];
                 /** @description Before this moment. */
                 to?: components["schemas"]["Timestamp"];
-                /** @description How many events at most: 1 to 100, 20 if left out. */
+                /**
+                 * @description How many events at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3749,11 +3726,17 @@ export interface operations {
     export_audit_events: {
         parameters: {
             query?: {
-                /** @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`. */
+                /**
+                 * @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`.
+                 * @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd
+                 */
                 actor?: string;
                 /** @description What was done. */
                 action?: components["schemas"]["Action"];
-                /** @description The id of what it was done to. */
+                /**
+                 * @description The id of what it was done to.
+                 * @example key_01k4w5c9q2e0vb7m3t8z6r1xhd
+                 */
                 target?: string;
                 /** @description Not before this moment. */
                 from?: components["schemas"]["Timestamp"];
@@ -3762,7 +3745,6 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3791,14 +3773,16 @@ export interface operations {
     list_invitations: {
         parameters: {
             query?: {
-                /** @description How many things at most: 1 to 100, 20 if left out. */
+                /**
+                 * @description How many things at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3832,7 +3816,6 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3883,9 +3866,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example inv_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 invitationId: string;
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3916,9 +3897,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example inv_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 invitationId: string;
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3949,14 +3928,16 @@ export interface operations {
     list_organization_members: {
         parameters: {
             query?: {
-                /** @description How many things at most: 1 to 100, 20 if left out. */
+                /**
+                 * @description How many things at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3995,9 +3976,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 userId: string;
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -4030,9 +4009,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 userId: string;
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -4066,12 +4043,210 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_roles: {
+        parameters: {
+            query?: {
+                /**
+                 * @description How many things at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
+                pageSize?: number;
+                /** @description Where to go on: the `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RoleView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_role: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: it is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleInput"];
+            };
+        };
+        responses: {
+            /** @description Made before, with the same Idempotency-Key. */
+            200: {
+                headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            /** @description Made. */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    read_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                roleId: string;
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The role. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_role: {
+        parameters: {
+            query?: {
+                /**
+                 * @description A built-in role or the id of another custom role, for the members and invitations that have this one. Left out: a
+                 *     role in use stays.
+                 * @example viewer
+                 */
+                replaceWith?: components["schemas"]["RoleName"];
+            };
+            header?: never;
+            path: {
+                roleId: string;
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                roleId: string;
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeRole"];
+            };
+        };
+        responses: {
+            /** @description Changed. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     read_subscription: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -4100,14 +4275,16 @@ export interface operations {
     list_workspaces: {
         parameters: {
             query?: {
-                /** @description How many things at most: 1 to 100, 20 if left out. */
+                /**
+                 * @description How many things at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -4141,7 +4318,6 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -4250,7 +4426,6 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4281,7 +4456,6 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4312,7 +4486,6 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4349,16 +4522,21 @@ export interface operations {
     list_api_keys: {
         parameters: {
             query?: {
-                /** @description Only keys that were not used for at least so many days; of those that never were, the ones made before that. */
+                /**
+                 * @description Only keys that were not used for at least so many days; of those that never were, the ones made before that.
+                 * @example 90
+                 */
                 unusedForDays?: number;
-                /** @description How many keys at most: 1 to 100, 20 if left out. */
+                /**
+                 * @description How many keys at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4392,7 +4570,6 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4443,7 +4620,6 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4482,9 +4658,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4515,9 +4689,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4548,9 +4720,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4589,9 +4759,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4624,9 +4792,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4659,9 +4825,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4697,9 +4861,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4740,9 +4902,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4791,9 +4951,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4823,14 +4981,16 @@ export interface operations {
     list_workspace_members: {
         parameters: {
             query?: {
-                /** @description How many things at most: 1 to 100, 20 if left out. */
+                /**
+                 * @description How many things at most: 1 to 100, 20 if left out.
+                 * @example 20
+                 */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4861,9 +5021,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 userId: string;
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4910,9 +5068,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 userId: string;
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4955,7 +5111,6 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;

@@ -146,6 +146,6 @@ impl KeyFilter {
             ApiKey::revoke_locked(conn, access_change, &keys, reason, now)?;
         }
         let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
-        Ok(Selected { keys: ApiKey::with_creators(conn, &ids)?, has_more })
+        Ok(Selected { keys: ApiKey::with_creators(conn, &access_change.catalog(), &ids)?, has_more })
     }
 }

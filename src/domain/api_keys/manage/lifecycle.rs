@@ -5,11 +5,11 @@ use super::giving::{SetFields, ensure_may_give, ensure_may_set};
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
-use crate::base::policy::can;
+use crate::base::policy::{PermissionNames, can};
 use crate::base::sql::schema::{api_key_secrets, api_keys};
 use crate::base::sql::{Columns, Conn};
 use crate::base::time::Timestamp;
-use crate::domain::access::{Reach, WorkspaceAccess};
+use crate::domain::access::{Reach, WorkspaceAccess, checked_list};
 use crate::domain::api_keys::AllowedIps;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::KeyStatus;
@@ -67,7 +67,13 @@ pub fn create(
     (new, set): (ApiKey, SetFields),
     now: Timestamp,
 ) -> Result<PlaintextKey, ApiError> {
-    let reach = Reach { role: Some(access.role()), ..new.own_reach() };
+    let may = access.role().permissions;
+    let permissions = match (&new.permissions, set.permissions) {
+        (Some(names), true) => Some(checked_list(access.catalog(), names, may, "the key's owner")?),
+        (inherited, _) => inherited.clone(),
+    };
+    let new = ApiKey { permissions, ..new };
+    let reach = Reach { permissions: Some(new.limits().most(access.catalog(), may)), ..new.own_reach() };
     ensure_may_set(access, rules.config.keys.min_creator_role, &reach, set)?;
     issue(conn, access_change, rules.config, rules.format, new, now)
 }
@@ -127,11 +133,13 @@ pub struct KeyChange {
     /// `Some(None)` removes the expiry.
     pub expires_at: Option<Option<Timestamp>>,
     pub allowed_ips: Option<AllowedIps>,
+    /// `Some(None)` removes the list.
+    pub permissions: Option<Option<PermissionNames>>,
 }
 
 impl ApiKey {
-    /// Changes name, expiry and addresses. A key that has ended can only be renamed. A later end and more addresses are
-    /// given within what the caller may give.
+    /// Changes name, expiry, addresses and permissions. A key that has ended can only be renamed. A later end, more
+    /// addresses and more permissions are given within what the caller may give.
     ///
     /// # Errors
     /// `not_found`, `conflict`, and those of [`ensure_may_set`].
@@ -145,19 +153,31 @@ impl ApiKey {
         now: Timestamp,
     ) -> Result<(), ApiError> {
         let key = Self::lock_to_change(conn, access, id)?;
-        let KeyChange { name, expires_at, allowed_ips } = change;
-        if expires_at.is_some() || allowed_ips.is_some() {
+        let KeyChange { name, expires_at, allowed_ips, permissions } = change;
+        if expires_at.is_some() || allowed_ips.is_some() || permissions.is_some() {
             ensure_alive(&key, now)?;
         }
-        let set = SetFields { expires_at: expires_at.is_some(), allowed_ips: allowed_ips.is_some(), scope: false };
+        let set = SetFields {
+            scope: false,
+            permissions: permissions.is_some(),
+            expires_at: expires_at.is_some(),
+            allowed_ips: allowed_ips.is_some(),
+        };
         let (before, creator) = key;
+        let may = before.may_list(creator, access.catalog());
+        let permissions = match permissions {
+            Some(Some(names)) => Some(checked_list(access.catalog(), &names, may, "the key's owner")?),
+            Some(None) => None,
+            None => before.permissions.clone(),
+        };
         let changed = Self {
             expires_at: expires_at.unwrap_or(before.expires_at),
             allowed_ips: allowed_ips.unwrap_or_else(|| before.allowed_ips.clone()),
+            permissions,
             ..before.clone()
         };
-        let reach = changed.reach(creator);
-        if !reach.excess(&before.reach(creator)).is_empty() {
+        let reach = changed.reach(creator, access.catalog());
+        if !reach.excess(&before.reach(creator, access.catalog())).is_empty() {
             ensure_may_set(access, config.keys.min_creator_role, &reach, set)?;
         }
         let after: Self = diesel::update(api_keys::table.find(id))
@@ -165,6 +185,7 @@ impl ApiKey {
                 api_keys::name.eq(name.unwrap_or_else(|| before.name.clone())),
                 api_keys::expires_at.eq(changed.expires_at),
                 api_keys::allowed_ips.eq(&changed.allowed_ips),
+                api_keys::permissions.eq(&changed.permissions),
             ))
             .returning(Self::columns())
             .get_result(conn)?;
@@ -187,7 +208,7 @@ impl ApiKey {
         now: Timestamp,
     ) -> Result<PlaintextKey, ApiError> {
         let (key, creator) = Self::lock_alive(conn, access, id, now)?;
-        ensure_may_give(access, rules.config.keys.min_creator_role, &key.reach(creator))?;
+        ensure_may_give(access, rules.config.keys.min_creator_role, &key.reach(creator, access.catalog()))?;
         let end = now.plus(overlap).min(key.expires_at.unwrap_or_else(|| now.plus(overlap)));
         let old = api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id));
         let overlap_ends_at = if overlap.is_zero() {
@@ -244,7 +265,7 @@ impl ApiKey {
     ) -> Result<(), ApiError> {
         let (before, creator) = Self::lock_alive(conn, access, id, now)?;
         if before.disabled_at.is_some() {
-            ensure_may_give(access, config.keys.min_creator_role, &before.reach(creator))?;
+            ensure_may_give(access, config.keys.min_creator_role, &before.reach(creator, access.catalog()))?;
             ensure_room(conn, config, before.organization_id, before.workspace_id, now)?;
         }
         let after = Self { disabled_at: None, reason: None, comment: None, ..before.clone() };

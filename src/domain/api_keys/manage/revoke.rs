@@ -3,6 +3,7 @@
 
 use crate::base::error::ApiError;
 use crate::base::ids::KeyId;
+use crate::base::policy::PermissionCatalog;
 use crate::base::sql::schema::{api_keys, organization_members, users, workspace_members};
 use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
@@ -96,12 +97,16 @@ impl ApiKey {
     }
 
     /// Returns keys with their creators' roles, oldest first.
-    pub(super) fn with_creators(conn: &mut Conn, ids: &[KeyId]) -> Result<Vec<KeyWithCreator>, ApiError> {
+    pub(super) fn with_creators(
+        conn: &mut Conn,
+        catalog: &PermissionCatalog,
+        ids: &[KeyId],
+    ) -> Result<Vec<KeyWithCreator>, ApiError> {
         let rows: Vec<(Self, CreatorRoleColumns)> = with_creator!(api_keys::table)
             .filter(api_keys::id.eq_any(ids))
             .select((Self::as_select(), creator_role_columns!()))
             .order(api_keys::id)
             .load(conn)?;
-        Ok(rows.into_iter().map(|(key, creator)| (key, creator_roles_of(creator))).collect())
+        Ok(rows.into_iter().map(|(key, creator)| (key, creator_roles_of(catalog, creator))).collect())
     }
 }

@@ -4,13 +4,13 @@ use super::last_used::{LastUse, Used};
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::network::AddressBlock;
-use crate::base::policy::{CreatorRole, OrganizationRole, Scope, WorkspaceRole};
+use crate::base::policy::{KeyPermissions, OrganizationRole, PermissionCatalog, RoleName, Scope};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{
     api_key_secrets, api_keys, organization_members, subscriptions, users, workspace_members,
 };
 use crate::base::time::Timestamp;
-use crate::domain::access::Reach;
+use crate::domain::access::{KeyLimits, Reach};
 use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::creator_roles::status_of;
 use crate::domain::api_keys::model::{CreatorRoleColumns, creator_role_columns, creator_roles_of, with_creator};
@@ -37,10 +37,12 @@ pub struct CachedKey {
     plan: Arc<String>,
     /// What it keeps of the creator's role.
     pub scope: Scope,
-    /// The most that it inherits.
-    role_limit: Option<CreatorRole>,
+    /// The most that it has. Boxed: most keys have no limits.
+    limits: Option<Box<KeyLimits>>,
     /// `None` for an orphaned key.
-    pub(super) roles: Option<(OrganizationRole, WorkspaceRole)>,
+    roles: Option<(OrganizationRole, RoleName)>,
+    /// What limits and scope leave of the role. Keys with the same permissions share them. `None` for an orphaned key.
+    permissions: Option<Arc<KeyPermissions>>,
     is_revoked: bool,
     is_disabled: bool,
     subscription: Term,
@@ -98,6 +100,7 @@ impl CachedKey {
     /// Those of the database.
     pub(in crate::domain::api_keys) fn find(
         conn: &mut Conn,
+        catalog: &PermissionCatalog,
         hash: &[u8],
         share: impl Fn(String) -> Arc<String>,
     ) -> Result<Option<Self>, ApiError> {
@@ -116,17 +119,19 @@ impl CachedKey {
             .first(conn)
             .optional()?;
         Ok(row.map(|(key, creator, subscription, ends)| {
-            Self::new(key, creator_roles_of(creator), subscription, ends, share)
+            Self::new(catalog, key, creator_roles_of(catalog, creator), subscription, ends, share)
         }))
     }
 
     fn new(
+        catalog: &PermissionCatalog,
         key: ApiKey,
         creator: CreatorRoles,
         subscription: Subscription,
         value_ends_at: Option<Timestamp>,
         share: impl Fn(String) -> Arc<String>,
     ) -> Self {
+        let inherited = key.inherited(creator, catalog);
         let first = subscription.first();
         let later = subscription.later().iter();
         let rare = Rare {
@@ -136,8 +141,9 @@ impl CachedKey {
                 .collect(),
         };
         Self {
-            roles: key.inherited(creator),
-            role_limit: key.role_limit,
+            roles: inherited.map(|(organization_role, role)| (organization_role, role.name)),
+            permissions: inherited.map(|(_, role)| catalog.of_key(role.permissions, key.scope)),
+            limits: Some(key.limits()).filter(|limits| *limits != KeyLimits::default()).map(Box::new),
             key_id: key.id,
             workspace_id: key.workspace_id,
             organization_id: key.organization_id,
@@ -164,9 +170,19 @@ impl CachedKey {
         Some(status_of(self.is_revoked, self.expires_at, self.is_disabled, self.roles.is_some(), now))
     }
 
+    /// Returns the roles that the key inherits; `None` for an orphaned key.
+    pub(super) fn roles(&self) -> Option<(OrganizationRole, RoleName)> {
+        self.roles
+    }
+
     /// Returns the inherited role; `None` for an orphaned key.
-    pub fn role(&self) -> Option<WorkspaceRole> {
+    pub fn role(&self) -> Option<RoleName> {
         self.roles.map(|(_, role)| role)
+    }
+
+    /// Returns what the key may do; `None` for an orphaned key.
+    pub fn permissions(&self) -> Option<&KeyPermissions> {
+        self.permissions.as_deref()
     }
 
     /// Returns when this value stops: at the key's expiry, or earlier with the overlap of a roll.
@@ -177,8 +193,8 @@ impl CachedKey {
     /// Returns how far this value of the key reaches.
     pub fn reach(&self) -> Reach {
         Reach {
-            role: self.role(),
-            role_limit: self.role_limit,
+            permissions: self.permissions().map(KeyPermissions::granted),
+            limits: self.limits.as_deref().cloned().unwrap_or_default(),
             scope: self.scope,
             ends_at: self.ends_at(),
             addresses: self.allowed_ips().to_vec(),
@@ -222,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_record_stays_small() {
-        // With the two reference counts it is 192 bytes, a size class of the allocator.
-        assert_eq!(size_of::<CachedKey>(), 176);
+        // With the two reference counts it is 224 bytes, a size class of the allocator.
+        assert_eq!(size_of::<CachedKey>(), 208);
     }
 }

@@ -16,7 +16,6 @@ use keyward::domain::changes::{AccessChange, ScopedStore};
 use keyward::domain::identity::Account;
 use keyward::domain::service_tokens::ServiceToken;
 use keyward::domain::subscriptions::{Subscription, SubscriptionChange};
-use keyward::infra::cluster::Cluster;
 use keyward::infra::db::Db;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -160,7 +159,8 @@ impl<'s> Scene<'s> {
     {
         let (config, clock) = (self.server.config.clone(), self.server.clock.clone());
         let done = tokio::task::spawn_blocking(move || {
-            let store = ScopedStore::new(Db::new(&config.database).for_all_tenants(), Cluster::new(&config, &clock));
+            let store = ScopedStore::for_command(&config, Db::new(&config.database).for_all_tenants(), &clock)
+                .expect("a store");
             store.change_access_blocking(body)
         });
         done.await.expect("the operator does not panic").expect("the operator's change");

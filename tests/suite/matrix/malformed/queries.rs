@@ -44,6 +44,9 @@ fn bad_queries(parameter: &str) -> Vec<String> {
         "transferKeysTo" => {
             &["", "x", "%00", "%FF", "null", "USR_01K4W5C9Q2E0VB7M3T8Z6R1XHD", "key_01k4w5c9q2e0vb7m3t8z6r1xhd"]
         }
+        "replaceWith" => {
+            &["", "x", "Viewer", "owner", "viewer,editor", "%00", "%FF", "null", "usr_01k4w5c9q2e0vb7m3t8z6r1xhd"]
+        }
         "mode" => &["", "x", "Keep", "keep,roll", "1", "%00", "%FF", "null"],
         "actor" => {
             &["", "x", "User", "operators", "org_01k4w5c9q2e0vb7m3t8z6r1xhd", "usr_01", "%00", "%FF", "usr_%25", "null"]
