@@ -13,6 +13,7 @@ pub mod leaks;
 pub mod members;
 pub mod organizations;
 pub mod person_limits;
+pub mod portal_sessions;
 pub mod service_tokens;
 pub mod subscriptions;
 pub mod tenancy;

@@ -64,6 +64,7 @@ pub async fn create_api_key(
 ) -> Result<HttpResponse, ApiError> {
     let settings = &state.config.keys;
     ensure_may_create(&access, settings.min_creator_role)?;
+    let owner = access.owner_of_keys()?;
     let (input, bytes) = body.parse_or_default().await?;
     let now = state.clock.now();
     ensure_future(input.expires_at, now)?;
@@ -79,7 +80,7 @@ pub async fn create_api_key(
         .change_access(move |conn, access_change| {
             let create = |conn: &mut Conn, id| {
                 let place = (access.workspace().organization_id, access.workspace_id());
-                let new = input.of(ApiKey::new(id, place, access.user_id(), scope, now), access.reach());
+                let new = input.of(ApiKey::new(id, place, owner, scope, now), access.reach());
                 let plaintext = lifecycle::create(conn, access_change, shared.key_rules(), &access, new, now)?;
                 Ok((ApiKey::visible(conn, &access, id)?, plaintext))
             };

@@ -6,6 +6,7 @@ use crate::api::State;
 use crate::api::errors;
 use crate::api::hot_json::json;
 use crate::base::error::ApiError;
+use crate::base::ids::OrganizationId;
 use crate::base::input::validation::Object;
 use crate::domain::api_keys::KeyCaller;
 use crate::domain::api_keys::{CachedKey, PresentedBy, PresentedKey, Refused};
@@ -32,13 +33,14 @@ use std::net::IpAddr;
     responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
 pub async fn verify_key(
     state: web::Data<State>,
-    _service: Service,
+    service: Service,
     body: Body<VerifyKey>,
 ) -> Result<HttpResponse, ApiError> {
     // A gateway sends one for each of its own requests, so it is logged like a GET.
     RequestContext::mark_read_only();
     let question = body.read().await?;
-    answer(&state, &question, RequestContext::client_address()).await.map(|answer| json(&answer))
+    let only = service.caller().organization();
+    answer(&state, &question, only, RequestContext::client_address()).await.map(|answer| json(&answer))
 }
 
 /// Answers [`verify_key`] for a cached key that may pass. For any other key it returns `None`, and has no effect.
@@ -57,11 +59,17 @@ pub fn verify_cached(state: &State, question: &[u8], from: Option<IpAddr>) -> Op
     Some(json(&VerifiedKey::new(KeyVerdict::Valid, Some(&caller), Some(&allowance))))
 }
 
-async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<VerifiedKey, ApiError> {
+/// `only` is the organization that the service sees, if it is bound to one.
+async fn answer(
+    state: &State,
+    question: &VerifyKey,
+    only: Option<OrganizationId>,
+    from: Option<IpAddr>,
+) -> Result<VerifiedKey, ApiError> {
     let presented = PresentedKey::new(question.key.expose_secret());
     let verified = state.api_keys.verify(presented, from, PresentedBy::Service).await;
     let mut counted = verified.as_ref().ok().map(|caller| state.api_keys.begin(caller));
-    let answer = evaluate(state, question, verified).await;
+    let answer = evaluate(state, question, only, verified).await;
     if let (Some(counted), Ok(answer)) = (&mut counted, &answer) {
         counted.ends(answer.outcome());
     }
@@ -71,6 +79,7 @@ async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Re
 async fn evaluate(
     state: &State,
     question: &VerifyKey,
+    only: Option<OrganizationId>,
     verified: Result<KeyCaller, Refused>,
 ) -> Result<VerifiedKey, ApiError> {
     let verified = verified.and_then(|caller| match subscription_gate(&state.config, caller.subscription) {
@@ -78,8 +87,11 @@ async fn evaluate(
         Err(error) => Err(Refused { error, key: Some(caller.into_key()) }),
     });
     count(state, verified.as_ref().err());
-    // A key of another workspace is not found, even if it is revoked.
-    let is_elsewhere = |key: &CachedKey| question.workspace_id.is_some_and(|id| id != key.workspace_id);
+    // A key of another workspace or organization is not found, even if it is revoked.
+    let is_elsewhere = |key: &CachedKey| {
+        question.workspace_id.is_some_and(|id| id != key.workspace_id)
+            || only.is_some_and(|id| id != key.organization_id)
+    };
     let not_found = || VerifiedKey::new(KeyVerdict::NotFound, None, None);
     let caller = match verified {
         Ok(caller) if is_elsewhere(&caller) => return Ok(not_found()),

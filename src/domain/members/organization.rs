@@ -165,14 +165,14 @@ impl OrganizationMember {
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
         Organization::lock(conn, access.organization_id())?;
-        let leaves = user == access.user().id && heir.is_none();
+        let leaves = access.person_id() == Some(user) && heir.is_none();
         if !leaves && !Permission::OrganizationManage.held_in_organization(access.role()) {
             return Err(Code::InsufficientPermission.into());
         }
         let member = Self::of(conn, access.organization_id(), user)?;
         ensure_may_touch(access.role(), member.role)?;
         ensure_other_owner(conn, access.organization_id(), &member)?;
-        let action = match user == access.user().id {
+        let action = match access.person_id() == Some(user) {
             true => Action::OrganizationMemberLeft,
             false => Action::OrganizationMemberRemoved,
         };

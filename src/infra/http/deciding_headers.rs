@@ -38,6 +38,7 @@ deciding_headers! {
     IdempotencyKey = "idempotency-key",
     IfMatch = "if-match",
     IfNoneMatch = "if-none-match",
+    OnBehalfOf = "keyward-on-behalf-of",
     Origin = "origin",
     StripeSignature = "stripe-signature",
     WorkspaceId = "x-workspace-id",

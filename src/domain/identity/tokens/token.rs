@@ -85,8 +85,18 @@ pub(crate) fn issuer_of(token: &str) -> Result<String, Code> {
 
 /// Checks the token's header, and returns its key id and algorithm.
 pub(crate) fn header_of(token: &str, allowed: &[Algorithm]) -> Result<(String, Algorithm), Code> {
+    header_of_type(token, allowed, |typ| typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT")))
+}
+
+/// [`header_of`] for a token whose `typ` is one of these. Tokens of several kinds have the same keys: only this tells
+/// which kind it is.
+pub(crate) fn header_of_type(
+    token: &str,
+    allowed: &[Algorithm],
+    is_typ: impl FnOnce(Option<&str>) -> bool,
+) -> Result<(String, Algorithm), Code> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| Code::InvalidIdToken)?;
-    let is_jwt = header.typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
+    let is_jwt = is_typ(header.typ.as_deref());
     // `crit` names extensions that a verifier must support (RFC 7515, 4.1.11); this one supports none.
     if !allowed.contains(&header.alg) || !is_jwt || header.crit.is_some() {
         return Err(Code::InvalidIdToken);

@@ -1,0 +1,86 @@
+//! Portal sessions: a service lets the browser of a member work on the API keys of one workspace, for an hour at most.
+//!
+//! The session is a signed token that no row stands for: [`PortalSessions::create`] makes it, [`PortalSessions::open`]
+//! reads it. It has the signing keys of ID tokens, another `typ`, another issuer and another audience, and each verifier
+//! demands its own: neither passes as the other. Each request, and each transaction that writes, reads the member's roles
+//! and the service token again ([`PortalSession`]).
+
+mod claims;
+mod session;
+
+pub use claims::{MAX_ORIGINS, MAX_SECONDS, NewPortalSession, OpenedSession};
+pub use session::PortalSession;
+
+use crate::base::config::Config;
+use crate::base::error::{ApiError, Code};
+use crate::base::time::{Clock, Timestamp};
+use crate::domain::changes::Store;
+use crate::domain::identity::{IdentityService, tokens::token};
+use claims::{Claims, TYP};
+use jsonwebtoken::Algorithm;
+use secrecy::{ExposeSecret, SecretString};
+
+/// Makes and reads portal sessions.
+pub struct PortalSessions {
+    /// The `iss` of their tokens.
+    issuer: String,
+    store: Store,
+    clock: Clock,
+}
+
+impl PortalSessions {
+    pub fn new(config: &Config, store: &Store, clock: &Clock) -> Self {
+        let issuer = format!("{}{}/portal-sessions", config.server.public_url, config.server.base_path);
+        Self { issuer, store: store.clone(), clock: clock.clone() }
+    }
+
+    /// True for a token that says that it is one.
+    pub fn recognizes(token: &str) -> bool {
+        jsonwebtoken::decode_header(token).is_ok_and(|header| header.typ.as_deref() == Some(TYP))
+    }
+
+    /// Signs a new session.
+    ///
+    /// # Errors
+    /// `unavailable` when the signing keys can't be read.
+    pub async fn create(
+        &self,
+        identity: &IdentityService,
+        new: NewPortalSession,
+        now: Timestamp,
+    ) -> Result<SecretString, ApiError> {
+        let keys = identity.signing_keys().await?;
+        keys.keep_fresh().await;
+        keys.sign_as(TYP, &Claims::new(&self.issuer, new, now))
+    }
+
+    /// Checks signature, issuer and audience. The session may have expired.
+    ///
+    /// # Errors
+    /// `invalid_portal_session`; `unavailable` when the signing keys can't be read.
+    pub async fn open(&self, identity: &IdentityService, token: &SecretString) -> Result<OpenedSession, ApiError> {
+        let token = token.expose_secret();
+        let invalid = |_| ApiError::from(Code::InvalidPortalSession);
+        let (key_id, algorithm) =
+            token::header_of_type(token, &[Algorithm::RS256], |typ| typ == Some(TYP)).map_err(invalid)?;
+        let key = identity.signing_keys().await?.find(&key_id).await.map_err(|error| match error.code {
+            Code::InvalidIdToken => Code::InvalidPortalSession.into(),
+            _ => error,
+        })?;
+        let claims = token::open_map(token, &key, algorithm).map_err(invalid)?;
+        Claims::read(claims, &self.issuer, self.clock.now())
+    }
+
+    /// Admits an opened session: it has not expired, its member has a role in the workspace now, and its service token may
+    /// still write keys there.
+    ///
+    /// # Errors
+    /// `portal_session_expired`, `invalid_portal_session`
+    pub async fn admit(&self, opened: OpenedSession) -> Result<PortalSession, ApiError> {
+        let (session, now) = (opened.session, self.clock.now());
+        self.store
+            .reader_of(session.organization_id())
+            .read(move |conn| session.standing(conn, now).map(|_| session))
+            .await
+    }
+}
