@@ -74,11 +74,13 @@ pub async fn verify(state: &State, credential: &Credential<'_>, from: Option<IpA
             verified.map(Caller::ApiKey).map_err(|refused| refused.error)
         }
         Credential::ServiceToken(token) => state.service_tokens.verify(*token).await.map(Caller::Service),
-        Credential::PortalSession(token) => Box::pin(async move {
-            let opened = state.portal_sessions.open(&state.identity, token).await?;
-            state.portal_sessions.admit(opened).await.map(Caller::Portal)
-        })
-        .await,
+        Credential::PortalSession(token) => {
+            Box::pin(async move {
+                let opened = state.portal_sessions.open(&state.identity, token).await?;
+                state.portal_sessions.admit(opened).await.map(Caller::Portal)
+            })
+            .await
+        }
         // In a box, so that the future is small to move for a cached key.
         Credential::IdToken(token) => Box::pin(state.identity.verify(token)).await.map(Caller::User),
     }

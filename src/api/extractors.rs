@@ -4,8 +4,8 @@ use super::State;
 use super::caller::Caller;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{OrganizationId, SessionId, UserId, WorkspaceId};
-use crate::base::policy::Permission;
 use crate::base::policy::permission::Can;
+use crate::base::policy::{Permission, ServicePermission};
 use crate::domain::access::{
     CallerProof, OrganizationAccess, OrganizationMembership, WorkspaceAccess, WorkspaceMembership,
 };
@@ -13,12 +13,15 @@ use crate::domain::api_keys::{KeyCaller, Program, ProgramAccess};
 use crate::domain::identity::Session;
 use crate::domain::service_tokens::{ServiceActor, ServiceCaller};
 use crate::domain::tenancy::{SignedInUser, User};
-use crate::infra::http::{DecidingHeader, path_parameter};
+use crate::infra::http::{DecidingHeader, has_parameter, path_parameter};
 use crate::infra::request::RequestContext;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
+
+/// The parameter by which the removal of a member moves API keys, and may give them new values.
+const TRANSFER_KEYS_TO: &str = "transferKeysTo";
 
 /// The caller that the authentication middleware admitted.
 pub(crate) fn caller_of(req: &HttpRequest) -> Result<Caller, ApiError> {
@@ -91,7 +94,9 @@ impl<P: Can> FromRequest for OrganizationAccess<P> {
             let id: OrganizationId = path_parameter(&req, "organizationId")?;
             let db = state_of(&req)?.reader_of(id);
             let membership = match actor {
-                Some(actor) => db.read(move |conn| OrganizationMembership::of_service(conn, id, &actor.acting())).await?,
+                Some(actor) => {
+                    db.read(move |conn| OrganizationMembership::of_service(conn, id, &actor.acting())).await?
+                }
                 None => {
                     ensure_no_member_is_named(&req)?;
                     let user = caller.user()?.clone();
@@ -108,7 +113,10 @@ impl<P: Can> FromRequest for OrganizationAccess<P> {
 pub(crate) fn service_actor(req: &HttpRequest, service: &ServiceCaller) -> Result<ServiceActor, ApiError> {
     let needs = state_of(req)?.routes.service_permission(req).ok_or(Code::CredentialNotAccepted)?;
     let member = named_member(req)?;
-    let actor = ServiceActor::new(service, needs, member)?;
+    let mut actor = ServiceActor::new(service, needs, member)?;
+    if has_parameter(req, TRANSFER_KEYS_TO) {
+        actor = actor.also(service, ServicePermission::KeysWrite)?;
+    }
     if let Some(member) = member {
         RequestContext::set_on_behalf_of(member);
     }

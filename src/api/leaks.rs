@@ -79,7 +79,7 @@ pub struct LeakFeedback {
 /// creator is told by mail, and each text is answered, in their order. GitHub sends no credential but the headers
 /// `Github-Public-Key-Identifier` and `Github-Public-Key-Signature`, which are checked where `leaks.github` is configured; a
 /// scanner of one's own sends a service token that may verify keys of all organizations.
-#[utoipa::path(tag = "Gateways", security(("serviceToken" = [])), request_body = Vec<LeakedKey>,
+#[utoipa::path(tag = "Gateways", security(("serviceToken" = ["keys:verify"])), request_body = Vec<LeakedKey>,
     responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What became of each.", body = Vec<LeakFeedback>)))]
 #[post("")]
 pub async fn revoke_leaked_keys(

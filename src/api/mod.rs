@@ -19,10 +19,12 @@ mod list;
 pub mod me;
 pub mod members;
 pub mod organizations;
+pub mod portal_sessions;
 pub mod sessions;
 mod state;
 pub mod subscriptions;
 pub mod usage;
+pub mod users;
 pub mod whoami;
 pub mod workspaces;
 

@@ -14,6 +14,7 @@ pub mod members;
 pub mod organizations;
 pub mod person_limits;
 pub mod portal_sessions;
+pub mod provisioning;
 pub mod service_tokens;
 pub mod subscriptions;
 pub mod tenancy;

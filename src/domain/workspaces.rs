@@ -64,9 +64,11 @@ impl Workspace {
         page: Position<WorkspaceId>,
     ) -> Result<Vec<(Self, Option<WorkspaceRole>)>, ApiError> {
         let mut query = workspaces::table
-            .left_join(workspace_members::table.on(
-                workspace_members::workspace_id.eq(workspaces::id).and(workspace_members::user_id.nullable().eq(access.person_id())),
-            ))
+            .left_join(
+                workspace_members::table.on(workspace_members::workspace_id
+                    .eq(workspaces::id)
+                    .and(workspace_members::user_id.nullable().eq(access.person_id()))),
+            )
             .filter(workspaces::organization_id.eq(access.organization_id()))
             .select((Self::as_select(), workspace_members::role.nullable()))
             .order(workspaces::id.desc())

@@ -29,7 +29,7 @@ use std::net::IpAddr;
 ///
 /// Keys that are bound to addresses are compared with the address of the service's client, if the service stands in
 /// `server.trusted_proxies` and sends that address in `server.forwarded_header`; else with the service's own.
-#[utoipa::path(post, path = "/keys/verify", tag = "Gateways", security(("serviceToken" = [])), request_body = VerifyKey,
+#[utoipa::path(post, path = "/keys/verify", tag = "Gateways", security(("serviceToken" = ["keys:verify"])), request_body = VerifyKey,
     responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
 pub async fn verify_key(
     state: web::Data<State>,

@@ -117,7 +117,9 @@ impl Standing {
 
 fn ensure_there(conn: &mut Conn, organization: OrganizationId, workspace: Option<WorkspaceId>) -> Result<(), ApiError> {
     match workspace {
-        None => organizations::table.find(organization).select(organizations::id).first::<OrganizationId>(conn).map(drop),
+        None => {
+            organizations::table.find(organization).select(organizations::id).first::<OrganizationId>(conn).map(drop)
+        }
         Some(workspace) => workspaces::table
             .filter(workspaces::id.eq(workspace).and(workspaces::organization_id.eq(organization)))
             .select(workspaces::id)

@@ -176,7 +176,8 @@ impl IdentityService {
         }
         let open = async || {
             let settings = self.config.identity.clone();
-            let secrets = web::block(move || MasterSecrets::load(&settings)).await.map_err(|error| error.to_string())??;
+            let secrets =
+                web::block(move || MasterSecrets::load(&settings)).await.map_err(|error| error.to_string())??;
             KeyRing::open(&self.clock, self.store.db(), secrets).await
         };
         self.own_keys.get_or_try_init(open).await.map_err(|reason: String| ApiError::unavailable_because(reason))

@@ -150,6 +150,40 @@ impl OrganizationMember {
         Ok(changed)
     }
 
+    /// Adds a user as a member, or gives a member another role. A user who is not seen must be a member already.
+    ///
+    /// # Errors
+    /// `not_found`, `conflict` for a disabled user, and those of [`Self::change_role`].
+    pub fn put(
+        conn: &mut Conn,
+        access_change: &mut AccessChange,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        (user, is_seen): (UserId, bool),
+        role: OrganizationRole,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        let organization = access.organization_id();
+        Organization::lock(conn, organization)?;
+        let known: Option<Option<Timestamp>> =
+            users::table.find(user).select(users::disabled_at).first(conn).optional()?;
+        let is_member = members::table
+            .filter(members::organization_id.eq(organization).and(members::user_id.eq(user)))
+            .select(members::id)
+            .first::<MembershipId>(conn)
+            .optional()?
+            .is_some();
+        if is_member {
+            return Self::change_role(conn, access_change, access, user, role);
+        }
+        let disabled_at = known.filter(|_| is_seen).ok_or_else(ApiError::not_found)?;
+        ensure_may_touch(access.role(), role)?;
+        if !PersonStatus::of(disabled_at).can_act() {
+            return Err(ApiError::with_message(Code::Conflict, "The user is disabled."));
+        }
+        Self::add(conn, access_change, organization, user, role, now)?;
+        Self::of(conn, organization, user)
+    }
+
     /// Removes a member with all workspace roles, transfers or orphans the API keys, and withdraws the member's
     /// invitations. Members may remove themselves.
     ///

@@ -17,6 +17,8 @@ pub struct ServiceActor {
     hash: [u8; 32],
     organization: Option<OrganizationId>,
     needs: ServicePermission,
+    /// What the request needs besides.
+    also: Option<ServicePermission>,
     on_behalf_of: Option<UserId>,
 }
 
@@ -31,7 +33,23 @@ impl ServiceActor {
         on_behalf_of: Option<UserId>,
     ) -> Result<Self, ApiError> {
         service.ensure_may(needs)?;
-        Ok(Self { token: service.id(), hash: service.hash, organization: service.organization(), needs, on_behalf_of })
+        Ok(Self {
+            token: service.id(),
+            hash: service.hash,
+            organization: service.organization(),
+            needs,
+            also: None,
+            on_behalf_of,
+        })
+    }
+
+    /// Checks that the service may do this, too.
+    ///
+    /// # Errors
+    /// `insufficient_permission`
+    pub fn also(self, service: &ServiceCaller, needs: ServicePermission) -> Result<Self, ApiError> {
+        service.ensure_may(needs)?;
+        Ok(Self { also: Some(needs), ..self })
     }
 
     /// The member that it acts for.
@@ -62,6 +80,11 @@ impl ServiceActor {
         }
     }
 
+    /// The service as guards take it, for this member.
+    pub fn acting_for(self, member: UserId) -> ActingService {
+        Self { on_behalf_of: Some(member), ..self }.acting()
+    }
+
     /// Returns the proof of this caller.
     pub fn proof(&self) -> CallerProof {
         CallerProof::new(Arc::new(self.clone()), Presented::default())
@@ -88,7 +111,9 @@ impl Confirm for ServiceActor {
         if !token.has_value(&self.hash, now) {
             return Err(unknown());
         }
-        ensure_may(token.permissions(), self.needs)?;
+        for needs in [Some(self.needs), self.also].into_iter().flatten() {
+            ensure_may(token.permissions(), needs)?;
+        }
         Standing::confirm_service(conn, self.on_behalf_of, grant)
     }
 }

@@ -38,6 +38,11 @@ impl ServiceCaller {
         self.token.organization
     }
 
+    /// When the token ends, if it does.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.token.value_ends_at
+    }
+
     /// Checks that the service may do what a route asks for, on the whole installation.
     ///
     /// # Errors

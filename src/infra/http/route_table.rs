@@ -69,7 +69,10 @@ impl RouteTable {
                 operations.iter().filter(|(method, operation)| !method.is_safe() && operation.request_body.is_none());
             let without_body = without_body.map(|(method, _)| method.clone()).collect();
             let (for_services, for_portals) = credentials_of(&operations);
-            (path.clone(), Route { allow: allow.join(", "), without_body, for_services, for_portals, ..Route::of(path) })
+            (
+                path.clone(),
+                Route { allow: allow.join(", "), without_body, for_services, for_portals, ..Route::of(path) },
+            )
         });
         let beside = undocumented.iter().map(|path| ((*path).to_owned(), Route::of(path)));
         let none = ("(none)".to_owned(), Route::of("(none)"));

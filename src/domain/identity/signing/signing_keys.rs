@@ -108,8 +108,7 @@ impl SigningKeys {
     /// Returns a signed token of this `typ`.
     pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<SecretString, ApiError> {
         let key = &self.newest;
-        let header =
-            Header { kid: Some(key.id.clone()), typ: Some(typ.to_owned()), ..Header::new(Algorithm::RS256) };
+        let header = Header { kid: Some(key.id.clone()), typ: Some(typ.to_owned()), ..Header::new(Algorithm::RS256) };
         let header = serde_json::to_vec(&header).map_err(ApiError::internal)?;
         let claims = serde_json::to_vec(claims).map_err(ApiError::internal)?;
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));

@@ -57,7 +57,9 @@ impl Verification {
             Code::InvalidIdToken | Code::IdTokenExpired => CredentialKind::IdToken,
             Code::InvalidPortalSession | Code::PortalSessionExpired => CredentialKind::PortalSession,
             // Refused service tokens get the codes of keys.
-            Code::InvalidApiKey | Code::ApiKeyRevoked | Code::ApiKeyExpired if has_service_token(headers) => CredentialKind::ServiceToken,
+            Code::InvalidApiKey | Code::ApiKeyRevoked | Code::ApiKeyExpired if has_service_token(headers) => {
+                CredentialKind::ServiceToken
+            }
             Code::InvalidApiKey
             | Code::ApiKeyRevoked
             | Code::ApiKeyDisabled
