@@ -57,6 +57,7 @@ pub fn authenticate(operation: &mut Operation, config: &Config) {
     let expand = |own: SecurityRequirement| match name_of(&own).as_deref() {
         Some(PERSON) => named(&OF_PERSONS),
         Some(KEY_MANAGER) => named(&[&OF_PERSONS[..], programs].concat()),
+        None => Vec::new(),
         Some(name) if !configured.contains(&name) => Vec::new(),
         _ => vec![own],
     };
