@@ -235,6 +235,28 @@ impl FromRequest for Service {
     }
 }
 
+/// A service that may verify keys, for nobody in particular. Costs no lookup of the route.
+#[derive(Debug)]
+pub struct Verifier(ServiceCaller);
+
+impl Verifier {
+    pub fn caller(&self) -> &ServiceCaller {
+        &self.0
+    }
+}
+
+impl FromRequest for Verifier {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of(req).and_then(|caller| match caller {
+            Caller::Service(service) => service.ensure_may(ServicePermission::KeysVerify).map(|()| Self(service)),
+            Caller::User(_) | Caller::ApiKey(_) | Caller::Portal(_) => Err(Code::CredentialNotAccepted.into()),
+        }))
+    }
+}
+
 /// A person, or a service: for what is in no organization yet.
 #[derive(Debug)]
 pub enum PersonOrService {

@@ -29,7 +29,7 @@ pub mod whoami;
 pub mod workspaces;
 
 pub use caller::{Caller, Credential, verify};
-pub use extractors::{PersonOrService, Service, SignedIn};
+pub use extractors::{PersonOrService, Service, SignedIn, Verifier};
 pub(crate) use extractors::{caller_of, ensure_no_member_is_named, named_member, service_actor, state_of};
 pub use idempotency::{Idempotency, ReplayOutcome};
 pub(crate) use list::list_page;

@@ -100,6 +100,7 @@ pub async fn create_portal_session(
     let input = body.read().await?;
     input.check()?;
     let CreatePortalSession { user_id, workspace_id, permissions, ttl_seconds, origins } = input;
+    let signer = state.portal_sessions.signer(&state.identity).await?;
     let acting = service.actor().clone().acting_for(user_id);
     let proof = acting.proof();
     let membership =
@@ -130,7 +131,7 @@ pub async fn create_portal_session(
         origins,
         expires_at,
     };
-    let token = state.portal_sessions.create(&state.identity, new.clone(), now).await?;
+    let token = signer.sign(new.clone(), now)?;
     state
         .scoped_to(&access)
         .change_access(move |_, access_change| {

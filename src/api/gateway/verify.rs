@@ -1,8 +1,8 @@
 //! `POST /keys/verify`: a service verifies the API key of its client.
 
 use super::wire::{KeyVerdict, VerifiedKey, VerifyKey};
-use crate::api::Service;
 use crate::api::State;
+use crate::api::Verifier;
 use crate::api::errors;
 use crate::api::hot_json::json;
 use crate::base::error::ApiError;
@@ -33,13 +33,13 @@ use std::net::IpAddr;
     responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
 pub async fn verify_key(
     state: web::Data<State>,
-    service: Service,
+    verifier: Verifier,
     body: Body<VerifyKey>,
 ) -> Result<HttpResponse, ApiError> {
     // A gateway sends one for each of its own requests, so it is logged like a GET.
     RequestContext::mark_read_only();
     let question = body.read().await?;
-    let only = service.caller().organization();
+    let only = verifier.caller().organization();
     answer(&state, &question, only, RequestContext::client_address()).await.map(|answer| json(&answer))
 }
 

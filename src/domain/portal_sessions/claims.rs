@@ -92,3 +92,70 @@ impl Claims {
         Ok(OpenedSession { session: PortalSession::new((sub, org, wsp), svt, permissions, exp), origins })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::identity::tokens::token;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::Algorithm;
+    use serde_json::json;
+
+    const ISSUER: &str = "https://keyward.example/v1/portal-sessions";
+
+    /// What is read of good claims with some replaced.
+    fn read(changes: Value) -> Result<OpenedSession, Code> {
+        let now = Timestamp::from_millis(1_800_000_000_000).unwrap();
+        let new = NewPortalSession {
+            user: UserId::new(),
+            organization: OrganizationId::new(),
+            workspace: WorkspaceId::new(),
+            token: ServiceTokenId::new(),
+            permissions: Some(vec![Permission::KeysOwn]),
+            origins: vec!["https://app.example.com".to_owned()],
+            expires_at: now,
+        };
+        let mut claims = serde_json::to_value(Claims::new(ISSUER, new, now)).unwrap();
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        let Value::Object(claims) = claims else { unreachable!("claims are an object") };
+        Claims::read(claims, ISSUER, now).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn claims_of_another_kind_issuer_or_time_are_no_session() {
+        let opened = read(json!({})).unwrap();
+        assert!(opened.admits(b"https://app.example.com") && !opened.admits(b"https://app.example.com."));
+        for bad in [
+            json!({ "aud": "keyward" }),
+            json!({ "aud": ["keyward:portal-sessions"] }),
+            json!({ "iss": "https://keyward.example/keyward" }),
+            json!({ "iat": 1_800_000_031 }),
+            json!({ "exp": 1.5 }),
+            json!({ "sub": "user" }),
+            json!({ "wsp": null }),
+            json!({ "svt": "svt_" }),
+            json!({ "permissions": ["everything"] }),
+            json!({ "origins": "https://app.example.com" }),
+        ] {
+            assert_eq!(read(bad.clone()).map(drop), Err(Code::InvalidPortalSession), "{bad}");
+        }
+    }
+
+    #[test]
+    fn neither_header_is_taken_for_the_other() {
+        let header = |typ: &str| {
+            let header = json!({ "alg": "RS256", "kid": "k", "typ": typ });
+            format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(header.to_string()))
+        };
+        let is_portal = |typ: Option<&str>| typ == Some(TYP);
+        let allowed = [Algorithm::RS256];
+        assert!(token::header_of(&header("JWT"), &allowed).is_ok());
+        assert!(token::header_of_type(&header(TYP), &allowed, is_portal).is_ok());
+        assert!(token::header_of(&header(TYP), &allowed).is_err());
+        assert!(token::header_of_type(&header("JWT"), &allowed, is_portal).is_err());
+        assert!(token::header_of_type(&header("Portal+JWT"), &allowed, is_portal).is_err());
+    }
+}

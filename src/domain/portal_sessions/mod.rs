@@ -1,6 +1,6 @@
 //! Portal sessions: a service lets the browser of a member work on the API keys of one workspace, for an hour at most.
 //!
-//! The session is a signed token that no row stands for: [`PortalSessions::create`] makes it, [`PortalSessions::open`]
+//! The session is a signed token that no row stands for: [`Signer`] makes it, [`PortalSessions::open`]
 //! reads it. It has the signing keys of ID tokens, another `typ`, another issuer and another audience, and each verifier
 //! demands its own: neither passes as the other. Each request, and each transaction that writes, reads the member's roles
 //! and the service token again ([`PortalSession`]).
@@ -15,7 +15,7 @@ use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 use crate::base::time::{Clock, Timestamp};
 use crate::domain::changes::Store;
-use crate::domain::identity::{IdentityService, tokens::token};
+use crate::domain::identity::{IdentityService, KeyRing, tokens::token};
 use claims::{Claims, TYP};
 use jsonwebtoken::Algorithm;
 use secrecy::{ExposeSecret, SecretString};
@@ -39,19 +39,15 @@ impl PortalSessions {
         jsonwebtoken::decode_header(token).is_ok_and(|header| header.typ.as_deref() == Some(TYP))
     }
 
-    /// Signs a new session.
+    /// Returns what signs sessions, with the newest key. It reads rows of no tenant, so call it before the request is let
+    /// into an organization.
     ///
     /// # Errors
     /// `unavailable` when the signing keys can't be read.
-    pub async fn create(
-        &self,
-        identity: &IdentityService,
-        new: NewPortalSession,
-        now: Timestamp,
-    ) -> Result<SecretString, ApiError> {
+    pub async fn signer<'s>(&'s self, identity: &'s IdentityService) -> Result<Signer<'s>, ApiError> {
         let keys = identity.signing_keys().await?;
         keys.keep_fresh().await;
-        keys.sign_as(TYP, &Claims::new(&self.issuer, new, now))
+        Ok(Signer { keys, issuer: &self.issuer })
     }
 
     /// Checks signature, issuer and audience. The session may have expired.
@@ -82,5 +78,21 @@ impl PortalSessions {
             .reader_of(session.organization_id())
             .read(move |conn| session.standing(conn, now).map(|_| session))
             .await
+    }
+}
+
+/// Signs portal sessions.
+pub struct Signer<'s> {
+    keys: &'s KeyRing,
+    issuer: &'s str,
+}
+
+impl Signer<'_> {
+    /// Signs a new session.
+    ///
+    /// # Errors
+    /// `internal`
+    pub fn sign(&self, new: NewPortalSession, now: Timestamp) -> Result<SecretString, ApiError> {
+        self.keys.sign_as(TYP, &Claims::new(self.issuer, new, now))
     }
 }

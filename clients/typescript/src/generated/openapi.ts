@@ -407,7 +407,7 @@ export interface paths {
          * @description In the format of GitHub's secret scanning partner program. Each key that is among the texts is revoked at once, its
          *     creator is told by mail, and each text is answered, in their order. GitHub sends no credential but the headers
          *     `Github-Public-Key-Identifier` and `Github-Public-Key-Signature`, which are checked where `leaks.github` is configured; a
-         *     scanner of one's own sends a service token.
+         *     scanner of one's own sends a service token that may verify keys of all organizations.
          */
         post: operations["revoke_leaked_keys"];
         delete?: never;
@@ -574,14 +574,14 @@ export interface paths {
         };
         /**
          * List organizations
-         * @description Those that the caller belongs to.
+         * @description Those that the caller belongs to. A service token lists those that it sees or, on behalf of a person, the person's.
          */
         get: operations["list_organizations"];
         put?: never;
         /**
          * Create an organization
          * @description The caller becomes its owner. Its trial starts, unless the caller has had a trial before: then it is expired until it
-         *     is paid for. A person may create only so many in a day.
+         *     is paid for. A person may create only so many in a day. A service token names the owner, who is created if new.
          */
         post: operations["create_organization"];
         delete?: never;
@@ -754,7 +754,12 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
+        /**
+         * Add a member, or set its role
+         * @description For a backend whose users accept no invitations. Only an owner's authority names owners and takes the role from them. A
+         *     token that is bound to the organization sees no other people than its members, so it sets roles and adds nobody.
+         */
+        put: operations["put_organization_member"];
         post?: never;
         /**
          * Remove a member
@@ -810,6 +815,49 @@ export interface paths {
          * @description The organization's owners and admins are admins of it.
          */
         post: operations["create_workspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/portal-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create a portal session
+         * @description For the browser of a member: a token for the endpoints of the API keys of one workspace, and for nothing else. It never
+         *     does more than the member may at that moment, and ends when the member is removed or disabled, or when the service token
+         *     is revoked or may not write keys any more. Pages of `origins` may call with it: `server.cors_origins` need not name them.
+         */
+        post: operations["create_portal_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Create or change a user
+         * @description The user of this issuer and subject, who is created if new. Of a user who signs in at the issuer, a verified address
+         *     stays, and a user of the built-in provider stays as the account is.
+         */
+        put: operations["put_user"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1168,7 +1216,7 @@ export interface components {
             role: components["schemas"]["OrganizationRole"];
         };
         /** @enum {string} */
-        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "subscription.changed" | "user.signed_in" | "user.sign_in_failed" | "user.password_changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.session_ended" | "user.email_verified";
+        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "portal_session.created" | "subscription.changed" | "user.signed_in" | "user.sign_in_failed" | "user.password_changed" | "user.changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.session_ended" | "user.email_verified";
         /** @description What a person typed. */
         ActionForm: {
             /** @description The new password, where the code is for one. */
@@ -1246,6 +1294,7 @@ export interface components {
             hash: string;
             id: components["schemas"]["AuditEventId"];
             occurredAt: components["schemas"]["Timestamp"];
+            onBehalfOf: components["schemas"]["UserId"] | null;
             organizationId: components["schemas"]["OrganizationId"];
             /**
              * @description The `X-Request-ID` of the request.
@@ -1290,6 +1339,44 @@ export interface components {
             expiresAt?: components["schemas"]["Timestamp"] | null;
             name?: components["schemas"]["Name"] | null;
             scope?: components["schemas"]["Scope"] | null;
+        };
+        /** @description An organization to make. */
+        CreateOrganization: {
+            name: components["schemas"]["Name"];
+            owner?: components["schemas"]["OwnerInput"] | null;
+        };
+        /** @description A session to make. */
+        CreatePortalSession: {
+            /**
+             * @description The pages that may use it, as browsers send them in `Origin`.
+             * @example [
+             *       "https://app.example.com"
+             *     ]
+             */
+            origins: string[];
+            /**
+             * @description The permissions in the workspace that the session keeps; all of the member's if left out. Without `keys:manage` the
+             *     session works on the member's own keys only, and makes keys that have at most what an editor has.
+             */
+            permissions?: components["schemas"]["Permission"][] | null;
+            /**
+             * Format: int32
+             * @description How long it lasts.
+             * @example 900
+             */
+            ttlSeconds: number;
+            /** @description Who uses it: a member with a role in the workspace. */
+            userId: components["schemas"]["UserId"];
+            workspaceId: components["schemas"]["WorkspaceId"];
+        };
+        /** @description A new session. */
+        CreatedPortalSession: {
+            expiresAt: components["schemas"]["Timestamp"];
+            /**
+             * @description Sent as `Authorization: Bearer`. It is shown this once.
+             * @example eyJ0eXAiOiJwb3J0YWwrand0In0.eyJzdWIiOiJ1c3JfMSJ9.c2ln
+             */
+            token: string;
         };
         /** @enum {string} */
         CreatorRole: "viewer" | "editor" | "admin" | "organization_admin";
@@ -1476,6 +1563,21 @@ export interface components {
         KeyPrefix: string;
         /** @enum {string} */
         KeyStatus: "active" | "disabled" | "revoked" | "expired" | "orphaned";
+        /** @description A user. */
+        KnownUser: {
+            /** @example ada@example.com */
+            email: string | null;
+            /** @description Whether the issuer's ID token said that the address is the user's. */
+            emailVerified: boolean;
+            id: components["schemas"]["UserId"];
+            /** @example external */
+            issuer: string;
+            /** @example Ada Lovelace */
+            name: string | null;
+            status: components["schemas"]["PersonStatus"];
+            /** @example user-4711 */
+            subject: string;
+        };
         /**
          * @description Whether a text is a key.
          * @enum {string}
@@ -1654,8 +1756,19 @@ export interface components {
             id: components["schemas"]["OrganizationId"];
             /** @example Acme */
             name: string;
-            /** @description The caller's role in it. */
+            /** @description The caller's role in it; an owner's for a service that acts for no member. */
             role: components["schemas"]["OrganizationRole"];
+        };
+        /** @description The owner of an organization to make. An owner who is known already stays as it is. */
+        OwnerInput: {
+            email?: components["schemas"]["Email"] | null;
+            /**
+             * @description `external` if left out.
+             * @example external
+             */
+            issuer?: string | null;
+            name?: components["schemas"]["PersonName"] | null;
+            subject: components["schemas"]["Subject"];
         };
         /** @description One page of a list. */
         Page_ApiKeyView: {
@@ -1747,6 +1860,11 @@ export interface components {
         };
         /** @enum {string} */
         Permission: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
+        /**
+         * @description 1 to 256 characters, without control characters.
+         * @example Ada Lovelace
+         */
+        PersonName: string;
         /** @enum {string} */
         PersonStatus: "active" | "disabled";
         /** @description Who is behind an ID token. */
@@ -1778,6 +1896,18 @@ export interface components {
             scope: components["schemas"]["Scope"];
             subscription: components["schemas"]["SubscriptionSummary"];
             workspaceId: components["schemas"]["WorkspaceId"];
+        };
+        /** @description A user to make, or to change. */
+        PutUser: {
+            email?: components["schemas"]["Email"] | null;
+            /**
+             * @description `external` for people who sign in elsewhere, or the issuer of the ID tokens that they will send: `builtin`, or one of
+             *     `identity.issuers`.
+             * @example external
+             */
+            issuer: string;
+            name?: components["schemas"]["PersonName"] | null;
+            subject: components["schemas"]["Subject"];
         };
         /** @description What is left of the tighter one of two limits, the key's and its workspace's. */
         RateLimitView: {
@@ -1998,6 +2128,11 @@ export interface components {
          * @enum {string}
          */
         StoreState: "memory" | "redis" | "away";
+        /**
+         * @description What identifies the user at the issuer: for `external`, an id of your own.
+         * @example user-4711
+         */
+        Subject: string;
         /** @enum {string} */
         SubscriptionStatus: "trialing" | "active" | "canceled" | "expired" | "past_due";
         /** @description The subscription, as far as a program sees it. */
@@ -2316,7 +2451,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
+        /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired`, `invalid_portal_session`, `portal_session_expired` */
         Unauthorized: {
             headers: {
                 /** @description `Bearer` (RFC 6750). */
@@ -3354,7 +3489,10 @@ export interface operations {
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3390,7 +3528,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["OrganizationInput"];
+                "application/json": components["schemas"]["CreateOrganization"];
             };
         };
         responses: {
@@ -3432,7 +3570,10 @@ export interface operations {
     read_organization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 organizationId: string;
             };
@@ -3462,7 +3603,10 @@ export interface operations {
     delete_organization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 organizationId: string;
             };
@@ -3492,7 +3636,10 @@ export interface operations {
     rename_organization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 organizationId: string;
             };
@@ -3554,7 +3701,10 @@ export interface operations {
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 organizationId: string;
             };
@@ -3601,7 +3751,10 @@ export interface operations {
                 /** @description Before this moment. */
                 to?: components["schemas"]["Timestamp"];
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 organizationId: string;
             };
@@ -3639,7 +3792,10 @@ export interface operations {
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 organizationId: string;
             };
@@ -3672,6 +3828,8 @@ export interface operations {
             header?: {
                 /** @description Makes it safe to send the request again within 24 hours: it is done once. */
                 "Idempotency-Key"?: string;
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
             };
             path: {
                 organizationId: string;
@@ -3722,7 +3880,10 @@ export interface operations {
     withdraw_invitation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 invitationId: string;
                 organizationId: string;
@@ -3753,7 +3914,10 @@ export interface operations {
     resend_invitation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 invitationId: string;
                 organizationId: string;
@@ -3794,7 +3958,10 @@ export interface operations {
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 organizationId: string;
             };
@@ -3821,6 +3988,48 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    put_organization_member: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
+            path: {
+                userId: string;
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganizationRoleInput"];
+            };
+        };
+        responses: {
+            /** @description A member with this role. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationMemberView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenToProgram"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     remove_organization_member: {
         parameters: {
             query?: {
@@ -3832,7 +4041,10 @@ export interface operations {
                  */
                 mode?: "keep" | "roll";
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 userId: string;
                 organizationId: string;
@@ -3865,7 +4077,10 @@ export interface operations {
     change_organization_member: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 userId: string;
                 organizationId: string;
@@ -3904,7 +4119,10 @@ export interface operations {
     read_subscription: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 organizationId: string;
             };
@@ -3942,7 +4160,10 @@ export interface operations {
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 organizationId: string;
             };
@@ -3975,6 +4196,8 @@ export interface operations {
             header?: {
                 /** @description Makes it safe to send the request again within 24 hours: it is done once. */
                 "Idempotency-Key"?: string;
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
             };
             path: {
                 organizationId: string;
@@ -4012,6 +4235,78 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_portal_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreatePortalSession"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedPortalSession"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenToProgram"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    put_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutUser"];
+            };
+        };
+        responses: {
+            /** @description The user as it is now. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnownUser"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenToProgram"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["BodyTooLarge"];
@@ -4083,7 +4378,10 @@ export interface operations {
     read_workspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 workspaceId: string;
             };
@@ -4113,7 +4411,10 @@ export interface operations {
     delete_workspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 workspaceId: string;
             };
@@ -4143,7 +4444,10 @@ export interface operations {
     rename_workspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 workspaceId: string;
             };
@@ -4194,7 +4498,10 @@ export interface operations {
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 workspaceId: string;
             };
@@ -4227,6 +4534,8 @@ export interface operations {
             header?: {
                 /** @description Makes it safe to send the request again within 24 hours: it is done once. */
                 "Idempotency-Key"?: string;
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
             };
             path: {
                 workspaceId: string;
@@ -4277,7 +4586,10 @@ export interface operations {
     revoke_api_keys: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 workspaceId: string;
             };
@@ -4315,7 +4627,10 @@ export interface operations {
     read_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 keyId: string;
                 workspaceId: string;
@@ -4346,7 +4661,10 @@ export interface operations {
     delete_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 keyId: string;
                 workspaceId: string;
@@ -4377,7 +4695,10 @@ export interface operations {
     change_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 keyId: string;
                 workspaceId: string;
@@ -4416,7 +4737,10 @@ export interface operations {
     disable_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 keyId: string;
                 workspaceId: string;
@@ -4449,7 +4773,10 @@ export interface operations {
     enable_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 keyId: string;
                 workspaceId: string;
@@ -4482,7 +4809,10 @@ export interface operations {
     revoke_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 keyId: string;
                 workspaceId: string;
@@ -4518,6 +4848,8 @@ export interface operations {
             header?: {
                 /** @description Makes it safe to send the request again within 24 hours: it is done once. */
                 "Idempotency-Key"?: string;
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
             };
             path: {
                 keyId: string;
@@ -4559,7 +4891,10 @@ export interface operations {
     transfer_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 keyId: string;
                 workspaceId: string;
@@ -4608,7 +4943,10 @@ export interface operations {
                 /** @description How long a bucket is: `hour` covers at most 31 days, `day` at most 366. */
                 interval?: components["schemas"]["Interval"];
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 keyId: string;
                 workspaceId: string;
@@ -4648,7 +4986,10 @@ export interface operations {
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 workspaceId: string;
             };
@@ -4678,7 +5019,10 @@ export interface operations {
     put_workspace_member: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 userId: string;
                 workspaceId: string;
@@ -4725,7 +5069,10 @@ export interface operations {
                  */
                 mode?: "keep" | "roll";
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 userId: string;
                 workspaceId: string;
@@ -4768,7 +5115,10 @@ export interface operations {
                 /** @description How long a bucket is: `hour` covers at most 31 days, `day` at most 366. */
                 interval?: components["schemas"]["Interval"];
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 workspaceId: string;
             };
