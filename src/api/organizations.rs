@@ -2,7 +2,6 @@
 
 use crate::api::State;
 use crate::api::errors;
-use crate::api::users::OwnerInput;
 use crate::api::{Idempotency, PersonOrService, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
@@ -11,6 +10,7 @@ use crate::base::policy::{OrganizationRole, can};
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
+use crate::domain::provisioning::OwnerInput;
 use crate::domain::tenancy::Organization;
 use crate::infra::http::{Body, ListScope, Page, PageQuery};
 use actix_web::{HttpResponse, delete, get, patch, post, web};

@@ -17,7 +17,7 @@ use crate::server::{error_responses as errors, limits, security_headers};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 use futures_util::future::{Either, LocalBoxFuture};
 use std::future::{Ready, ready};
@@ -159,9 +159,10 @@ where
 
 /// Answers a preflight at a route of portal sessions, unless configuration admits the origin and so answers it.
 fn portal_preflight(state: &State, req: &ServiceRequest) -> Option<HttpResponse> {
-    if *req.method() != Method::OPTIONS || !req.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+    if *req.method() != Method::OPTIONS {
         return None;
     }
+    DecidingHeader::AccessControlRequestMethod.read(req.headers()).ok().flatten()?;
     let origin = DecidingHeader::Origin.read(req.headers()).ok().flatten()?;
     let is_configured = state.config.server.allows_origin(origin.as_bytes());
     (!is_configured && state.routes.has_portal(req.path())).then(|| portal_cors::preflight(origin)).flatten()

@@ -29,6 +29,8 @@ macro_rules! deciding_headers {
 }
 
 deciding_headers! {
+    // Makes an OPTIONS a preflight.
+    AccessControlRequestMethod = "access-control-request-method",
     Authorization = "authorization",
     ContentLength = "content-length",
     ContentType = "content-type",

@@ -23,8 +23,16 @@ mod world;
 use crate::support::harness::Test;
 
 pub fn tests() -> Vec<Test> {
-    [authority::all(), cursors::tests(), document::tests(), malformed::tests(), roles::tests(), services::tests(), tenants::tests()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        authority::all(),
+        cursors::tests(),
+        document::tests(),
+        malformed::tests(),
+        roles::tests(),
+        services::tests(),
+        tenants::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -103,7 +103,8 @@ fn has_no_role(row: &Row, caller: Caller) -> bool {
 
 /// The rows of people in a tenant.
 fn rows_of_tenants(document: &Document) -> impl Iterator<Item = (&'static Row, &Operation)> {
-    let is_of_tenant = |row: &Row| row.who.takes_backends() && !matches!(row.who, Who::Backend | Who::SignedInOrBackend);
+    let is_of_tenant =
+        |row: &Row| row.who.takes_backends() && !matches!(row.who, Who::Backend | Who::SignedInOrBackend);
     rows(document).filter(move |(row, _)| is_of_tenant(row))
 }
 
@@ -199,7 +200,13 @@ async fn a_token_of_one_organization_sees_no_other(db: Backend) {
 }
 
 /// A portal session of a member of the first workspace.
-async fn portal_session(server: &Server, world: &World<'_>, token: &str, caller: Caller, permissions: &[&str]) -> String {
+async fn portal_session(
+    server: &Server,
+    world: &World<'_>,
+    token: &str,
+    caller: Caller,
+    permissions: &[&str],
+) -> String {
     let mut body = json!({
         "userId": world.person(caller).user_id, "workspaceId": world.acme.workspace_id, "ttlSeconds": 3600,
         "origins": [ORIGIN],

@@ -44,9 +44,10 @@ async fn what_takes_a_person_is_refused_without_one(db: Backend) {
     let token = backend_token(&server.database, EVERYTHING, &[]).await;
     let before = dump(&server.database);
     let invitation = json!({ "email": "ada@example.com", "role": "member" });
-    for (path, body) in
-        [(tenant.workspace_path("/api-keys"), json!({})), (tenant.organization_path("/invitations"), invitation.clone())]
-    {
+    for (path, body) in [
+        (tenant.workspace_path("/api-keys"), json!({})),
+        (tenant.organization_path("/invitations"), invitation.clone()),
+    ] {
         let refused = server.post(&path).bearer(&token).json(body).send().await.expect_error(422, "validation_failed");
         assert_eq!(refused["error"]["details"][0]["field"], "Keyward-On-Behalf-Of", "{}", refused.text);
     }

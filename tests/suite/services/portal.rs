@@ -204,7 +204,10 @@ async fn what_a_session_does_is_in_the_trail_with_its_member(db: Backend) {
     server.post(&tenant.workspace_path("/api-keys")).bearer(&session).json(json!({})).send().await.expect(201);
     let events = trail(&server.database, &tenant.organization_id);
     let [.., session, key] = &events[..] else { panic!("{events:#?}") };
-    assert_eq!((&session["action"], &session["target"]["id"]), (&json!("portal_session.created"), &json!(member.user_id)));
+    assert_eq!(
+        (&session["action"], &session["target"]["id"]),
+        (&json!("portal_session.created"), &json!(member.user_id))
+    );
     assert_eq!((&key["action"], &key["onBehalfOf"]), (&json!("api_key.created"), &json!(member.user_id)));
     assert_eq!((&key["actor"], &key["actor"]["kind"]), (&session["actor"], &json!("service")));
 }

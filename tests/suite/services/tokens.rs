@@ -60,7 +60,10 @@ async fn wrong_arguments_are_refused_with_words_and_make_nothing(db: Backend) {
         ([&create[..], &["--expires-at", "2020-01-01T00:00:00Z"]].concat(), "in the future"),
         ([&create[..], &["--expires-in", "soon"]].concat(), "a whole number and a unit"),
         ([&create[..], &["--expires-in", "0s"]].concat(), "in the future"),
-        ([&create[..], &["--expires-in", "1d", "--expires-at", "2099-01-01T00:00:00Z"]].concat(), "cannot be used with"),
+        (
+            [&create[..], &["--expires-in", "1d", "--expires-at", "2099-01-01T00:00:00Z"]].concat(),
+            "cannot be used with",
+        ),
         (vec!["change", &id], "say what to change"),
         (vec!["change", &revoked, "--can", "keys:read"], "revoked"),
         (vec!["roll", &id, "--overlap", "31d"], "at most 30d"),
@@ -109,9 +112,8 @@ async fn what_a_token_may_is_what_the_operator_said_last_on_every_node(db: Backe
     for node in nodes {
         node.get("/v1/organizations").bearer(&token).send().await.expect(200);
     }
-    let change = async |more: &[&str]| {
-        process::run(&server.database, &[&["service-token", "change", &id], more].concat()).await
-    };
+    let change =
+        async |more: &[&str]| process::run(&server.database, &[&["service-token", "change", &id], more].concat()).await;
     change(&["--can", "keys:read"]).await;
     for node in nodes {
         let refused = node.get("/v1/organizations").bearer(&token).send().await;

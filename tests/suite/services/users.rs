@@ -58,7 +58,8 @@ async fn a_user_of_the_built_in_provider_stays_as_the_account_is(db: Backend) {
     let same = json!({ "issuer": "builtin", "subject": person.local_id, "email": person.email });
     let known = put(&server, &token, same).await.expect(200);
     assert_eq!((known.text_at("/id"), &known["emailVerified"]), (person.user_id.clone(), &json!(true)));
-    for (field, value) in [("email", json!("mallory@example.com")), ("email", Value::Null), ("name", json!("Mallory"))] {
+    for (field, value) in [("email", json!("mallory@example.com")), ("email", Value::Null), ("name", json!("Mallory"))]
+    {
         let body = json!({ "issuer": "builtin", "subject": person.local_id, field: value });
         let refused = put(&server, &token, body).await.expect_error(422, "validation_failed");
         assert_eq!(refused["error"]["details"][0]["field"], field, "{}", refused.text);

@@ -37,7 +37,10 @@ tests![
 
 /// Every test of this room.
 pub fn all() -> Vec<Test> {
-    [tests(), expiry::tests(), foreigners::tests(), keys::tests(), services::tests(), waits::tests_once()].into_iter().flatten().collect()
+    [tests(), expiry::tests(), foreigners::tests(), keys::tests(), services::tests(), waits::tests_once()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Routes with a body whose caller is known by the body itself, so not before all of it has come; and one that only reads.

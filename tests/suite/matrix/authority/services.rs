@@ -6,8 +6,8 @@ use super::super::table::Row;
 use super::losses::Loss::{self, *};
 use super::losses::{OF_SERVICES, Refused, losses};
 use super::people::Holder;
-use super::scene::{Scene, server};
 use super::rows;
+use super::scene::{Scene, server};
 use crate::support::dump::dump;
 use crate::support::tenant::{EVERYTHING, backend_token};
 use crate::support::{Backend, secrets, tests};
@@ -65,7 +65,8 @@ async fn a_service_that_loses_authority_during_a_request_changes_nothing(db: Bac
         for refused in OF_SERVICES {
             let holder = service_for(&scene, row.who, None).await;
             // Some rows take a person; in the others the service acts alone.
-            let member = (row.target != super::super::table::Target::Standing).then_some(holder.person.user_id.as_str());
+            let member =
+                (row.target != super::super::table::Target::Standing).then_some(holder.person.user_id.as_str());
             let takes_a_person = ["/invitations", "/api-keys"].iter().any(|end| row.operation.ends_with(end));
             let named = if takes_a_person { Some(holder.person.user_id.as_str()) } else { member };
             cell(&scene, &mut failures, row, (&holder, named), *refused).await;
@@ -155,7 +156,8 @@ async fn a_service_token_and_a_portal_session_that_expire_during_a_request_chang
     let before = dump(&server.database);
     let mut failures = Failures::default();
     for (row, underway, code) in underway {
-        failures.cell(underway.finish().await.unless_error(401, code).map(|fault| format!("{}: {fault}", row.operation)));
+        failures
+            .cell(underway.finish().await.unless_error(401, code).map(|fault| format!("{}: {fault}", row.operation)));
     }
     failures.unless_unchanged("what has expired", &before, &dump(&server.database));
     failures.conclude(20);

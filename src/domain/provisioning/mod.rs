@@ -8,6 +8,10 @@
 //! | one of `identity.issuers` | is made; the first ID token finds the user | the name, and an address that is not verified; each ID token says both again |
 //! | `builtin` | is not made: an account signs up | nothing: the account has both |
 
+mod input;
+
+pub use input::{OwnerInput, Subject};
+
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::UserId;
