@@ -13,6 +13,7 @@ use crate::domain::identity::{IdentityService, SignInEventWriter, SignInEvents};
 use crate::domain::invitations::InvitationMails;
 use crate::domain::leaks::GithubKeys;
 use crate::domain::person_limits::PersonLimits;
+use crate::domain::portal_sessions::PortalSessions;
 use crate::domain::service_tokens::ServiceTokens;
 use crate::infra::cluster::Cluster;
 use crate::infra::db::Db;
@@ -47,6 +48,7 @@ pub struct State {
     pub rate_limits: RateLimits,
     pub person_limits: PersonLimits,
     pub service_tokens: ServiceTokens,
+    pub portal_sessions: PortalSessions,
     pub collections: Collections,
     pub routes: web::Data<RouteTable>,
     pub metrics: Metrics,
@@ -89,6 +91,7 @@ impl State {
             invitation_mails: InvitationMails::new(&config, &mailer),
             person_limits: PersonLimits::new(&config),
             service_tokens: ServiceTokens::new(&config, &db, &cluster),
+            portal_sessions: PortalSessions::new(&config, &store, &clock),
             github_keys: config.leaks.github.as_ref().map(GithubKeys::new),
             gateway: config.gateway.compile(&catalog)?,
             config,

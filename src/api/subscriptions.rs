@@ -42,7 +42,7 @@ pub struct SubscriptionView {
 ///
 /// Only a billing event or the operator changes it. Of several subscriptions at Stripe, another one may count once this one
 /// has ended.
-#[utoipa::path(tag = "Organizations", responses(errors::Person, errors::Missing, (status = 200, description = "The subscription.", body = SubscriptionView)))]
+#[utoipa::path(tag = "Organizations", security(("person" = []), ("serviceToken" = ["subscriptions:read"])), responses(errors::Person, errors::Missing, (status = 200, description = "The subscription.", body = SubscriptionView)))]
 #[get("/organizations/{organizationId}/subscription")]
 pub async fn read_subscription(
     state: web::Data<State>,

@@ -125,7 +125,7 @@ pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
             let person = PersonView { kind: PersonKind::User, user_id: user.id, email, name };
             Ok(HttpResponse::Ok().json(WhoAmI::User(person)))
         }
-        Caller::Service(_) => Err(Code::CredentialNotAccepted.into()),
+        Caller::Service(_) | Caller::Portal(_) => Err(Code::CredentialNotAccepted.into()),
     }
 }
 

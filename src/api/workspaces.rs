@@ -53,7 +53,7 @@ pub struct WorkspaceInput {
 /// List workspaces
 ///
 /// Those that the caller sees: a member the ones it was added to, an admin of the organization all of them.
-#[utoipa::path(tag = "Workspaces", params(PageQuery),
+#[utoipa::path(tag = "Workspaces", security(("person" = []), ("serviceToken" = ["workspaces:read"])), params(PageQuery),
     responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<WorkspaceView>)))]
 #[get("/organizations/{organizationId}/workspaces")]
 pub async fn list_workspaces(
@@ -72,7 +72,7 @@ pub async fn list_workspaces(
 /// Create a workspace
 ///
 /// The organization's owners and admins are admins of it.
-#[utoipa::path(tag = "Workspaces", params(Idempotency), request_body = WorkspaceInput,
+#[utoipa::path(tag = "Workspaces", security(("person" = []), ("serviceToken" = ["workspaces:write"])), params(Idempotency), request_body = WorkspaceInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Made.", body = WorkspaceView),
         (status = 200, description = "Made before, with the same Idempotency-Key.", body = WorkspaceView)))]
 #[post("/organizations/{organizationId}/workspaces")]
@@ -104,7 +104,7 @@ pub async fn create_workspace(
 /// Read a workspace
 ///
 /// Its name and organization, and the caller's role in it.
-#[utoipa::path(tag = "Workspaces", responses(errors::Person, errors::Missing, (status = 200, description = "The workspace.", body = WorkspaceView)))]
+#[utoipa::path(tag = "Workspaces", security(("person" = []), ("serviceToken" = ["workspaces:read"])), responses(errors::Person, errors::Missing, (status = 200, description = "The workspace.", body = WorkspaceView)))]
 #[get("/workspaces/{workspaceId}")]
 pub async fn read_workspace(
     state: web::Data<State>,
@@ -116,7 +116,7 @@ pub async fn read_workspace(
 /// Rename a workspace
 ///
 /// Its id stays.
-#[utoipa::path(tag = "Workspaces", request_body = WorkspaceInput,
+#[utoipa::path(tag = "Workspaces", security(("person" = []), ("serviceToken" = ["workspaces:write"])), request_body = WorkspaceInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Renamed.", body = WorkspaceView)))]
 #[patch("/workspaces/{workspaceId}")]
 pub async fn rename_workspace(
@@ -136,7 +136,7 @@ pub async fn rename_workspace(
 /// Delete a workspace
 ///
 /// Its members and API keys go with it, at once and for good.
-#[utoipa::path(tag = "Workspaces", responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
+#[utoipa::path(tag = "Workspaces", security(("person" = []), ("serviceToken" = ["workspaces:write"])), responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
 #[delete("/workspaces/{workspaceId}")]
 pub async fn delete_workspace(
     state: web::Data<State>,

@@ -13,6 +13,8 @@ pub mod leaks;
 pub mod members;
 pub mod organizations;
 pub mod person_limits;
+pub mod portal_sessions;
+pub mod provisioning;
 pub mod roles;
 pub mod service_tokens;
 pub mod subscriptions;

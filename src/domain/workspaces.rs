@@ -76,9 +76,11 @@ impl Workspace {
         access: &OrganizationAccess<can::OrganizationRead>,
         page: Position<WorkspaceId>,
     ) -> Result<Vec<(Self, Option<HeldRole>)>, ApiError> {
-        let from = workspaces::table.left_join(workspace_members::table.on(
-            workspace_members::workspace_id.eq(workspaces::id).and(workspace_members::user_id.eq(access.user().id)),
-        ));
+        let from = workspaces::table.left_join(
+            workspace_members::table.on(workspace_members::workspace_id
+                .eq(workspaces::id)
+                .and(workspace_members::user_id.nullable().eq(access.person_id()))),
+        );
         let mut query = with_custom_role!(from)
             .filter(workspaces::organization_id.eq(access.organization_id()))
             .select((Self::as_select(), given_role_columns!()))

@@ -7,7 +7,7 @@
 
 use crate::api::State;
 use crate::base::time::Moment;
-use crate::infra::http::{DecidingHeader, RouteId, client_address};
+use crate::infra::http::{DecidingHeader, RouteId, client_address, portal_cors};
 use crate::infra::request::RequestContext;
 use crate::infra::request::{RequestId, id as request_id};
 use crate::server::FastPath;
@@ -19,7 +19,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ResponseHead, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{ConnectionType, Method};
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage, HttpResponse, web};
 use futures_util::future::{Either, LocalBoxFuture};
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -140,7 +140,13 @@ where
     let origin = origin.filter(|origin| settings.allows_origin(origin.as_bytes())).cloned();
     let run = async {
         // No clone of the request may stay here: the router needs the only reference.
+        let preflight = portal_preflight(state, &req);
         let outcome = match from {
+            Ok(_) if let Some(response) = preflight => {
+                let outcome = Ok(req.into_response(response));
+                record.finish(state, &context, &outcome);
+                return outcome;
+            }
             Ok(_) => limits::bounded(settings.request_timeout, async { service.call(req).await }).await,
             // No limit, log or rule about addresses could hold for the request.
             Err(error) => Err(error.into()),
@@ -167,4 +173,15 @@ fn close_while_draining(state: &State, response: &mut ResponseHead) {
     if state.drain.has_begun() {
         response.set_connection_type(ConnectionType::Close);
     }
+}
+
+/// Answers a preflight at a route of portal sessions, unless configuration admits the origin and so answers it.
+fn portal_preflight(state: &State, req: &ServiceRequest) -> Option<HttpResponse> {
+    if *req.method() != Method::OPTIONS {
+        return None;
+    }
+    DecidingHeader::AccessControlRequestMethod.read(req.headers()).ok().flatten()?;
+    let origin = DecidingHeader::Origin.read(req.headers()).ok().flatten()?;
+    let is_configured = state.config.server.allows_origin(origin.as_bytes());
+    (!is_configured && state.routes.has_portal(req.path())).then(|| portal_cors::preflight(origin)).flatten()
 }

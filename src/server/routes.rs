@@ -3,8 +3,8 @@
 use crate::api::authentication::{AskedBy, Authentication};
 use crate::api::collections as api_collections;
 use crate::api::{
-    api_keys, audit, billing, gateway, health, identity, invitations, leaks, me, members, organizations, roles,
-    sessions, subscriptions, usage, whoami, workspaces,
+    api_keys, audit, billing, gateway, health, identity, invitations, leaks, me, members, organizations,
+    portal_sessions, roles, sessions, subscriptions, usage, users, whoami, workspaces,
 };
 use crate::base::config::Config;
 use crate::base::policy::PermissionCatalog;
@@ -104,6 +104,7 @@ pub fn assemble(
         .service(audit::export_audit_events)
         .service(members::list_organization_members)
         .service(members::change_organization_member)
+        .service(members::put_organization_member)
         .service(members::remove_organization_member)
         .service(invitations::list_invitations)
         .service(invitations::create_invitation)
@@ -139,6 +140,8 @@ pub fn assemble(
         .service(api_keys::enable_api_key)
         .service(api_keys::revoke_api_key)
         .service(api_keys::transfer_api_key)
+        .service(users::put_user)
+        .service(portal_sessions::create_portal_session)
         .service(usage::read_api_key_usage)
         .service(usage::read_workspace_usage)
         .default_service(web::to(unmatched));

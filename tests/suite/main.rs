@@ -46,6 +46,7 @@ mod reads;
 mod row_level_security;
 mod security;
 mod service_tokens;
+mod services;
 mod subscriptions;
 mod support;
 mod tls;
@@ -100,6 +101,7 @@ fn tests() -> Vec<Test> {
         row_level_security::tests_once(),
         security::tests(),
         service_tokens::tests(),
+        services::tests(),
         fast_path::tests(),
         subscriptions::tests(),
         support::checks::tests(),

@@ -48,7 +48,7 @@ pub struct RevokedKeys {
 ///
 /// All that match, at most 500 in one request: either all of those or none. They stop at once and for good; their records
 /// stay. What is revoked or expired already does not match. A use in the last seconds may not be known yet.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), request_body = RevokeKeys,
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["keys:write"]), ("portalSession" = [])), request_body = RevokeKeys,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Which ones.", body = RevokedKeys)))]
 #[post("")]
 pub async fn revoke_api_keys(

@@ -2,11 +2,12 @@
 
 use super::wanted::Wanted;
 use super::wire::{KeyVerdict, VerifiedKey, VerifyKey};
-use crate::api::Service;
 use crate::api::State;
+use crate::api::Verifier;
 use crate::api::errors;
 use crate::api::hot_json::json;
 use crate::base::error::ApiError;
+use crate::base::ids::OrganizationId;
 use crate::base::input::validation::Object;
 use crate::domain::api_keys::KeyCaller;
 use crate::domain::api_keys::{CachedKey, PresentedBy, PresentedKey, Refused};
@@ -34,18 +35,19 @@ use std::sync::Arc;
 ///
 /// `permission` and `permissions` take Keyward's permissions, those of `[permissions]` in the configuration and those of
 /// collections. `permissions` in the answer is all that the key may do now.
-#[utoipa::path(post, path = "/keys/verify", tag = "Gateways", security(("serviceToken" = [])), request_body = VerifyKey,
+#[utoipa::path(post, path = "/keys/verify", tag = "Gateways", security(("serviceToken" = ["keys:verify"])), request_body = VerifyKey,
     responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
 pub async fn verify_key(
     state: web::Data<State>,
-    _service: Service,
+    verifier: Verifier,
     body: Body<VerifyKey>,
 ) -> Result<HttpResponse, ApiError> {
     // A gateway sends one for each of its own requests, so it is logged like a GET.
     RequestContext::mark_read_only();
     let question = body.read().await?;
     let from = question.client_address.0.or(RequestContext::client_address());
-    answer(&state, &question, from).await.map(|answer| json(&answer.view()))
+    let only = verifier.caller().organization();
+    answer(&state, &question, only, from).await.map(|answer| json(&answer.view()))
 }
 
 /// Answers [`verify_key`] for a cached key that may pass. For any other key it returns `None`, and has no effect.
@@ -68,12 +70,18 @@ pub fn verify_cached(state: &State, question: &[u8], from: Option<IpAddr>) -> Op
     Some(json(&VerifiedKey::new(KeyVerdict::Valid, Some(&caller), Some(&allowance))))
 }
 
-async fn answer(state: &State, question: &VerifyKey, from: Option<IpAddr>) -> Result<Finding, ApiError> {
+/// `only` is the organization that the service sees, if it is bound to one.
+async fn answer(
+    state: &State,
+    question: &VerifyKey,
+    only: Option<OrganizationId>,
+    from: Option<IpAddr>,
+) -> Result<Finding, ApiError> {
     let wanted = wanted(state, question)?;
     let presented = PresentedKey::new(question.key.expose_secret());
     let verified = state.api_keys.verify(presented, from, PresentedBy::Service).await;
     let mut counted = verified.as_ref().ok().map(|caller| state.api_keys.begin(caller));
-    let answer = evaluate(state, question, wanted, verified).await;
+    let answer = evaluate(state, question, (only, wanted), verified).await;
     if let (Some(counted), Ok(answer)) = (&mut counted, &answer) {
         counted.ends(answer.verdict.outcome());
     }
@@ -96,7 +104,7 @@ impl Finding {
 async fn evaluate(
     state: &State,
     question: &VerifyKey,
-    wanted: Wanted,
+    (only, wanted): (Option<OrganizationId>, Wanted),
     verified: Result<KeyCaller, Refused>,
 ) -> Result<Finding, ApiError> {
     let verified = verified.and_then(|caller| match subscription_gate(&state.config, caller.subscription) {
@@ -104,8 +112,11 @@ async fn evaluate(
         Err(error) => Err(Refused { error, key: Some(caller.into_key()) }),
     });
     count(state, verified.as_ref().err());
-    // A key of another workspace is not found, even if it is revoked.
-    let is_elsewhere = |key: &CachedKey| question.workspace_id.is_some_and(|id| id != key.workspace_id);
+    // A key of another workspace or organization is not found, even if it is revoked.
+    let is_elsewhere = |key: &CachedKey| {
+        question.workspace_id.is_some_and(|id| id != key.workspace_id)
+            || only.is_some_and(|id| id != key.organization_id)
+    };
     let not_found = Finding { verdict: KeyVerdict::NotFound, key: None, allowance: None };
     let caller = match verified {
         Ok(caller) if is_elsewhere(&caller) => return Ok(not_found),

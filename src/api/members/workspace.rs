@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// List a workspace's members
 ///
 /// Everybody with a role in it, the organization's admins and owners included.
-#[utoipa::path(tag = "Members", params(PageQuery),
+#[utoipa::path(tag = "Members", security(("person" = []), ("serviceToken" = ["members:read"])), params(PageQuery),
     responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<WorkspaceMemberView>)))]
 #[get("/workspaces/{workspaceId}/members")]
 pub async fn list_workspace_members(
@@ -65,7 +65,7 @@ async fn list(
 /// Add a member of the organization to the workspace, or change its role
 ///
 /// The change counts from the next request on, also for the API keys of the member.
-#[utoipa::path(tag = "Members", request_body = WorkspaceRoleInput,
+#[utoipa::path(tag = "Members", security(("person" = []), ("serviceToken" = ["members:write"])), request_body = WorkspaceRoleInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "It has the role.", body = WorkspaceMemberView)))]
 #[put("/workspaces/{workspaceId}/members/{userId}")]
 pub async fn put_workspace_member(
@@ -87,7 +87,7 @@ pub async fn put_workspace_member(
 /// Remove a member from the workspace
 ///
 /// Its API keys there are orphaned, or, with `transferKeysTo`, taken over by another member.
-#[utoipa::path(tag = "Members", params(RemovalQuery),
+#[utoipa::path(tag = "Members", security(("person" = []), ("serviceToken" = ["members:write"])), params(RemovalQuery),
     responses(errors::Person, errors::Write, (status = 200, description = "Removed.", body = RemovedKeys)))]
 #[delete("/workspaces/{workspaceId}/members/{userId}")]
 pub async fn remove_workspace_member(

@@ -66,6 +66,9 @@ pub use tls::Tls;
 pub use traces::TracesSettings;
 pub use usage::UsageSettings;
 
+pub use duration::parse as parse_duration;
+pub use origins::is_exact_origin;
+
 use crate::base::error::style::ErrorSettings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

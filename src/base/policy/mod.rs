@@ -6,6 +6,7 @@ mod names;
 pub mod permission;
 mod role;
 mod scope;
+mod service_permission;
 mod set;
 mod subscription_status;
 
@@ -15,5 +16,6 @@ pub use names::PermissionNames;
 pub use permission::{Least, Permission, can};
 pub use role::{CreatorRole, HeldRole, OrganizationRole, RoleName, WorkspaceRole};
 pub use scope::Scope;
+pub use service_permission::{ServicePermission, ServicePermissions};
 pub use set::{PermissionRef, PermissionSet};
 pub use subscription_status::SubscriptionStatus;

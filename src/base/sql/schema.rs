@@ -290,6 +290,11 @@ diesel::table! {
         revoked_at -> Nullable<Timestamptz>,
         last_used_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        permissions -> Text,
+        organization_id -> Nullable<Text>,
+        expires_at -> Nullable<Timestamptz>,
+        former_hash -> Nullable<Binary>,
+        former_ends_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -357,6 +362,7 @@ diesel::table! {
         request_id -> Nullable<Text>,
         occurred_at -> Timestamptz,
         hash -> Binary,
+        on_behalf_of -> Nullable<Text>,
     }
 }
 

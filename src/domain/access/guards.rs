@@ -22,7 +22,7 @@ pub trait Guard {
     fn authority(&self) -> Authority;
 }
 
-/// A person's access to the organization that the path names, with permission `P`.
+/// A person's or a service's access to the organization that the path names, with permission `P`.
 #[derive(Debug)]
 pub struct OrganizationAccess<P> {
     membership: OrganizationMembership,
@@ -46,8 +46,22 @@ impl<P> OrganizationAccess<P> {
         self.membership.organization.id
     }
 
-    pub fn user(&self) -> &User {
-        &self.membership.user
+    /// The caller, or the member for whom a service acts; `None` for a service that acts for none.
+    pub fn person(&self) -> Option<&User> {
+        self.membership.person.as_ref()
+    }
+
+    /// The id of [`Self::person`].
+    pub fn person_id(&self) -> Option<UserId> {
+        self.person().map(|person| person.id)
+    }
+
+    /// [`Self::person`], who must be known.
+    ///
+    /// # Errors
+    /// `validation_failed`
+    pub fn named_person(&self) -> Result<&User, ApiError> {
+        self.person().ok_or_else(|| name_a_person("the member who invites"))
     }
 
     pub fn role(&self) -> OrganizationRole {
@@ -76,12 +90,12 @@ impl<P> Guard for OrganizationAccess<P> {
             is_exclusive: true,
             ..Grant::default()
         };
-        Authority::new(self.membership.user.proof(), grant)
+        Authority::new(self.membership.caller.clone(), grant)
     }
 }
 
-/// Access to the workspace that the path names, with permission `P`. The caller is a person or, at endpoints about keys
-/// and with `keys.manage_with_keys`, an API key of that workspace.
+/// Access to the workspace that the path names, with permission `P`. The caller is a person, a service or, at endpoints
+/// about keys and with `keys.manage_with_keys`, an API key of that workspace.
 #[derive(Debug)]
 pub struct WorkspaceAccess<P> {
     membership: WorkspaceMembership,
@@ -107,9 +121,17 @@ impl<P> WorkspaceAccess<P> {
         self.membership.workspace.id
     }
 
-    /// The caller; for an API key, its creator.
-    pub fn user_id(&self) -> UserId {
+    /// The caller; for an API key, its creator; for a service, the member for whom it acts, if any.
+    pub fn user_id(&self) -> Option<UserId> {
         self.membership.user_id
+    }
+
+    /// The person whose keys the caller makes.
+    ///
+    /// # Errors
+    /// `validation_failed` for a service that acts for no member.
+    pub fn owner_of_keys(&self) -> Result<UserId, ApiError> {
+        self.membership.user_id.ok_or_else(|| name_a_person("the member whose key it is"))
     }
 
     /// The caller's role in the workspace, and what it has there.
@@ -140,6 +162,10 @@ impl<P> WorkspaceAccess<P> {
     pub fn may(&self, permission: Permission) -> bool {
         self.membership.role.permissions.contains(permission)
     }
+}
+
+fn name_a_person(who: &str) -> ApiError {
+    ApiError::invalid("Keyward-On-Behalf-Of", format!("must name {who}: a service token is no person"))
 }
 
 impl<P> Guard for WorkspaceAccess<P> {

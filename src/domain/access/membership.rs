@@ -8,14 +8,16 @@ use crate::base::ids::{OrganizationId, UserId, WorkspaceId};
 use crate::base::policy::permission::Can;
 use crate::base::policy::{HeldRole, OrganizationRole, PermissionCatalog, PermissionRef};
 use crate::base::sql::Conn;
-use crate::domain::tenancy::{Organization, SignedInUser, Workspace};
+use crate::domain::tenancy::{Organization, SignedInUser, User, Workspace};
 use std::sync::Arc;
 
-/// A person's membership of an organization.
+/// A person's membership of an organization, or what a service has in it.
 #[derive(Debug)]
 pub struct OrganizationMembership {
     pub(super) organization: Organization,
-    pub(super) user: SignedInUser,
+    /// `None` for a service that acts for no member.
+    pub(super) person: Option<User>,
+    pub(super) caller: CallerProof,
     pub(super) role: OrganizationRole,
 }
 
@@ -27,7 +29,7 @@ impl OrganizationMembership {
     pub fn find(conn: &mut Conn, id: OrganizationId, user: SignedInUser) -> Result<Self, ApiError> {
         let found = Organization::with_role_of(conn, id, user.id)?;
         let (organization, role) = found.ok_or_else(ApiError::not_found)?;
-        Ok(Self { organization, user, role })
+        Ok(Self { organization, person: Some(User::clone(&user)), caller: user.proof(), role })
     }
 
     /// Makes the guard, if the role has permission `P`.
@@ -42,11 +44,12 @@ impl OrganizationMembership {
     }
 }
 
-/// A person's role in a workspace.
+/// A person's role in a workspace, or what a service has in it.
 #[derive(Debug)]
 pub struct WorkspaceMembership {
     pub(super) workspace: Workspace,
-    pub(super) user_id: UserId,
+    /// `None` for a service that acts for no member.
+    pub(super) user_id: Option<UserId>,
     pub(super) organization_role: OrganizationRole,
     pub(super) role: HeldRole,
     pub(super) catalog: Arc<PermissionCatalog>,
@@ -65,15 +68,11 @@ impl WorkspaceMembership {
     ) -> Result<Self, ApiError> {
         let found = Workspace::with_role_of(conn, &catalog, id, user_id)?;
         let (workspace, organization_role, role) = found.ok_or_else(ApiError::not_found)?;
-        Ok(Self { workspace, user_id, organization_role, role, catalog })
+        Ok(Self { workspace, user_id: Some(user_id), organization_role, role, catalog })
     }
 
     pub fn workspace(&self) -> &Workspace {
         &self.workspace
-    }
-
-    pub fn user_id(&self) -> UserId {
-        self.user_id
     }
 
     /// Checks that the role has the permission.

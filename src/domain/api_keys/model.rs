@@ -155,7 +155,7 @@ impl ApiKey {
             .limit(page.limit())
             .into_boxed();
         if !access.may(Permission::KeysManage) {
-            query = query.filter(api_keys::creator_id.eq(access.user_id()));
+            query = query.filter(api_keys::creator_id.nullable().eq(access.user_id()));
         }
         if let Some(since) = unused_since {
             query = query.filter(is_unused_since(since));
@@ -177,7 +177,7 @@ impl ApiKey {
             .select((Self::as_select(), creator_role_columns!()))
             .into_boxed();
         if !access.may(Permission::KeysManage) {
-            query = query.filter(api_keys::creator_id.eq(access.user_id()));
+            query = query.filter(api_keys::creator_id.nullable().eq(access.user_id()));
         }
         let (key, creator): (Self, CreatorRoleColumns) = query.first(conn)?;
         Ok((key, creator_roles_of(access.catalog(), creator)))

@@ -65,6 +65,8 @@ text_enum! {
         ApiKeyTransferred = "api_key.transferred",
         /// The key's creator was removed. The key is stopped until it is transferred.
         ApiKeyOrphaned = "api_key.orphaned",
+        /// A service made a portal session, by which a browser acts for the member.
+        PortalSessionCreated = "portal_session.created",
         /// The operator or billing changed status, plan or ends.
         SubscriptionChanged = "subscription.changed",
         /// A member signed in at the built-in identity provider.
@@ -73,6 +75,8 @@ text_enum! {
         UserSignInFailed = "user.sign_in_failed",
         /// A member's password was changed, with the old one or by a mailed code.
         UserPasswordChanged = "user.password_changed",
+        /// A service changed what is known of a member.
+        UserChanged = "user.changed",
         /// The operator disabled a member's account.
         UserDisabled = "user.disabled",
         /// The operator enabled a member's account.

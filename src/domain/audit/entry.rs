@@ -149,7 +149,7 @@ impl From<CallerId> for Actor {
         match caller {
             CallerId::User(id) => Self::User(id),
             CallerId::ApiKey(id) => Self::ApiKey(id),
-            CallerId::Service(id) => Self::Service(id),
+            CallerId::Service(id) | CallerId::PortalSession(_, id) => Self::Service(id),
         }
     }
 }

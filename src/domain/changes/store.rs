@@ -26,6 +26,11 @@ impl Store {
         Self { db, cluster, catalog }
     }
 
+    /// What roles and permissions mean.
+    pub fn catalog(&self) -> Arc<PermissionCatalog> {
+        Arc::clone(&self.catalog)
+    }
+
     /// The pool beneath.
     pub(in crate::domain) fn db(&self) -> &Db {
         &self.db

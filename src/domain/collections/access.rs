@@ -74,7 +74,7 @@ impl<I> CollectionAccess<I> {
         self.parent_id
     }
 
-    /// The id of the key or the person.
+    /// The id of the key, the person or the service.
     pub fn caller_id(&self) -> &str {
         &self.caller_id
     }
@@ -108,7 +108,7 @@ impl<I: Intent> CollectionAccess<I> {
         Ok(Self::new(collection, place, key.key_id.to_string(), key.authority(Some(permission))))
     }
 
-    /// Makes the guard of a person, in the workspace of a membership.
+    /// Makes the guard of a person or a service, in the workspace of a membership. `caller_id` is its id.
     ///
     /// # Errors
     /// `insufficient_permission`
@@ -116,12 +116,13 @@ impl<I: Intent> CollectionAccess<I> {
         collection: Arc<Collection>,
         membership: &WorkspaceMembership,
         caller: CallerProof,
+        caller_id: String,
     ) -> Result<Self, ApiError> {
         let permission = I::permission(&collection);
         membership.ensure_may(permission)?;
         let place = (membership.workspace().organization_id, membership.workspace().id);
         let authority = Authority::new(caller, membership.grant(permission));
-        Ok(Self::new(collection, place, membership.user_id().to_string(), authority))
+        Ok(Self::new(collection, place, caller_id, authority))
     }
 
     fn new(

@@ -25,6 +25,7 @@ pub mod tokens;
 
 pub use provider::{Account, OperatorsAccounts, PasswordLink, Session, keep_sessions, user_named};
 pub use sign_in_events::{SignInEvent, SignInEventWriter, SignInEvents};
+pub(in crate::domain) use signing::{KeyRing, MasterSecrets};
 pub use signing::{rotate_master_secret, rotate_signing_key};
 
 use crate::base::config::{Config, SessionSettings, SignUp};
@@ -37,6 +38,7 @@ use crate::domain::tenancy::{Profile, SignedInUser, User};
 use crate::infra::mail::Mailer;
 use crate::infra::telemetry::Metrics;
 use crate::infra::telemetry::metrics::Kind;
+use actix_web::web;
 use jsonwebtoken::Algorithm;
 use provider::{BuiltIn, FirebaseRefusal, SignedInAccount, TransactionAnswer};
 use secrecy::{ExposeSecret, SecretString};
@@ -45,6 +47,7 @@ use std::sync::Arc;
 use tokens::fault::TokenFault;
 use tokens::header::{self, KeyId};
 use tokens::{Claims, Expected, Issuer, token};
+use tokio::sync::OnceCell;
 
 /// The issuer of the built-in provider's users. It is not their tokens' `iss`, so that a change of `server.public_url`
 /// keeps the users.
@@ -58,6 +61,9 @@ pub struct IdentityService {
     issuers: Vec<Issuer>,
     sessions: SessionSettings,
     sign_up: SignUp,
+    config: Config,
+    /// The signing keys of a server without the built-in provider, which first opens them for a portal session.
+    own_keys: OnceCell<KeyRing>,
 }
 
 impl IdentityService {
@@ -78,8 +84,16 @@ impl IdentityService {
         };
         let issuers =
             config.identity.issuers.iter().map(|issuer| Issuer::new(issuer, config.identity.fetch_timeout)).collect();
-        let (sessions, sign_up) = (config.identity.sessions, config.identity.sign_up);
-        Ok(Self { store: store.clone(), clock: clock.clone(), builtin, issuers, sessions, sign_up })
+        Ok(Self {
+            store: store.clone(),
+            clock: clock.clone(),
+            builtin,
+            issuers,
+            sessions: config.identity.sessions,
+            sign_up: config.identity.sign_up,
+            config: config.clone(),
+            own_keys: OnceCell::new(),
+        })
     }
 
     /// Registers metrics of the password hashing and of sign-ins.
@@ -159,6 +173,23 @@ impl IdentityService {
             FirebaseRefusal::Firebase(error) => ApiError::with_message(Code::ValidationFailed, error.to_string()),
             FirebaseRefusal::Api(error) => error,
         })
+    }
+
+    /// Returns the installation's own signing keys: those of the built-in provider, which has them open.
+    ///
+    /// # Errors
+    /// `unavailable` when the master secret or the database can't be used.
+    pub(in crate::domain) async fn signing_keys(&self) -> Result<&KeyRing, ApiError> {
+        if let Some(builtin) = &self.builtin {
+            return Ok(&builtin.keys);
+        }
+        let open = async || {
+            let settings = self.config.identity.clone();
+            let secrets =
+                web::block(move || MasterSecrets::load(&settings)).await.map_err(|error| error.to_string())??;
+            KeyRing::open(&self.clock, self.store.db(), secrets).await
+        };
+        self.own_keys.get_or_try_init(open).await.map_err(|reason: String| ApiError::unavailable_because(reason))
     }
 
     /// Returns the built-in provider, or `not_found` when it is off.

@@ -103,6 +103,14 @@ pub struct Profile {
 }
 
 impl User {
+    /// Finds a user by id.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(in crate::domain) fn of_id(conn: &mut Conn, id: UserId) -> Result<Option<Self>, ApiError> {
+        Ok(users::table.find(id).select(Self::as_select()).first(conn).optional()?)
+    }
+
     /// Whether the person can act.
     pub fn status(&self) -> PersonStatus {
         PersonStatus::of(self.disabled_at)

@@ -20,7 +20,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Finds a workspace by id, for the operator.
+    /// Finds a workspace by id, for services and the operator.
     ///
     /// # Errors
     /// Database errors.

@@ -29,6 +29,11 @@ pub fn query_beside<T: DeserializeOwned>(req: &HttpRequest, client: &str, known:
     parse(&serde_urlencoded::to_string(own).unwrap_or_default())
 }
 
+/// Returns whether the query has a parameter of this name.
+pub fn has_parameter(req: &HttpRequest, name: &str) -> bool {
+    parameters(req.query_string()).iter().any(|(own, _)| own == name)
+}
+
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
     serde_urlencoded::from_str(text).map_err(|_| explain::<T>(text))
 }

@@ -5,9 +5,11 @@
 
 use super::credentials;
 use crate::base::error::ApiError;
+use crate::base::policy::ServicePermission;
 use actix_web::dev::ResourceDef;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
@@ -35,6 +37,10 @@ struct Route {
     without_body: Vec<Method>,
     /// What to send to each method without a credential.
     advice: Vec<(Method, String)>,
+    /// The methods that service tokens may use, and what each takes.
+    for_services: Vec<(Method, ServicePermission)>,
+    /// The methods that portal sessions may use.
+    for_portals: Vec<Method>,
 }
 
 /// Every path of the application with its methods.
@@ -67,20 +73,22 @@ impl RouteTable {
             let without_body = without_body.map(|(method, _)| method.clone()).collect();
             let advice = operations
                 .iter()
-                .filter_map(|(method, operation)| Some((method.clone(), credentials::advice(operation, document)?)));
-            (path.clone(), allow.join(", "), without_body, advice.collect())
+                .filter_map(|(method, operation)| Some((method.clone(), credentials::advice(operation, document)?)))
+                .collect();
+            let (for_services, for_portals) = credentials_of(&operations);
+            let allow = allow.join(", ");
+            (path.clone(), Route { allow, without_body, advice, for_services, for_portals, ..Route::of(path) })
         });
-        let beside = undocumented.iter().map(|path| ((*path).to_owned(), String::new(), Vec::new(), Vec::new()));
-        let none = ("(none)".to_owned(), String::new(), Vec::new(), Vec::new());
+        let beside = undocumented.iter().map(|path| ((*path).to_owned(), Route::of(path)));
+        let none = ("(none)".to_owned(), Route::of("(none)"));
         let headers = DocumentedHeaders::of(document);
         let mut table = Self { routes: Vec::new(), by_template: HashMap::default(), headers };
-        for (template, allow, without_body, advice) in std::iter::once(none).chain(documented).chain(beside) {
+        for (template, route) in std::iter::once(none).chain(documented).chain(beside) {
             if !table.by_template.contains_key(&template) {
                 if template != "(none)" {
-                    table.by_template.insert(template.clone(), RouteId(table.routes.len()));
+                    table.by_template.insert(template, RouteId(table.routes.len()));
                 }
-                let pattern = ResourceDef::new(template.as_str());
-                table.routes.push(Route { pattern, template, allow, without_body, advice });
+                table.routes.push(route);
             }
         }
         table
@@ -126,6 +134,24 @@ impl RouteTable {
         Some(advice)
     }
 
+    /// Returns what a service token must be allowed to for a request that actix has routed; `None` where none is taken.
+    pub fn service_permission(&self, req: &HttpRequest) -> Option<ServicePermission> {
+        let route = self.routes.get(self.of_request(req).index())?;
+        let taken = route.for_services.iter().find(|(method, _)| method == req.method());
+        taken.map(|(_, permission)| *permission)
+    }
+
+    /// Returns whether portal sessions are taken for a request that actix has routed.
+    pub fn takes_portal_session(&self, req: &HttpRequest) -> bool {
+        let route = self.routes.get(self.of_request(req).index());
+        route.is_some_and(|route| route.for_portals.contains(req.method()))
+    }
+
+    /// Returns whether portal sessions are taken for any method of a path. Tries all patterns.
+    pub fn has_portal(&self, path: &str) -> bool {
+        self.routes.iter().any(|route| !route.for_portals.is_empty() && route.pattern.is_match(path))
+    }
+
     /// The headers that the routes read and write.
     pub fn headers(&self) -> &DocumentedHeaders {
         &self.headers
@@ -137,6 +163,41 @@ impl RouteTable {
             None => ApiError::not_found(),
         }
     }
+}
+
+impl Route {
+    /// A route that no operation is documented of.
+    fn of(template: &str) -> Self {
+        Self {
+            template: template.to_owned(),
+            pattern: ResourceDef::new(template),
+            allow: String::new(),
+            without_body: Vec::new(),
+            advice: Vec::new(),
+            for_services: Vec::new(),
+            for_portals: Vec::new(),
+        }
+    }
+}
+
+/// The name of a service token in the document's security requirements. Its one scope is what it takes.
+pub const SERVICE_TOKEN: &str = "serviceToken";
+/// The name of a portal session there.
+pub const PORTAL_SESSION: &str = "portalSession";
+
+/// Returns the methods that service tokens may use, with what each takes, and those that portal sessions may use.
+fn credentials_of(operations: &[(Method, &Operation)]) -> (Vec<(Method, ServicePermission)>, Vec<Method>) {
+    let (mut services, mut portals) = (Vec::new(), Vec::new());
+    for (method, operation) in operations {
+        for requirement in operation.security.iter().flatten() {
+            // Its fields are private.
+            let Ok(Value::Object(schemes)) = serde_json::to_value(requirement) else { continue };
+            let permission = schemes.get(SERVICE_TOKEN).and_then(|scopes| scopes[0].as_str()?.parse().ok());
+            services.extend(permission.map(|permission| (method.clone(), permission)));
+            portals.extend(schemes.contains_key(PORTAL_SESSION).then(|| method.clone()));
+        }
+    }
+    (services, portals)
 }
 
 impl DocumentedHeaders {

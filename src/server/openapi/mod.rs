@@ -15,6 +15,7 @@ pub use text::Texts;
 use crate::api::collections::TAG;
 use crate::base::config::Config;
 use crate::base::ids::{InvitationId, KeyId, OrganizationId, RoleId, SessionId, UserId, WorkspaceId};
+use crate::infra::http::SERVICE_TOKEN;
 use actix_web::http::Uri;
 use std::collections::BTreeSet;
 use utoipa::PartialSchema;
@@ -49,6 +50,7 @@ pub fn complete(config: &Config, mut document: OpenApi) -> OpenApi {
             credentials::authenticate(operation, config);
             add_path_parameters(operation, path);
             remove_optional_examples(operation);
+            add_on_behalf_of(operation, path);
             references::refer_from_body(operation);
             add_replay_header(operation);
             for response in operation.responses.responses.values_mut() {
@@ -78,13 +80,15 @@ pub fn complete(config: &Config, mut document: OpenApi) -> OpenApi {
 
 const DESCRIPTION: &str = "Organizations, workspaces, roles, subscriptions and API keys.\n\n\
     People manage with an ID token: choose **Authorize**, then sign in under `signIn` (the client fields stay empty) or \
-    paste a token under `idToken`. Programs call with an API key under `apiKey` or `apiKeyHeader`.";
+    paste a token under `idToken`. Programs call with an API key under `apiKey` or `apiKeyHeader`. A backend of yours manages \
+    with a service token, alone or for the member that `Keyward-On-Behalf-Of` names.";
 
 /// The groups of operations, in the order of the page: first what programs are for, last what a person never calls.
 /// Each group comes before the one whose operations delete what it is about.
-const TAGS: [(&str, &str); 13] = [
+const TAGS: [(&str, &str); 14] = [
     ("API keys", "Made by people, used by programs."),
     (TAG, "What tenants keep here, as configuration declares it."),
+    ("Backends", "What a backend of yours does for its own users, by its service token."),
     ("Gateways", "Whether an API key is good, for what stands in front of an API of your own."),
     ("Programs", "What an API key is good for."),
     ("Members", "People in organizations and workspaces."),
@@ -153,6 +157,27 @@ fn remove_optional_examples(operation: &mut Operation) {
         {
             *parameter = ParameterBuilder::from(parameter.clone()).example(None).build();
         }
+    }
+}
+
+/// The header by which a service names the member for whom it acts: where people act, too, but for the creation of an
+/// organization, which has no member yet.
+fn add_on_behalf_of(operation: &mut Operation, path: &str) {
+    let taken = credentials::names_of(operation);
+    let is_of_people = taken.contains("idToken") && taken.contains(SERVICE_TOKEN);
+    let is_of_member = path.contains("{userId}") && taken.contains(SERVICE_TOKEN);
+    let creates = operation.operation_id.as_deref() == Some("create_organization");
+    if (is_of_people || is_of_member) && !creates {
+        let parameter = ParameterBuilder::new()
+            .name("Keyward-On-Behalf-Of")
+            .parameter_in(ParameterIn::Header)
+            .description(Some(
+                "With a service token: the member for whom it acts. The member's role bounds the call, and so does what the \
+                 token may do.",
+            ))
+            .schema(Some(UserId::schema()))
+            .build();
+        operation.parameters.get_or_insert_default().push(RefOr::T(parameter));
     }
 }
 

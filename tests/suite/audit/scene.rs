@@ -3,8 +3,8 @@
 use super::user;
 use crate::support::http::{Answer, Request};
 use crate::support::smtp::Smtp;
-use crate::support::tenant::{EDITORS, User};
-use crate::support::{Server, Tenant};
+use crate::support::tenant::{self, EDITORS, User};
+use crate::support::{Server, Tenant, process, secrets};
 use serde_json::{Value, json};
 
 pub const USER_AGENT: &str = "audit-suite/1.0 (test)";
@@ -21,6 +21,19 @@ pub struct Scene<'s> {
     pub server: &'s Server,
     pub smtp: Smtp,
     pub acme: Tenant<'s>,
+}
+
+/// A service that may do everything.
+pub struct BackendService {
+    /// As events show it.
+    pub actor: Value,
+    pub token: String,
+}
+
+/// A user without an ID token.
+pub struct ExternalUser {
+    pub id: String,
+    pub subject: String,
 }
 
 pub fn event(action: &str, actor: Value, target: Value, workspace: Option<&str>, before: Value, after: Value) -> Value {
@@ -90,6 +103,32 @@ impl Scene<'_> {
             event("invitation.accepted", me.clone(), invited, None, before, json!({ "userId": user_id })),
             event("workspace_member.added", me, person, Some(place), Value::Null, role),
         ]
+    }
+
+    /// A backend, and a user that it has made.
+    pub async fn external_user(&self, name: &str) -> (BackendService, ExternalUser) {
+        let printed = process::run(
+            &self.server.database,
+            &["service-token", "create", "--name", "Backend", "--can", tenant::EVERYTHING],
+        )
+        .await;
+        let (id, token) = printed.trim().split_once('\n').expect("its id and its text");
+        secrets::register(token);
+        let actor = json!({ "kind": "service", "id": id, "name": "Backend", "email": null });
+        let backend = BackendService { actor, token: token.to_owned() };
+        let subject = format!("audited-{id}");
+        let body = json!({ "issuer": "external", "subject": subject, "name": name });
+        let made = self.server.put("/v1/users").bearer(&backend.token).json(body).send().await.expect(200);
+        (backend, ExternalUser { id: made.text_at("/id"), subject })
+    }
+
+    /// [`Self::external_user`], who is a member.
+    pub async fn external_member(&self, name: &str) -> (BackendService, ExternalUser) {
+        let (backend, user) = self.external_user(name).await;
+        let path = self.acme.organization_path(&format!("/members/{}", user.id));
+        let add = self.server.put(&path).bearer(&backend.token).json(json!({ "role": "member" }));
+        add.send().await.expect(200);
+        (backend, user)
     }
 
     pub async fn perform_on_key(&self, operation: &str) -> Done {

@@ -317,6 +317,37 @@ impl Scene<'_> {
                 let answer = by(request(&acme.workspace_path("/api-keys/revoke")).json(body)).await;
                 done(answer, events)
             }
+            "PUT /v1/users" => {
+                let (backend, member) = self.external_member("Peter").await;
+                let body = json!({ "issuer": "external", "subject": member.subject, "name": "Paul" });
+                let answer = send(request("/v1/users").bearer(&backend.token).json(body)).await;
+                let about = json!({ "kind": "user", "id": member.id, "name": null });
+                let (before, after) = (json!({ "name": "Peter" }), json!({ "name": "Paul" }));
+                done(answer, vec![event("user.changed", backend.actor, about, None, before, after)])
+            }
+            "PUT /v1/organizations/O/members/{userId}" => {
+                let (backend, user) = self.external_user("Peter").await;
+                let path = acme.organization_path(&format!("/members/{}", user.id));
+                let answer = send(request(&path).bearer(&backend.token).json(json!({ "role": "member" }))).await;
+                let about = json!({ "kind": "user", "id": user.id, "name": null });
+                let after = json!({ "role": "member" });
+                done(answer, vec![event("organization_member.added", backend.actor, about, None, Value::Null, after)])
+            }
+            "POST /v1/portal-sessions" => {
+                let (backend, _) = self.external_user("Peter").await;
+                let body = json!({
+                    "userId": owner.user_id, "workspaceId": acme.workspace_id, "permissions": ["keys:own"],
+                    "ttlSeconds": 60, "origins": ["https://app.example.com"],
+                });
+                let answer = send(request("/v1/portal-sessions").bearer(&backend.token).json(body)).await;
+                let about = json!({ "kind": "user", "id": owner.user_id, "name": null });
+                let after = json!({
+                    "permissions": ["keys:own"], "origins": ["https://app.example.com"],
+                    "expiresAt": answer["expiresAt"],
+                });
+                let place = Some(&*acme.workspace_id);
+                done(answer, vec![event("portal_session.created", backend.actor, about, place, Value::Null, after)])
+            }
             about_keys if about_keys.contains("/api-keys") => self.perform_on_key(operation).await,
             _ => panic!("{operation} writes: say in tests/suite/audit/writes.rs which events it leaves"),
         }

@@ -34,8 +34,12 @@ pub enum Caller {
     DisabledKey,
     ExpiredKey,
     OrphanedKey,
-    /// A gateway's.
+    /// A gateway's: it may verify keys.
     ServiceToken,
+    /// A backend's: it may do everything.
+    BackendToken,
+    /// A backend's that is bound to the tenant. Of [`super::tenants`] only.
+    BoundToken,
     /// The shape is right, the checksum is not.
     MistypedKey,
     Nobody,
@@ -47,7 +51,7 @@ pub enum Caller {
 }
 
 impl Caller {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Owner,
         OrganizationAdmin,
         Member,
@@ -70,6 +74,7 @@ impl Caller {
         ExpiredKey,
         OrphanedKey,
         ServiceToken,
+        BackendToken,
         MistypedKey,
         Nobody,
         MalformedAuthorization,
@@ -90,6 +95,7 @@ impl Caller {
             AdminKey | AdminKeyInItsHeader | ViewerKey | CustomReadersKey | ListedKey | ReadOnlyKey
             | OtherTenantsKey => Standing::Program,
             ServiceToken => Standing::Service,
+            BackendToken | BoundToken => Standing::Backend,
             CanceledKey => Standing::Refused(403, "subscription_inactive"),
             RevokedKey => Standing::Refused(401, "api_key_revoked"),
             DisabledKey => Standing::Refused(401, "api_key_disabled"),
@@ -110,6 +116,7 @@ enum Standing {
     Refused(u16, &'static str),
     Program,
     Service,
+    Backend,
     Person {
         organization: InOrganization,
         workspace: InWorkspace,
@@ -147,6 +154,8 @@ pub enum Who {
     Known,
     /// Every person.
     SignedIn,
+    /// Every person, and a service that may do what the route asks for.
+    SignedInOrBackend,
     /// Every program.
     Program,
     /// Every program whose key may write.
@@ -159,6 +168,8 @@ pub enum Who {
     KeyItself,
     /// Every service.
     Service,
+    /// A service that may do what the route asks for, and nobody else.
+    Backend,
     OrganizationMember,
     OrganizationAdmin,
     OrganizationOwner,
@@ -199,13 +210,15 @@ pub fn outcome(who: Who, caller: Caller) -> Outcome {
         Standing::Refused(status, code) => return Outcome::Refusal(status, code),
         Standing::Program if matches!(who, Who::Known | Who::Program) => return Outcome::Success,
         Standing::Program if who.is_of_programs() => return of_program(who, caller),
-        Standing::Service if who == Who::Service => return Outcome::Success,
-        Standing::Program | Standing::Service => return NOT_ACCEPTED,
+        Standing::Service | Standing::Backend if who == Who::Service => return Outcome::Success,
+        Standing::Backend if who.takes_backends() => return Outcome::Success,
+        Standing::Service if who.takes_backends() => return NOT_ALLOWED,
+        Standing::Program | Standing::Service | Standing::Backend => return NOT_ACCEPTED,
         Standing::Person { organization, workspace } => (organization, workspace),
     };
     match who {
-        Who::Public | Who::Known | Who::SignedIn => Outcome::Success,
-        Who::Service | Who::KeyItself => NOT_ACCEPTED,
+        Who::Public | Who::Known | Who::SignedIn | Who::SignedInOrBackend => Outcome::Success,
+        Who::Service | Who::Backend | Who::KeyItself => NOT_ACCEPTED,
         who if who.is_of_programs() => NOT_ACCEPTED,
         Who::OrganizationMember => at_least(organization, InOrganization::Member, InOrganization::Nothing),
         Who::OrganizationAdmin => at_least(organization, InOrganization::Admin, InOrganization::Nothing),
@@ -220,6 +233,32 @@ pub fn outcome(who: Who, caller: Caller) -> Outcome {
 }
 
 impl Who {
+    /// Whether services may do it whose tokens have the permission.
+    pub fn takes_backends(self) -> bool {
+        match self {
+            Self::Backend
+            | Self::SignedInOrBackend
+            | Self::OrganizationMember
+            | Self::OrganizationAdmin
+            | Self::OrganizationOwner
+            | Self::WorkspaceViewer
+            | Self::WorkspaceEditor
+            | Self::WorkspaceAdmin
+            | Self::PresentedKeyOwner
+            | Self::OwnKey
+            | Self::SomeonesKey => true,
+            Self::Public
+            | Self::Known
+            | Self::SignedIn
+            | Self::Program
+            | Self::ProgramThatWrites
+            | Self::ProgramOfWorkspace
+            | Self::ProgramOfWorkspaceThatWrites
+            | Self::KeyItself
+            | Self::Service => false,
+        }
+    }
+
     /// Whether it is about programs alone.
     pub fn is_of_programs(self) -> bool {
         matches!(

@@ -164,8 +164,22 @@ pub const ROWS: &[Row] = &[
     row("GET /v1/me", SignedIn, 200),
     row("POST /v1/invitations/accept", SignedIn, 200)
         .on(Target::InvitationOfCaller).json(|t| json!({ "token": t["token"] })),
-    row("GET /v1/organizations", SignedIn, 200),
+    row("GET /v1/organizations", SignedInOrBackend, 200),
+    // People name no owner: the last row of the operation.
+    row("POST /v1/organizations", Backend, 201).json(|_| json!({
+        "name": "Initech",
+        "owner": { "issuer": "external", "subject": "user-1", "email": "peter@example.com", "name": "Peter" },
+    })),
     row("POST /v1/organizations", SignedIn, 201).json(|_| json!({ "name": "Initech" })),
+    row("PUT /v1/users", Backend, 200).json(|_| json!({
+        "issuer": "external", "subject": "user-1", "email": "peter@example.com", "name": "Peter",
+    })),
+    row("POST /v1/portal-sessions", Backend, 201).json(|t| json!({
+        "userId": t["heirsId"], "workspaceId": t["workspaceId"], "permissions": ["keys:own"], "ttlSeconds": 60,
+        "origins": ["https://app.example.com"],
+    })),
+    row("PUT /v1/organizations/{organizationId}/members/{userId}", Backend, 200)
+        .on(Target::Member).json(|_| json!({ "role": "admin" })),
 
     row("GET /v1/organizations/{organizationId}", OrganizationMember, 200),
     row("PATCH /v1/organizations/{organizationId}", OrganizationAdmin, 200).json(|_| json!({ "name": "Acme & Sons" })),

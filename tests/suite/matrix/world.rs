@@ -11,7 +11,7 @@ use crate::identity::sessions::current_session;
 use crate::support::http::Api;
 use crate::support::process;
 use crate::support::secrets;
-use crate::support::tenant::{Key, User, service_token, verify_email};
+use crate::support::tenant::{EVERYTHING, Key, User, backend_token, service_token, verify_email};
 use crate::support::{Backend, Server, Tenant};
 use keyward::base::config::Config;
 use serde_json::{Value, json};
@@ -142,6 +142,7 @@ impl<'s> World<'s> {
         let last = if admins.plaintext.ends_with('0') { "1" } else { "0" };
         let mistyped = format!("{}{last}", &admins.plaintext[..admins.plaintext.len() - 1]);
 
+        let bound = ["--organization", self.acme.organization_id.as_str()];
         let mut credentials: BTreeMap<_, _> =
             self.people.iter().map(|(caller, person)| (*caller, bearer(&person.id_token))).collect();
         credentials.extend([
@@ -158,6 +159,8 @@ impl<'s> World<'s> {
             (Caller::ExpiredKey, bearer(&expired.plaintext)),
             (Caller::OrphanedKey, bearer(&orphaned.plaintext)),
             (Caller::ServiceToken, bearer(&service_token(&self.server.database).await)),
+            (Caller::BackendToken, bearer(&backend_token(&self.server.database, EVERYTHING, &[]).await)),
+            (Caller::BoundToken, bearer(&backend_token(&self.server.database, EVERYTHING, &bound).await)),
             (Caller::MistypedKey, bearer(&mistyped)),
             (Caller::Nobody, Vec::new()),
             (Caller::MalformedAuthorization, vec![("Authorization", "Basic YWRhOmNvcnJlY3QtaG9yc2U=".to_owned())]),
@@ -171,6 +174,11 @@ impl<'s> World<'s> {
     async fn change(&self, key: &Key, how: &str) {
         let request = self.server.post(&self.acme.key_path(key, how)).bearer(&self.acme.owner.id_token);
         request.send().await.expect(200);
+    }
+
+    /// The person behind a caller.
+    pub fn person(&self, caller: Caller) -> &User {
+        &self.people[&caller]
     }
 
     /// The headers that say who the caller is.

@@ -34,8 +34,8 @@ pub fn ensure_may_give<P>(access: &WorkspaceAccess<P>, least: CreatorRole, key: 
     Err(ApiError::with_message(
         Code::InsufficientPermission,
         format!(
-            "An API key gives another key at most what it has itself: this one would have {}. Use a key that has as much, \
-             or sign in.",
+            "An API key or a portal session gives a key at most what it has itself: this one would have {}. Use one that \
+             has as much, or sign in.",
             excess.join(", ")
         ),
     ))

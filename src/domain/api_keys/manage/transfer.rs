@@ -99,7 +99,7 @@ impl ApiKey {
         conn: &mut Conn,
         access_change: &mut AccessChange,
         rules: KeyRules<'_>,
-        (caller, removed): (UserId, RemovedMember),
+        (caller, removed): (Option<UserId>, RemovedMember),
         heir: Option<Heir>,
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
@@ -134,7 +134,7 @@ impl ApiKey {
             }
         }
         if heir.mode == TransferMode::Roll {
-            ensure_may_see(conn, &catalog, caller, &kept, &heirs)?;
+            caller.map_or(Ok(()), |caller| ensure_may_see(conn, &catalog, caller, &kept, &heirs))?;
         }
         let transferred_keys = kept.iter().map(|(key, _)| key.id).collect();
         let rolled_keys = hand_over(conn, access_change, rules, heir, kept)?;

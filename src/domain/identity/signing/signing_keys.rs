@@ -105,10 +105,10 @@ impl SigningKeys {
         self.active(now).map(|key| (key.id.clone(), key.certificate.clone())).collect()
     }
 
-    /// Returns a signed token.
-    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<SecretString, ApiError> {
+    /// Returns a signed token of this `typ`.
+    pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<SecretString, ApiError> {
         let key = &self.newest;
-        let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::RS256) };
+        let header = Header { kid: Some(key.id.clone()), typ: Some(typ.to_owned()), ..Header::new(Algorithm::RS256) };
         let header = serde_json::to_vec(&header).map_err(ApiError::internal)?;
         let claims = serde_json::to_vec(claims).map_err(ApiError::internal)?;
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
@@ -277,7 +277,7 @@ mod tests {
         let now = row.created_at;
         let keys = SigningKeys { newest: Arc::new(row.clone().open(&secret("0a")).ok().unwrap()), older: Vec::new() };
         let claims = json!({"iss": "i", "aud": "app", "sub": "s", "iat": 1, "exp": 2, "auth_time": 1});
-        let token = keys.sign(&claims).unwrap();
+        let token = keys.sign("JWT", &claims).unwrap();
         let token = secrecy::ExposeSecret::expose_secret(&token);
         let header = header::header_of(token, &[Algorithm::RS256], header::KeyId::Required).unwrap();
         assert_eq!((header.key_id, header.algorithm), (Some(row.id.clone()), Algorithm::RS256));

@@ -11,6 +11,7 @@ mod keys;
 mod losses;
 mod people;
 mod scene;
+mod services;
 mod waits;
 
 use super::callers::Who;
@@ -36,7 +37,10 @@ tests![
 
 /// Every test of this room.
 pub fn all() -> Vec<Test> {
-    [tests(), expiry::tests(), foreigners::tests(), keys::tests(), waits::tests_once()].into_iter().flatten().collect()
+    [tests(), expiry::tests(), foreigners::tests(), keys::tests(), services::tests(), waits::tests_once()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Routes with a body whose caller is known by the body itself, so not before all of it has come; and one that only reads.
@@ -99,7 +103,7 @@ fn is_of_organizations(who: Who) -> bool {
 }
 
 fn is_no_person(who: Who) -> bool {
-    who.is_of_programs() || who == Who::Service
+    who.is_of_programs() || matches!(who, Who::Service | Who::Backend)
 }
 
 async fn a_person_who_loses_authority_in_an_organization_during_a_request_changes_nothing(db: Backend) {

@@ -14,7 +14,7 @@ use keyward::base::policy::SubscriptionStatus;
 use keyward::base::sql::Conn;
 use keyward::domain::changes::{AccessChange, ScopedStore};
 use keyward::domain::identity::Account;
-use keyward::domain::service_tokens::ServiceToken;
+use keyward::domain::service_tokens::{ServiceToken, ServiceTokenChange};
 use keyward::domain::subscriptions::{Subscription, SubscriptionChange};
 use keyward::infra::db::Db;
 use serde_json::{Value, json};
@@ -133,6 +133,21 @@ impl<'s> Scene<'s> {
                     ServiceToken::revoke(conn, change, newest.id, now)
                 };
                 self.operate(revoke).await;
+            }
+            ServiceTokenNarrowed => {
+                let narrow = move |conn: &mut Conn, change: &mut AccessChange| {
+                    let newest = ServiceToken::all(conn)?.into_iter().next().expect("the holder's token");
+                    let less = ServiceTokenChange { permissions: Some(Default::default()), expires_at: None };
+                    ServiceToken::change(conn, change, newest.id, less).map(drop)
+                };
+                self.operate(narrow).await;
+            }
+            ServiceTokenRolled => {
+                let roll = move |conn: &mut Conn, change: &mut AccessChange| {
+                    let newest = ServiceToken::all(conn)?.into_iter().next().expect("the holder's token");
+                    ServiceToken::roll(conn, change, newest.id, Duration::ZERO, now).map(drop)
+                };
+                self.operate(roll).await;
             }
             SubscriptionLost => self.set_subscription(SubscriptionStatus::Canceled).await,
         }
