@@ -6,6 +6,7 @@
 
 use super::collection::Collection;
 use crate::base::error::ApiError;
+use crate::base::input::plain::not_json;
 use crate::base::sql::JsonObject;
 use crate::infra::http::Body;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
@@ -46,7 +47,7 @@ fn unwrap(collection: &Collection, mut body: Map<String, Value>) -> Result<JsonO
 }
 
 fn parse(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    let no_json = |error: serde_json::Error| ApiError::bad_request(format!("The body is not JSON: {error}."));
+    let no_json = |error: serde_json::Error| ApiError::bad_request(not_json(bytes, &error));
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize::<_, Unambiguous>(&mut deserializer);
     let Unambiguous(value) = parsed.map_err(|error| {
