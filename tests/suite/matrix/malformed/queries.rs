@@ -88,6 +88,7 @@ fn bad_queries(parameter: &str) -> Vec<String> {
         "interval" => "hour",
         "permission" => "content:read",
         "action" => "api_key.created",
+        "reason" => "leaked",
         "from" | "to" => "2026-01-01T00:00:00Z",
         _ => "usr_01k4w5c9q2e0vb7m3t8z6r1xhd",
     };
