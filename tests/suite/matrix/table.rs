@@ -234,6 +234,7 @@ pub const ROWS: &[Row] = &[
     })),
     row("POST /v1/workspaces/{workspaceId}/api-keys/revoke", WorkspaceAdmin, 200).json(|t| json!({
         "createdBy": t["heirsId"], "unusedSince": "2020-01-01T00:00:00.000Z", "prefix": "sk_", "dryRun": false,
+        "reason": "unused", "comment": "Old",
     })),
     row("GET /v1/workspaces/{workspaceId}/api-keys/{keyId}", PresentedKeyOwner, 200).on(Target::Key),
     row("PATCH /v1/workspaces/{workspaceId}/api-keys/{keyId}", PresentedKeyOwner, 200).on(Target::Key).json(|_| json!({
@@ -249,7 +250,7 @@ pub const ROWS: &[Row] = &[
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/enable", PresentedKeyOwner, 200).on(Target::Key),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/revoke", PresentedKeyOwner, 200)
         .on(Target::Key)
-        .json(|_| json!({ "reason": "leaked" })),
+        .json(|_| json!({ "reason": "leaked", "comment": "Pasted" })),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/transfer", WorkspaceAdmin, 200)
         .on(Target::Key).json(|t| json!({ "userId": t["heirsId"], "mode": "roll" })),
 
@@ -296,7 +297,7 @@ pub const ROWS: &[Row] = &[
     row("POST /v1/me/sign-out-others", SignedIn, 200),
 
     // The last one: most of its callers' keys are dead after it.
-    row("POST /v1/whoami/revoke", KeyItself, 204).on(Target::CallersKey).json(|_| json!({ "reason": "leaked" })),
+    row("POST /v1/whoami/revoke", KeyItself, 204).on(Target::CallersKey).json(|_| json!({ "reason": "leaked", "comment": "Pasted" })),
 ];
 
 fn article(_: &Targets) -> Value {
