@@ -1,4 +1,4 @@
-//! [`JsonNumber`]: a JSON number that is kept exactly, and [`Literals`]: the numbers of a JSON text as they are written.
+//! [`JsonNumber`]: a JSON number that is kept exactly. [`Literals`]: the numbers of a JSON text as they are written.
 //!
 //! JSON bounds no number ([RFC 8259, 6](https://www.rfc-editor.org/rfc/rfc8259#section-6)), and `serde_json` rounds
 //! those that a double can't hold. A number is exact here if what is written later has the same value: an integer of 64
@@ -261,7 +261,9 @@ mod tests {
         }
 
         #[test]
-        fn what_is_accepted_is_written_with_the_same_value(literal in "-?(0|[1-9][0-9]{0,22})(\\.[0-9]{1,20})?(e-?[0-9]{1,3})?") {
+        fn a_number_that_is_accepted_is_written_with_the_same_value(
+            literal in "-?(0|[1-9][0-9]{0,22})(\\.[0-9]{1,20})?(e-?[0-9]{1,3})?"
+        ) {
             if let Some(Ok(number)) = JsonNumber::parse(&literal) {
                 prop_assert_eq!(Decimal::of(&number.to_string()), Decimal::of(&literal));
             }

@@ -58,8 +58,8 @@ impl TryFrom<BTreeMap<String, Value>> for RequiredClaims {
         let claim = |(name, value): (String, Value)| {
             let path = path_of(&name).ok_or_else(|| {
                 format!(
-                    "required_claims: {name:?} must be a claim's name, a path such as \"realm_access.roles\", a URL, or \
-                     a JSON Pointer such as \"/app_metadata/plan\""
+                    "required_claims: {name:?} must be a claim's name, a path such as \"realm_access.roles\", a URL, \
+                     or a JSON Pointer such as \"/app_metadata/plan\""
                 )
             })?;
             let values = match value {

@@ -12,8 +12,8 @@ use diesel::sqlite::Sqlite;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A JSON object. Numbers are integers of 64 bits, signed or unsigned, or IEEE doubles; both databases give them back as
-/// they were ([`JsonNumber`](crate::base::json_number::JsonNumber)). The order of its members does not matter
+/// A JSON object. Numbers are integers of 64 bits, signed or unsigned, or IEEE doubles. Both databases give them back
+/// as they were ([`JsonNumber`](crate::base::json_number::JsonNumber)). The order of its members does not matter
 /// ([RFC 7493](https://www.rfc-editor.org/rfc/rfc7493)).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Jsonb)]

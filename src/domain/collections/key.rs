@@ -3,7 +3,7 @@
 //! | kind | PostgreSQL | SQLite |
 //! |---|---|---|
 //! | text | the first [`KEY_LENGTH`] characters, since PostgreSQL limits the size of an index entry | the same |
-//! | number | `numeric`, which is exact | an integer or a double, which SQLite compares exactly; a [text](sortable) from 2^63 |
+//! | number | `numeric`, which is exact | an integer or a double, exact too; from 2^63 a [text](sortable) |
 //! | boolean | a double | a double |
 //!
 //! A document without the field has a key below all others. Under row-level security, PostgreSQL uses an index only if

@@ -2,9 +2,9 @@
 //!
 //! [`RemoteKeys::find`] answers from the cached set while it is fresh. Otherwise, or for an unknown key, one request
 //! fetches, and the others wait for it. A key that is published later is found at its first use. Fetches for unknown
-//! keys have a [budget](RefreshPolicy), so tokens with made-up key ids cause no storm. Once it is spent, Keyward can't tell
-//! whether a key is made up or new, which is not the caller's fault: 503, never 401. The same holds while the endpoint is
-//! down: the old set serves for a bounded time, and after that no token can be checked.
+//! keys have a [budget](RefreshPolicy), so tokens with made-up key ids cause no storm. Once it is spent, Keyward can't
+//! tell whether a key is made up or new, which is not the caller's fault: 503, never 401. The same holds while the
+//! endpoint is down: the old set serves for a bounded time, and after that no token can be checked.
 
 mod fetch;
 mod pace;
@@ -38,8 +38,8 @@ pub(crate) struct RemoteKeys<S> {
 }
 
 impl<S> RemoteKeys<S> {
-    /// Creates an empty set for the source. Fetches nothing yet. `time_limit` is for a fetch, from the connection to the
-    /// last byte.
+    /// Creates an empty set for the source. Fetches nothing yet. `time_limit` is for a fetch, from the connection to
+    /// the last byte.
     pub(crate) fn of(source: Source, reader: ParseKeys<S>, time_limit: Duration, policy: RefreshPolicy) -> Self {
         Self {
             fetcher: Fetcher::new(source, policy.least_fresh, time_limit),

@@ -1,6 +1,7 @@
 //! Resources that configuration declares: what a program and a person do with documents ([`documents`]), lists of them
-//! ([`lists`]), numbers of any size ([`numbers`]), lost updates ([`conditions`]), what is refused ([`schemas`], [`limits`]), what the start looks at
-//! ([`start_up`]), and what the document and the page show ([`documented`]). Roles and tenants are in `matrix`.
+//! ([`lists`]), numbers of any size ([`numbers`]), lost updates ([`conditions`]), what is refused ([`schemas`],
+//! [`limits`]), what the start looks at ([`start_up`]), and what the document and the page show ([`documented`]). Roles
+//! and tenants are in `matrix`.
 
 mod conditions;
 mod documented;

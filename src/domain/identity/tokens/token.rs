@@ -128,8 +128,8 @@ impl Claims {
         }
     }
 
-    /// Checks that the token has not expired. That is the last check, since an expired token that is otherwise valid has
-    /// an error code of its own.
+    /// Checks that the token has not expired. That is the last check, since an expired token that is otherwise valid
+    /// has an error code of its own.
     pub(crate) fn ensure_unexpired(&self, now: Timestamp) -> Result<(), TokenFault> {
         if self.exp <= now.seconds() { Err(TokenFault::expired()) } else { Ok(()) }
     }
