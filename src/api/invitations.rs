@@ -81,6 +81,7 @@ pub struct InvitationWithToken {
 /// Whom to invite, and as what.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "email": "ada@example.com", "role": "member" }))]
 pub struct InvitationInput {
     email: Email,
     role: OrganizationRole,

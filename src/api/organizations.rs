@@ -37,6 +37,7 @@ impl OrganizationView {
 /// What to call it.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "Acme" }))]
 pub struct OrganizationInput {
     name: Name,
 }

@@ -40,6 +40,7 @@ impl WorkspaceView {
 /// What to call it.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "Staging" }))]
 pub struct WorkspaceInput {
     name: Name,
 }

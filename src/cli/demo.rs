@@ -3,6 +3,8 @@
 //! Everything is in `./data`: the database, the secret that seals the signing keys, and the demo user's password, the
 //! last two readable by their owner only. The API key is shown at the first start and stored nowhere.
 
+mod examples;
+
 use crate::api::State;
 use crate::base::config::{Sources, load};
 use crate::base::error::ApiError;
@@ -50,6 +52,7 @@ pub fn run(sources: Sources, args: &DemoArgs) -> Result<(), String> {
     start(config, async |application: &Application| {
         private_file::tighten(Path::new(PASSWORD_FILE)).map_err(|error| format!("{PASSWORD_FILE}: {error}"))?;
         let made = seed(&application.state(), &application.store()).await?;
+        examples::show(application, EMAIL).await?;
         welcome(application, made.as_ref())
     })
 }
@@ -75,7 +78,9 @@ async fn seed(state: &State, store: &Store) -> Result<Option<PlaintextKey>, Stri
         let scope = config.keys.scopes.first().copied().unwrap_or(Scope::Full);
         let key = ApiKey::new(KeyId::new(), (organization, workspace.id), user.id, scope, now);
         let new = ApiKey { name: Some("Demo".into()), ..key };
-        issue(conn, access_change, &config, &format, new, now)
+        let plaintext = issue(conn, access_change, &config, &format, new, now)?;
+        examples::make(conn, access_change, &config, &format, &workspace, (user.id, &profile), now)?;
+        Ok(plaintext)
     };
     store.for_all_tenants().change_access(tenant).await.map(Some).map_err(failed)
 }

@@ -28,6 +28,7 @@ pub struct Application {
     membership: Option<Membership>,
     metrics: Option<MetricsServer>,
     certificate: Option<Arc<Certificate>>,
+    document: web::Data<swagger::Document>,
 }
 
 /// Migrates the database or checks its schema, builds the state, and binds the address. Runs in an actix system.
@@ -61,13 +62,14 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
         readings.set(&[], counted.awaited());
     });
     let shared = state.clone();
+    let served = document.clone();
     let tls = certificate.as_ref().map(|certificate| certificate.server_config()).transpose()?;
     let (address, server) = listen(&state.config.server, tls, move || {
         let (app, _) = routes::assemble(&shared.config, &shared.collections);
         let app = app
             .app_data(shared.clone())
             .app_data(shared.routes.clone())
-            .app_data(document.clone())
+            .app_data(served.clone())
             .app_data(bodies.clone())
             .configure(security_txt::service);
         let app = match shared.config.docs.enabled {
@@ -84,7 +86,7 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     if let Some(certificate) = &certificate {
         certificate.register_metrics(&state.metrics);
     }
-    Ok(Application { address, server, state, background, membership, metrics, certificate })
+    Ok(Application { address, server, state, background, membership, metrics, certificate, document })
 }
 
 /// Warns if the PostgreSQL role bypasses row-level security: then only the queries separate tenants.
@@ -124,6 +126,11 @@ impl Application {
     /// Returns the TLS certificate, to reload it; `None` without TLS.
     pub fn certificate(&self) -> Option<Arc<Certificate>> {
         self.certificate.clone()
+    }
+
+    /// Returns the OpenAPI document that it serves.
+    pub fn document(&self) -> &swagger::Document {
+        &self.document
     }
 
     /// Returns a handle that stops the server.

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 /// Which keys to revoke: those that everything named here is true of. At least one thing must be named.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "unusedSince": "2026-02-28T12:00:00.000Z", "dryRun": true }))]
 pub struct RevokeKeys {
     /// Whose role they inherit.
     created_by: Option<UserId>,

@@ -94,6 +94,7 @@ impl ApiKeyWithPlaintext {
 /// A key to make.
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "name": "Production" }))]
 pub struct CreateKey {
     /// Also taken as `label`.
     #[serde(alias = "label")]
@@ -127,6 +128,7 @@ impl CreateKey {
 /// What to change; what is left out stays, null clears.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "name": "Production" }))]
 pub struct ChangeKey {
     /// Also taken as `label`.
     #[serde(default, deserialize_with = "present", alias = "label")]
@@ -189,6 +191,7 @@ impl RollKey {
 /// The new creator of a key, and the mode of the transfer.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "userId": UserId::EXAMPLE, "mode": "keep" }))]
 pub struct TransferKey {
     user_id: UserId,
     /// `keep` (if left out): its value works on, and it has at most what it had. `roll`: all its values end at once, it has

@@ -20,6 +20,7 @@ const MAX_COST: u32 = 1_000_000;
 /// A key, and what its user wants to do with it.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "key": "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX", "cost": 1 }))]
 pub struct VerifyKey {
     /// The key as the client sent it, with or without blanks at its ends. Any text: what is no key is `NOT_FOUND`.
     #[serde(deserialize_with = "pasted_secret")]

@@ -175,6 +175,7 @@ impl Default for DeleteResponse {
 /// A wish for a mail.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "requestType": "PASSWORD_RESET", "email": "ada@example.com" }))]
 pub(super) struct OobRequest {
     /// `PASSWORD_RESET`, with `email`, or `VERIFY_EMAIL`, with `idToken`.
     #[schema(value_type = String, required, example = "PASSWORD_RESET")]

@@ -63,6 +63,7 @@ impl From<WorkspaceMember> for WorkspaceMemberView {
 /// A role in the organization.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "role": "member" }))]
 pub struct OrganizationRoleInput {
     pub(super) role: OrganizationRole,
 }
@@ -70,6 +71,7 @@ pub struct OrganizationRoleInput {
 /// A role in the workspace.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "role": "editor" }))]
 pub struct WorkspaceRoleInput {
     pub(super) role: WorkspaceRole,
 }

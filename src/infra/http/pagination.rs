@@ -28,7 +28,7 @@ pub const FOREIGN_CURSOR: &str = "is not one of this list. Start again without a
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// How many things at most: 1 to 100, 20 if left out.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 100, example = 20)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 100)]
     page_size: Option<String>,
     /// Where to go on: the `nextCursor` of the page before.
     cursor: Option<String>,

@@ -48,6 +48,7 @@ pub fn complete(config: &Config, mut document: OpenApi) -> OpenApi {
         for operation in operations_mut(item) {
             credentials::authenticate(operation, config);
             add_path_parameters(operation, path);
+            remove_optional_examples(operation);
             references::refer_from_body(operation);
             add_replay_header(operation);
             for response in operation.responses.responses.values_mut() {
@@ -79,21 +80,22 @@ const DESCRIPTION: &str = "Organizations, workspaces, roles, subscriptions and A
     People manage with an ID token: choose **Authorize**, then sign in under `signIn` (the client fields stay empty) or \
     paste a token under `idToken`. Programs call with an API key under `apiKey` or `apiKeyHeader`.";
 
-/// The groups of operations, in the order of the page.
+/// The groups of operations, in the order of the page: first what programs are for, last what a person never calls.
+/// Each group comes before the one whose operations delete what it is about.
 const TAGS: [(&str, &str); 13] = [
-    ("Account", "The signed-in person."),
-    ("Organizations", "The paying customers."),
-    ("Members", "People in organizations and workspaces."),
-    ("Invitations", "The only way to become a member."),
-    ("Workspaces", "Where work and API keys live."),
     ("API keys", "Made by people, used by programs."),
-    ("Audit", "Who changed whose access, when and from where."),
-    ("Billing", "For the payment provider."),
-    ("Programs", "What an API key is good for."),
     (TAG, "What tenants keep here, as configuration declares it."),
     ("Gateways", "Whether an API key is good, for what stands in front of an API of your own."),
-    ("Identity", "The built-in identity provider, in the shape of Firebase's."),
+    ("Programs", "What an API key is good for."),
+    ("Members", "People in organizations and workspaces."),
+    ("Invitations", "The only way to become a member."),
+    ("Audit", "Who changed whose access, when and from where."),
+    ("Workspaces", "Where work and API keys live."),
+    ("Organizations", "The paying customers."),
+    ("Account", "The signed-in person."),
     ("Operation", "For probes and load balancers."),
+    ("Billing", "For the payment provider."),
+    ("Identity", "The built-in identity provider, in the shape of Firebase's."),
 ];
 
 /// Where the API is: on the server that serves the document, and at the address that other machines know.
@@ -135,6 +137,18 @@ fn add_path_parameters(operation: &mut Operation, path: &str) {
                 .schema(Some(schema))
                 .build();
             operation.parameters.get_or_insert_default().insert(0, RefOr::T(parameter));
+        }
+    }
+}
+
+/// Removes the examples of parameters that may be left out: the page would send them, and show a list of what an invented
+/// filter finds.
+fn remove_optional_examples(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.required == Required::False
+        {
+            *parameter = ParameterBuilder::from(parameter.clone()).example(None).build();
         }
     }
 }
