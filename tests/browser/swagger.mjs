@@ -6,6 +6,7 @@ const { url, email, password, apiKey, serviceToken } = input;
 
 await withBrowser(async (browser) => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.setDefaultTimeout(15000);
     const complaints = [];
     page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
     await page.goto(url);
@@ -37,29 +38,30 @@ async function authorize(page) {
     await dialog.locator("button.close-modal").click();
 }
 
-/** Opens an operation, executes it, and tells what was sent and answered. */
+/** Opens an operation, executes it, and tells what was sent and answered; status 0 where the page sent nothing. */
 async function execute(page, block) {
-    const method = await block.locator(".opblock-summary-method").innerText();
-    const path = (await block.locator(".opblock-summary-path").getAttribute("data-path")) ?? "";
-    const tag = await block.locator("xpath=ancestor::*[contains(@class, 'opblock-tag-section')]//h3").getAttribute("data-tag");
     await block.locator(".opblock-summary-control").click();
-    process.stderr.write(`${method} ${path}\n`);
     const button = block.locator("button.execute");
     await button.waitFor();
-    const prefilled = {};
-    for (const row of await block.locator("tr[data-param-name]").all()) {
-        const field = row.locator("input, select, textarea").first();
-        if (await field.count()) prefilled[await row.getAttribute("data-param-name")] = await field.inputValue();
-    }
+    const prefilled = await block.evaluate((element) => {
+        const rows = [...element.querySelectorAll("tr[data-param-name]")];
+        const fields = rows.map((row) => [row.dataset.paramName, row.querySelector("input, select, textarea")?.value ?? ""]);
+        return Object.fromEntries(fields);
+    });
     await button.click();
     const status = block.locator(".live-responses-table .response .response-col_status").first();
-    await status.waitFor({ timeout: 3000 }).catch(() => {});
-    const operation = { method, path, tag, prefilled, status: 0, sent: "", answer: "" };
-    if (await status.count()) {
-        operation.status = parseInt(await status.innerText(), 10) || 0;
-        operation.sent = await block.locator(".curl").first().innerText().catch(() => "");
-        operation.answer = await block.locator(".live-responses-table .response-col_description").first().innerText();
-    }
+    await status.waitFor({ timeout: 10000 }).catch(() => {});
+    const executed = await block.evaluate((element) => {
+        const text = (selector) => element.querySelector(selector)?.textContent ?? "";
+        return {
+            method: text(".opblock-summary-method"),
+            path: element.querySelector(".opblock-summary-path")?.dataset.path ?? "",
+            tag: element.closest(".opblock-tag-section")?.querySelector("h3")?.dataset.tag ?? "",
+            status: parseInt(text(".live-responses-table .response .response-col_status"), 10) || 0,
+            sent: text(".curl"),
+            answer: text(".live-responses-table .response-col_description"),
+        };
+    });
     await block.locator(".opblock-summary-control").click();
-    return operation;
+    return { ...executed, prefilled };
 }

@@ -31,6 +31,7 @@ mod server;
 mod subscription;
 mod tls;
 mod traces;
+mod trusted_page;
 mod usage;
 
 pub use audit::AuditSettings;

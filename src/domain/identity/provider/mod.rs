@@ -8,6 +8,7 @@ mod attempt_limits;
 pub(crate) mod built_in;
 mod firebase_error;
 mod id_tokens;
+mod mail_texts;
 mod mailed_codes;
 mod operator;
 mod password;
