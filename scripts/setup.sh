@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests or the benchmarks need, and only when it is missing:
-# setup.sh build|postgres|redis|nginx|gateways|contracts|node|firebase|openapi|bench
+# setup.sh build|postgres|redis|nginx|gateways|contracts|docs|node|firebase|openapi|bench
 # Without root, or without apt, it prints the command instead and fails.
 set -euo pipefail
 
@@ -58,6 +58,11 @@ case "${1:-}" in
         packages="curl"
         formulae="curl"
         ;;
+    docs)
+        if command -v curl > /dev/null && command -v jq > /dev/null; then exit; fi
+        packages="curl jq"
+        formulae="curl jq"
+        ;;
     node)
         if has_node; then exit; fi
         packages="nodejs npm"
@@ -79,7 +84,7 @@ case "${1:-}" in
         formulae="wrk"
         ;;
     *)
-        echo "usage: $0 build|postgres|redis|nginx|gateways|contracts|node|firebase|openapi|bench" >&2
+        echo "usage: $0 build|postgres|redis|nginx|gateways|contracts|docs|node|firebase|openapi|bench" >&2
         exit 2
         ;;
 esac

@@ -11,6 +11,7 @@ mod architecture;
 mod audit;
 mod backups;
 mod billing;
+mod browser;
 mod client;
 mod cluster;
 mod collections;
@@ -60,6 +61,7 @@ fn tests() -> Vec<Test> {
         client::tests(),
         audit::tests(),
         billing::tests(),
+        browser::tests(),
         cluster::all(),
         collections::tests(),
         configuration::tests_once(),

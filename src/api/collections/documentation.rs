@@ -268,6 +268,7 @@ fn id_parameter(name: &str) -> Parameter {
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .schema(Some(DocumentId::schema()))
+        .example(Some(DocumentId::EXAMPLE.into()))
         .build()
 }
 

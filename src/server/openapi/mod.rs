@@ -121,20 +121,22 @@ fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 /// The ids in a path, which guards and not handlers read.
 fn add_path_parameters(operation: &mut Operation, path: &str) {
     let known = [
-        ("organizationId", OrganizationId::schema()),
-        ("workspaceId", WorkspaceId::schema()),
-        ("userId", UserId::schema()),
-        ("invitationId", InvitationId::schema()),
-        ("keyId", KeyId::schema()),
-        ("sessionId", SessionId::schema()),
+        ("organizationId", OrganizationId::schema(), OrganizationId::EXAMPLE),
+        ("workspaceId", WorkspaceId::schema(), WorkspaceId::EXAMPLE),
+        ("userId", UserId::schema(), UserId::EXAMPLE),
+        ("invitationId", InvitationId::schema(), InvitationId::EXAMPLE),
+        ("keyId", KeyId::schema(), KeyId::EXAMPLE),
+        ("sessionId", SessionId::schema(), SessionId::EXAMPLE),
     ];
-    for (name, schema) in known {
+    for (name, schema, example) in known {
         if path.contains(&format!("{{{name}}}")) {
             let parameter = ParameterBuilder::new()
                 .name(name)
                 .parameter_in(ParameterIn::Path)
                 .required(Required::True)
                 .schema(Some(schema))
+                // The page fills in this one, and none of the schema's.
+                .example(Some(example.into()))
                 .build();
             operation.parameters.get_or_insert_default().insert(0, RefOr::T(parameter));
         }

@@ -16,7 +16,9 @@ pub mod forge;
 mod issuer_invitations;
 mod issuers;
 pub mod key_server;
+mod mail_format;
 mod mailed_codes;
+mod onward;
 mod passwords;
 mod project_keys;
 mod project_tokens;
@@ -42,7 +44,9 @@ pub fn tests() -> Vec<Test> {
         deletion::tests(),
         docs_token::tests(),
         first_start::tests(),
+        mail_format::tests(),
         mailed_codes::tests(),
+        onward::tests(),
         passwords::tests(),
         project_keys::tests(),
         project_tokens::tests(),
