@@ -60,7 +60,7 @@ async function execute(page, block) {
             tag: element.closest(".opblock-tag-section")?.querySelector("h3")?.dataset.tag ?? "",
             status: parseInt(text(".live-responses-table .response .response-col_status"), 10) || 0,
             sent: text(".curl"),
-            answer: text(".live-responses-table .response-col_description"),
+            answer: text(".live-responses-table .response .response-col_description"),
         };
     });
     await block.locator(".opblock-summary-control").click();

@@ -54,7 +54,9 @@ impl Identity {
         if let Some(url) = &self.sign_in_url
             && web_page(url).is_none()
         {
-            return Err(format!("identity.sign_in_url: {url:?} must be an address such as https://app.example.com/sign-in"));
+            return Err(format!(
+                "identity.sign_in_url: {url:?} must be an address such as https://app.example.com/sign-in"
+            ));
         }
         if !self.builtin && self.issuers.is_empty() {
             return Err("identity: with builtin = false, issuers must name at least one".into());

@@ -64,7 +64,13 @@ struct Operations<'d> {
 impl<'d> Operations<'d> {
     fn of(item: &'d PathItem) -> Self {
         let PathItem { get, post, put, patch, delete, .. } = item;
-        Self { get: get.as_ref(), post: post.as_ref(), put: put.as_ref(), patch: patch.as_ref(), delete: delete.as_ref() }
+        Self {
+            get: get.as_ref(),
+            post: post.as_ref(),
+            put: put.as_ref(),
+            patch: patch.as_ref(),
+            delete: delete.as_ref(),
+        }
     }
 }
 

@@ -15,7 +15,11 @@ tests_once![
 ];
 
 /// A file of the server, with these headers.
-async fn fetch(server: &Server, path: &str, headers: &[(reqwest::header::HeaderName, &str)]) -> (u16, HeaderMap, Vec<u8>) {
+async fn fetch(
+    server: &Server,
+    path: &str,
+    headers: &[(reqwest::header::HeaderName, &str)],
+) -> (u16, HeaderMap, Vec<u8>) {
     let mut request = reqwest::Client::new().get(server.url(path));
     for (name, value) in headers {
         request = request.header(name, *value);

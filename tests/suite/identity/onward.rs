@@ -111,7 +111,10 @@ async fn a_strangers_page_is_neither_mailed_nor_linked(db: Backend) {
         "/path",
     ] {
         let refused = ask(&server, &user.email, Some(stranger)).await;
-        assert_firebase_error(&refused, "UNAUTHORIZED_DOMAIN : The origin of continueUrl is none of this server's pages.");
+        assert_firebase_error(
+            &refused,
+            "UNAUTHORIZED_DOMAIN : The origin of continueUrl is none of this server's pages.",
+        );
     }
     assert_unchanged(&before, &server.database);
     assert_eq!(smtp.count(), 0);

@@ -92,6 +92,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/__/auth/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The page for a forgotten password
+         * @description HTML for a person: a form that mails a link for a new password.
+         */
+        get: operations["reset_page"];
+        put?: never;
+        /**
+         * Ask for a new password
+         * @description The form of the page. Whether an address has an account is not told.
+         */
+        post: operations["submit_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/docs/token": {
         parameters: {
             query?: never;
@@ -1171,6 +1195,10 @@ export interface components {
         Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "subscription.changed" | "user.signed_in" | "user.sign_in_failed" | "user.password_changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.session_ended" | "user.email_verified";
         /** @description What a person typed. */
         ActionForm: {
+            /** @description The page to go on at afterwards. */
+            continueUrl?: string;
+            /** @description The `mode` of the link. */
+            mode?: string;
             /** @description The new password, where the code is for one. */
             newPassword?: string;
             /** @description The code of the link. */
@@ -1278,13 +1306,23 @@ export interface components {
          * @enum {string}
          */
         CacheState: "ok" | "behind" | "off";
-        /** @description What to change; what is left out stays, null clears. */
+        /**
+         * @description What to change; what is left out stays, null clears.
+         * @example {
+         *       "name": "Production"
+         *     }
+         */
         ChangeKey: {
             allowedIps?: components["schemas"]["AllowedIps"] | null;
             expiresAt?: components["schemas"]["Timestamp"] | null;
             name?: components["schemas"]["Name"] | null;
         };
-        /** @description A key to make. */
+        /**
+         * @description A key to make.
+         * @example {
+         *       "name": "Production"
+         *     }
+         */
         CreateKey: {
             allowedIps?: components["schemas"]["AllowedIps"] | null;
             expiresAt?: components["schemas"]["Timestamp"] | null;
@@ -1418,7 +1456,13 @@ export interface components {
         Interval: "hour" | "day";
         /** @example inv_01k4w5c9q2e0vb7m3t8z6r1xhd */
         InvitationId: string;
-        /** @description Whom to invite, and as what. */
+        /**
+         * @description Whom to invite, and as what.
+         * @example {
+         *       "email": "ada@example.com",
+         *       "role": "member"
+         *     }
+         */
         InvitationInput: {
             email: components["schemas"]["Email"];
             role: components["schemas"]["OrganizationRole"];
@@ -1571,8 +1615,16 @@ export interface components {
             /** @example The e-mail address or the password is wrong. */
             error_description: string;
         };
-        /** @description A wish for a mail. */
+        /**
+         * @description A wish for a mail.
+         * @example {
+         *       "email": "ada@example.com",
+         *       "requestType": "PASSWORD_RESET"
+         *     }
+         */
         OobRequest: {
+            /** @description The page to go on at afterwards: of the origin of `identity.sign_in_url` or of one in `server.cors_origins`. */
+            continueUrl?: string;
             /**
              * @description Whose password it is.
              * @example ada@example.com
@@ -1626,7 +1678,12 @@ export interface components {
         };
         /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
         OrganizationId: string;
-        /** @description What to call it. */
+        /**
+         * @description What to call it.
+         * @example {
+         *       "name": "Acme"
+         *     }
+         */
         OrganizationInput: {
             name: components["schemas"]["Name"];
         };
@@ -1644,7 +1701,12 @@ export interface components {
         };
         /** @enum {string} */
         OrganizationRole: "member" | "admin" | "owner";
-        /** @description A role in the organization. */
+        /**
+         * @description A role in the organization.
+         * @example {
+         *       "role": "member"
+         *     }
+         */
         OrganizationRoleInput: {
             role: components["schemas"]["OrganizationRole"];
         };
@@ -1866,6 +1928,16 @@ export interface components {
             /** @description Those that another member took over. */
             transferredKeys: components["schemas"]["KeyId"][];
         };
+        /** @description What a person typed. */
+        ResetForm: {
+            /** @description The page to go on at afterwards. */
+            continueUrl?: string;
+            /**
+             * @description The account's address.
+             * @example ada@example.com
+             */
+            email: string;
+        };
         /** @description A mailed code, and what to do with it. */
         ResetRequest: {
             /**
@@ -1885,7 +1957,13 @@ export interface components {
             /** @example PASSWORD_RESET */
             requestType: string;
         };
-        /** @description Which keys to revoke: those that everything named here is true of. At least one thing must be named. */
+        /**
+         * @description Which keys to revoke: those that everything named here is true of. At least one thing must be named.
+         * @example {
+         *       "dryRun": true,
+         *       "unusedSince": "2026-02-28T12:00:00.000Z"
+         *     }
+         */
         RevokeKeys: {
             createdBy?: components["schemas"]["UserId"] | null;
             /** @description Only say which they are; false if left out. */
@@ -2041,7 +2119,13 @@ export interface components {
             /** @example Bearer */
             token_type: string;
         };
-        /** @description The new creator of a key, and the mode of the transfer. */
+        /**
+         * @description The new creator of a key, and the mode of the transfer.
+         * @example {
+         *       "mode": "keep",
+         *       "userId": "usr_01k4w5c9q2e0vb7m3t8z6r1xhd"
+         *     }
+         */
         TransferKey: {
             mode?: components["schemas"]["TransferMode"] | null;
             userId: components["schemas"]["UserId"];
@@ -2169,7 +2253,13 @@ export interface components {
             valid: boolean;
             workspaceId: components["schemas"]["WorkspaceId"] | null;
         };
-        /** @description A key, and what its user wants to do with it. */
+        /**
+         * @description A key, and what its user wants to do with it.
+         * @example {
+         *       "cost": 1,
+         *       "key": "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX"
+         *     }
+         */
         VerifyKey: {
             /**
              * Format: int32
@@ -2196,7 +2286,12 @@ export interface components {
         };
         /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
         WorkspaceId: string;
-        /** @description What to call it. */
+        /**
+         * @description What to call it.
+         * @example {
+         *       "name": "Staging"
+         *     }
+         */
         WorkspaceInput: {
             name: components["schemas"]["Name"];
         };
@@ -2215,7 +2310,12 @@ export interface components {
         };
         /** @enum {string} */
         WorkspaceRole: "viewer" | "editor" | "admin";
-        /** @description A role in the workspace. */
+        /**
+         * @description A role in the workspace.
+         * @example {
+         *       "role": "editor"
+         *     }
+         */
         WorkspaceRoleInput: {
             role: components["schemas"]["WorkspaceRole"];
         };
@@ -2424,6 +2524,10 @@ export interface operations {
             query?: {
                 /** @description The code. */
                 oobCode?: string;
+                /** @description What the code is for: `resetPassword` or `verifyEmail`. The code itself decides; this is for a page without it. */
+                mode?: string;
+                /** @description The page to go on at afterwards, of an origin that the configuration names. */
+                continueUrl?: string;
             };
             header?: never;
             path?: never;
@@ -2553,6 +2657,80 @@ export interface operations {
                 };
             };
             /** @description The link is not good, or the password is not. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    reset_page: {
+        parameters: {
+            query?: {
+                /** @description The page to go on at afterwards, of an origin that the configuration names. */
+                continueUrl?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The form. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description This server sends no mail. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    submit_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["ResetForm"];
+            };
+        };
+        responses: {
+            /** @description A mail is sent if the address has an account. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description No address, too many mails, or this server sends none. */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
@@ -2778,7 +2956,7 @@ export interface operations {
                     "application/json": components["schemas"]["OobResponse"];
                 };
             };
-            /** @description Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here), `TOO_MANY_ATTEMPTS_TRY_LATER` or `INVALID_JSON`. */
+            /** @description Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here), `UNAUTHORIZED_DOMAIN : …` (`continueUrl` is of an origin that is not configured), `TOO_MANY_ATTEMPTS_TRY_LATER` or `INVALID_JSON`. */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
@@ -3185,10 +3363,7 @@ export interface operations {
     list_sessions: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
@@ -3222,6 +3397,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example ses_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 sessionId: string;
             };
             cookie?: never;
@@ -3308,10 +3484,7 @@ export interface operations {
     list_members: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
@@ -3346,10 +3519,7 @@ export interface operations {
     list_organizations: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
@@ -3434,6 +3604,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3464,6 +3635,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3494,6 +3666,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3530,32 +3703,24 @@ export interface operations {
     list_audit_events: {
         parameters: {
             query?: {
-                /**
-                 * @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`.
-                 * @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd
-                 */
+                /** @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`. */
                 actor?: string;
                 /** @description What was done. */
                 action?: components["schemas"]["Action"];
-                /**
-                 * @description The id of what it was done to.
-                 * @example key_01k4w5c9q2e0vb7m3t8z6r1xhd
-                 */
+                /** @description The id of what it was done to. */
                 target?: string;
                 /** @description Not before this moment. */
                 from?: components["schemas"]["Timestamp"];
                 /** @description Before this moment. */
                 to?: components["schemas"]["Timestamp"];
-                /**
-                 * @description How many events at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many events at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3584,17 +3749,11 @@ export interface operations {
     export_audit_events: {
         parameters: {
             query?: {
-                /**
-                 * @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`.
-                 * @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd
-                 */
+                /** @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`. */
                 actor?: string;
                 /** @description What was done. */
                 action?: components["schemas"]["Action"];
-                /**
-                 * @description The id of what it was done to.
-                 * @example key_01k4w5c9q2e0vb7m3t8z6r1xhd
-                 */
+                /** @description The id of what it was done to. */
                 target?: string;
                 /** @description Not before this moment. */
                 from?: components["schemas"]["Timestamp"];
@@ -3603,6 +3762,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3631,16 +3791,14 @@ export interface operations {
     list_invitations: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3674,6 +3832,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3724,7 +3883,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example inv_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 invitationId: string;
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3755,7 +3916,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example inv_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 invitationId: string;
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3786,16 +3949,14 @@ export interface operations {
     list_organization_members: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3834,7 +3995,9 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 userId: string;
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3867,7 +4030,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 userId: string;
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3906,6 +4071,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3934,16 +4100,14 @@ export interface operations {
     list_workspaces: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3977,6 +4141,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -4085,6 +4250,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4115,6 +4281,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4145,6 +4312,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4181,21 +4349,16 @@ export interface operations {
     list_api_keys: {
         parameters: {
             query?: {
-                /**
-                 * @description Only keys that were not used for at least so many days; of those that never were, the ones made before that.
-                 * @example 90
-                 */
+                /** @description Only keys that were not used for at least so many days; of those that never were, the ones made before that. */
                 unusedForDays?: number;
-                /**
-                 * @description How many keys at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many keys at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4229,6 +4392,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4279,6 +4443,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4317,7 +4482,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4348,7 +4515,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4379,7 +4548,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4418,7 +4589,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4451,7 +4624,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4484,7 +4659,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4520,7 +4697,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4561,7 +4740,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4610,7 +4791,9 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4640,16 +4823,14 @@ export interface operations {
     list_workspace_members: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4680,7 +4861,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 userId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4727,7 +4910,9 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 userId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4770,6 +4955,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;

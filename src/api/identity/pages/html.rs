@@ -153,12 +153,7 @@ pub(super) struct Text(pub(super) &'static str);
 impl HtmlSafe for Text {}
 
 /// 200: the form of a link did what it is for.
-pub(super) fn done(
-    title: &str,
-    email: &str,
-    text: impl HtmlSafe,
-    onward: &Onward,
-) -> Result<HttpResponse, ApiError> {
+pub(super) fn done(title: &str, email: &str, text: impl HtmlSafe, onward: &Onward) -> Result<HttpResponse, ApiError> {
     page(StatusCode::OK, title, Message { email: Some(email), text, next: onward.sign_in().into_iter().collect() })
 }
 
@@ -178,11 +173,7 @@ pub(super) fn failed(text: &'static str, next: Vec<Next>) -> Result<HttpResponse
 }
 
 /// 400, for a refusal that another input in the form can't change. `mode` is that of the link.
-pub(super) fn refused(
-    refusal: &FirebaseError,
-    mode: Option<&str>,
-    onward: &Onward,
-) -> Result<HttpResponse, ApiError> {
+pub(super) fn refused(refusal: &FirebaseError, mode: Option<&str>, onward: &Onward) -> Result<HttpResponse, ApiError> {
     let is_confirmation = mode == Some(Purpose::VerifyEmail.mode());
     let new_link = || match is_confirmation {
         true => onward.sign_in(),

@@ -97,7 +97,8 @@ pub async fn join(state: web::Data<State>, payload: web::Payload) -> Result<Http
         Err(FirebaseRefusal::Api(error)) => match error.code {
             Code::NotFound => Ok(invalid()?),
             Code::Conflict => {
-                let text = "You are a member of this organization already. Sign in with this address and your password.";
+                let text =
+                    "You are a member of this organization already. Sign in with this address and your password.";
                 Ok(failed(text, onward.sign_in().into_iter().collect())?)
             }
             Code::InsufficientPermission => Ok(failed(MAY_NOT_GIVE, Vec::new())?),

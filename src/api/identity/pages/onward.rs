@@ -45,7 +45,8 @@ impl Onward {
     /// To the page that mails a link for a new password; none where no mail is sent.
     pub(super) fn new_password(&self, text: &'static str) -> Option<Next> {
         self.sends_mail.then(|| {
-            let parameter = self.continue_url().and_then(|url| serde_urlencoded::to_string([("continueUrl", url)]).ok());
+            let parameter =
+                self.continue_url().and_then(|url| serde_urlencoded::to_string([("continueUrl", url)]).ok());
             let url = parameter.map_or_else(|| RESET.to_owned(), |parameter| format!("{RESET}?{parameter}"));
             Next { text, url }
         })
