@@ -1,4 +1,4 @@
-// Starts the Swagger UI. It keeps no credentials in the browser's storage (no persistAuthorization).
+// Starts the Swagger UI. It keeps no credentials in the browser's storage: the option for it is left out.
 
 // The place of an operation within its group. Operations that end something come last: first the ends of keys, then
 // deletions, then the ends of the credential that the page itself uses. Accounts are made before they sign in.

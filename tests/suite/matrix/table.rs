@@ -84,7 +84,7 @@ pub fn usual(operation: &str) -> &'static Row {
 
 /// Routes whose success uses up a mailed code or an account, or needs a mail server or a signature over the body.
 /// `identity`, `firebase`, `invitations::mails` and `billing` prove it.
-pub const SUCCEED_ELSEWHERE: [&str; 10] = [
+pub const SUCCEED_ELSEWHERE: [&str; 12] = [
     "POST /identitytoolkit.googleapis.com/v1/accounts:update",
     "POST /identitytoolkit.googleapis.com/v1/accounts:delete",
     "POST /identitytoolkit.googleapis.com/v1/accounts:sendOobCode",
@@ -93,6 +93,8 @@ pub const SUCCEED_ELSEWHERE: [&str; 10] = [
     "POST /__/auth/action",
     "GET /__/auth/invitation",
     "POST /__/auth/invitation",
+    "GET /__/auth/reset",
+    "POST /__/auth/reset",
     "POST /v1/organizations/{organizationId}/invitations/{invitationId}/resend",
     "POST /v1/billing/stripe/webhook",
 ];
@@ -121,12 +123,18 @@ pub const ROWS: &[Row] = &[
     row("POST /identitytoolkit.googleapis.com/v1/accounts:sendOobCode", Public, 400)
         .json(|t| json!({
             "requestType": "PASSWORD_RESET", "email": t["ownersEmail"], "idToken": t["ownersToken"],
+            "continueUrl": "https://app.example.com/",
         })),
     row("POST /identitytoolkit.googleapis.com/v1/accounts:resetPassword", Public, 400)
         .json(|t| json!({ "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"] })),
     row("GET /__/auth/action", Public, 400),
-    row("POST /__/auth/action", Public, 400)
-        .form(|t| json!({ "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"] })),
+    row("POST /__/auth/action", Public, 400).form(|t| json!({
+        "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"], "mode": "resetPassword",
+        "continueUrl": "https://app.example.com/",
+    })),
+    row("GET /__/auth/reset", Public, 400),
+    row("POST /__/auth/reset", Public, 400)
+        .form(|t| json!({ "email": t["ownersEmail"], "continueUrl": "https://app.example.com/" })),
     row("GET /__/auth/invitation", Public, 400),
     row("POST /__/auth/invitation", Public, 400)
         .form(|t| json!({ "token": "nobodys-token-at-all", "password": t["ownersPassword"], "name": "Ada" })),

@@ -47,7 +47,9 @@ struct Page<'p, C: HtmlSafe> {
         <input id=password name=\"{{ password.field }}\" type=password \
         {% if let Some(min_length) = password.min_length %}minlength={{ min_length }} autocomplete=new-password\
         {% else %}autocomplete=current-password{% endif %} maxlength=4096 required\
-        {% if !asks_for_name %} autofocus{% endif %}>{% endif %}\
+        {% if !asks_for_name %} autofocus{% endif %}>\
+        {% if let Some(min_length) = password.min_length %}<p class=hint>At least {{ min_length }} characters.</p>{% endif %}\
+        {% endif %}\
         {% if let Some(mode) = mode %}<input type=hidden name=mode value=\"{{ mode }}\">{% endif %}\
         {% if let Some(url) = continue_url %}<input type=hidden name=continueUrl value=\"{{ url }}\">{% endif %}\
         <button>{{ button }}</button></form>{{ Links(next) }}"

@@ -40,7 +40,7 @@ pub fn all() -> Vec<Test> {
 }
 
 /// Routes with a body whose caller is known by the body itself, so not before all of it has come; and one that only reads.
-const KNOWN_BY_BODY: [&str; 13] = [
+const KNOWN_BY_BODY: [&str; 14] = [
     "POST /docs/token",
     "POST /identitytoolkit.googleapis.com/v1/accounts:signUp",
     "POST /identitytoolkit.googleapis.com/v1/accounts:signInWithPassword",
@@ -51,6 +51,7 @@ const KNOWN_BY_BODY: [&str; 13] = [
     "POST /identitytoolkit.googleapis.com/v1/accounts:resetPassword",
     "POST /__/auth/action",
     "POST /__/auth/invitation",
+    "POST /__/auth/reset",
     "POST /securetoken.googleapis.com/v1/token",
     "POST /v1/billing/stripe/webhook",
     "POST /v1/keys/verify",
