@@ -4,6 +4,8 @@ use super::html::{Ask, failed, message};
 use super::onward::Onward;
 use crate::api::State;
 use crate::api::errors;
+use crate::base::error::ApiError;
+use crate::base::text::trim_pasted;
 use crate::domain::identity::provider::{FirebaseError, FirebaseRefusal};
 use crate::infra::request::RequestContext;
 use actix_web::http::StatusCode;
@@ -72,10 +74,10 @@ pub async fn ask_for_reset(state: web::Data<State>, payload: web::Payload) -> Re
     let Ok(ResetForm { email, continue_url }) = serde_urlencoded::from_bytes(&body) else {
         return Ok(form(&Onward::new(&state, None), "", Some("Type your e-mail address"))?);
     };
-    let onward = Onward::new(&state, continue_url.as_deref());
+    let (email, onward) = (trim_pasted(&email), Onward::new(&state, continue_url.as_deref()));
     let address = RequestContext::client_address();
     let continue_url = onward.continue_url().map(str::to_owned);
-    match state.identity.builtin()?.request_password_reset(address, &email, continue_url) {
+    match state.identity.builtin()?.request_password_reset(address, email, continue_url) {
         Ok(_) => Ok(message(
             StatusCode::OK,
             "Look into your mailbox",
@@ -85,19 +87,19 @@ pub async fn ask_for_reset(state: web::Data<State>, payload: web::Payload) -> Re
         )?),
         Err(FirebaseRefusal::Firebase(FirebaseError::NotAllowedBecause(_))) => Ok(no_mail(&onward)?),
         Err(FirebaseRefusal::Firebase(FirebaseError::TooManyAttemptsTryLater)) => {
-            Ok(form(&onward, &email, Some("Too many mails were asked for. Try again in some minutes"))?)
+            Ok(form(&onward, email, Some("Too many mails were asked for. Try again in some minutes"))?)
         }
-        Err(FirebaseRefusal::Firebase(_)) => Ok(form(&onward, &email, Some("This is no e-mail address"))?),
+        Err(FirebaseRefusal::Firebase(_)) => Ok(form(&onward, email, Some("This is no e-mail address"))?),
         Err(FirebaseRefusal::Api(error)) => Err(error.into()),
     }
 }
 
-fn form(onward: &Onward, email: &str, fault: Option<&str>) -> Result<HttpResponse, crate::base::error::ApiError> {
+fn form(onward: &Onward, email: &str, fault: Option<&str>) -> Result<HttpResponse, ApiError> {
     let next = onward.sign_in().into_iter().collect();
     Ask { email, fault, continue_url: onward.continue_url(), next }.page()
 }
 
-fn no_mail(onward: &Onward) -> Result<HttpResponse, crate::base::error::ApiError> {
+fn no_mail(onward: &Onward) -> Result<HttpResponse, ApiError> {
     let text = "This server sends no mail. Ask the people who run it for a new password.";
     failed(text, onward.sign_in().into_iter().collect())
 }
