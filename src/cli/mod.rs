@@ -10,6 +10,7 @@ mod identity;
 mod keys;
 mod openapi;
 mod organization;
+mod role;
 mod serve;
 mod service_token;
 mod subscription;
@@ -71,6 +72,9 @@ enum Command {
     /// The organizations.
     #[command(subcommand)]
     Organization(organization::OrganizationCommand),
+    /// The custom roles of organizations.
+    #[command(subcommand)]
+    Role(role::RoleCommand),
     /// The operator's lever on subscriptions.
     #[command(subcommand)]
     Subscription(subscription::SubscriptionCommand),
@@ -125,6 +129,7 @@ pub fn run() -> ExitCode {
         Command::User(command) => database(&cli).and_then(|(config, db)| user::run(&config, &db, command)),
         Command::Identity(command) => database(&cli).and_then(|(config, db)| identity::run(&config, &db, command)),
         Command::Organization(command) => database(&cli).and_then(|(_, db)| organization::run(&db, command)),
+        Command::Role(command) => database(&cli).and_then(|(_, db)| role::run(&db, command)),
         Command::Subscription(command) => {
             database(&cli).and_then(|(config, db)| subscription::run(&config, &db, command))
         }
