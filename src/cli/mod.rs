@@ -13,6 +13,7 @@ mod keys;
 mod openapi;
 mod operator;
 mod organization;
+mod role;
 mod serve;
 mod service_token;
 mod subscription;

@@ -1,6 +1,6 @@
 //! The operator's commands on a database that exists. None of them makes or migrates one.
 
-use super::{audit, backup, collection, identity, keys, organization, service_token, subscription, user};
+use super::{audit, backup, collection, identity, keys, organization, role, service_token, subscription, user};
 use crate::base::config::{Config, Database};
 use crate::infra::db::{self, Db, ScopedDb};
 use clap::Subcommand;
@@ -18,6 +18,9 @@ pub enum OperatorCommand {
     /// The organizations.
     #[command(subcommand)]
     Organization(organization::OrganizationCommand),
+    /// The custom roles of organizations.
+    #[command(subcommand)]
+    Role(role::RoleCommand),
     /// The operator's lever on subscriptions.
     #[command(subcommand)]
     Subscription(subscription::SubscriptionCommand),
@@ -42,6 +45,7 @@ pub fn run(config: &Config, command: &OperatorCommand) -> Result<(), String> {
         OperatorCommand::User(command) => user::run(config, &database(config)?, command),
         OperatorCommand::Identity(command) => identity::run(config, &database(config)?, command),
         OperatorCommand::Organization(command) => organization::run(config, &database(config)?, command),
+        OperatorCommand::Role(command) => role::run(&database(config)?, command),
         OperatorCommand::Subscription(command) => subscription::run(config, &database(config)?, command),
         OperatorCommand::ServiceToken(command) => service_token::run(config, &database(config)?, command),
         OperatorCommand::Keys(command) => keys::run(config, &database(config)?, command),

@@ -32,6 +32,18 @@ impl Role {
         Ok(own.select(Self::as_select()).first(conn).optional()?)
     }
 
+    /// Returns the roles of all organizations or of one, newest first, for the operator.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(crate) fn all(conn: &mut Conn, organization: Option<OrganizationId>) -> Result<Vec<Self>, ApiError> {
+        let mut query = roles::table.select(Self::as_select()).order(roles::id.desc()).into_boxed();
+        if let Some(organization) = organization {
+            query = query.filter(roles::organization_id.eq(organization));
+        }
+        Ok(query.load(conn)?)
+    }
+
     /// Returns a role that a request's field names, with what it has.
     ///
     /// # Errors

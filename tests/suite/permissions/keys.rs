@@ -184,7 +184,7 @@ async fn an_old_role_limit_admits_no_permission_of_the_product(db: Backend) {
     let tenant = Tenant::new(&server).await;
     let key = tenant.create_key(&tenant.owner, json!({})).await;
     // As a transfer of the version before left it.
-    server.database.execute(&format!("UPDATE api_keys SET role_limit = 'viewer' WHERE id = '{}'", key.id));
+    server.database.execute_unrecorded(&format!("UPDATE api_keys SET role_limit = 'viewer' WHERE id = '{}'", key.id));
     let node = server.another(|_| {}).await;
     assert_eq!(effective(&node, &key.plaintext).await.expect("it works"), VIEWERS);
     let whoami = node.get("/v1/whoami").bearer(&key.plaintext).send().await.expect(200);

@@ -2,7 +2,7 @@
 
 use super::{add_role, ask_for_role, change_role, effective, give, server};
 use crate::support::dump::{assert_unchanged, dump};
-use crate::support::{Backend, Tenant, tests};
+use crate::support::{Backend, Tenant, process, tests};
 use keyward::base::ids::RoleId;
 use serde_json::{Value, json};
 
@@ -29,6 +29,8 @@ async fn a_role_is_made_read_listed_changed_and_deleted(db: Backend) {
     assert_eq!(read.body, made.body);
     let list = server.get(&tenant.organization_path("/roles")).bearer(&tenant.owner.id_token).send().await.expect(200);
     assert_eq!(list["data"], json!([made.body]));
+    let listed = process::run(&server.database, &["role", "list", "--organization", &tenant.organization_id]).await;
+    assert_eq!(listed, format!("{id}\t{}\tClerk\tinvoices:void\n", tenant.organization_id));
     let changed = change_role(&tenant, &id, json!({ "name": "Auditor", "description": null })).await.expect(200);
     assert_eq!((&changed["name"], &changed["description"]), (&json!("Auditor"), &Value::Null));
     assert_eq!(changed["permissions"], json!(["invoices:void"]));
