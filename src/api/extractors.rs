@@ -237,7 +237,7 @@ impl FromRequest for Service {
     }
 }
 
-/// A service that may verify keys, for nobody in particular. Costs no lookup of the route.
+/// A service that may verify keys, for no member in particular. Costs no lookup of the route.
 #[derive(Debug)]
 pub struct Verifier(ServiceCaller);
 

@@ -59,7 +59,7 @@ pub async fn change_organization_member(
 /// Add a member, or set its role
 ///
 /// For a backend whose users accept no invitations. Only an owner's authority names owners and takes the role from them. A
-/// token that is bound to the organization sees no other people than its members, so it sets roles and adds nobody.
+/// token that is bound to the organization sees no other people than its members, so it sets roles only.
 #[utoipa::path(tag = "Members", security(("serviceToken" = ["members:write"])), request_body = OrganizationRoleInput,
     responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "A member with this role.", body = OrganizationMemberView)))]
 #[put("/organizations/{organizationId}/members/{userId}")]

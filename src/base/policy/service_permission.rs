@@ -5,7 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 text_enum! {
-    /// One thing that a service token may do. A permission to write includes the permission to read the same.
+    /// One thing that a service token may do. A permission to write includes the permission to read the same, and to see
+    /// API keys includes to see how often they were used.
     ServicePermission {
         /// Ask whether API keys are good, and report leaked ones. Both take the key itself.
         KeysVerify = "keys:verify",
@@ -60,10 +61,12 @@ impl ServicePermission {
         Self::ContentWrite,
     ];
 
-    /// The permission to write what this one reads.
-    fn writing(self) -> Option<Self> {
-        let written = self.as_str().strip_suffix(":read")?;
-        Self::ALL.into_iter().find(|other| other.as_str().strip_suffix(":write") == Some(written))
+    /// Returns whether this permission includes another one.
+    fn includes(self, other: Self) -> bool {
+        let written = self.as_str().strip_suffix(":write");
+        let reads = written.is_some() && written == other.as_str().strip_suffix(":read");
+        // A portal session shows both, and is made with the permission to write keys.
+        reads || (other == Self::UsageRead && matches!(self, Self::KeysRead | Self::KeysWrite))
     }
 
     fn bit(self) -> u32 {
@@ -79,9 +82,10 @@ impl ServicePermissions {
     /// What a token may do that was made without a list.
     pub const VERIFY: Self = Self(1 << ServicePermission::KeysVerify as u32);
 
-    /// Returns whether the set has the permission, or the one to write the same.
+    /// Returns whether the set has the permission, or one that includes it.
     pub fn may(self, permission: ServicePermission) -> bool {
-        self.names(permission) || permission.writing().is_some_and(|writing| self.names(writing))
+        let includes = |own: ServicePermission| self.names(own) && own.includes(permission);
+        self.names(permission) || ServicePermission::ALL.into_iter().any(includes)
     }
 
     fn names(self, permission: ServicePermission) -> bool {
@@ -125,15 +129,17 @@ impl fmt::Display for ServicePermissions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ServicePermission::{ContentRead, KeysRead, KeysVerify, KeysWrite, MembersRead};
+    use ServicePermission::{ContentRead, KeysRead, KeysVerify, KeysWrite, MembersRead, UsageRead};
 
     #[test]
-    fn to_write_includes_to_read_the_same_and_nothing_else() {
+    fn to_write_includes_to_read_the_same_and_to_see_keys_their_usage() {
         let writes: ServicePermissions = "keys:write".parse().unwrap();
         assert!(writes.may(KeysWrite) && writes.may(KeysRead));
         assert!(!writes.may(KeysVerify) && !writes.may(MembersRead) && !writes.may(ContentRead));
         let reads: ServicePermissions = "keys:read".parse().unwrap();
-        assert!(reads.may(KeysRead) && !reads.may(KeysWrite));
+        assert!(reads.may(KeysRead) && reads.may(UsageRead) && !reads.may(KeysWrite));
+        let uses: ServicePermissions = "usage:read".parse().unwrap();
+        assert!(uses.may(UsageRead) && !uses.may(KeysRead));
         assert!(ServicePermission::ALL.iter().all(|permission| !ServicePermissions::default().may(*permission)));
     }
 

@@ -33,7 +33,8 @@ fn rows(document: &Document) -> impl Iterator<Item = (&'static Row, &Operation)>
 /// Whether a token with one permission may do what takes another.
 fn may(permission: &str, needs: &str) -> bool {
     let written = permission.strip_suffix(":write");
-    permission == needs || (written.is_some() && written == needs.strip_suffix(":read"))
+    let shows_usage = needs == "usage:read" && ["keys:read", "keys:write"].contains(&permission);
+    permission == needs || shows_usage || (written.is_some() && written == needs.strip_suffix(":read"))
 }
 
 fn call(row: &Row, operation: &Operation, targets: &Targets, credential: &[(&'static str, String)]) -> Call {
