@@ -124,7 +124,7 @@ pub async fn create_portal_session(
     let access: WorkspaceAccess<can::KeysOwn> = membership.authorize(proof, None)?;
     let now = state.clock.now();
     let wanted = now.plus(Duration::from_secs(u64::from(ttl_seconds)));
-    let expires_at = service.caller().expires_at().map_or(wanted, |end| end.min(wanted));
+    let expires_at = service.caller().ends_at().map_or(wanted, |end| end.min(wanted));
     let new = NewPortalSession {
         user: user_id,
         organization,

@@ -93,8 +93,8 @@ pub async fn list_roles(
 
 /// Create a custom role
 ///
-/// A set of permissions in a workspace: of the product, of collections, and of Keyward's own those of workspaces. Its id is
-/// taken wherever a role in a workspace is. An organization has at most 100.
+/// A set of permissions in a workspace: those that the configuration declares, and of Keyward's own those of workspaces.
+/// Its id is taken wherever a role in a workspace is. An organization has at most 100.
 #[utoipa::path(tag = "Roles", params(Idempotency), request_body = RoleInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Made.", body = RoleView),
         (status = 200, description = "Made before, with the same Idempotency-Key.", body = RoleView)))]

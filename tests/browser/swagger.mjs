@@ -6,7 +6,7 @@ const { url, email, password, apiKey, serviceToken } = input;
 
 await withBrowser(async (browser) => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-    page.setDefaultTimeout(15000);
+    page.setDefaultTimeout(60000);
     const complaints = [];
     page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
     await page.goto(url);

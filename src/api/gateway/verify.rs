@@ -33,8 +33,8 @@ use std::sync::Arc;
 /// Keys that are bound to addresses are compared with `clientAddress`. Without it: with the address in
 /// `server.forwarded_header`, if the service stands in `server.trusted_proxies`; else with the service's own.
 ///
-/// `permission` and `permissions` take Keyward's permissions, those of `[permissions]` in the configuration and those of
-/// collections. `permissions` in the answer is all that the key may do now.
+/// `permission` and `permissions` take Keyward's permissions and those that the configuration declares. `permissions` in
+/// the answer is all that the key may do now.
 #[utoipa::path(post, path = "/keys/verify", tag = "Gateways", security(("serviceToken" = ["keys:verify"])), request_body = VerifyKey,
     responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
 pub async fn verify_key(

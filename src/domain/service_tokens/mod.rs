@@ -38,8 +38,8 @@ impl ServiceCaller {
         self.token.organization
     }
 
-    /// When the token ends, if it does.
-    pub fn expires_at(&self) -> Option<Timestamp> {
+    /// When the value that was sent ends, if it does.
+    pub fn ends_at(&self) -> Option<Timestamp> {
         self.token.value_ends_at
     }
 

@@ -64,7 +64,8 @@ const READERS_OF_HEADERS: [(&str, &str); 11] = [
     ("server/observe/traces.rs", "traceparent only names a trace"),
     ("server/error_responses.rs", "it is a response's"),
     ("server/security_headers.rs", "it is a response's"),
-    ("infra/remote_keys.rs", "it is a response's"),
+    ("server/swagger/file.rs", "they only choose the form of a public file"),
+    ("infra/remote_keys/fetch.rs", "it is a response's"),
     ("client/refusal.rs", "it is a response's"),
 ];
 

@@ -22,8 +22,8 @@ tests![
 /// What there is, so that a new command is thought of here. `user`, `organization`, `subscription` and `keys` change access
 /// to organizations (what `keys` leaves, `api_keys::revocation` and `api_keys::import` prove; what `organization` and the
 /// commands that make and delete users leave, `operator::first_user`);
-/// `demo` makes its tenant by the same functions as the API, and a client has no more than they; the others change none.
-const COMMANDS: [&str; 19] = [
+/// `demo` makes its tenant by the same functions as the API, and a client has no more than they; the others change none (`role` only lists).
+const COMMANDS: [&str; 20] = [
     "demo",
     "serve",
     "migrate",
@@ -33,6 +33,7 @@ const COMMANDS: [&str; 19] = [
     "user",
     "identity",
     "organization",
+    "role",
     "subscription",
     "service-token",
     "keys",

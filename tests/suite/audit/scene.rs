@@ -70,18 +70,6 @@ pub async fn send(request: Request) -> Answer {
 }
 
 impl Scene<'_> {
-    /// The first mail to this address.
-    pub async fn mail_to(&self, email: &str) -> String {
-        let mut place = 1;
-        loop {
-            let mail = self.smtp.mail(place).await;
-            if mail.contains(&format!("To: {email}")) {
-                return mail;
-            }
-            place += 1;
-        }
-    }
-
     /// What acceptance leaves.
     pub fn joined(&self, invitation: &Answer, user_id: &str, email: &str) -> Vec<Value> {
         let (me, place) = (user(user_id, email), &*self.acme.workspace_id);

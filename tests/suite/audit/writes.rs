@@ -180,7 +180,7 @@ impl Scene<'_> {
             "POST /__/auth/invitation" => {
                 let email = "joins@example.com";
                 let made = acme.invite(email, "member", &[(&acme.workspace_id, "editor")]).await;
-                let token = token_in(&self.mail_to(email).await);
+                let token = token_in(&self.smtp.mail_to(email).await);
                 let answer = send(request(path).form(&[("token", &token), ("password", PASSWORD)])).await;
                 let members = self.server.get(&acme.organization_path("/members")).bearer(&owner.id_token);
                 let id = members.send().await.expect(200).text_at("/data/0/id");
@@ -299,7 +299,7 @@ impl Scene<'_> {
                 let rows = self.server.database.texts("SELECT id AS text FROM service_tokens ORDER BY id DESC LIMIT 1");
                 let scanner = json!({ "kind": "service", "id": rows[0], "name": "Gateway", "email": null });
                 let about = target("api_key", &key.id, "Public");
-                let after = json!({ "revoked": true, "foundAt": url, "foundIn": "content" });
+                let after = json!({ "revoked": true, "reason": "leaked", "foundAt": url, "foundIn": "content" });
                 let before = json!({ "revoked": false });
                 done(answer, vec![event("api_key.revoked", scanner, about, Some(&acme.workspace_id), before, after)])
             }

@@ -23,6 +23,7 @@ async fn without_body(server: &Server, tenant: &Tenant<'_>, key: &str) -> Vec<(S
                 .replace("{userId}", &tenant.owner.user_id)
                 .replace("{keyId}", key)
                 .replace("{sessionId}", "ses_01k4w5c9q2e0vb7m3t8z6r1xhd")
+                .replace("{roleId}", "role_01k4w5c9q2e0vb7m3t8z6r1xhd")
                 .replace("{invitationId}", "inv_01k4w5c9q2e0vb7m3t8z6r1xhd");
             assert!(!path.contains('{'), "a value for {template}");
             found.push((method.to_uppercase(), path));

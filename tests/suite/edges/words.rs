@@ -45,7 +45,7 @@ async fn a_wrong_body_is_explained_in_plain_words(db: Backend) {
         ("7", "body", "must be an object, not a number"),
         ("{}", "body", "must have the field `name`"),
         ("{\"name\":\"A\",\"name\":\"B\"}", "body", "has the field `name` twice"),
-        ("{\"name\":\"A\",\"nam\":\"B\"}", "nam", "`nam` is not a known field; known fields are name"),
+        ("{\"name\":\"A\",\"nam\":\"B\"}", "nam", "`nam` is not a known field; known fields are name, owner"),
     ];
     for (body, field, message) in shapes {
         let refused = post(body).await.expect_error(422, "validation_failed");

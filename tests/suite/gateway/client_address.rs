@@ -74,7 +74,10 @@ async fn a_missing_credential_is_answered_with_those_that_the_route_takes(db: Ba
     let me = said(server.get("/v1/me").send().await);
     assert_eq!(me, "No credentials were sent. Send a person's ID token as \"Authorization: Bearer …\".");
     let path = "/v1/organizations/org_01k4w5c9q2e0vb7m3t8z6r1xhd/workspaces";
-    assert_eq!(said(server.get(path).send().await), me);
+    assert_eq!(
+        said(server.get(path).send().await),
+        "No credentials were sent. Send a person's ID token or a service token as \"Authorization: Bearer …\"."
+    );
 }
 
 async fn two_credentials_are_named(db: Backend) {

@@ -73,7 +73,7 @@ async fn done_pages_lead_to_the_sign_in(db: Backend) {
 
     let tenant = Tenant::verified(&server).await;
     tenant.invite("grace@example.com", "member", &[]).await;
-    let token = token_in(&smtp.mail(2).await);
+    let token = token_in(&smtp.mail_to("grace@example.com").await);
     assert_links(&open(&server, &token).await.expect(200), &[]);
     assert_links(&join(&server, &token, PASSWORD).await.expect(200), &sign_in);
 }

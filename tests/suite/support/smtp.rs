@@ -69,6 +69,17 @@ impl Smtp {
         }
     }
 
+    /// The first mail to this address, as soon as it has come.
+    pub async fn mail_to(&self, address: &str) -> String {
+        for place in 1.. {
+            let mail = self.mail(place).await;
+            if mail.contains(&format!("To: {address}")) {
+                return mail;
+            }
+        }
+        unreachable!("there is no last place");
+    }
+
     /// A mail that has come, before its encoding was undone.
     pub fn raw(&self, place: usize) -> String {
         self.raw.lock().expect("no panic")[place - 1].clone()

@@ -33,7 +33,7 @@ enum Rules {
     /// All Firebase projects share their keys; only `aud`, the project, distinguishes their tokens.
     Firebase { audience: String },
     /// The configured rules of an OpenID Connect provider.
-    Oidc(Oidc),
+    Oidc(Box<Oidc>),
 }
 
 /// Returns a source's cache of keys for these algorithms. Fetches nothing yet.
@@ -58,7 +58,7 @@ impl Issuer {
                 let source =
                     jwks_url.clone().map_or_else(|| Source::Discovery { issuer: issuer.clone() }, Source::Keys);
                 let keys = keys_for(source, algorithms.clone(), time_limit);
-                let rules = Rules::Oidc(Oidc::new(oidc.clone()));
+                let rules = Rules::Oidc(Box::new(Oidc::new(oidc.clone())));
                 Self { name, algorithms: algorithms.clone(), rules, admission: admission.clone(), keys }
             }
         }
