@@ -93,7 +93,7 @@ pub async fn list_roles(
 
 /// Create a custom role
 ///
-/// A set of permissions in a workspace: of the product, of collections, and of Keyward's own those of workspaces. Its id is
+/// A set of permissions in a workspace: those that the configuration declares, and of Keyward's own those of workspaces. Its id is
 /// taken wherever a role in a workspace is. An organization has at most 100.
 #[utoipa::path(tag = "Roles", params(Idempotency), request_body = RoleInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Made.", body = RoleView),

@@ -41,7 +41,7 @@ pub struct ProgramView<'k> {
     organization_id: OrganizationId,
     role: RoleName,
     scope: Scope,
-    /// What it may do: Keyward's permissions, the product's and those of collections.
+    /// What it may do: Keyward's permissions, and those that the configuration declares.
     #[schema(required, value_type = Vec<String>, example = json!(["workspace:read", "content:read", "invoices:read"]))]
     permissions: Option<&'k KeyPermissions>,
     subscription: SubscriptionSummary<'k>,

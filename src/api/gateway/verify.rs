@@ -33,8 +33,8 @@ use std::sync::Arc;
 /// `server.trusted_proxies` and sends that address in `server.forwarded_header`; else with the service's own. A
 /// `clientAddress` in the question counts instead of both.
 ///
-/// `permission` and `permissions` take Keyward's permissions, those of `[permissions]` in the configuration and those of
-/// collections. `permissions` in the answer is all that the key may do now.
+/// `permission` and `permissions` take Keyward's permissions, and those that the configuration declares.
+/// `permissions` in the answer is all that the key may do now.
 #[utoipa::path(post, path = "/keys/verify", tag = "Gateways", security(("serviceToken" = [])), request_body = VerifyKey,
     responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What there is to say of the key.", body = VerifiedKey)))]
 pub async fn verify_key(

@@ -80,11 +80,12 @@ const DESCRIPTION: &str = "Organizations, workspaces, roles, subscriptions and A
     paste a token under `idToken`. Programs call with an API key under `apiKey` or `apiKeyHeader`.";
 
 /// The groups of operations, in the order of the page.
-const TAGS: [(&str, &str); 13] = [
+const TAGS: [(&str, &str); 14] = [
     ("Account", "The signed-in person."),
     ("Organizations", "The paying customers."),
     ("Members", "People in organizations and workspaces."),
     ("Invitations", "The only way to become a member."),
+    ("Roles", "Sets of permissions in workspaces, made by the organization."),
     ("Workspaces", "Where work and API keys live."),
     ("API keys", "Made by people, used by programs."),
     ("Audit", "Who changed whose access, when and from where."),

@@ -438,8 +438,8 @@ export interface paths {
          *     `server.trusted_proxies` and sends that address in `server.forwarded_header`; else with the service's own. A
          *     `clientAddress` in the question counts instead of both.
          *
-         *     `permission` and `permissions` take Keyward's permissions, those of `[permissions]` in the configuration and those of
-         *     collections. `permissions` in the answer is all that the key may do now.
+         *     `permission` and `permissions` take Keyward's permissions, and those that the configuration declares.
+         *     `permissions` in the answer is all that the key may do now.
          */
         post: operations["verify_key"];
         delete?: never;
@@ -791,7 +791,7 @@ export interface paths {
         put?: never;
         /**
          * Create a custom role
-         * @description A set of permissions in a workspace: of the product, of collections, and of Keyward's own those of workspaces. Its id is
+         * @description A set of permissions in a workspace: those that the configuration declares, and of Keyward's own those of workspaces. Its id is
          *     taken wherever a role in a workspace is. An organization has at most 100.
          */
         post: operations["create_role"];
@@ -1825,7 +1825,7 @@ export interface components {
             /** @description Firebase's SDK sends it; tokens are returned in any case. */
             returnSecureToken?: unknown;
         };
-        /** @description Keyward's permissions of a workspace, those of `[permissions]`, and those of collections. */
+        /** @description Keyward's permissions of a workspace, and those that the configuration declares. */
         PermissionNames: string[];
         /** @enum {string} */
         PersonStatus: "active" | "disabled";
@@ -1854,7 +1854,7 @@ export interface components {
             name: string | null;
             organizationId: components["schemas"]["OrganizationId"];
             /**
-             * @description What it may do: Keyward's permissions, the product's and those of collections.
+             * @description What it may do: Keyward's permissions, and those that the configuration declares.
              * @example [
              *       "workspace:read",
              *       "content:read",
@@ -2000,7 +2000,7 @@ export interface components {
             permissions: components["schemas"]["PermissionNames"];
         };
         /** @description A built-in role, or the id of a custom role of the organization. */
-        RoleName: ("viewer" | "editor" | "admin") | string;
+        RoleName: components["schemas"]["WorkspaceRole"] | string;
         /** @description A role that the organization made. */
         RoleView: {
             createdAt: components["schemas"]["Timestamp"];
@@ -2352,6 +2352,8 @@ export interface components {
             /** @description Whether the person can act. A disabled person's role gives nothing. */
             status: components["schemas"]["PersonStatus"];
         };
+        /** @enum {string} */
+        WorkspaceRole: "viewer" | "editor" | "admin";
         /** @description A role in the workspace. */
         WorkspaceRoleInput: {
             role: components["schemas"]["RoleName"];
