@@ -76,7 +76,7 @@ pub struct DeletionQuery {
 /// List custom roles
 ///
 /// Those that the organization made, newest first. The built-in ones are `viewer`, `editor` and `admin`.
-#[utoipa::path(tag = "Roles", params(PageQuery),
+#[utoipa::path(tag = "Roles", security(("person" = []), ("serviceToken" = ["members:read"])), params(PageQuery),
     responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<RoleView>)))]
 #[get("/organizations/{organizationId}/roles")]
 pub async fn list_roles(
@@ -95,7 +95,7 @@ pub async fn list_roles(
 ///
 /// A set of permissions in a workspace: those that the configuration declares, and of Keyward's own those of workspaces.
 /// Its id is taken wherever a role in a workspace is. An organization has at most 100.
-#[utoipa::path(tag = "Roles", params(Idempotency), request_body = RoleInput,
+#[utoipa::path(tag = "Roles", security(("person" = []), ("serviceToken" = ["members:write"])), params(Idempotency), request_body = RoleInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Made.", body = RoleView),
         (status = 200, description = "Made before, with the same Idempotency-Key.", body = RoleView)))]
 #[post("/organizations/{organizationId}/roles")]
@@ -126,7 +126,7 @@ pub async fn create_role(
 /// Read a custom role
 ///
 /// Its permissions are those that it was given. One that the configuration no longer declares gives nothing.
-#[utoipa::path(tag = "Roles", responses(errors::Person, errors::Missing, (status = 200, description = "The role.", body = RoleView)))]
+#[utoipa::path(tag = "Roles", security(("person" = []), ("serviceToken" = ["members:read"])), responses(errors::Person, errors::Missing, (status = 200, description = "The role.", body = RoleView)))]
 #[get("/organizations/{organizationId}/roles/{roleId}")]
 pub async fn read_role(
     state: web::Data<State>,
@@ -141,7 +141,7 @@ pub async fn read_role(
 /// Change a custom role
 ///
 /// Members who have it, and their API keys, have the new permissions from the next request on.
-#[utoipa::path(tag = "Roles", request_body = ChangeRole,
+#[utoipa::path(tag = "Roles", security(("person" = []), ("serviceToken" = ["members:write"])), request_body = ChangeRole,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Changed.", body = RoleView)))]
 #[patch("/organizations/{organizationId}/roles/{roleId}")]
 pub async fn change_role(
@@ -168,7 +168,7 @@ pub async fn change_role(
 /// Delete a custom role
 ///
 /// A role that members or pending invitations have stays, unless `replaceWith` names another for them.
-#[utoipa::path(tag = "Roles", params(DeletionQuery), responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
+#[utoipa::path(tag = "Roles", security(("person" = []), ("serviceToken" = ["members:write"])), params(DeletionQuery), responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
 #[delete("/organizations/{organizationId}/roles/{roleId}")]
 pub async fn delete_role(
     state: web::Data<State>,

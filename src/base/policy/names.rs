@@ -30,9 +30,7 @@ impl utoipa::PartialSchema for PermissionNames {
         ArrayBuilder::new()
             .items(ObjectBuilder::new().schema_type(Type::String).examples(["invoices:read"]))
             .max_items(Some(PermissionSet::CAPACITY))
-            .description(Some(
-                "Keyward's permissions of a workspace, and those that the configuration declares.",
-            ))
+            .description(Some("Keyward's permissions of a workspace, and those that the configuration declares."))
             .into()
     }
 }

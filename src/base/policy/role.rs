@@ -6,6 +6,7 @@ use crate::base::sql::text_enum;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
+use utoipa::{PartialSchema, ToSchema};
 
 text_enum! {
     /// A member's role in an organization, least first.
@@ -120,13 +121,17 @@ impl<'de> Deserialize<'de> for RoleName {
 impl utoipa::PartialSchema for RoleName {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
         utoipa::openapi::schema::AnyOfBuilder::new()
-            .item(WorkspaceRole::schema())
+            .item(utoipa::openapi::Ref::from_schema_name(WorkspaceRole::name()))
             .item(RoleId::schema())
             .description(Some("A built-in role, or the id of a custom role of the organization."))
             .into()
     }
 }
-impl utoipa::ToSchema for RoleName {}
+impl utoipa::ToSchema for RoleName {
+    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>) {
+        schemas.push((WorkspaceRole::name().into_owned(), WorkspaceRole::schema()));
+    }
+}
 
 /// A role in a workspace with its permissions now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

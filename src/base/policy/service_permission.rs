@@ -22,9 +22,9 @@ text_enum! {
         WorkspacesRead = "workspaces:read",
         /// Create, rename and delete workspaces.
         WorkspacesWrite = "workspaces:write",
-        /// See members and invitations.
+        /// See members, invitations and custom roles.
         MembersRead = "members:read",
-        /// Add, change and remove members, and invite them.
+        /// Add, change and remove members, invite them, and make custom roles.
         MembersWrite = "members:write",
         /// See API keys.
         KeysRead = "keys:read",

@@ -85,7 +85,7 @@ const DESCRIPTION: &str = "Organizations, workspaces, roles, subscriptions and A
 
 /// The groups of operations, in the order of the page: first what programs are for, last what a person never calls.
 /// Each group comes before the one whose operations delete what it is about.
-const TAGS: [(&str, &str); 14] = [
+const TAGS: [(&str, &str); 15] = [
     ("API keys", "Made by people, used by programs."),
     (TAG, "What tenants keep here, as configuration declares it."),
     ("Backends", "What a backend of yours does for its own users, by its service token."),
@@ -93,6 +93,7 @@ const TAGS: [(&str, &str); 14] = [
     ("Programs", "What an API key is good for."),
     ("Members", "People in organizations and workspaces."),
     ("Invitations", "The only way to become a member."),
+    ("Roles", "Sets of permissions in workspaces, made by the organization."),
     ("Audit", "Who changed whose access, when and from where."),
     ("Workspaces", "Where work and API keys live."),
     ("Organizations", "The paying customers."),

@@ -82,6 +82,8 @@ pub fn losses(who: Who) -> &'static [Refused] {
             (Disabled, 401, INVALID),
         ],
         Who::ProgramThatWrites | Who::ProgramOfWorkspaceThatWrites => OF_PROGRAMS,
+        // A holder may revoke a key in any state, as long as its value is known.
+        Who::KeyItself => &[(KeyRolled, 401, "invalid_api_key"), (KeyDeleted, 401, "invalid_api_key")],
         Who::Service | Who::Backend => OF_SERVICES,
         who => panic!("nothing says how {who:?} is lost"),
     }

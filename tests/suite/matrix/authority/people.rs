@@ -39,7 +39,7 @@ impl People<'_, '_> {
     /// [`People::person`] with what it sends: an ID token, a key of these settings, or a service token.
     pub async fn holder(&self, who: Who, loss: Option<Loss>, settings: Value) -> Holder {
         let person = self.person(who, loss).await;
-        if who.is_of_programs() {
+        if who.is_of_programs() || who == Who::KeyItself {
             return self.with_key(person, settings).await;
         }
         let credential = match who {
