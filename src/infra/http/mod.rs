@@ -15,7 +15,9 @@ pub use client_address::{client_address, is_from_this_machine};
 pub use deciding_headers::{DecidingHeader, only, refuse_repeated};
 pub use pagination::{FOREIGN_CURSOR, ListScope, Page, PageQuery};
 pub use query::{has_parameter, query, query_beside};
-pub use route_table::{DocumentedHeaders, PORTAL_SESSION, RouteId, RouteTable, SERVICE_TOKEN, unmatched};
+pub use route_table::{
+    DocumentedHeaders, PORTAL_SESSION, RouteId, RouteTable, SERVICE_PERMISSION, SERVICE_TOKEN, unmatched,
+};
 
 use crate::base::error::ApiError;
 use actix_web::HttpRequest;

@@ -180,20 +180,23 @@ impl Route {
     }
 }
 
-/// The name of a service token in the document's security requirements. Its one scope is what it takes.
+/// The name of a service token in the document's security requirements.
 pub const SERVICE_TOKEN: &str = "serviceToken";
-/// The name of a portal session there.
+/// The extension of an operation that names the permission which a service token needs.
+pub const SERVICE_PERMISSION: &str = "x-service-permission";
+/// The name of a portal session in the document's security requirements.
 pub const PORTAL_SESSION: &str = "portalSession";
 
 /// Returns the methods that service tokens may use, with what each takes, and those that portal sessions may use.
 fn credentials_of(operations: &[(Method, &Operation)]) -> (Vec<(Method, ServicePermission)>, Vec<Method>) {
     let (mut services, mut portals) = (Vec::new(), Vec::new());
     for (method, operation) in operations {
+        let named = operation.extensions.as_ref().and_then(|all| all.get(SERVICE_PERMISSION));
+        let permission = named.and_then(|name| name.as_str()?.parse().ok());
+        services.extend(permission.map(|permission| (method.clone(), permission)));
         for requirement in operation.security.iter().flatten() {
             // Its fields are private.
             let Ok(Value::Object(schemes)) = serde_json::to_value(requirement) else { continue };
-            let permission = schemes.get(SERVICE_TOKEN).and_then(|scopes| scopes[0].as_str()?.parse().ok());
-            services.extend(permission.map(|permission| (method.clone(), permission)));
             portals.extend(schemes.contains_key(PORTAL_SESSION).then(|| method.clone()));
         }
     }

@@ -1,9 +1,10 @@
 //! The ways to authenticate, and which of them an operation takes.
 
 use crate::base::config::Config;
-use crate::infra::http::{PORTAL_SESSION, SERVICE_TOKEN};
+use crate::infra::http::{PORTAL_SESSION, SERVICE_PERMISSION, SERVICE_TOKEN};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes};
 use utoipa::openapi::security::{SecurityRequirement, SecurityScheme};
@@ -37,8 +38,8 @@ pub fn schemes(config: &Config) -> Vec<(&'static str, SecurityScheme)> {
         let value = ApiKeyValue::with_description(name, "A program's API key.");
         schemes.push(("apiKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(value))));
     }
-    let text = "A gateway's or a backend's service token, from the command line. Each operation names the permission that it \
-                takes.";
+    let text = "A gateway's or a backend's service token, from the command line. `x-service-permission` of an \
+                operation is the permission that it takes.";
     schemes.push((SERVICE_TOKEN, bearer(text, None)));
     schemes.push((PORTAL_SESSION, bearer("A portal session of a member's browser, made by a backend.", Some("JWT"))));
     schemes
@@ -61,7 +62,22 @@ pub fn authenticate(operation: &mut Operation, config: &Config) {
         Some(name) if !configured.contains(&name) => Vec::new(),
         _ => vec![own],
     };
-    operation.security = Some(own.into_iter().flat_map(expand).collect());
+    let expanded: Vec<SecurityRequirement> = own.into_iter().flat_map(expand).collect();
+    let extensions = &mut operation.extensions;
+    operation.security = Some(expanded.into_iter().map(|own| name_permission(extensions, own)).collect());
+}
+
+/// Moves what a service token needs from the requirement, where handlers say it, into the extension
+/// [`SERVICE_PERMISSION`]: tools know scopes of OAuth 2 only.
+fn name_permission(extensions: &mut Option<Extensions>, own: SecurityRequirement) -> SecurityRequirement {
+    let Ok(Value::Object(mut schemes)) = serde_json::to_value(&own) else { return own };
+    match schemes.remove(SERVICE_TOKEN).as_ref().and_then(|scopes| scopes.get(0)) {
+        Some(permission) => {
+            extensions.get_or_insert_default().insert(SERVICE_PERMISSION.to_owned(), permission.clone());
+            requirement(SERVICE_TOKEN)
+        }
+        None => own,
+    }
 }
 
 /// The schemes that an operation takes.

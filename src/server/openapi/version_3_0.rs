@@ -20,20 +20,7 @@ pub fn from_3_1(mut document: Value) -> Value {
         components.values_mut().for_each(convert);
     }
     convert_within(&mut document);
-    clear_scopes(&mut document);
     document
-}
-
-/// Empties the lists of the operations' security requirements: 3.0 has scopes for OAuth 2 only, where there are none.
-fn clear_scopes(document: &mut Value) {
-    let items =
-        document.get_mut("paths").and_then(Value::as_object_mut).into_iter().flat_map(|paths| paths.values_mut());
-    for operation in items.filter_map(Value::as_object_mut).flat_map(|item| item.values_mut()) {
-        let requirements = operation.get_mut("security").and_then(Value::as_array_mut).into_iter().flatten();
-        for scheme in requirements.filter_map(Value::as_object_mut).flat_map(|schemes| schemes.values_mut()) {
-            *scheme = json!([]);
-        }
-    }
 }
 
 /// Converts the schemas of parameters, headers and bodies.

@@ -54,7 +54,7 @@ async fn every_file_says_what_it_is() {
 }
 
 /// Files that read headers by name, and why none of those is a request's deciding one.
-const READERS_OF_HEADERS: [(&str, &str); 11] = [
+const READERS_OF_HEADERS: [(&str, &str); 12] = [
     ("infra/http/deciding_headers.rs", "it is that place"),
     ("infra/http/client_address.rs", "the hops of all lines are one list"),
     ("infra/http/body.rs", "all lines of Content-Encoding are one list"),

@@ -84,7 +84,7 @@ impl Operation {
         });
         let responses = operation["responses"].as_object().expect("responses");
         let requirements = || operation["security"].as_array().into_iter().flatten();
-        let service_permission = requirements().find_map(|one| one["serviceToken"][0].as_str()).map(str::to_owned);
+        let service_permission = operation["x-service-permission"].as_str().map(str::to_owned);
         let takes_portal_session = requirements().any(|one| one["portalSession"].is_array());
         Self {
             name: format!("{method} {path}"),

@@ -461,8 +461,8 @@ export interface paths {
          *     Keys that are bound to addresses are compared with `clientAddress`. Without it: with the address in
          *     `server.forwarded_header`, if the service stands in `server.trusted_proxies`; else with the service's own.
          *
-         *     `permission` and `permissions` take Keyward's permissions, those of `[permissions]` in the configuration and those of
-         *     collections. `permissions` in the answer is all that the key may do now.
+         *     `permission` and `permissions` take Keyward's permissions and those that the configuration declares. `permissions` in
+         *     the answer is all that the key may do now.
          */
         post: operations["verify_key"];
         delete?: never;
@@ -819,8 +819,8 @@ export interface paths {
         put?: never;
         /**
          * Create a custom role
-         * @description A set of permissions in a workspace: of the product, of collections, and of Keyward's own those of workspaces. Its id is
-         *     taken wherever a role in a workspace is. An organization has at most 100.
+         * @description A set of permissions in a workspace: those that the configuration declares, and of Keyward's own those of workspaces.
+         *     Its id is taken wherever a role in a workspace is. An organization has at most 100.
          */
         post: operations["create_role"];
         delete?: never;
@@ -2011,7 +2011,7 @@ export interface components {
         };
         /** @enum {string} */
         Permission: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
-        /** @description Keyward's permissions of a workspace, those of `[permissions]`, and those of collections. */
+        /** @description Keyward's permissions of a workspace, and those that the configuration declares. */
         PermissionNames: string[];
         /**
          * @description 1 to 256 characters, without control characters.
@@ -2045,7 +2045,7 @@ export interface components {
             name: string | null;
             organizationId: components["schemas"]["OrganizationId"];
             /**
-             * @description What it may do: Keyward's permissions, the product's and those of collections.
+             * @description What it may do: Keyward's permissions, and those that the configuration declares.
              * @example [
              *       "workspace:read",
              *       "content:read",
@@ -2223,7 +2223,7 @@ export interface components {
             permissions: components["schemas"]["PermissionNames"];
         };
         /** @description A built-in role, or the id of a custom role of the organization. */
-        RoleName: ("viewer" | "editor" | "admin") | string;
+        RoleName: components["schemas"]["WorkspaceRole"] | string;
         /** @description A role that the organization made. */
         RoleView: {
             createdAt: components["schemas"]["Timestamp"];
@@ -2603,6 +2603,8 @@ export interface components {
             /** @description Whether the person can act. A disabled person's role gives nothing. */
             status: components["schemas"]["PersonStatus"];
         };
+        /** @enum {string} */
+        WorkspaceRole: "viewer" | "editor" | "admin";
         /**
          * @description A role in the workspace.
          * @example {
@@ -4453,7 +4455,10 @@ export interface operations {
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
@@ -4487,6 +4492,8 @@ export interface operations {
             header?: {
                 /** @description Makes it safe to send the request again within 24 hours: it is done once. */
                 "Idempotency-Key"?: string;
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
             };
             path: {
                 /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
@@ -4538,7 +4545,10 @@ export interface operations {
     read_role: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 /** @example role_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 roleId: string;
@@ -4577,7 +4587,10 @@ export interface operations {
                  */
                 replaceWith?: components["schemas"]["RoleName"];
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 /** @example role_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 roleId: string;
@@ -4610,7 +4623,10 @@ export interface operations {
     change_role: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
                 /** @example role_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 roleId: string;
