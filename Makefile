@@ -1,7 +1,7 @@
 # One command for each thing that a contributor does. Works on Debian, Ubuntu and macOS.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test reliability bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-gateways setup-contracts setup-node setup-firebase setup-openapi setup-bench lint-deploy
+.PHONY: help run test reliability bench lint openapi fuzz-api deny setup setup-postgres setup-redis setup-nginx setup-gateways setup-contracts setup-docs setup-node setup-firebase setup-openapi setup-bench lint-deploy install
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,7 +9,10 @@ help: ## Show this list
 run: setup ## Try Keyward on this machine: demo tenant, SQLite in ./data, http://127.0.0.1:8080
 	cargo run -- demo
 
-test: setup setup-postgres setup-redis setup-nginx setup-gateways setup-contracts setup-node setup-firebase setup-openapi ## Run all tests, on SQLite and on PostgreSQL
+install: setup ## Put the command keyward on the PATH, where cargo has its programs (~/.cargo/bin)
+	cargo install --locked --path .
+
+test: setup setup-postgres setup-redis setup-nginx setup-gateways setup-contracts setup-docs setup-node setup-firebase setup-openapi ## Run all tests, on SQLite and on PostgreSQL
 	cargo test
 
 reliability: setup setup-postgres ## Measure what happens when things break, into docs/operations/reliability.md (5 minutes)
@@ -63,10 +66,13 @@ setup-gateways: ## Install the proxies whose recipes the tests run, if they are 
 setup-contracts: ## Install what the tests of documented requests need, if it is missing
 	@scripts/setup.sh contracts
 
+setup-docs: ## Install what the shell blocks of README.md and docs/ use, if it is missing
+	@scripts/setup.sh docs
+
 setup-node: ## Install what the TypeScript SDK needs, if it is missing
 	@scripts/setup.sh node
 
-setup-firebase: ## Install what the tests with Firebase's SDKs need, if it is missing
+setup-firebase: ## Install what the tests with Firebase's SDKs and with a browser need, if it is missing
 	@scripts/setup.sh firebase
 
 setup-openapi: ## Install what the tests of the OpenAPI document need, if it is missing

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests or the benchmarks need, and only when it is missing:
-# setup.sh build|postgres|redis|nginx|gateways|contracts|node|firebase|openapi|bench
+# setup.sh build|postgres|redis|nginx|gateways|contracts|docs|node|firebase|openapi|bench
 # Without root, or without apt, it prints the command instead and fails.
 set -euo pipefail
 
+has_cargo() { command -v cargo > /dev/null; }
 has_compiler() { command -v cc > /dev/null; }
 has_openssl() { command -v pkg-config > /dev/null && pkg-config --exists openssl; }
 # Debian keeps the servers' binaries off the PATH.
@@ -28,6 +29,11 @@ has_chromium() { command -v chromium > /dev/null || command -v chromium-browser 
 
 case "${1:-}" in
     build)
+        if ! has_cargo; then
+            echo "Rust is missing. Install it as https://rustup.rs says, then open a new terminal:" >&2
+            echo "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh" >&2
+            exit 1
+        fi
         if has_compiler && has_openssl; then exit; fi
         packages="gcc libc6-dev libssl-dev pkg-config"
         formulae="openssl@3 pkgconf"
@@ -58,6 +64,11 @@ case "${1:-}" in
         packages="curl"
         formulae="curl"
         ;;
+    docs)
+        if command -v curl > /dev/null && command -v jq > /dev/null; then exit; fi
+        packages="curl jq"
+        formulae="curl jq"
+        ;;
     node)
         if has_node; then exit; fi
         packages="nodejs npm"
@@ -79,7 +90,7 @@ case "${1:-}" in
         formulae="wrk"
         ;;
     *)
-        echo "usage: $0 build|postgres|redis|nginx|gateways|contracts|node|firebase|openapi|bench" >&2
+        echo "usage: $0 build|postgres|redis|nginx|gateways|contracts|docs|node|firebase|openapi|bench" >&2
         exit 2
         ;;
 esac

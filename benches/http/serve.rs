@@ -12,6 +12,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use diesel::connection::{InstrumentationEvent, set_default_instrumentation};
 use keyward::base::config::{Config, Sources, load};
 use keyward::base::paging::Position;
+use keyward::base::policy::PermissionCatalog;
 use keyward::base::time::Clock;
 use keyward::domain::members::WorkspaceMember;
 use keyward::infra::db::Db;
@@ -21,6 +22,7 @@ use keyward::server::app;
 use serde::{Deserialize, Serialize};
 use std::io::BufRead;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The real server's answer to one route, for the bare one to give.
@@ -122,14 +124,15 @@ fn route(answer: &BareAnswer, db: &Db) -> actix_web::Route {
     let route = web::method(method);
     if let Some((organization, workspace)) = &answer.members_of {
         let (organization, workspace) = (organization.parse().expect("an id"), workspace.parse().expect("an id"));
+        let catalog = Arc::new(PermissionCatalog::compile([]).expect("Keyward's own permissions"));
         let db = db.clone();
         return route.to(move || {
-            let (db, response) = (db.clone(), response.clone());
+            let (db, catalog, response) = (db.clone(), Arc::clone(&catalog), response.clone());
             async move {
                 let page = Position { size: 20, after: None };
                 let read = db
                     .for_organization(organization)
-                    .read(move |conn| WorkspaceMember::page_of(conn, organization, workspace, page));
+                    .read(move |conn| WorkspaceMember::page_of(conn, &catalog, organization, workspace, page));
                 read.await.map(|_| response.answer()).map_err(actix_web::error::ErrorInternalServerError)
             }
         });

@@ -8,9 +8,10 @@ use crate::api::{Caller, Credential, verify};
 use crate::base::config::SERVICE_TOKEN_PREFIX;
 use crate::base::error::{ApiError, Code};
 use crate::domain::api_keys::{ApiKeys, CachedKey, PresentedKey};
+use crate::domain::portal_sessions::PortalSessions;
 use crate::domain::subscriptions::subscription_gate;
 use crate::domain::usage::{CountedRequest, RequestOutcome};
-use crate::infra::http::{DecidingHeader, ensure_no_body, only};
+use crate::infra::http::{DecidingHeader, ensure_no_body, only, portal_cors};
 use crate::infra::rate_limit;
 use crate::infra::rate_limit::Allowance;
 use crate::infra::request::RequestContext;
@@ -20,6 +21,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::{Error, HttpMessage, web};
 use futures_util::future::LocalBoxFuture;
+use secrecy::SecretString;
 use std::cell::OnceCell;
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -79,9 +81,9 @@ where
     fn call(&self, req: ServiceRequest) -> Self::Future {
         let (service, state, asked_by) = (self.service.clone(), self.state.clone(), self.asked_by);
         Box::pin(async move {
-            let (mut allowance, mut counted) = (None, None);
+            let (mut allowance, mut counted, mut granted) = (None, None, None);
             let caller = match state_of(&state, &req) {
-                Ok(state) => caller_of(state, &req, asked_by, &mut allowance, &mut counted).await,
+                Ok(state) => caller_of(state, &req, asked_by, &mut allowance, &mut counted, &mut granted).await,
                 Err(error) => Err(error),
             };
             let mut response = match caller {
@@ -102,10 +104,16 @@ where
                     }
                     response
                 }
-                Err(error) => req.error_response(error),
+                Err(error) => {
+                    let error = advised(error, &state, &req);
+                    req.error_response(error)
+                }
             };
             if let Some(allowance) = allowance {
                 allowance.write_headers(response.headers_mut());
+            }
+            if let Some(origin) = granted {
+                portal_cors::grant(origin, response.headers_mut());
             }
             Ok(response)
         })
@@ -122,24 +130,33 @@ fn state_of<'s>(kept: &'s OnceCell<web::Data<State>>, req: &ServiceRequest) -> R
 }
 
 /// Authenticates and charges a request. `allowance` is set once a program's request is charged, also if the request is
-/// refused then. `counted` is set once a key is verified, and has the request's outcome so far.
+/// refused then. `counted` is set once a key is verified, and has the request's outcome so far. `granted` is set to the
+/// origin of a page that may use its portal session.
 async fn caller_of<'s>(
     state: &'s State,
     req: &ServiceRequest,
     asked_by: AskedBy,
     allowance: &mut Option<Allowance>,
     counted: &mut Option<CountedRequest<'s, CachedKey>>,
+    granted: &mut Option<HeaderValue>,
 ) -> Result<Caller, ApiError> {
     let credential = match asked_by {
         AskedBy::Client => credential_of(req.headers(), &state.api_keys)?,
         AskedBy::Proxy => credential_for_proxy(req.headers(), &state.api_keys)?,
     };
-    let caller = verify(state, &credential, RequestContext::client_address()).await?;
+    let caller = match &credential {
+        // Boxed, so that the future for a cached key stays small to move.
+        Credential::PortalSession(token) => Box::pin(portal_caller(state, req, token, granted)).await?,
+        credential => verify(state, credential, RequestContext::client_address()).await?,
+    };
     RequestContext::set_caller(caller.id());
-    if let Caller::User(user) = &caller
-        && !req.method().is_safe()
-    {
-        state.person_limits.count_write(user.id, RequestContext::client_address(), state.clock.now())?;
+    let person = match &caller {
+        Caller::User(user) => Some(user.id),
+        Caller::Portal(session) => Some(session.user_id()),
+        Caller::ApiKey(_) | Caller::Service(_) => None,
+    };
+    if let Some(person) = person.filter(|_| !req.method().is_safe()) {
+        state.person_limits.count_write(person, RequestContext::client_address(), state.clock.now())?;
     }
     if let Caller::ApiKey(key) = &caller {
         RequestContext::set_organization(key.organization_id);
@@ -158,6 +175,38 @@ async fn caller_of<'s>(
         counted.ends(RequestOutcome::Admitted);
     }
     Ok(caller)
+}
+
+/// Adds to a missing credential which ones the route takes.
+fn advised(error: ApiError, state: &OnceCell<web::Data<State>>, req: &ServiceRequest) -> ApiError {
+    if error.code != Code::MissingCredentials {
+        return error;
+    }
+    let advice = state.get().and_then(|state| state.routes.advice_on_credentials(req.method(), req.path()));
+    match advice {
+        Some(advice) => error.saying(advice.to_owned()),
+        None => error,
+    }
+}
+
+/// Admits a portal session at the pages of its origins. The page may read a refusal, too, if it has a session of ours.
+async fn portal_caller(
+    state: &State,
+    req: &ServiceRequest,
+    token: &SecretString,
+    granted: &mut Option<HeaderValue>,
+) -> Result<Caller, ApiError> {
+    let opened = state.portal_sessions.open(&state.identity, token).await?;
+    if let Some(origin) = DecidingHeader::Origin.read(req.headers())? {
+        if !opened.admits(origin.as_bytes()) {
+            let message = "The portal session was made for pages of other origins.";
+            return Err(ApiError::with_message(Code::CredentialNotAccepted, message));
+        }
+        *granted = Some(origin.clone());
+    }
+    let session = state.portal_sessions.admit(opened).await?;
+    RequestContext::set_on_behalf_of(session.user_id());
+    Ok(Caller::Portal(session))
 }
 
 /// Refuses a body with content where the route takes none.
@@ -190,8 +239,12 @@ fn only_credential<'r>(
 ) -> Result<Credential<'r>, ApiError> {
     for name in &keys.headers.own {
         let Some(value) = only(headers, name)? else { continue };
-        if found.is_some() {
-            return Err(ApiError::bad_request("More than one credential was sent. Send one."));
+        if let Some(first) = &found {
+            return Err(ApiError::bad_request(format!(
+                "Two credentials were sent: {} and, in {name}, an API key. Send one of them. In the Swagger UI, choose \
+                 Authorize and log out of one.",
+                first.kind()
+            )));
         }
         let value = text_of(value).ok_or(Code::InvalidApiKey)?;
         found = Some(Credential::ApiKey(PresentedKey::new(value)));
@@ -223,7 +276,10 @@ fn bearer<'r>(headers: &'r HeaderMap, keys: &ApiKeys) -> Result<Option<Credentia
         return Ok(Some(Credential::ServiceToken(PresentedKey::new(token))));
     }
     if !keys.format.has_prefix(token) && token.split('.').count() == 3 {
-        return Ok(Some(Credential::IdToken(token.into())));
+        return Ok(Some(match PortalSessions::recognizes(token) {
+            true => Credential::PortalSession(token.into()),
+            false => Credential::IdToken(token.into()),
+        }));
     }
     if !keys.headers.bearer {
         return Err(Code::InvalidIdToken.into());
@@ -240,11 +296,13 @@ mod tests {
     use crate::infra::db::Db;
     use actix_web::http::header::{self, HeaderName};
     use proptest::prelude::*;
+    use std::sync::Arc;
 
     fn keys() -> ApiKeys {
         let url = Some("sqlite:///nowhere/keyward.db".to_owned());
         let config = load(&Sources { database_url: url, ..Sources::default() }).unwrap();
-        ApiKeys::new(&config, &Db::new(&config.database), &Cluster::new(&config, &Clock::system()))
+        let catalog = Arc::new(config.permission_catalog().unwrap());
+        ApiKeys::new(&config, &catalog, &Db::new(&config.database), &Cluster::new(&config, &Clock::system()))
     }
 
     fn headers(all: &[(HeaderName, Vec<u8>)]) -> HeaderMap {

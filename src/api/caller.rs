@@ -4,6 +4,7 @@ use crate::api::State;
 use crate::base::error::{ApiError, Code};
 use crate::domain::api_keys::KeyCaller;
 use crate::domain::api_keys::{PresentedBy, PresentedKey};
+use crate::domain::portal_sessions::PortalSession;
 use crate::domain::service_tokens::ServiceCaller;
 use crate::domain::tenancy::SignedInUser;
 use crate::infra::request::CallerId;
@@ -17,8 +18,22 @@ pub enum Credential<'r> {
     ApiKey(PresentedKey<'r>),
     /// Starts with `svc_`.
     ServiceToken(PresentedKey<'r>),
+    /// Says by its `typ` that it is one.
+    PortalSession(SecretString),
     /// Anything else after `Bearer`.
     IdToken(SecretString),
+}
+
+impl Credential<'_> {
+    /// Names the kind, for a message.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::ApiKey(_) => "an API key",
+            Self::ServiceToken(_) => "a service token",
+            Self::PortalSession(_) => "a portal session",
+            Self::IdToken(_) => "a person's ID token",
+        }
+    }
 }
 
 /// The authenticated caller of a request.
@@ -30,6 +45,8 @@ pub enum Caller {
     ApiKey(KeyCaller),
     /// A gateway or another service, by service token.
     Service(ServiceCaller),
+    /// A member's browser, by a portal session.
+    Portal(PortalSession),
 }
 
 impl Caller {
@@ -38,23 +55,24 @@ impl Caller {
         match self {
             Self::User(user) => CallerId::User(user.id),
             Self::ApiKey(key) => CallerId::ApiKey(key.key_id),
-            Self::Service(service) => CallerId::Service(service.id),
+            Self::Service(service) => CallerId::Service(service.id()),
+            Self::Portal(session) => CallerId::PortalSession(session.user_id(), session.made_by()),
         }
     }
 
     /// Returns the person.
     ///
     /// # Errors
-    /// `credential_not_accepted` for a program and a service.
+    /// `credential_not_accepted` for a program, a service and a portal session.
     pub fn user(&self) -> Result<&SignedInUser, ApiError> {
         match self {
             Self::User(user) => Ok(user),
-            Self::ApiKey(_) | Self::Service(_) => Err(Code::CredentialNotAccepted.into()),
+            Self::ApiKey(_) | Self::Service(_) | Self::Portal(_) => Err(Code::CredentialNotAccepted.into()),
         }
     }
 }
 
-/// Verifies a credential, and returns its caller. All credentials become callers here, and the cache is used here.
+/// Verifies a credential, and returns its caller. A portal session's origins are `authentication`'s to check. All credentials become callers here, and the cache is used here.
 ///
 /// Cost: no statement for an API key or a service token in the cache, else one SELECT; for an ID token one RSA
 /// verification and one SELECT.
@@ -68,6 +86,13 @@ pub async fn verify(state: &State, credential: &Credential<'_>, from: Option<IpA
             verified.map(Caller::ApiKey).map_err(|refused| refused.error)
         }
         Credential::ServiceToken(token) => state.service_tokens.verify(*token).await.map(Caller::Service),
+        Credential::PortalSession(token) => {
+            Box::pin(async move {
+                let opened = state.portal_sessions.open(&state.identity, token).await?;
+                state.portal_sessions.admit(opened).await.map(Caller::Portal)
+            })
+            .await
+        }
         // In a box, so that the future is small to move for a cached key.
         Credential::IdToken(token) => Box::pin(state.identity.verify(token)).await.map(Caller::User),
     }

@@ -26,7 +26,7 @@ macro_rules! shared_responses {
 shared_responses! {
     BadRequest = BadRequest;
     Unauthorized = MissingCredentials | InvalidAuthorizationFormat | InvalidApiKey | ApiKeyRevoked | ApiKeyDisabled
-        | ApiKeyExpired | ApiKeyOrphaned | InvalidIdToken | IdTokenExpired;
+        | ApiKeyExpired | ApiKeyOrphaned | InvalidIdToken | IdTokenExpired | InvalidPortalSession | PortalSessionExpired;
     Forbidden = InsufficientPermission | ReadOnlyKey | CredentialNotAccepted;
     ForbiddenToProgram = InsufficientPermission | ReadOnlyKey | SubscriptionInactive | IpNotAllowed
         | WorkspaceMismatch | CredentialNotAccepted;

@@ -71,7 +71,7 @@ enum CacheState {
 
 /// Can the server answer requests?
 ///
-/// 503 while the database can't be reached, or a Redis without which programs are refused
+/// 503 while the server stops, while the database can't be reached, or a Redis without which programs are refused
 /// (`rate_limit.when_unavailable = "deny"`). Which part is not ready, and how the node stands to others, is for
 /// operators: it is answered to requests from the server's own machine without a forwarding header, and on the listener
 /// of the metrics.
@@ -101,6 +101,9 @@ const READY: &str = "ready";
 pub async fn readiness(state: &State) -> Result<Readiness, ApiError> {
     let asked = state.reader().read(|conn| Ok(diesel::sql_query("SELECT 1").execute(conn)?)).await;
     let mut failing = Vec::new();
+    if state.drain.has_begun() {
+        failing.push(("server", "The server is stopping."));
+    }
     if asked.is_err() {
         failing.push(("database", "The database can't be reached."));
     }

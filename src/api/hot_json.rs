@@ -7,7 +7,7 @@
 //! document is made from `Serialize`.
 
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
-use crate::base::policy::{KeyPermissions, Scope, SubscriptionStatus, WorkspaceRole};
+use crate::base::policy::{KeyPermissions, RoleName, Scope, SubscriptionStatus};
 use crate::base::time::Timestamp;
 use crate::domain::tenancy::PersonStatus;
 use crate::infra::http::Page;
@@ -16,7 +16,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, web};
 use std::io::Write;
-use std::sync::LazyLock;
 
 /// The length of the usual answer in bytes, so that a buffer grows at most once.
 const USUAL_LENGTH: usize = 512;
@@ -135,7 +134,7 @@ macro_rules! plain {
     )+};
 }
 plain!(KeyId, OrganizationId, UserId, WorkspaceId; id => &id.characters());
-plain!(PersonStatus, Scope, SubscriptionStatus, WorkspaceRole; name => name.as_str().as_bytes());
+plain!(PersonStatus, Scope, SubscriptionStatus; name => name.as_str().as_bytes());
 
 impl WriteJson for Timestamp {
     fn write_json(&self, out: &mut Vec<u8>) {
@@ -147,17 +146,18 @@ impl WriteJson for Timestamp {
     }
 }
 
-/// From the serialization, once: by role, then scope.
-static PERMISSIONS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let of_role = |role| [Scope::Full, Scope::ReadOnly].map(|scope| KeyPermissions { role, scope });
-    let all = [WorkspaceRole::Viewer, WorkspaceRole::Editor, WorkspaceRole::Admin].into_iter().flat_map(of_role);
-    all.map(|permissions| serde_json::to_vec(&permissions).unwrap_or_default()).collect()
-});
-
-impl WriteJson for KeyPermissions {
+impl WriteJson for RoleName {
     fn write_json(&self, out: &mut Vec<u8>) {
-        let place = 2 * self.role as usize + usize::from(self.scope == Scope::ReadOnly);
-        out.extend_from_slice(PERMISSIONS.get(place).map_or(b"[]", Vec::as_slice));
+        match self {
+            Self::BuiltIn(role) => write_plain(out, role.as_str().as_bytes()),
+            Self::Custom(id) => write_plain(out, &id.characters()),
+        }
+    }
+}
+
+impl WriteJson for &KeyPermissions {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        KeyPermissions::write_json(self, out);
     }
 }
 
@@ -199,6 +199,8 @@ pub(crate) fn assert_same(value: &impl WriteJson, by_serde: &impl serde::Seriali
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::ids::RoleId;
+    use crate::base::policy::{PermissionCatalog, WorkspaceRole};
     use serde::Serialize;
 
     #[derive(Serialize)]
@@ -262,12 +264,20 @@ mod tests {
     }
 
     #[test]
-    fn the_list_on_the_wire_is_that_of_the_table() {
+    fn the_list_on_the_wire_is_that_of_the_catalogue() {
+        let catalog = PermissionCatalog::compile([]).unwrap();
         for role in [WorkspaceRole::Viewer, WorkspaceRole::Editor, WorkspaceRole::Admin] {
             for scope in [Scope::Full, Scope::ReadOnly] {
-                let permissions = KeyPermissions { role, scope };
-                assert_same(&permissions, &permissions);
+                let permissions = catalog.of_key(catalog.built_in(role), scope);
+                assert_same(&&*permissions, &permissions.names().collect::<Vec<_>>());
             }
+        }
+    }
+
+    #[test]
+    fn a_role_is_written_as_serde_would_write_it() {
+        for role in [RoleName::BuiltIn(WorkspaceRole::Editor), RoleName::Custom(RoleId::new())] {
+            assert_same(&role, &role);
         }
     }
 

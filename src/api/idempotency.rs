@@ -5,7 +5,7 @@
 //! or deleted since. An error rolls the claim back, so that a corrected request may use the key again. Keys last 24
 //! hours, and belong to one caller. Bodies are the same if they mean the same JSON.
 
-use crate::api::Caller;
+use crate::api::{Caller, named_member};
 use crate::base::error::{ApiError, Code};
 use crate::base::sql::schema::idempotency_keys as keys;
 use crate::base::sql::{Conn, each};
@@ -60,11 +60,20 @@ impl FromRequest for Idempotency {
         ready(caller.and_then(|caller| {
             Ok(Self {
                 key: key_of(req)?,
-                caller_id: caller.id().to_string(),
+                caller_id: caller_id(req, &caller)?,
                 target: format!("{} {}", req.method(), req.path()),
             })
         }))
     }
+}
+
+/// The caller that a key belongs to. A service that acts for several members has the keys of each apart.
+fn caller_id(req: &HttpRequest, caller: &Caller) -> Result<String, ApiError> {
+    let id = caller.id();
+    Ok(match (caller, named_member(req)?) {
+        (Caller::Service(_), Some(member)) => format!("{id} for {member}"),
+        _ => id.to_string(),
+    })
 }
 
 fn key_of(req: &HttpRequest) -> Result<Option<String>, ApiError> {

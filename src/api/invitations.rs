@@ -81,6 +81,7 @@ pub struct InvitationWithToken {
 /// Whom to invite, and as what.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "email": "ada@example.com", "role": "member" }))]
 pub struct InvitationInput {
     email: Email,
     role: OrganizationRole,
@@ -92,7 +93,7 @@ pub struct InvitationInput {
 /// List invitations
 ///
 /// The pending invitations.
-#[utoipa::path(tag = "Invitations", params(PageQuery),
+#[utoipa::path(tag = "Invitations", security(("person" = []), ("serviceToken" = ["members:read"])), params(PageQuery),
     responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<InvitationView>)))]
 #[get("/organizations/{organizationId}/invitations")]
 pub async fn list_invitations(
@@ -113,7 +114,7 @@ pub async fn list_invitations(
 /// another one, and answered this once; an older invitation of the same address is withdrawn. Only an owner invites owners.
 /// The invitation gives at most what its maker may give when it is accepted, and is withdrawn when the maker may not give
 /// it any more.
-#[utoipa::path(tag = "Invitations", params(Idempotency), request_body = InvitationInput,
+#[utoipa::path(tag = "Invitations", security(("person" = []), ("serviceToken" = ["members:write"])), params(Idempotency), request_body = InvitationInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Invited.", body = InvitationWithToken),
         (status = 200, description = "Invited before, with the same Idempotency-Key: without the token.", body = InvitationWithToken)))]
 #[post("/organizations/{organizationId}/invitations")]
@@ -158,7 +159,7 @@ pub async fn create_invitation(
 ///
 /// With a new link; an older link is dead. The invitation lasts as long as a new one, and may have expired before. Its
 /// maker stays the same. Only an owner sends the invitation of an owner again. The caller's own address must be verified.
-#[utoipa::path(tag = "Invitations", responses(errors::Person, errors::Write, (status = 200, description = "Mailed.", body = InvitationView)))]
+#[utoipa::path(tag = "Invitations", security(("person" = []), ("serviceToken" = ["members:write"])), responses(errors::Person, errors::Write, (status = 200, description = "Mailed.", body = InvitationView)))]
 #[post("/organizations/{organizationId}/invitations/{invitationId}/resend")]
 pub async fn resend_invitation(
     state: web::Data<State>,
@@ -184,7 +185,7 @@ pub async fn resend_invitation(
 /// Withdraw an invitation
 ///
 /// Its token stops at once. Only an owner withdraws the invitation of an owner.
-#[utoipa::path(tag = "Invitations", responses(errors::Person, errors::Write, (status = 204, description = "Withdrawn.")))]
+#[utoipa::path(tag = "Invitations", security(("person" = []), ("serviceToken" = ["members:write"])), responses(errors::Person, errors::Write, (status = 204, description = "Withdrawn.")))]
 #[delete("/organizations/{organizationId}/invitations/{invitationId}")]
 pub async fn withdraw_invitation(
     state: web::Data<State>,

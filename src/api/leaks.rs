@@ -7,6 +7,7 @@ use crate::api::{Caller, state_of, verify};
 use crate::base::error::{ApiError, Code};
 use crate::base::input::from_slice;
 use crate::base::input::validation::Object;
+use crate::base::policy::ServicePermission;
 use crate::base::text::printable;
 use crate::base::text::trim_pasted;
 use crate::domain::access::CallerProof;
@@ -15,6 +16,7 @@ use crate::domain::audit::Actor;
 use crate::domain::leaks::email;
 use crate::domain::leaks::model;
 use crate::domain::leaks::model::{BATCH, LeakLocation, LeakOutcome};
+use crate::domain::service_tokens::ServiceActor;
 use crate::domain::subscriptions::subscription_gate;
 use crate::infra::http::{Body, DecidingHeader};
 use crate::infra::request::RequestContext;
@@ -76,8 +78,8 @@ pub struct LeakFeedback {
 /// In the format of GitHub's secret scanning partner program. Each key that is among the texts is revoked at once, its
 /// creator is told by mail, and each text is answered, in their order. GitHub sends no credential but the headers
 /// `Github-Public-Key-Identifier` and `Github-Public-Key-Signature`, which are checked where `leaks.github` is configured; a
-/// scanner of one's own sends a service token.
-#[utoipa::path(tag = "Gateways", security(("serviceToken" = [])), request_body = Vec<LeakedKey>,
+/// scanner of one's own sends a service token that may verify keys of all organizations.
+#[utoipa::path(tag = "Gateways", security(("serviceToken" = ["keys:verify"])), request_body = Vec<LeakedKey>,
     responses(errors::Program, errors::Write, errors::Body, (status = 200, description = "What became of each.", body = Vec<LeakFeedback>)))]
 #[post("")]
 pub async fn revoke_leaked_keys(
@@ -135,7 +137,9 @@ async fn authenticate(
         subscription_gate(&state.config, key.subscription)?;
     }
     let Caller::Service(service) = caller else { return Err(Code::CredentialNotAccepted.into()) };
-    Ok((body.json().await?, Actor::Service(service.id), service.proof()))
+    service.ensure_unbound()?;
+    let actor = ServiceActor::new(&service, ServicePermission::KeysVerify, None)?;
+    Ok((body.json().await?, Actor::Service(service.id()), actor.proof()))
 }
 
 impl LeakedKey {

@@ -1,7 +1,8 @@
 //! [`State`]: the services that all handlers share.
 
-use crate::base::config::Config;
+use crate::base::config::{Config, GatewayRules};
 use crate::base::ids::OrganizationId;
+use crate::base::policy::PermissionCatalog;
 use crate::base::time::Clock;
 use crate::domain::access::{CallerProof, Guard};
 use crate::domain::api_keys::{ApiKeys, KeyRules};
@@ -12,11 +13,13 @@ use crate::domain::identity::{IdentityService, SignInEventWriter, SignInEvents};
 use crate::domain::invitations::InvitationMails;
 use crate::domain::leaks::GithubKeys;
 use crate::domain::person_limits::PersonLimits;
+use crate::domain::portal_sessions::PortalSessions;
 use crate::domain::service_tokens::ServiceTokens;
 use crate::infra::cluster::Cluster;
 use crate::infra::db::Db;
 use crate::infra::http::RouteTable;
 use crate::infra::mail::{Mailer, Outbox};
+use crate::infra::process::Drain;
 use crate::infra::rate_limit::RateLimits;
 use crate::infra::telemetry::Metrics;
 use actix_web::web;
@@ -25,6 +28,10 @@ use std::sync::Arc;
 /// The services that all handlers share. Each running application has one.
 pub struct State {
     pub config: Config,
+    /// All permissions of the configuration.
+    pub catalog: Arc<PermissionCatalog>,
+    /// What requests need at forward-auth.
+    pub gateway: GatewayRules,
     pub clock: Clock,
     /// Private, so that no handler opens a writing transaction that skips the caller's authority.
     store: Store,
@@ -41,9 +48,12 @@ pub struct State {
     pub rate_limits: RateLimits,
     pub person_limits: PersonLimits,
     pub service_tokens: ServiceTokens,
+    pub portal_sessions: PortalSessions,
     pub collections: Collections,
     pub routes: web::Data<RouteTable>,
     pub metrics: Metrics,
+    /// Whether this node is about to stop.
+    pub drain: Drain,
 }
 
 impl State {
@@ -55,16 +65,17 @@ impl State {
         config: Config,
         clock: Clock,
         db: Db,
+        catalog: Arc<PermissionCatalog>,
         collections: Collections,
         routes: RouteTable,
     ) -> Result<(Self, Background), String> {
         let (mailer, outbox) = Mailer::new(&config)?;
         let cluster = Cluster::new(&config, &clock);
-        let store = Store::new(db.clone(), Arc::clone(&cluster));
+        let store = Store::new(db.clone(), Arc::clone(&cluster), Arc::clone(&catalog));
         let (sign_in_events, sign_in_event_writer) = SignInEvents::new(&store);
         let identity = IdentityService::start(&config, &clock, &store, &mailer, &sign_in_events).await?;
         let rate_limits = RateLimits::new(&config, clock.clone())?;
-        let api_keys = ApiKeys::new(&config, &db, &cluster);
+        let api_keys = ApiKeys::new(&config, &catalog, &db, &cluster);
         let metrics = Metrics::new(&config, &routes, clock.now());
         db.register_metrics(&metrics);
         identity.register_metrics(&metrics);
@@ -80,8 +91,11 @@ impl State {
             invitation_mails: InvitationMails::new(&config, &mailer),
             person_limits: PersonLimits::new(&config),
             service_tokens: ServiceTokens::new(&config, &db, &cluster),
+            portal_sessions: PortalSessions::new(&config, &store, &clock),
             github_keys: config.leaks.github.as_ref().map(GithubKeys::new),
+            gateway: config.gateway.compile(&catalog)?,
             config,
+            catalog,
             clock,
             store: store.clone(),
             cluster,
@@ -93,6 +107,7 @@ impl State {
             collections,
             routes: web::Data::new(routes),
             metrics,
+            drain: Drain::default(),
         };
         Ok((state, Background { outbox, sign_in_event_writer, db, store }))
     }

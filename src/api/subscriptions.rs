@@ -7,7 +7,7 @@ use crate::base::policy::SubscriptionStatus;
 use crate::base::policy::can;
 use crate::base::time::Timestamp;
 use crate::domain::access::OrganizationAccess;
-use crate::domain::subscriptions::Subscription;
+use crate::domain::subscriptions::{Choice, Subscription};
 use actix_web::{get, web};
 use serde::Serialize;
 
@@ -40,8 +40,9 @@ pub struct SubscriptionView {
 
 /// Read the subscription
 ///
-/// Only a billing event or the operator changes it.
-#[utoipa::path(tag = "Organizations", responses(errors::Person, errors::Missing, (status = 200, description = "The subscription.", body = SubscriptionView)))]
+/// Only a billing event or the operator changes it. Of several subscriptions at Stripe, another one may count once this one
+/// has ended.
+#[utoipa::path(tag = "Organizations", security(("person" = []), ("serviceToken" = ["subscriptions:read"])), responses(errors::Person, errors::Missing, (status = 200, description = "The subscription.", body = SubscriptionView)))]
 #[get("/organizations/{organizationId}/subscription")]
 pub async fn read_subscription(
     state: web::Data<State>,
@@ -49,12 +50,14 @@ pub async fn read_subscription(
 ) -> Result<web::Json<SubscriptionView>, ApiError> {
     let id = access.organization_id();
     let subscription = state.scoped_to(&access).read(move |conn| Subscription::of(conn, id)).await?;
-    let plan = state.config.plan(&subscription.plan);
+    let now = state.clock.now();
+    let Choice { plan: name, term } = subscription.at(now);
+    let plan = state.config.plan(&name);
     Ok(web::Json(SubscriptionView {
-        status: subscription.status_at(state.clock.now()),
-        plan: subscription.plan,
-        trial_ends_at: subscription.trial_ends_at,
-        current_period_end: subscription.current_period_end,
+        status: term.at(now).status,
+        plan: name,
+        trial_ends_at: term.trial_ends_at,
+        current_period_end: term.current_period_end,
         limits: LimitsView {
             requests_per_minute: plan.requests_per_minute,
             burst: plan.burst,

@@ -7,7 +7,7 @@ use crate::base::error::{ApiError, Code};
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::policy::Scope;
 use crate::base::policy::SubscriptionStatus;
-use crate::base::policy::{KeyPermissions, Permission, WorkspaceRole};
+use crate::base::policy::{KeyPermissions, RoleName};
 use crate::domain::api_keys::KeyCaller;
 use actix_web::HttpResponse;
 use serde::Serialize;
@@ -39,10 +39,11 @@ pub struct ProgramView<'k> {
     name: Option<&'k str>,
     workspace_id: WorkspaceId,
     organization_id: OrganizationId,
-    role: WorkspaceRole,
+    role: RoleName,
     scope: Scope,
-    #[schema(value_type = Vec<Permission>)]
-    permissions: KeyPermissions,
+    /// What it may do: Keyward's permissions, and those that the configuration declares.
+    #[schema(required, value_type = Vec<String>, example = json!(["workspace:read", "content:read", "invoices:read"]))]
+    permissions: Option<&'k KeyPermissions>,
     subscription: SubscriptionSummary<'k>,
 }
 
@@ -98,14 +99,14 @@ impl<'k> From<&'k KeyCaller> for ProgramView<'k> {
     fn from(key: &'k KeyCaller) -> Self {
         Self {
             kind: ProgramKind::ApiKey,
-            permissions: KeyPermissions { role: key.role, scope: key.scope },
+            permissions: key.permissions(),
             key_id: key.key_id,
             name: key.name.as_deref(),
             workspace_id: key.workspace_id,
             organization_id: key.organization_id,
             role: key.role,
             scope: key.scope,
-            subscription: SubscriptionSummary { status: key.subscription.status, plan: &key.plan },
+            subscription: SubscriptionSummary { status: key.subscription.status, plan: key.plan() },
         }
     }
 }
@@ -124,7 +125,7 @@ pub async fn whoami(caller: Caller) -> Result<HttpResponse, ApiError> {
             let person = PersonView { kind: PersonKind::User, user_id: user.id, email, name };
             Ok(HttpResponse::Ok().json(WhoAmI::User(person)))
         }
-        Caller::Service(_) => Err(Code::CredentialNotAccepted.into()),
+        Caller::Service(_) | Caller::Portal(_) => Err(Code::CredentialNotAccepted.into()),
     }
 }
 
@@ -140,10 +141,13 @@ pub fn whoami_response(key: &KeyCaller) -> Result<HttpResponse, ApiError> {
 mod tests {
     use super::*;
     use crate::api::hot_json::assert_same;
+    use crate::base::policy::{PermissionCatalog, WorkspaceRole};
 
     #[test]
     fn a_program_is_told_what_serde_would_write() {
         let (key_id, workspace_id, organization_id) = (KeyId::new(), WorkspaceId::new(), OrganizationId::new());
+        let catalog = PermissionCatalog::compile([]).unwrap();
+        let permissions = catalog.of_key(catalog.built_in(WorkspaceRole::Editor), Scope::ReadOnly);
         for name in [None, Some("Production"), Some("\"\\ Ключ")] {
             let view = || ProgramView {
                 kind: ProgramKind::ApiKey,
@@ -151,9 +155,9 @@ mod tests {
                 name,
                 workspace_id,
                 organization_id,
-                role: WorkspaceRole::Editor,
+                role: RoleName::BuiltIn(WorkspaceRole::Editor),
                 scope: Scope::ReadOnly,
-                permissions: KeyPermissions { role: WorkspaceRole::Editor, scope: Scope::ReadOnly },
+                permissions: Some(&permissions),
                 subscription: SubscriptionSummary { status: SubscriptionStatus::PastDue, plan: "free" },
             };
             assert_same(&view(), &WhoAmI::ApiKey(view()));

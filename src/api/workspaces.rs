@@ -7,7 +7,7 @@ use crate::api::{Idempotency, ReplayOutcome};
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::input::validation::Name;
-use crate::base::policy::{WorkspaceRole, can, effective_role};
+use crate::base::policy::{HeldRole, PermissionCatalog, PermissionNames, RoleName, WorkspaceRole, can};
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::access::{OrganizationAccess, WorkspaceAccess};
@@ -15,6 +15,7 @@ use crate::domain::tenancy::Workspace;
 use crate::infra::http::{Body, ListScope, Page, PageQuery};
 use actix_web::{HttpResponse, delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A workspace.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -26,20 +27,25 @@ pub struct WorkspaceView {
     name: String,
     /// The caller's role in it.
     #[schema(required)]
-    role: Option<WorkspaceRole>,
+    role: Option<RoleName>,
+    /// What the caller may do in it.
+    permissions: PermissionNames,
     created_at: Timestamp,
 }
 
 impl WorkspaceView {
-    fn new(workspace: Workspace, role: Option<WorkspaceRole>) -> Self {
+    fn new(catalog: &PermissionCatalog, workspace: Workspace, role: Option<HeldRole>) -> Self {
+        let permissions = role.map(|role| catalog.names_of(role.permissions)).unwrap_or_default();
+        let role = role.map(|role| role.name);
         let Workspace { id, organization_id, name, created_at } = workspace;
-        Self { id, organization_id, name, role, created_at }
+        Self { id, organization_id, name, role, permissions, created_at }
     }
 }
 
 /// What to call it.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "Staging" }))]
 pub struct WorkspaceInput {
     name: Name,
 }
@@ -47,7 +53,7 @@ pub struct WorkspaceInput {
 /// List workspaces
 ///
 /// Those that the caller sees: a member the ones it was added to, an admin of the organization all of them.
-#[utoipa::path(tag = "Workspaces", params(PageQuery),
+#[utoipa::path(tag = "Workspaces", security(("person" = []), ("serviceToken" = ["workspaces:read"])), params(PageQuery),
     responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<WorkspaceView>)))]
 #[get("/organizations/{organizationId}/workspaces")]
 pub async fn list_workspaces(
@@ -55,18 +61,18 @@ pub async fn list_workspaces(
     access: OrganizationAccess<can::OrganizationRead>,
     page: PageQuery,
 ) -> Result<web::Json<Page<WorkspaceView>>, ApiError> {
-    let (organization, role) = (access.organization_id(), access.role());
+    let (organization, catalog) = (access.organization_id(), Arc::clone(&state.catalog));
     let scope = ListScope("workspaces", &organization.text());
     let store = state.scoped_to(&access);
-    let read = move |conn: &mut Conn, position| Workspace::page_of(conn, &access, position);
-    let show = |(workspace, own): (Workspace, _)| WorkspaceView::new(workspace, effective_role(role, own));
+    let read = move |conn: &mut Conn, position| Workspace::page_of(conn, &catalog, &access, position);
+    let show = |(workspace, own): (Workspace, Option<HeldRole>)| WorkspaceView::new(&state.catalog, workspace, own);
     Ok(web::Json(list_page(store, &page, scope, read, |(workspace, _)| workspace.id, show).await?))
 }
 
 /// Create a workspace
 ///
 /// The organization's owners and admins are admins of it.
-#[utoipa::path(tag = "Workspaces", params(Idempotency), request_body = WorkspaceInput,
+#[utoipa::path(tag = "Workspaces", security(("person" = []), ("serviceToken" = ["workspaces:write"])), params(Idempotency), request_body = WorkspaceInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Made.", body = WorkspaceView),
         (status = 200, description = "Made before, with the same Idempotency-Key.", body = WorkspaceView)))]
 #[post("/organizations/{organizationId}/workspaces")]
@@ -78,6 +84,9 @@ pub async fn create_workspace(
 ) -> Result<HttpResponse, ApiError> {
     let (input, bytes) = body.parse().await?;
     let claim = idempotency.claim(&bytes);
+    // The creator manages the organization.
+    let role = state.catalog.built_in_role(WorkspaceRole::Admin);
+    let shared = state.clone();
     let now = state.clock.now();
     let outcome = state
         .scoped_to(&access)
@@ -85,26 +94,29 @@ pub async fn create_workspace(
             let create = |conn: &mut Conn, id| {
                 Workspace::create(conn, access_change, &access, id, input.name.into_string(), now)
             };
-            let answer = |made: &Workspace| WorkspaceView::new(made.clone(), Some(WorkspaceRole::Admin));
+            let answer = |made: &Workspace| WorkspaceView::new(&shared.catalog, made.clone(), Some(role));
             claim.run(conn, WorkspaceId::new(), now, create, answer)
         })
         .await?;
-    Ok(ReplayOutcome::map(outcome, |workspace| WorkspaceView::new(workspace, Some(WorkspaceRole::Admin))).respond())
+    Ok(ReplayOutcome::map(outcome, |workspace| WorkspaceView::new(&state.catalog, workspace, Some(role))).respond())
 }
 
 /// Read a workspace
 ///
 /// Its name and organization, and the caller's role in it.
-#[utoipa::path(tag = "Workspaces", responses(errors::Person, errors::Missing, (status = 200, description = "The workspace.", body = WorkspaceView)))]
+#[utoipa::path(tag = "Workspaces", security(("person" = []), ("serviceToken" = ["workspaces:read"])), responses(errors::Person, errors::Missing, (status = 200, description = "The workspace.", body = WorkspaceView)))]
 #[get("/workspaces/{workspaceId}")]
-pub async fn read_workspace(access: WorkspaceAccess<can::WorkspaceRead>) -> web::Json<WorkspaceView> {
-    web::Json(WorkspaceView::new(access.workspace().clone(), Some(access.role())))
+pub async fn read_workspace(
+    state: web::Data<State>,
+    access: WorkspaceAccess<can::WorkspaceRead>,
+) -> web::Json<WorkspaceView> {
+    web::Json(WorkspaceView::new(&state.catalog, access.workspace().clone(), Some(access.role())))
 }
 
 /// Rename a workspace
 ///
 /// Its id stays.
-#[utoipa::path(tag = "Workspaces", request_body = WorkspaceInput,
+#[utoipa::path(tag = "Workspaces", security(("person" = []), ("serviceToken" = ["workspaces:write"])), request_body = WorkspaceInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Renamed.", body = WorkspaceView)))]
 #[patch("/workspaces/{workspaceId}")]
 pub async fn rename_workspace(
@@ -118,13 +130,13 @@ pub async fn rename_workspace(
         Workspace::rename(conn, access_change, &access, input.name.into_string())
     });
     let workspace = workspace.await?;
-    Ok(web::Json(WorkspaceView::new(workspace, Some(role))))
+    Ok(web::Json(WorkspaceView::new(&state.catalog, workspace, Some(role))))
 }
 
 /// Delete a workspace
 ///
 /// Its members and API keys go with it, at once and for good.
-#[utoipa::path(tag = "Workspaces", responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
+#[utoipa::path(tag = "Workspaces", security(("person" = []), ("serviceToken" = ["workspaces:write"])), responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
 #[delete("/workspaces/{workspaceId}")]
 pub async fn delete_workspace(
     state: web::Data<State>,

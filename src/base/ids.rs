@@ -55,6 +55,8 @@ macro_rules! ids {
         impl $name {
             /// The start of every id of this kind.
             pub const PREFIX: &'static str = concat!($prefix, "_");
+            /// An invented id, for examples.
+            pub const EXAMPLE: &'static str = concat!($prefix, "_01k4w5c9q2e0vb7m3t8z6r1xhd");
 
             /// Makes an id that sorts after all earlier ids of this process.
             #[expect(clippy::new_without_default, reason = "each call gives another one")]
@@ -117,7 +119,7 @@ macro_rules! ids {
                 utoipa::openapi::schema::ObjectBuilder::new()
                     .schema_type(utoipa::openapi::schema::Type::String)
                     .pattern(Some(concat!("^", $prefix, "_[0-7][0-9a-hjkmnp-tv-z]{25}$")))
-                    .examples([concat!($prefix, "_01k4w5c9q2e0vb7m3t8z6r1xhd")])
+                    .examples([Self::EXAMPLE])
                     .into()
             }
         }
@@ -173,6 +175,8 @@ ids! {
     UserId = "usr";
     /// A user's membership of an organization; internal, the order of member lists.
     MembershipId = "mem";
+    /// A custom role of an organization.
+    RoleId = "role";
     /// An invitation to an organization.
     InvitationId = "inv";
     /// An API key's record, which survives rolls.

@@ -15,7 +15,7 @@ pub enum ConfigCommand {
 pub fn run(config: &Config, command: &ConfigCommand) -> Result<(), String> {
     match command {
         ConfigCommand::Check => {
-            compile_collections(config)?;
+            compile_collections(config, &config.permission_catalog()?)?;
             print!("{}", toml::to_string_pretty(config).map_err(|error| error.to_string())?);
             Ok(())
         }

@@ -27,12 +27,16 @@ pub fn run(config: &Config) -> Result<(), String> {
 }
 
 fn url(server: &Server) -> String {
-    let address = server.listen;
+    format!("{}/healthz", origin(server, server.listen))
+}
+
+/// Returns the URL of a server that listens on an address, for this machine.
+pub(super) fn origin(server: &Server, address: SocketAddr) -> String {
     let host: IpAddr = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
     let scheme = if server.tls.is_some() { "https" } else { "http" };
-    format!("{scheme}://{}/healthz", SocketAddr::new(host, address.port()))
+    format!("{scheme}://{}", SocketAddr::new(host, address.port()))
 }

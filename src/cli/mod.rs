@@ -1,4 +1,6 @@
-//! The command line: one module for each operator command. Client commands are in [`crate::client`].
+//! The command line: one module for each command. Client commands are in [`crate::client`].
+//!
+//! Only `serve`, `demo` and `migrate` make a database and migrate it. The commands of [`operator`] get one that exists.
 
 mod audit;
 mod backup;
@@ -9,18 +11,21 @@ mod healthcheck;
 mod identity;
 mod keys;
 mod openapi;
+mod operator;
 mod organization;
+mod role;
 mod serve;
 mod service_token;
 mod subscription;
 mod user;
 
-use crate::base::config::{Config, Database, Sources, load};
+use crate::base::config::{Config, Sources, load};
 use crate::client;
 use crate::client::ClientCommand;
 use crate::infra::db;
-use crate::infra::db::{Db, Migrated, ScopedDb};
+use crate::infra::db::Migrated;
 use clap::{CommandFactory, Parser, Subcommand};
+use operator::OperatorCommand;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,34 +63,10 @@ enum Command {
     Migrate,
     /// Ask the server on this machine whether it is alive.
     Healthcheck,
-    /// Copy the SQLite database into a file, while servers use it.
-    Backup(backup::BackupArgs),
     /// Print the OpenAPI document.
     Openapi(openapi::OpenapiArgs),
-    /// The built-in identity provider's accounts.
-    #[command(subcommand)]
-    User(user::UserCommand),
-    /// The built-in identity provider itself.
-    #[command(subcommand)]
-    Identity(identity::IdentityCommand),
-    /// The organizations.
-    #[command(subcommand)]
-    Organization(organization::OrganizationCommand),
-    /// The operator's lever on subscriptions.
-    #[command(subcommand)]
-    Subscription(subscription::SubscriptionCommand),
-    /// The tokens of gateways and other services.
-    #[command(subcommand)]
-    ServiceToken(service_token::ServiceTokenCommand),
-    /// The tenants' API keys.
-    #[command(subcommand)]
-    Keys(keys::KeysCommand),
-    /// What tenants keep in configured collections.
-    #[command(subcommand)]
-    Collection(collection::CollectionCommand),
-    /// The audit trails.
-    #[command(subcommand)]
-    Audit(audit::AuditCommand),
+    #[command(flatten)]
+    Operator(OperatorCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -120,20 +101,8 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(cli.sources(), args),
         Command::Migrate => migrate(&cli),
         Command::Healthcheck => cli.load().and_then(|config| healthcheck::run(&config)),
-        Command::Backup(args) => cli.load().and_then(|config| backup::run(&config, args)),
         Command::Openapi(args) => cli.load().and_then(|config| openapi::run(&config, args)),
-        Command::User(command) => database(&cli).and_then(|(config, db)| user::run(&config, &db, command)),
-        Command::Identity(command) => database(&cli).and_then(|(config, db)| identity::run(&config, &db, command)),
-        Command::Organization(command) => database(&cli).and_then(|(_, db)| organization::run(&db, command)),
-        Command::Subscription(command) => {
-            database(&cli).and_then(|(config, db)| subscription::run(&config, &db, command))
-        }
-        Command::ServiceToken(command) => {
-            database(&cli).and_then(|(config, db)| service_token::run(&config, &db, command))
-        }
-        Command::Keys(command) => database(&cli).and_then(|(config, db)| keys::run(&config, &db, command)),
-        Command::Collection(command) => database(&cli).and_then(|(_, db)| collection::run(&db, command)),
-        Command::Audit(command) => database(&cli).and_then(|(_, db)| audit::run(&db, command)),
+        Command::Operator(command) => cli.load().and_then(|config| operator::run(&config, command)),
         Command::Config(command) => cli.load().and_then(|config| config::run(&config, command)),
     };
     match done {
@@ -145,10 +114,15 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Returns all commands with their arguments.
+pub fn commands() -> clap::Command {
+    Cli::command()
+}
+
 /// Returns the command that a mistyped word may mean.
 fn similar_command(words: &[String]) -> Option<String> {
     let word = words.first()?;
-    let names: Vec<String> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let names: Vec<String> = commands().get_subcommands().map(|command| command.get_name().to_owned()).collect();
     let likeness = names.into_iter().map(|name| (strsim::jaro(&name, word), name));
     likeness.filter(|(score, _)| *score > SIMILAR).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
@@ -162,13 +136,4 @@ fn migrate(cli: &Cli) -> Result<(), String> {
     }
     notes.iter().for_each(|note| eprintln!("keyward: {note}"));
     Ok(())
-}
-
-/// Opens the database for an operator command: one connection, this binary's schema, and all tenants.
-fn database(cli: &Cli) -> Result<(Config, ScopedDb), String> {
-    let config = cli.load()?;
-    let migrated = db::prepare(&config.database)?;
-    migrated.notes.iter().for_each(|note| eprintln!("keyward: {note}"));
-    let db = Db::new(&Database { pool_size: 1, ..config.database.clone() });
-    Ok((config, db.for_all_tenants()))
 }

@@ -34,7 +34,7 @@ pub struct OpenapiArgs {
 
 /// Prints the document, or fails if the committed one differs.
 pub fn run(config: &Config, args: &OpenapiArgs) -> Result<(), String> {
-    let collections = routes::compile_collections(config)?;
+    let collections = routes::compile_collections(config, &config.permission_catalog()?)?;
     let texts = Texts::new(&routes::document(config, &collections), &schemas(&collections))?;
     let (text, usual) = match args.version {
         Version::V3_1 => (texts.v3_1, "openapi/keyward.json"),

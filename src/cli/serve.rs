@@ -10,6 +10,7 @@ use crate::infra::telemetry::metrics::Kind;
 use crate::server::{Application, app};
 use actix_web::rt::System;
 use clap::Args;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Where to listen, and on which schema.
@@ -23,7 +24,8 @@ pub struct ServeArgs {
     no_migrate: bool,
 }
 
-/// Serves until SIGTERM or SIGINT, then finishes the requests in flight. Reloads the certificate at SIGHUP.
+/// Serves until SIGTERM or SIGINT, then finishes the requests in flight; after SIGTERM it drains first
+/// (`server.drain_pause`). Reloads the certificate at SIGHUP.
 pub fn run(sources: Sources, args: &ServeArgs) -> Result<(), String> {
     let config = load(&Sources { listen: args.listen.clone(), no_migrate: args.no_migrate, ..sources })?;
     start(config, async |_| Ok(()))
@@ -79,10 +81,22 @@ pub(super) fn start(
                 }
             }
         });
+        let state = application.state();
         actix_web::rt::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+            let pause = tokio::select! {
+                _ = terminate.recv() => state.config.server.drain_pause,
+                // A person waits for it.
+                _ = interrupt.recv() => Duration::ZERO,
+            };
+            state.drain.begin();
+            if !pause.is_zero() {
+                tracing::info!(?pause, "draining: not ready any more; the listener stays open meanwhile");
+                tokio::select! {
+                    () = actix_web::rt::time::sleep(pause) => {}
+                    // A second signal ends the pause.
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
             }
             tracing::info!("stopping: finishing the requests in flight");
             handle.stop(true).await;

@@ -7,8 +7,7 @@ use crate::base::policy::SubscriptionStatus;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
 use crate::domain::changes::ScopedStore;
-use crate::domain::subscriptions::{Subscription, SubscriptionChange};
-use crate::infra::cluster::Cluster;
+use crate::domain::subscriptions::{Choice, Subscription, SubscriptionChange};
 use crate::infra::db::ScopedDb;
 use clap::Subcommand;
 
@@ -50,23 +49,23 @@ pub fn run(config: &Config, db: &ScopedDb, command: &SubscriptionCommand) -> Res
         trial_ends_at: trial_ends_at.map(Some),
         current_period_end: period_ends_at.map(Some),
         grace_ends_at: status.map(|status| config.billing.grace_of(status, now)),
+        // The operator's word stands until Stripe sends a change.
+        later: Vec::new(),
         updated_at: now,
     };
     let changed =
-        ScopedStore::new(db.clone(), Cluster::new(config, &clock)).change_access_blocking(|conn, access_change| {
+        ScopedStore::for_command(config, db.clone(), &clock)?.change_access_blocking(|conn, access_change| {
             Subscription::change(conn, access_change, *organization_id, &change)
         });
     let subscription = changed.map_err(|error: ApiError| match error.code {
         Code::NotFound => format!("there is no organization {organization_id}"),
         _ => error.to_string(),
     })?;
-    let counts = subscription.status_at(now);
-    println!("{organization_id} is {counts}, plan {}", subscription.plan);
-    if counts != subscription.status {
-        println!(
-            "(set to {}, but its trial or period has ended: set a later end to let programs in)",
-            subscription.status
-        );
+    let Choice { plan, term } = subscription.at(now);
+    let counts = term.at(now).status;
+    println!("{organization_id} is {counts}, plan {plan}");
+    if counts != term.status {
+        println!("(set to {}, but its trial or period has ended: set a later end to let programs in)", term.status);
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ impl Organization {
         } else {
             Subscription::start_expired(conn, id, now)?
         };
-        let made = json!({ "name": organization.name, "owner": owner, "subscription": subscription.facts() });
+        let made = json!({ "name": organization.name, "owner": owner, "subscription": subscription.facts_at(now) });
         access_change.audit_only(organization.entry(Action::OrganizationCreated).after(made));
         Ok(organization)
     }

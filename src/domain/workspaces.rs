@@ -1,16 +1,18 @@
 //! Creates, lists, renames and deletes workspaces.
 
 use crate::base::error::ApiError;
-use crate::base::ids::WorkspaceId;
+use crate::base::ids::{OrganizationId, WorkspaceId};
 use crate::base::paging::Position;
-use crate::base::policy::{OrganizationRole, WorkspaceRole, can};
+use crate::base::policy::{HeldRole, OrganizationRole, PermissionCatalog, can};
 use crate::base::sql::schema::{api_keys, workspace_members, workspaces};
 use crate::base::sql::{Columns, Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::access::{OrganizationAccess, WorkspaceAccess};
 use crate::domain::audit::{Action, Entry, Target};
 use crate::domain::changes::AccessChange;
-use crate::domain::tenancy::{Organization, Workspace};
+use crate::domain::tenancy::{
+    GivenRoleColumns, Organization, Workspace, given_role, given_role_columns, with_custom_role,
+};
 use diesel::prelude::*;
 use serde_json::json;
 
@@ -38,6 +40,16 @@ impl Workspace {
         Ok(row)
     }
 
+    /// Returns the oldest workspace of an organization, for the demo, which has no request.
+    pub(crate) fn oldest_of(conn: &mut Conn, organization: OrganizationId) -> Result<Option<Self>, ApiError> {
+        Ok(workspaces::table
+            .filter(workspaces::organization_id.eq(organization))
+            .order(workspaces::id)
+            .select(Self::as_select())
+            .first(conn)
+            .optional()?)
+    }
+
     /// Returns a workspace of an organization that the caller manages.
     ///
     /// # Errors
@@ -53,22 +65,25 @@ impl Workspace {
             .first(conn)?)
     }
 
-    /// Returns a page of the workspaces that the caller sees, newest first: all workspaces for an admin of the
+    /// Returns a page of the workspaces that the caller sees, with the caller's role in each, newest first: all workspaces for an admin of the
     /// organization, else those of which the caller is a member.
     ///
     /// # Errors
     /// Database errors.
     pub fn page_of(
         conn: &mut Conn,
+        catalog: &PermissionCatalog,
         access: &OrganizationAccess<can::OrganizationRead>,
         page: Position<WorkspaceId>,
-    ) -> Result<Vec<(Self, Option<WorkspaceRole>)>, ApiError> {
-        let mut query = workspaces::table
-            .left_join(workspace_members::table.on(
-                workspace_members::workspace_id.eq(workspaces::id).and(workspace_members::user_id.eq(access.user().id)),
-            ))
+    ) -> Result<Vec<(Self, Option<HeldRole>)>, ApiError> {
+        let from = workspaces::table.left_join(
+            workspace_members::table.on(workspace_members::workspace_id
+                .eq(workspaces::id)
+                .and(workspace_members::user_id.nullable().eq(access.person_id()))),
+        );
+        let mut query = with_custom_role!(from)
             .filter(workspaces::organization_id.eq(access.organization_id()))
-            .select((Self::as_select(), workspace_members::role.nullable()))
+            .select((Self::as_select(), given_role_columns!()))
             .order(workspaces::id.desc())
             .limit(page.limit())
             .into_boxed();
@@ -78,7 +93,9 @@ impl Workspace {
         if let Some(after) = page.after {
             query = query.filter(workspaces::id.lt(after));
         }
-        Ok(query.load(conn)?)
+        let rows: Vec<(Self, GivenRoleColumns)> = query.load(conn)?;
+        let effective = |given| catalog.effective_role(access.role(), given_role(catalog, given));
+        Ok(rows.into_iter().map(|(workspace, given)| (workspace, effective(given))).collect())
     }
 
     /// Renames the workspace.

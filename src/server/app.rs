@@ -4,10 +4,12 @@ use super::observe::MetricsServer;
 use super::{listen, routes, security_txt, stack, swagger};
 use crate::api::{Background, State};
 use crate::base::config::Config;
+use crate::base::policy::PermissionCatalog;
 use crate::base::sql::DatabaseUrl;
 use crate::base::time::Clock;
 use crate::domain::api_keys::FLUSH_INTERVAL;
 use crate::domain::changes::Store;
+use crate::domain::roles::{NamedBy, undeclared};
 use crate::domain::{audit, collections, identity, usage};
 use crate::infra::cluster::Membership;
 use crate::infra::db::{self, Db, Migrated};
@@ -28,6 +30,7 @@ pub struct Application {
     membership: Option<Membership>,
     metrics: Option<MetricsServer>,
     certificate: Option<Arc<Certificate>>,
+    document: web::Data<swagger::Document>,
 }
 
 /// Migrates the database or checks its schema, builds the state, and binds the address. Runs in an actix system.
@@ -43,14 +46,16 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
         tracing::info!(?applied, "migrated the database");
     }
     notes.iter().for_each(|note| tracing::warn!("{note}"));
+    let catalog = Arc::new(config.permission_catalog()?);
     let db = Db::new(&config.database);
     warn_without_row_level_security(&config, &db).await?;
-    let collections = routes::compile_collections(&config)?;
+    warn_of_undeclared_permissions(&catalog, &db).await?;
+    let collections = routes::compile_collections(&config, &catalog)?;
     let document = routes::document(&config, &collections);
     let docs = if config.docs.enabled { swagger::PATHS.as_slice() } else { &[] };
     let table = RouteTable::new(&document, &[docs, &[security_txt::PATH]].concat());
     let document = web::Data::new(swagger::Document::new(&document, &collections)?);
-    let (state, background) = State::start(config, clock, db, collections, table).await?;
+    let (state, background) = State::start(config, clock, db, catalog, collections, table).await?;
     let state = web::Data::new(state);
     prepare_collections(state.clone(), background.db.clone()).await?;
     state.rate_limits.connect().await;
@@ -61,13 +66,16 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
         readings.set(&[], counted.awaited());
     });
     let shared = state.clone();
+    let served = document.clone();
     let tls = certificate.as_ref().map(|certificate| certificate.server_config()).transpose()?;
-    let (address, server) = listen(&state.config.server, tls, move || {
+    let explaining = state.clone();
+    let explain = move |status| crate::server::error_responses::of_malformed(status, &explaining);
+    let (address, server) = listen(&state.config.server, tls, explain, move || {
         let (app, _) = routes::assemble(&shared.config, &shared.collections);
         let app = app
             .app_data(shared.clone())
             .app_data(shared.routes.clone())
-            .app_data(document.clone())
+            .app_data(served.clone())
             .app_data(bodies.clone())
             .configure(security_txt::service);
         let app = match shared.config.docs.enabled {
@@ -84,7 +92,22 @@ pub async fn build(config: Config, clock: Clock) -> Result<Application, String> 
     if let Some(certificate) = &certificate {
         certificate.register_metrics(&state.metrics);
     }
-    Ok(Application { address, server, state, background, membership, metrics, certificate })
+    Ok(Application { address, server, state, background, membership, metrics, certificate, document })
+}
+
+/// Says which permissions keys and roles name that the configuration does not declare. The server goes on without them.
+async fn warn_of_undeclared_permissions(catalog: &Arc<PermissionCatalog>, db: &Db) -> Result<(), String> {
+    let catalog = Arc::clone(catalog);
+    let found = db.for_all_tenants().read(move |conn| undeclared(conn, &catalog)).await;
+    for (permission, NamedBy { roles, keys }) in found.map_err(|error| error.to_string())? {
+        tracing::warn!(
+            permission,
+            ?roles,
+            ?keys,
+            "a permission that is not declared is named by roles or keys; it gives nothing"
+        );
+    }
+    Ok(())
 }
 
 /// Warns if the PostgreSQL role bypasses row-level security: then only the queries separate tenants.
@@ -124,6 +147,11 @@ impl Application {
     /// Returns the TLS certificate, to reload it; `None` without TLS.
     pub fn certificate(&self) -> Option<Arc<Certificate>> {
         self.certificate.clone()
+    }
+
+    /// Returns the OpenAPI document that it serves.
+    pub fn document(&self) -> &swagger::Document {
+        &self.document
     }
 
     /// Returns a handle that stops the server.

@@ -9,6 +9,7 @@ use crate::base::error::{ApiError, Code};
 use crate::infra::request::RequestId;
 use crate::infra::request::X_REQUEST_ID;
 use crate::server::security_headers;
+use actix_cors::CorsError;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
@@ -46,6 +47,27 @@ pub(super) fn render<B: MessageBody + 'static>(
 /// Returns the answer to an error, for a listener without the pipeline.
 pub(super) fn response(error: &ApiError, state: &State) -> HttpResponse {
     Written::new(error, state, RequestId::random()).onto(HttpResponse::new(error.code.status()))
+}
+
+/// Returns the whole answer to bytes that are not HTTP: status line, headers and body.
+pub(super) fn of_malformed(status: StatusCode, state: &State) -> Vec<u8> {
+    let error = ApiError::bad_request(match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The headers are too large.",
+        _ => "The request is not HTTP/1.1. Check its first line, its headers and the length of its body.",
+    });
+    let id = RequestId::random();
+    let written = Written::new(&error, state, id);
+    let mut response = written.onto(HttpResponse::new(status));
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, id.header_value());
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    security_headers::protect(headers, security_headers::hsts(&state.config.server).as_ref());
+    let headers = response.headers().iter();
+    let headers: Vec<&[u8]> =
+        headers.flat_map(|(name, value)| [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]).collect();
+    let body = written.body.as_bytes();
+    let start = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", body.len());
+    [start.as_bytes(), &headers.concat(), b"\r\n", body].concat()
 }
 
 /// An error after a panic or a time-out, or before any handler: there is no request to answer. It makes its own response,
@@ -119,10 +141,28 @@ fn of_status(status: StatusCode, cause: Option<&Error>) -> ApiError {
         StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed.into(),
         StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge.into(),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType.into(),
-        status if status.is_client_error() => {
-            ApiError::bad_request(cause.map_or_else(|| Code::BadRequest.message().to_owned(), ToString::to_string))
-        }
+        status if status.is_client_error() => match cause.and_then(|cause| cause.as_error::<CorsError>()) {
+            Some(refusal) => ApiError::bad_request(of_cors(refusal)),
+            // The framework's words say nothing to a client.
+            None => Code::BadRequest.into(),
+        },
         _ => ApiError::internal(cause.map_or_else(|| status.to_string(), ToString::to_string)),
+    }
+}
+
+/// Explains a refused request of a page of another origin.
+fn of_cors(refusal: &CorsError) -> &'static str {
+    match refusal {
+        CorsError::OriginNotAllowed | CorsError::MissingOrigin | CorsError::WildcardOrigin => {
+            "Pages of this origin may not call. The operator allows origins by server.cors_origins."
+        }
+        CorsError::MissingRequestMethod | CorsError::BadRequestMethod | CorsError::MethodNotAllowed => {
+            "Access-Control-Request-Method must be a method of this API: GET, HEAD, POST, PUT, PATCH or DELETE."
+        }
+        _ => {
+            "Access-Control-Request-Headers names a header that pages may not send. The operator allows more headers by \
+             server.cors_headers."
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 pub mod app;
 mod cors;
 pub mod error_responses;
+mod expectation;
 mod fast_path;
 mod limits;
 mod listener;
+mod malformed;
 pub mod observe;
 pub mod openapi;
 mod pipeline;
@@ -15,6 +17,7 @@ mod security_txt;
 mod slow_client_timeout;
 mod stack;
 pub mod swagger;
+mod unread_body;
 
 pub use app::{Application, build};
 pub use fast_path::FastPath;

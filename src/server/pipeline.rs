@@ -7,18 +7,19 @@
 
 use crate::api::State;
 use crate::base::time::Moment;
-use crate::infra::http::{DecidingHeader, RouteId, client_address};
+use crate::infra::http::{DecidingHeader, RouteId, client_address, portal_cors};
 use crate::infra::request::RequestContext;
 use crate::infra::request::{RequestId, id as request_id};
 use crate::server::FastPath;
 use crate::server::fast_path::{FastPaths, RequestStart, answer_program, answer_service, known_service};
 use crate::server::observe::RequestRecord;
+use crate::server::unread_body::UnreadBody;
 use crate::server::{error_responses as errors, limits, security_headers};
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::Method;
+use actix_web::dev::{ResponseHead, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::HeaderValue;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::http::{ConnectionType, Method};
+use actix_web::{Error, HttpMessage, HttpResponse, web};
 use futures_util::future::{Either, LocalBoxFuture};
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -87,6 +88,7 @@ where
                 if let Some(mut response) = answer_program(state, &req, &start, answer) =>
             {
                 security_headers::protect_hot(response.headers_mut(), self.0.hsts.as_ref());
+                close_while_draining(state, response.head_mut());
                 Either::Left(ready(Ok(req.into_response(response))))
             }
             Some((FastPath::Service(answer), start)) if let Some(service) = known_service(state, &req, &start) => {
@@ -95,6 +97,7 @@ where
                     match answer_service(&shared.state, &service, &mut req, &start, answer).await {
                         Some(mut response) => {
                             security_headers::protect_hot(response.headers_mut(), shared.hsts.as_ref());
+                            close_while_draining(&shared.state, response.head_mut());
                             Ok(req.into_response(response))
                         }
                         // Boxed, so that the future of a usual answer is small to move.
@@ -128,6 +131,7 @@ where
     if req.method() == Method::HEAD {
         req.head_mut().method = Method::GET;
     }
+    let unread = UnreadBody::of(&mut req);
     // After a panic or a time-out no CORS middleware sees the answer.
     let origin = match settings.cors_origins.is_empty() {
         true => None,
@@ -136,7 +140,13 @@ where
     let origin = origin.filter(|origin| settings.allows_origin(origin.as_bytes())).cloned();
     let run = async {
         // No clone of the request may stay here: the router needs the only reference.
+        let preflight = portal_preflight(state, &req);
         let outcome = match from {
+            Ok(_) if let Some(response) = preflight => {
+                let outcome = Ok(req.into_response(response));
+                record.finish(state, &context, &outcome);
+                return outcome;
+            }
             Ok(_) => limits::bounded(settings.request_timeout, async { service.call(req).await }).await,
             // No limit, log or rule about addresses could hold for the request.
             Err(error) => Err(error.into()),
@@ -148,5 +158,30 @@ where
     let mut response = context.clone().scope(run).await?;
     response.headers_mut().insert(request_id::X_REQUEST_ID, id.header_value());
     security_headers::protect(response.headers_mut(), hsts.as_ref());
-    Ok(response)
+    close_while_draining(state, response.response_mut().head_mut());
+    Ok(match unread {
+        Some(unread) => {
+            let (req, response) = response.into_parts();
+            ServiceResponse::new(req, unread.kept_by(response))
+        }
+        None => response,
+    })
+}
+
+/// Ends the connection with this answer if the server drains: the client's next request then finds another node.
+fn close_while_draining(state: &State, response: &mut ResponseHead) {
+    if state.drain.has_begun() {
+        response.set_connection_type(ConnectionType::Close);
+    }
+}
+
+/// Answers a preflight at a route of portal sessions, unless configuration admits the origin and so answers it.
+fn portal_preflight(state: &State, req: &ServiceRequest) -> Option<HttpResponse> {
+    if *req.method() != Method::OPTIONS {
+        return None;
+    }
+    DecidingHeader::AccessControlRequestMethod.read(req.headers()).ok().flatten()?;
+    let origin = DecidingHeader::Origin.read(req.headers()).ok().flatten()?;
+    let is_configured = state.config.server.allows_origin(origin.as_bytes());
+    (!is_configured && state.routes.has_portal(req.path())).then(|| portal_cors::preflight(origin)).flatten()
 }

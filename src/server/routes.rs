@@ -3,10 +3,11 @@
 use crate::api::authentication::{AskedBy, Authentication};
 use crate::api::collections as api_collections;
 use crate::api::{
-    api_keys, audit, billing, gateway, health, identity, invitations, leaks, me, members, organizations, sessions,
-    subscriptions, usage, whoami, workspaces,
+    api_keys, audit, billing, gateway, health, identity, invitations, leaks, me, members, organizations,
+    portal_sessions, roles, sessions, subscriptions, usage, users, whoami, workspaces,
 };
 use crate::base::config::Config;
+use crate::base::policy::PermissionCatalog;
 use crate::domain::collections::Collections;
 use crate::infra::http::unmatched;
 use crate::server::FastPath;
@@ -103,12 +104,18 @@ pub fn assemble(
         .service(audit::export_audit_events)
         .service(members::list_organization_members)
         .service(members::change_organization_member)
+        .service(members::put_organization_member)
         .service(members::remove_organization_member)
         .service(invitations::list_invitations)
         .service(invitations::create_invitation)
         .service(invitations::withdraw_invitation)
         .service(invitations::resend_invitation)
         .service(invitations::accept_invitation)
+        .service(roles::list_roles)
+        .service(roles::create_role)
+        .service(roles::read_role)
+        .service(roles::change_role)
+        .service(roles::delete_role)
         .service(workspaces::list_workspaces)
         .service(workspaces::create_workspace)
         .service(workspaces::read_workspace)
@@ -133,6 +140,8 @@ pub fn assemble(
         .service(api_keys::enable_api_key)
         .service(api_keys::revoke_api_key)
         .service(api_keys::transfer_api_key)
+        .service(users::put_user)
+        .service(portal_sessions::create_portal_session)
         .service(usage::read_api_key_usage)
         .service(usage::read_workspace_usage)
         .default_service(web::to(unmatched));
@@ -176,8 +185,8 @@ pub fn document(config: &Config, collections: &Collections) -> OpenApi {
 ///
 /// # Errors
 /// A text for the operator, which names the key.
-pub fn compile_collections(config: &Config) -> Result<Collections, String> {
-    let collections = Collections::compile(config)?;
+pub fn compile_collections(config: &Config, catalog: &PermissionCatalog) -> Result<Collections, String> {
+    let collections = Collections::compile(config, catalog)?;
     if collections.iter().next().is_some() {
         let (_, document) = assemble(config, &Collections::default());
         collections.ensure_paths_are_free(&config.server.base_path, document.paths.paths.keys())?;

@@ -1,4 +1,4 @@
-//! [`StallTimeout`]: a connection that ends when its client stalls.
+//! [`StallTimeout`]: a connection that ends when its client stalls, or sends far more than a request may be.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,10 +14,16 @@ use tokio::time::{Instant, Sleep, sleep};
 /// bounds neither the headers of a second request once a byte of it has arrived, nor an answer that the client does not
 /// read. A write counts as progress, because each request is answered within `server.request_timeout`.
 ///
+/// It also ends once the client has sent `most` bytes without an answer in between: then it sends on after its answer,
+/// or what it sends is discarded.
+///
 /// Cost: one timer for each connection. A request sets one flag, and reads another.
 pub(super) struct StallTimeout<IO> {
     io: IO,
     limit: Duration,
+    most: u64,
+    /// The bytes that were read since something was written.
+    unanswered: u64,
     timer: Pin<Box<Sleep>>,
     /// Whether the timer wakes the connection's task.
     is_watched: bool,
@@ -26,8 +32,8 @@ pub(super) struct StallTimeout<IO> {
 }
 
 impl<IO> StallTimeout<IO> {
-    pub(super) fn new(io: IO, limit: Duration) -> Self {
-        Self { io, limit, timer: Box::pin(sleep(limit)), is_watched: false, has_written: false }
+    pub(super) fn new(io: IO, limit: Duration, most: u64) -> Self {
+        Self { io, limit, most, unanswered: 0, timer: Box::pin(sleep(limit)), is_watched: false, has_written: false }
     }
 
     /// Returns whether the client has stalled for too long. Called while the connection waits.
@@ -54,10 +60,15 @@ impl<IO> StallTimeout<IO> {
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for StallTimeout<IO> {
-    /// After a stall, reports the end of the stream, as if the client had closed the connection.
+    /// After a stall, and after too many bytes, reports the end of the stream, as if the client had closed the connection.
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.unanswered > this.most {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
         let outcome = Pin::new(&mut this.io).poll_read(cx, buf);
+        this.unanswered += (buf.filled().len() - before) as u64;
         if outcome.is_pending() && this.has_run_out(cx) {
             return Poll::Ready(Ok(()));
         }
@@ -70,7 +81,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for StallTimeout<IO> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.io).poll_write(cx, buf);
         let written = ready!(this.unless_run_out(cx, outcome))?;
-        this.has_written = true;
+        (this.has_written, this.unanswered) = (true, 0);
         Poll::Ready(Ok(written))
     }
 
@@ -82,7 +93,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for StallTimeout<IO> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
         let written = ready!(this.unless_run_out(cx, outcome))?;
-        this.has_written = true;
+        (this.has_written, this.unanswered) = (true, 0);
         Poll::Ready(Ok(written))
     }
 

@@ -88,7 +88,8 @@ mod tests {
         config.server.cors_origins = vec![ORIGIN.to_owned()];
         let (clock, db) = (Clock::system(), Db::new(&config.database));
         let routes = RouteTable::new(&OpenApi::default(), &[]);
-        let (state, _) = State::start(config, clock, db, Collections::default(), routes).await.unwrap();
+        let catalog = std::sync::Arc::new(config.permission_catalog().unwrap());
+        let (state, _) = State::start(config, clock, db, catalog, Collections::default(), routes).await.unwrap();
         let state = web::Data::new(state);
         let app = App::new()
             .app_data(state.clone())

@@ -171,6 +171,8 @@ call("identity.send_oob_code", m.OobResponse,
 code = mailed(2, r"oobCode=([\w-]+)")
 assert "<form" in call("identity.action_page", str, oob_code=code)
 assert "<html" in call("identity.submit_action", str, body=m.ActionForm(oob_code=code))
+assert "<form" in call("identity.reset_page", str)
+assert "<html" in call("identity.submit_reset", str, body=m.ResetForm(email="ada@example.com"))
 ada = call("identity.sign_in", m.SignInResponse, body=m.PasswordRequest(email="ada@example.com", password=password))
 person = client_of(ada.id_token)
 secret(ada.refresh_token)

@@ -1,6 +1,7 @@
 //! `keyward backup`: what it copies while servers write, and what it leaves alone.
 
 use crate::support::database::TestDatabase;
+use crate::support::postgres::find_binaries;
 use crate::support::process::{self, command_on, output};
 use crate::support::{Backend, Server, Tenant, environment, tests_once};
 use futures_util::future::join_all;
@@ -8,6 +9,7 @@ use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
@@ -17,7 +19,7 @@ tests_once![
     a_file_that_is_there_is_left_alone,
     a_backup_that_fails_leaves_nothing_behind,
     a_newer_schema_can_be_backed_up,
-    postgresql_is_told_of_pg_dump,
+    postgresql_is_told_of_a_pg_dump_that_works,
 ];
 
 fn folder() -> TempDir {
@@ -95,7 +97,7 @@ async fn a_backup_that_fails_leaves_nothing_behind() {
     let mut command = process::command(&["backup", target.to_str().expect("a path")]);
     command.env("DATABASE_URL", missing);
     let said = output(command).await;
-    assert!(!said.status.success() && String::from_utf8_lossy(&said.stderr).contains("does not exist"));
+    assert!(!said.status.success() && String::from_utf8_lossy(&said.stderr).contains("there is no database at"));
 
     let damaged = folder.path().join("damaged.db");
     fs::write(&damaged, "this is not a database, but long enough to be taken for one ".repeat(100)).expect("written");
@@ -116,11 +118,25 @@ async fn a_newer_schema_can_be_backed_up() {
     assert!(Path::new(&target).exists());
 }
 
-async fn postgresql_is_told_of_pg_dump() {
+async fn postgresql_is_told_of_a_pg_dump_that_works() {
     let server = Server::start(Backend::Postgres).await;
+    let tenant = Tenant::new(&server).await;
     let folder = folder();
     let target = folder.path().join("backup.db");
     let said = output(command_on(&server.database, &["backup", target.to_str().expect("a path")])).await;
-    assert!(!said.status.success() && String::from_utf8_lossy(&said.stderr).contains("pg_dump"));
-    assert!(!target.exists());
+    let errors = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(!said.status.success() && !target.exists(), "{errors}");
+    // As pasted, by the role of the server, for which the row-level security holds.
+    let line = errors.lines().find(|line| line.contains("pg_dump")).expect("a command");
+    let binaries = find_binaries().expect("PostgreSQL's programs");
+    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").expect("a PATH"));
+    let shell = |line: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", line]).current_dir(folder.path()).env("PATH", &path);
+        shell.env("DATABASE_URL", server.database.connection_url()).output().expect("a shell")
+    };
+    let dumped = shell(line);
+    assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+    let rows = shell("pg_restore --data-only --table=organizations --file=- keyward.dump");
+    assert!(String::from_utf8_lossy(&rows.stdout).contains(&tenant.organization_id), "the dump has no tenant's rows");
 }

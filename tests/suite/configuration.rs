@@ -69,8 +69,8 @@ async fn what_is_wrong_is_named_with_its_place_and_stops_the_start() {
         ("[server]\ncors_headers = [\"X Trace\"]", &[], &["server.cors_headers", "X Trace", "X-Trace-Id"]),
         ("[server]\nlissten = \"x\"", &[], &[".toml", "server.lissten", "listen"]),
         ("[servers]\nlisten = \"x\"", &[], &[".toml", "servers", "server"]),
-        ("server = [\"x\"]", &[], &[".toml", "server", "found a list, expected a section"]),
-        ("", &[("KEYWARD__SERVER", "x")], &["environment", "KEYWARD__SERVER", "found a text, expected a section"]),
+        ("server = [\"x\"]", &[], &[".toml", "server", "must be a section, not a list"]),
+        ("", &[("KEYWARD__SERVER", "x")], &["environment", "KEYWARD__SERVER", "must be a section, not a text"]),
         ("[server]\nlisten = \"nowhere\"", &[], &[".toml", "server.listen", "socket address"]),
         ("[server]\nheader_timeout = \"0s\"", &[], &["header_timeout", "above 0"]),
         ("[server]\nrequest_timeout = \"soon\"", &[], &["server.request_timeout", "soon", "ms, s, m, h or d"]),
@@ -218,11 +218,15 @@ async fn the_demo_tries_a_configuration_and_leaves_its_database_alone() {
     let file = file(&toml);
     let mut command = process::command(&["demo", "--listen", "127.0.0.1:0", "--config"]);
     command.arg(file.path()).env("DATABASE_URL", format!("sqlite://{}", real.display())).current_dir(folder.path());
-    command.env("KEYWARD__LOG__FORMAT", "json");
+    command.env("KEYWARD__LOG__FORMAT", "json").env("KEYWARD__LOG__FILTER", "info");
     let database = Arc::new(TestDatabase::elsewhere(format!("sqlite://{}", real.display())));
     let demo = process::Keyward::start(command, database).await;
     // The preset's base path, and a collection of its own.
     demo.get("/api/connections").send().await.expect(401);
     demo.get("/v1/whoami").send().await.expect(404);
-    assert!(folder.path().join("data/keyward.db").exists() && !real.exists());
+    // It has a database of its own: not the one of the demo without a configuration.
+    let data = std::fs::read_dir(folder.path().join("data")).expect("a folder");
+    let names: Vec<String> = data.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into()).collect();
+    assert!(names.iter().any(|name| name.starts_with("demo-") && name.ends_with(".db")), "{names:?}");
+    assert!(!names.contains(&"keyward.db".to_owned()) && !real.exists(), "{names:?}");
 }

@@ -10,7 +10,6 @@ use futures_util::future::join_all;
 use keyward::base::sql::Conn;
 use keyward::domain::changes::ScopedStore;
 use keyward::domain::identity::Account;
-use keyward::infra::cluster::Cluster;
 use keyward::infra::db::Db;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -112,7 +111,7 @@ impl Crowd<'_> {
             let done = tokio::task::spawn_blocking(move || {
                 let at = is_disabled.then(|| clock.now());
                 let db = Db::new(&config.database).for_all_tenants();
-                let store = ScopedStore::new(db, Cluster::new(&config, &clock));
+                let store = ScopedStore::for_command(&config, db, &clock).expect("a store");
                 store.change_access_blocking(|conn, change| Account::set_disabled(conn, change, &email, at).map(drop))
             });
             done.await.expect("no panic").expect("the operator's change");

@@ -186,7 +186,8 @@ async fn kubernetes_probes_the_paths_that_there_are_and_runs_without_rights() {
     assert_eq!(ports[1]["containerPort"], config.metrics.listen.expect("an address").port());
     let grace = pod["terminationGracePeriodSeconds"].as_u64().expect("a number");
     let pause = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().expect("a number");
-    assert!(grace >= pause + config.server.shutdown_timeout.as_secs(), "a stop is cut short");
+    let drain = config.server.drain_pause.as_secs();
+    assert!(grace >= pause + drain + config.server.shutdown_timeout.as_secs(), "a stop is cut short");
 }
 
 async fn the_unit_starts_stops_and_reloads_the_server_without_rights() {

@@ -1,7 +1,10 @@
 //! The documentation agrees with the repository: links, paths, tables, and the length of its pages.
 
+mod shell;
+
 use crate::support::tests_once;
 use keyward::base::error::Code;
+use shell::{each_block_that_no_test_runs_is_marked_and_exists, the_blocks_of_each_page_run_as_they_stand_there};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -14,6 +17,8 @@ tests_once![
     prose_stays_within_120_columns,
     the_table_of_errors_has_exactly_the_codes_of_the_program,
     the_table_of_the_configuration_has_exactly_its_sections,
+    each_block_that_no_test_runs_is_marked_and_exists,
+    the_blocks_of_each_page_run_as_they_stand_there,
 ];
 
 /// Folders whose paths in backticks are checked.

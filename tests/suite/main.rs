@@ -11,6 +11,7 @@ mod architecture;
 mod audit;
 mod backups;
 mod billing;
+mod browser;
 mod client;
 mod cluster;
 mod collections;
@@ -36,13 +37,16 @@ mod metrics;
 mod migrations;
 mod openapi;
 mod operation;
+mod operator;
 mod organizations;
 mod parsers;
+mod permissions;
 mod rate_limits;
 mod reads;
 mod row_level_security;
 mod security;
 mod service_tokens;
+mod services;
 mod subscriptions;
 mod support;
 mod tls;
@@ -60,6 +64,7 @@ fn tests() -> Vec<Test> {
         client::tests(),
         audit::tests(),
         billing::tests(),
+        browser::tests(),
         cluster::all(),
         collections::tests(),
         configuration::tests_once(),
@@ -85,13 +90,18 @@ fn tests() -> Vec<Test> {
         openapi::tests(),
         operation::tests(),
         operation::tests_once(),
+        operator::tests(),
+        operator::tests_once(),
         organizations::tests(),
+        permissions::tests(),
+        permissions::tests_once(),
         parsers::tests(),
         rate_limits::tests(),
         reads::tests(),
         row_level_security::tests_once(),
         security::tests(),
         service_tokens::tests(),
+        services::tests(),
         fast_path::tests(),
         subscriptions::tests(),
         support::checks::tests(),

@@ -1,7 +1,7 @@
 //! Service tokens: made by the operator, kept as hashes, refused where people or programs are meant.
 
 use crate::support::dump::{assert_unchanged, dump};
-use crate::support::{Backend, Server, Tenant, process, secrets, tests};
+use crate::support::{Backend, Server, process, secrets, tests};
 use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
 
@@ -37,12 +37,10 @@ async fn a_service_token_is_printed_once_and_kept_as_its_sha256(db: Backend) {
 
 async fn a_service_token_is_no_person_and_no_program(db: Backend) {
     let server = Server::start(db).await;
-    let tenant = Tenant::new(&server).await;
     let (_, token) = create(&server, "Gateway").await;
     let before = dump(&server.database);
-    let paths = ["/v1/me".to_owned(), "/v1/whoami".into(), "/v1/members".into(), tenant.workspace_path("/api-keys")];
-    for path in paths {
-        server.get(&path).bearer(&token).send().await.expect_error(403, "credential_not_accepted");
+    for path in ["/v1/me", "/v1/me/sessions", "/v1/whoami", "/v1/members"] {
+        server.get(path).bearer(&token).send().await.expect_error(403, "credential_not_accepted");
     }
     server.get("/v1/whoami").header("x-api-key", &token).send().await.expect_error(401, "invalid_api_key");
     assert_unchanged(&before, &server.database);

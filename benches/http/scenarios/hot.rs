@@ -8,8 +8,9 @@ use crate::report::{Section, at_least, at_most};
 use crate::serve::BareAnswer;
 use crate::settings::Settings;
 use crate::wrk::{Load, alternate};
+use keyward::base::policy::ServicePermissions;
 use keyward::base::time::Clock;
-use keyward::domain::service_tokens::ServiceToken;
+use keyward::domain::service_tokens::{NewServiceToken, ServiceToken};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -35,7 +36,13 @@ impl<'s> Comparison<'s> {
         let database = stage.database(kind);
         let mut conn = database.migrate();
         let keys = Generator::new(&mut conn).populate(SMALL);
-        let (_, service) = ServiceToken::create(&mut conn, "bench", Clock::system().now()).expect("a service token");
+        let new = NewServiceToken {
+            name: "bench",
+            permissions: ServicePermissions::VERIFY,
+            organization: None,
+            expires_at: None,
+        };
+        let (_, service) = ServiceToken::create(&mut conn, &new, Clock::system().now()).expect("a service token");
         let server = database.serve();
         let verify = Load {
             method: "POST",

@@ -1,12 +1,14 @@
+import { Admin } from "./admin.js";
 import { Collection } from "./collections.js";
+import { Keys } from "./keys.js";
 import { Members } from "./members.js";
-import { checked, type KeywardOptions, type RequestOptions } from "./options.js";
+import { checked, checkedUserId, type KeywardOptions, type RequestOptions } from "./options.js";
 import { Transport } from "./transport.js";
 import type { WhoAmI } from "./types.js";
 import { Workspaces } from "./workspaces.js";
 
 /**
- * A program's way to Keyward.
+ * A program's way to Keyward, by an API key, or a backend's, by a service token.
  *
  * ```ts
  * const keyward = new Keyward({ apiKey: process.env.KEYWARD_API_KEY!, workspaceId: process.env.KEYWARD_WORKSPACE_ID! });
@@ -18,12 +20,26 @@ export class Keyward {
   readonly workspaces: Workspaces;
   /** The people of the key's workspace. */
   readonly members: Members;
+  /** Whether other programs' keys are good, for a service token. */
+  readonly keys: Keys;
+  /** Tenants and users, for a service token. */
+  readonly admin: Admin;
   readonly #transport: Transport;
 
-  constructor(options: KeywardOptions) {
-    this.#transport = new Transport(checked(options));
+  constructor(options: KeywardOptions | Transport) {
+    this.#transport = options instanceof Transport ? options : new Transport(checked(options));
     this.workspaces = new Workspaces(this.#transport);
     this.members = new Members(this.#transport);
+    this.keys = new Keys(this.#transport);
+    this.admin = new Admin(this.#transport);
+  }
+
+  /**
+   * The same client for a member, with a service token: the member's role bounds what it does, and so does what the token
+   * may do. A key that it makes is the member's.
+   */
+  onBehalfOf(userId: string): Keyward {
+    return new Keyward(this.#transport.onBehalfOf(checkedUserId(userId)));
   }
 
   /** Who is behind the key, and what it may do now. */

@@ -2,8 +2,12 @@
 
 /** How to reach a server, and as whom. */
 export interface KeywardOptions {
-  /** The API key. Keep it on the server: whoever has it can do what it can. */
-  apiKey: string;
+  /** The API key. Keep it on the server: whoever has it can do what it can. This or `serviceToken` is needed. */
+  apiKey?: string | undefined;
+  /** The service token of a backend of the operator. Keep it on the server. */
+  serviceToken?: string | undefined;
+  /** With a service token: the member for whom it acts, such as `usr_01k4w5c9q2e0vb7m3t8z6r1xhd`. */
+  onBehalfOf?: string | undefined;
   /** The workspace that the key belongs to. If set, it is sent along, and a key of another workspace is refused. */
   workspaceId?: string | undefined;
   /**
@@ -31,8 +35,10 @@ export interface RequestOptions {
 
 /** {@link KeywardOptions}, complete. */
 export interface Settings {
-  apiKey: string;
+  /** The API key or the service token. */
+  credential: string;
   workspaceId: string | undefined;
+  onBehalfOf: string | undefined;
   baseUrl: string;
   timeoutMs: number;
   maxRetries: number;
@@ -43,19 +49,37 @@ export interface Settings {
 const DEMO = "http://127.0.0.1:8080/v1";
 const VISIBLE_ASCII = /^[!-~]+$/;
 
+/** Fails with a TypeError unless a header can carry it. */
+export function checkedUserId(userId: string): string {
+  if (typeof userId !== "string" || !VISIBLE_ASCII.test(userId)) {
+    throw new TypeError("onBehalfOf must be a user's id, such as usr_01k4w5c9q2e0vb7m3t8z6r1xhd");
+  }
+  return userId;
+}
+
 /** Fails with a TypeError that names the option, and never repeats the key. */
 export function checked(options: KeywardOptions): Settings {
-  const { apiKey, workspaceId } = options;
+  const { apiKey, serviceToken, onBehalfOf, workspaceId } = options;
+  if (apiKey !== undefined && serviceToken !== undefined) {
+    throw new TypeError("apiKey and serviceToken can't both be set: each request has one credential");
+  }
+  const credential = serviceToken ?? apiKey;
   // A header that can't be sent would be quoted in the error of `fetch`.
-  if (typeof apiKey !== "string" || !VISIBLE_ASCII.test(apiKey)) {
-    throw new TypeError("apiKey must be an API key: visible ASCII characters, without a space. Is it set?");
+  if (typeof credential !== "string" || !VISIBLE_ASCII.test(credential)) {
+    const name = serviceToken === undefined ? "apiKey must be an API key" : "serviceToken must be a service token";
+    throw new TypeError(`${name}: visible ASCII characters, without a space. Is it set?`);
+  }
+  if (onBehalfOf !== undefined) checkedUserId(onBehalfOf);
+  if (onBehalfOf !== undefined && serviceToken === undefined) {
+    throw new TypeError("onBehalfOf goes with serviceToken only");
   }
   if (workspaceId !== undefined && (typeof workspaceId !== "string" || !VISIBLE_ASCII.test(workspaceId))) {
     throw new TypeError("workspaceId must be a workspace's id, such as ws_01k4w5c9q2e0vb7m3t8z6r1xhd");
   }
   return {
-    apiKey,
+    credential,
     workspaceId,
+    onBehalfOf,
     baseUrl: checkedUrl(options.baseUrl ?? (process.env["KEYWARD_URL"] || DEMO)),
     timeoutMs: checkedNumber("timeoutMs", options.timeoutMs ?? 30_000, 1),
     maxRetries: checkedNumber("maxRetries", options.maxRetries ?? 2, 0),

@@ -1,4 +1,4 @@
-/** Sends requests: credentials, time limits, attempts. The only file that knows the key. */
+/** Sends requests: credentials, time limits, attempts. The only file that knows the credential. */
 import { randomUUID } from "node:crypto";
 import { ConnectionError, errorOf, KeywardError, NotFoundError, TimeoutError } from "./errors.js";
 import type { RequestOptions, Settings } from "./options.js";
@@ -36,6 +36,11 @@ export class Transport {
     this.#settings = settings;
   }
 
+  /** The same for a member: what it sends is bounded by the member's role, too. */
+  onBehalfOf(userId: string): Transport {
+    return new Transport({ ...this.#settings, onBehalfOf: userId });
+  }
+
   /** Sends it, and sends it again where that is safe and may help. */
   async send<T>(outgoing: Outgoing): Promise<Incoming<T>> {
     const { url, init } = this.#prepare(outgoing);
@@ -59,13 +64,14 @@ export class Transport {
   }
 
   #prepare(outgoing: Outgoing): { url: string; init: RequestInit } {
-    const { baseUrl, apiKey, workspaceId } = this.#settings;
+    const { baseUrl, credential, workspaceId, onBehalfOf } = this.#settings;
     const headers: Record<string, string> = {
-      authorization: `Bearer ${apiKey}`,
+      authorization: `Bearer ${credential}`,
       accept: "application/json",
       "user-agent": USER_AGENT,
     };
     if (workspaceId !== undefined) headers["x-workspace-id"] = workspaceId;
+    if (onBehalfOf !== undefined) headers["keyward-on-behalf-of"] = onBehalfOf;
     if (outgoing.ifMatch !== undefined) headers["if-match"] = outgoing.ifMatch;
     const key = outgoing.idempotencyKey === true ? randomUUID() : outgoing.idempotencyKey;
     if (key !== undefined) headers["idempotency-key"] = key;

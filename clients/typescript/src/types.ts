@@ -15,5 +15,28 @@ export type ApiKeyWithPlaintext = ApiKey & { plaintext: string };
 export type CreateApiKey = Schemas["CreateKey"] & { label?: string };
 /** What to change of a key: what is left out stays, null clears. */
 export type ApiKeyChange = Schemas["ChangeKey"];
+/** Why a key is stopped. */
+export type StopReason = Schemas["ReasonKind"];
 /** A member of the key's workspace. */
 export type Member = Schemas["WorkspaceMemberView"];
+
+/** A question about a key. */
+export type VerifyKey = Schemas["VerifyKey"];
+/** What there is to say of a key. Act on `valid` and `code`. */
+export type VerifiedKey = Schemas["VerifiedKey"];
+/** A paying customer, the tenant. */
+export type Organization = Schemas["OrganizationView"];
+/** An organization to make; `owner` is created if new. */
+export type CreateOrganization = Schemas["CreateOrganization"] & { owner: Schemas["OwnerInput"] };
+/** A part of an organization, which holds API keys and data. */
+export type Workspace = Schemas["WorkspaceView"];
+/** A person in an organization. */
+export type OrganizationMember = Schemas["OrganizationMemberView"];
+/** A user to make, or to change: what is left out stays, null clears. */
+export type PutUser = Schemas["PutUser"];
+/** A user as a backend sees it. */
+export type User = Schemas["KnownUser"];
+/** A portal session to make. */
+export type CreatePortalSession = Schemas["CreatePortalSession"];
+/** A portal session's token, for the browser of a member. */
+export type PortalSession = Schemas["CreatedPortalSession"];

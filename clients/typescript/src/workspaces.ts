@@ -3,12 +3,19 @@ import { PlaintextLostError } from "./errors.js";
 import { Listing, type PageQuery } from "./listing.js";
 import type { RequestOptions } from "./options.js";
 import type { Incoming, Transport } from "./transport.js";
-import type { ApiKey, ApiKeyChange, ApiKeyWithPlaintext, CreateApiKey } from "./types.js";
+import type { ApiKey, ApiKeyChange, ApiKeyWithPlaintext, CreateApiKey, StopReason } from "./types.js";
 
 /** Options of a call that makes a key's value. */
 export interface IdempotentOptions extends RequestOptions {
   /** Your own `Idempotency-Key`, if the call must stay one call over a restart of your program. */
   idempotencyKey?: string | undefined;
+}
+
+/** Options of a call that stops a key: why it is stopped is shown on the key and in the audit trail. */
+export interface StopOptions extends RequestOptions {
+  reason?: StopReason | undefined;
+  /** At most 500 characters. */
+  comment?: string | undefined;
 }
 
 export class Workspaces {
@@ -42,9 +49,14 @@ export class Workspaces {
     return this.#make(pathOf(workspaceId), key, options);
   }
 
-  /** Stops a key at once, and removes its record. */
-  async deleteApiKey(workspaceId: string, keyId: string, options?: RequestOptions): Promise<void> {
-    await this.#call("DELETE", pathOf(workspaceId, keyId), undefined, options);
+  /** Stops a key at once, and removes its record. The reason is in the audit trail. */
+  async deleteApiKey(
+    workspaceId: string,
+    keyId: string,
+    { reason, comment, ...options }: StopOptions = {},
+  ): Promise<void> {
+    const path = pathOf(workspaceId, keyId);
+    await this.#transport.send({ ...options, method: "DELETE", path, query: { reason, comment }, idempotent: true });
   }
 
   /** A new value for the same key. The old one stops at once, or after the overlap. */
@@ -57,7 +69,7 @@ export class Workspaces {
     return this.#make(pathOf(workspaceId, keyId, "roll"), body, options);
   }
 
-  /** Changes name, expiry and addresses: what is left out stays, null clears. */
+  /** Changes name, expiry, addresses and permissions: what is left out stays, null clears. */
   async updateApiKey(
     workspaceId: string,
     keyId: string,
@@ -73,8 +85,8 @@ export class Workspaces {
   }
 
   /** Stops a key at once, until it is enabled. */
-  async disableApiKey(workspaceId: string, keyId: string, options?: RequestOptions): Promise<ApiKey> {
-    return this.#call("POST", pathOf(workspaceId, keyId, "disable"), undefined, options);
+  async disableApiKey(workspaceId: string, keyId: string, options?: StopOptions): Promise<ApiKey> {
+    return this.#stop(pathOf(workspaceId, keyId, "disable"), options);
   }
 
   /** The opposite of disabling. */
@@ -83,8 +95,8 @@ export class Workspaces {
   }
 
   /** Stops a key at once and for good; its record stays. */
-  async revokeApiKey(workspaceId: string, keyId: string, options?: RequestOptions): Promise<ApiKey> {
-    return this.#call("POST", pathOf(workspaceId, keyId, "revoke"), undefined, options);
+  async revokeApiKey(workspaceId: string, keyId: string, options?: StopOptions): Promise<ApiKey> {
+    return this.#stop(pathOf(workspaceId, keyId, "revoke"), options);
   }
 
   /**
@@ -102,6 +114,11 @@ export class Workspaces {
       ...options, method: "POST", path, body: { userId, mode }, idempotent: mode === "keep",
     });
     return data;
+  }
+
+  async #stop(path: string[], { reason, comment, ...options }: StopOptions = {}): Promise<ApiKey> {
+    const body = reason === undefined && comment === undefined ? undefined : { reason, comment };
+    return this.#call("POST", path, body, options);
   }
 
   /** All of these give the same result when they are done twice. */

@@ -8,7 +8,7 @@ use crate::base::ids::UserId;
 use crate::base::policy::can;
 use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
-use crate::domain::api_keys::{KeyFilter, KeyPrefix};
+use crate::domain::api_keys::{Comment, KeyFilter, KeyPrefix, Reason, ReasonKind};
 use crate::infra::http::Body;
 use actix_web::{post, web};
 use serde::{Deserialize, Serialize};
@@ -16,12 +16,16 @@ use serde::{Deserialize, Serialize};
 /// Which keys to revoke: those that everything named here is true of. At least one thing must be named.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "unusedSince": "2026-02-28T12:00:00.000Z", "dryRun": true }))]
 pub struct RevokeKeys {
     /// Whose role they inherit.
     created_by: Option<UserId>,
     /// They were not used since then; if never, they were not made since then.
     unused_since: Option<Timestamp>,
     prefix: Option<KeyPrefix>,
+    /// Why they are revoked.
+    reason: Option<ReasonKind>,
+    comment: Option<Comment>,
     /// Only say which they are; false if left out.
     #[serde(default)]
     #[schema(required = false)]
@@ -44,7 +48,7 @@ pub struct RevokedKeys {
 ///
 /// All that match, at most 500 in one request: either all of those or none. They stop at once and for good; their records
 /// stay. What is revoked or expired already does not match. A use in the last seconds may not be known yet.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), request_body = RevokeKeys,
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["keys:write"]), ("portalSession" = [])), request_body = RevokeKeys,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Which ones.", body = RevokedKeys)))]
 #[post("")]
 pub async fn revoke_api_keys(
@@ -52,7 +56,7 @@ pub async fn revoke_api_keys(
     access: WorkspaceAccess<can::KeysManage>,
     body: Body<RevokeKeys>,
 ) -> Result<web::Json<RevokedKeys>, ApiError> {
-    let RevokeKeys { created_by, unused_since, prefix, dry_run } = body.read().await?;
+    let RevokeKeys { created_by, unused_since, prefix, reason, comment, dry_run } = body.read().await?;
     let filter = KeyFilter { created_by, unused_since, prefix };
     let now = state.clock.now();
     filter.check(&state.api_keys.format, now)?;
@@ -62,9 +66,10 @@ pub async fn revoke_api_keys(
         web::block(move || shared.api_keys.flush_last_used()).await.map_err(ApiError::internal)?;
     }
     let workspace = access.workspace_id();
+    let reason = (!dry_run).then_some(Reason { kind: reason, comment });
     let selected = state
         .scoped_to(&access)
-        .change_access(move |conn, access_change| filter.revoke(conn, access_change, workspace, dry_run, now));
+        .change_access(move |conn, access_change| filter.revoke(conn, access_change, workspace, reason.as_ref(), now));
     let selected = selected.await?;
     let data = selected.keys.into_iter().map(|row| ApiKeyView::new(&state, row)).collect();
     Ok(web::Json(RevokedKeys { data, dry_run, has_more: selected.has_more }))

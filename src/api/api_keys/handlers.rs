@@ -1,6 +1,8 @@
 //! `/workspaces/{workspaceId}/api-keys`
 
-use super::wire::{ApiKeyView, ApiKeyWithPlaintext, ChangeKey, CreateKey, RollKey, TransferKey, ensure_future};
+use super::wire::{
+    ApiKeyView, ApiKeyWithPlaintext, ChangeKey, CreateKey, DeleteKey, RollKey, StopKey, TransferKey, ensure_future,
+};
 use crate::api::State;
 use crate::api::errors;
 use crate::api::list_page;
@@ -15,7 +17,7 @@ use crate::domain::api_keys::manage::giving::ensure_may_create;
 use crate::domain::api_keys::manage::lifecycle;
 use crate::domain::api_keys::manage::lifecycle::KeyAccess;
 use crate::domain::api_keys::unused::KeyListQuery;
-use crate::domain::api_keys::{ApiKey, KeyWithCreator};
+use crate::domain::api_keys::{ApiKey, KeyWithCreator, Reason};
 use crate::domain::changes::AccessChange;
 use crate::infra::http::{Body, ListScope, Page, path_parameter, query};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
@@ -25,7 +27,7 @@ type Answer = Result<web::Json<ApiKeyView>, ApiError>;
 /// List API keys
 ///
 /// A member's own; a workspace admin's list has everyone's.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(KeyListQuery),
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["keys:read"]), ("portalSession" = [])), params(KeyListQuery),
     responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<ApiKeyView>)))]
 #[get("/workspaces/{workspaceId}/api-keys")]
 pub async fn list_api_keys(
@@ -52,7 +54,7 @@ pub async fn list_api_keys(
 ///
 /// The key has its creator's role, today's and not that of its creation. `plaintext` is answered this once. An API key that
 /// makes another gives it at most what it has itself: `expiresAt` and `allowedIps` that are left out are its own.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(Idempotency), request_body = Option<CreateKey>,
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["keys:write"]), ("portalSession" = [])), params(Idempotency), request_body = Option<CreateKey>,
     responses(errors::Person, errors::Write, errors::Body, (status = 201, description = "Made.", body = ApiKeyWithPlaintext),
         (status = 200, description = "Made before, with the same Idempotency-Key: without the plaintext, and with `Idempotent-Replayed: true`.", body = ApiKeyWithPlaintext)))]
 #[post("/workspaces/{workspaceId}/api-keys")]
@@ -64,6 +66,7 @@ pub async fn create_api_key(
 ) -> Result<HttpResponse, ApiError> {
     let settings = &state.config.keys;
     ensure_may_create(&access, settings.min_creator_role)?;
+    let owner = access.owner_of_keys()?;
     let (input, bytes) = body.parse_or_default().await?;
     let now = state.clock.now();
     ensure_future(input.expires_at, now)?;
@@ -79,7 +82,7 @@ pub async fn create_api_key(
         .change_access(move |conn, access_change| {
             let create = |conn: &mut Conn, id| {
                 let place = (access.workspace().organization_id, access.workspace_id());
-                let new = input.of(ApiKey::new(id, place, access.user_id(), scope, now), access.reach());
+                let new = input.of(ApiKey::new(id, place, owner, scope, now), access.reach());
                 let plaintext = lifecycle::create(conn, access_change, shared.key_rules(), &access, new, now)?;
                 Ok((ApiKey::visible(conn, &access, id)?, plaintext))
             };
@@ -95,7 +98,7 @@ pub async fn create_api_key(
 /// Read an API key
 ///
 /// Without its value, which only its creation and a roll answer.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Missing, (status = 200, description = "The key.", body = ApiKeyView)))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["keys:read"]), ("portalSession" = [])), responses(errors::Person, errors::Missing, (status = 200, description = "The key.", body = ApiKeyView)))]
 #[get("/workspaces/{workspaceId}/api-keys/{keyId}")]
 pub async fn read_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
     let id = path_parameter(&req, "keyId")?;
@@ -107,7 +110,7 @@ pub async fn read_api_key(state: web::Data<State>, access: KeyAccess, req: HttpR
 ///
 /// Fields that are left out stay; null clears. A later end and more addresses take the role that may create keys, and an
 /// API key gives at most its own.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), request_body = ChangeKey,
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["keys:write"]), ("portalSession" = [])), request_body = ChangeKey,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Changed.", body = ApiKeyView)))]
 #[patch("/workspaces/{workspaceId}/api-keys/{keyId}")]
 pub async fn change_api_key(
@@ -127,8 +130,8 @@ pub async fn change_api_key(
 
 /// Delete an API key
 ///
-/// It stops at once, and its record is gone for good.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
+/// It stops at once, and its record is gone for good. The reason is in the audit trail.
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["keys:write"]), ("portalSession" = [])), params(DeleteKey), responses(errors::Person, errors::Write, (status = 204, description = "Deleted.")))]
 #[delete("/workspaces/{workspaceId}/api-keys/{keyId}")]
 pub async fn delete_api_key(
     state: web::Data<State>,
@@ -136,9 +139,10 @@ pub async fn delete_api_key(
     req: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = path_parameter(&req, "keyId")?;
+    let reason: Reason = query::<DeleteKey>(&req)?.into();
     state
         .scoped_to(&access)
-        .change_access(move |conn, access_change| ApiKey::delete(conn, access_change, &access, id))
+        .change_access(move |conn, access_change| ApiKey::delete(conn, access_change, &access, id, &reason))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -148,7 +152,7 @@ pub async fn delete_api_key(
 /// A new value for the same record. The old value stops at once or, with `overlapSeconds`, after the overlap. The values of
 /// earlier rolls stop at once, so that at most two work. It takes the role that may create keys, and an API key rolls only
 /// keys that have at most what it has itself.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(Idempotency), request_body = Option<RollKey>,
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["keys:write"]), ("portalSession" = [])), params(Idempotency), request_body = Option<RollKey>,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Rolled. A replay lacks the plaintext, and has `Idempotent-Replayed: true`.", body = ApiKeyWithPlaintext)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/roll")]
 pub async fn roll_api_key(
@@ -182,17 +186,27 @@ pub async fn roll_api_key(
 
 /// Disable an API key
 ///
-/// It stops at once, until it is enabled.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Write, (status = 200, description = "Disabled.", body = ApiKeyView)))]
+/// It stops at once, until it is enabled. The reason is on the key and in the audit trail.
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["keys:write"]), ("portalSession" = [])), request_body = Option<StopKey>,
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Disabled.", body = ApiKeyView)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/disable")]
-pub async fn disable_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
-    change_key(state, access, &req, ApiKey::disable).await
+pub async fn disable_api_key(
+    state: web::Data<State>,
+    access: KeyAccess,
+    req: HttpRequest,
+    body: Body<StopKey>,
+) -> Answer {
+    let reason: Reason = body.read_or_default().await?.into();
+    change_key(state, access, &req, move |conn, access_change, access, id, now| {
+        ApiKey::disable(conn, access_change, access, id, &reason, now)
+    })
+    .await
 }
 
 /// Enable an API key
 ///
 /// The opposite of disabling it. It takes the role that may create keys.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Write, (status = 200, description = "Enabled.", body = ApiKeyView)))]
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["keys:write"]), ("portalSession" = [])), responses(errors::Person, errors::Write, (status = 200, description = "Enabled.", body = ApiKeyView)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/enable")]
 pub async fn enable_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
     let shared = state.clone();
@@ -204,18 +218,29 @@ pub async fn enable_api_key(state: web::Data<State>, access: KeyAccess, req: Htt
 
 /// Revoke an API key
 ///
-/// It stops at once and for good; its record stays.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), responses(errors::Person, errors::Write, (status = 200, description = "Revoked.", body = ApiKeyView)))]
+/// It stops at once and for good; its record stays. The reason is on the key and in the audit trail. If the key was stopped
+/// before, a reason replaces the earlier one.
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["keys:write"]), ("portalSession" = [])), request_body = Option<StopKey>,
+    responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Revoked.", body = ApiKeyView)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/revoke")]
-pub async fn revoke_api_key(state: web::Data<State>, access: KeyAccess, req: HttpRequest) -> Answer {
-    change_key(state, access, &req, ApiKey::revoke).await
+pub async fn revoke_api_key(
+    state: web::Data<State>,
+    access: KeyAccess,
+    req: HttpRequest,
+    body: Body<StopKey>,
+) -> Answer {
+    let reason: Reason = body.read_or_default().await?.into();
+    change_key(state, access, &req, move |conn, access_change, access, id, now| {
+        ApiKey::revoke(conn, access_change, access, id, &reason, now)
+    })
+    .await
 }
 
 /// Transfer an API key
 ///
 /// Another member becomes the creator whose role the key inherits. The former one knows the value: by `mode` it works on
 /// with at most what it had, or it is rolled. `plaintext` is answered for a rolled key only, and this once.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), request_body = TransferKey,
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["keys:write"]), ("portalSession" = [])), request_body = TransferKey,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "Transferred.", body = ApiKeyWithPlaintext)))]
 #[post("/workspaces/{workspaceId}/api-keys/{keyId}/transfer")]
 pub async fn transfer_api_key(

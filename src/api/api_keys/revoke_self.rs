@@ -4,14 +4,15 @@
 //! beyond the rate limit, and from any address. A key that has already stopped gets the same 204. Only an unknown key
 //! is refused, and counts against the limit on unknown keys of the client's address.
 
+use super::wire::StopKey;
 use crate::api::State;
 use crate::api::authentication::credential_of;
 use crate::api::errors;
 use crate::api::{Credential, state_of, verify};
 use crate::base::error::{ApiError, Code};
-use crate::domain::api_keys::{ApiKey, PresentedKeyOwner};
+use crate::domain::api_keys::{ApiKey, PresentedKeyOwner, Reason};
 use crate::domain::api_keys::{PresentedBy, Refused};
-use crate::infra::http::ensure_no_body;
+use crate::infra::http::Body;
 use crate::infra::request::CallerId;
 use crate::infra::request::RequestContext;
 use actix_web::dev::Payload;
@@ -42,14 +43,8 @@ impl FromRequest for PresentedKeyOwner {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (req, mut payload) = (req.clone(), payload.take());
-        Box::pin(async move {
-            let owner = presented_key_owner(req.clone()).await?;
-            let limit = state_of(&req)?.config.server.body_limit;
-            ensure_no_body(req.headers(), limit, &mut payload).await?;
-            Ok(owner)
-        })
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Box::pin(presented_key_owner(req.clone()))
     }
 }
 
@@ -57,15 +52,20 @@ impl FromRequest for PresentedKeyOwner {
 ///
 /// The key stops at once and for good, with all its values if it was rolled. Each holder of a key may revoke it: a read-only
 /// key too, from any address, with any subscription and above the rate limit. A key that has stopped already gets the same
-/// answer.
-#[utoipa::path(tag = "Programs", security(("apiKey" = []), ("apiKeyHeader" = [])),
-    responses(errors::Program, errors::Write, (status = 204, description = "No node honours it any more.")))]
+/// answer, and keeps its reason.
+#[utoipa::path(tag = "Programs", security(("apiKey" = []), ("apiKeyHeader" = [])), request_body = Option<StopKey>,
+    responses(errors::Program, errors::Write, errors::Body, (status = 204, description = "No node honours it any more.")))]
 #[post("")]
-pub async fn revoke_held_key(state: web::Data<State>, holder: PresentedKeyOwner) -> Result<HttpResponse, ApiError> {
+pub async fn revoke_held_key(
+    state: web::Data<State>,
+    holder: PresentedKeyOwner,
+    body: Body<StopKey>,
+) -> Result<HttpResponse, ApiError> {
+    let reason: Reason = body.read_or_default().await?.into();
     let (id, now) = (holder.key_id(), state.clock.now());
     let revoked = state
         .scoped_to(&holder)
-        .change_access(move |conn, access_change| ApiKey::revoke_held(conn, access_change, id, now))
+        .change_access(move |conn, access_change| ApiKey::revoke_held(conn, access_change, id, &reason, now))
         .await;
     revoked.map_err(|error| match error.code {
         // The key was deleted meanwhile, so it is unknown now.

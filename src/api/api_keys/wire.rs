@@ -4,13 +4,15 @@ use crate::api::State;
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, UserId, WorkspaceId};
 use crate::base::input::validation::{Name, present};
-use crate::base::policy::{CreatorRole, Scope, WorkspaceRole};
+use crate::base::policy::{CreatorRole, PermissionNames, RoleName, Scope};
 use crate::base::time::Timestamp;
 use crate::domain::access::Reach;
 use crate::domain::api_keys::manage::giving::SetFields;
 use crate::domain::api_keys::manage::lifecycle::KeyChange;
 use crate::domain::api_keys::model::KeyWithCreator;
-use crate::domain::api_keys::{AllowedIps, ApiKey, Heir, KeyStatus, PlaintextKey, TransferMode};
+use crate::domain::api_keys::{
+    AllowedIps, ApiKey, Comment, Heir, KeyStatus, PlaintextKey, Reason, ReasonKind, TransferMode,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -30,11 +32,15 @@ pub struct ApiKeyView {
     scope: Scope,
     /// The role it has now: its creator's of this moment. Null when it is orphaned.
     #[schema(required)]
-    role: Option<WorkspaceRole>,
-    /// The most that it inherits from its creator, also when the creator's role rises. A transfer that keeps the value sets
-    /// it; null for no limit.
+    role: Option<RoleName>,
+    /// The most that it inherits from its creator, also when the creator's role rises; null for no limit. Transfers before
+    /// keys had `permissions` set it.
     #[schema(required)]
     role_limit: Option<CreatorRole>,
+    /// The most that it may do, by name, within what its owner has now. Null for all that its owner has. A transfer that
+    /// keeps the value sets it.
+    #[schema(required)]
+    permissions: Option<PermissionNames>,
     status: KeyStatus,
     /// Whose role it inherits.
     created_by: UserId,
@@ -48,6 +54,11 @@ pub struct ApiKeyView {
     /// Until when a value from before a roll works.
     #[schema(required)]
     overlap_ends_at: Option<Timestamp>,
+    /// Why it was disabled or revoked, if that was said.
+    #[schema(required)]
+    reason: Option<ReasonKind>,
+    #[schema(required, example = "Seen in a screenshot")]
+    comment: Option<String>,
 }
 
 impl ApiKeyView {
@@ -55,7 +66,7 @@ impl ApiKeyView {
     pub fn new(state: &State, (key, creator): KeyWithCreator) -> Self {
         let now = state.clock.now();
         Self {
-            role: key.inherited_role(creator),
+            role: key.inherited_role(creator, &state.catalog),
             status: key.status(creator, now),
             last_used_at: state.api_keys.last_used.latest(key.id, key.last_used_at),
             overlap_ends_at: key.overlap_ends_at.filter(|end| *end > now),
@@ -64,11 +75,14 @@ impl ApiKeyView {
             preview: key.preview,
             scope: key.scope,
             role_limit: key.role_limit,
+            permissions: key.permissions,
             created_by: key.creator_id,
             created_at: key.created_at,
             expires_at: key.expires_at,
             allowed_ips: key.allowed_ips,
             workspace_id: key.workspace_id,
+            reason: key.reason,
+            comment: key.comment,
         }
     }
 }
@@ -94,22 +108,26 @@ impl ApiKeyWithPlaintext {
 /// A key to make.
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "name": "Production" }))]
 pub struct CreateKey {
     /// Also taken as `label`.
     #[serde(alias = "label")]
     name: Option<Name>,
     pub(super) scope: Option<Scope>,
+    /// The most that it may do; all that you have if left out.
+    permissions: Option<PermissionNames>,
     pub(super) expires_at: Option<Timestamp>,
     #[serde(default)]
     allowed_ips: Option<AllowedIps>,
 }
 
 impl CreateKey {
-    /// Returns the key with the client's settings but the scope, which the handler checks. An end and addresses that are
-    /// left out are those of the API key that makes it.
+    /// Returns the key with the client's settings but the scope, which the handler checks. Permissions, an end and
+    /// addresses that are left out are those of the API key that makes it.
     pub(super) fn of(self, key: ApiKey, maker: &Reach) -> (ApiKey, SetFields) {
         let set = SetFields {
             scope: self.scope.is_some(),
+            permissions: self.permissions.is_some(),
             expires_at: self.expires_at.is_some(),
             allowed_ips: self.allowed_ips.is_some(),
         };
@@ -117,7 +135,8 @@ impl CreateKey {
             name: self.name.map(Name::into_string),
             expires_at: self.expires_at.or(maker.ends_at),
             allowed_ips: self.allowed_ips.unwrap_or_else(|| AllowedIps::of(&maker.addresses)),
-            role_limit: maker.role_limit,
+            role_limit: maker.limits.role,
+            permissions: self.permissions.or_else(|| maker.limits.permissions.clone()),
             ..key
         };
         (new, set)
@@ -127,6 +146,7 @@ impl CreateKey {
 /// What to change; what is left out stays, null clears.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "name": "Production" }))]
 pub struct ChangeKey {
     /// Also taken as `label`.
     #[serde(default, deserialize_with = "present", alias = "label")]
@@ -138,6 +158,10 @@ pub struct ChangeKey {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<AllowedIps>)]
     allowed_ips: Option<Option<AllowedIps>>,
+    /// Null for all that its owner has.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<PermissionNames>)]
+    permissions: Option<Option<PermissionNames>>,
 }
 
 impl ChangeKey {
@@ -151,6 +175,7 @@ impl ChangeKey {
             name: self.name.map(|name| name.map(Name::into_string)),
             expires_at: self.expires_at,
             allowed_ips: self.allowed_ips.map(Option::unwrap_or_default),
+            permissions: self.permissions,
         })
     }
 }
@@ -186,9 +211,43 @@ impl RollKey {
     }
 }
 
+/// Why a key is stopped. Both may be left out.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StopKey {
+    reason: Option<ReasonKind>,
+    comment: Option<Comment>,
+}
+
+impl From<StopKey> for Reason {
+    fn from(StopKey { reason, comment }: StopKey) -> Self {
+        Self { kind: reason, comment }
+    }
+}
+
+/// Why a key is deleted. A DELETE has no body: RFC 9110 gives it no meaning there, and proxies may drop it.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DeleteKey {
+    /// Why the key is deleted: in the audit trail.
+    #[param(nullable = false)]
+    reason: Option<ReasonKind>,
+    /// A comment on it, of 1 to 500 characters.
+    #[param(value_type = Option<String>, min_length = 1, max_length = 500, nullable = false)]
+    comment: Option<Comment>,
+}
+
+impl From<DeleteKey> for Reason {
+    fn from(DeleteKey { reason, comment }: DeleteKey) -> Self {
+        Self { kind: reason, comment }
+    }
+}
+
 /// The new creator of a key, and the mode of the transfer.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "userId": UserId::EXAMPLE, "mode": "keep" }))]
 pub struct TransferKey {
     user_id: UserId,
     /// `keep` (if left out): its value works on, and it has at most what it had. `roll`: all its values end at once, it has

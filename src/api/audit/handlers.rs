@@ -21,7 +21,7 @@ const JSON_LINES: &str = "application/x-ndjson";
 /// List audit events
 ///
 /// Who changed whose access, when and from where, newest first.
-#[utoipa::path(tag = "Audit", params(AuditQuery),
+#[utoipa::path(tag = "Audit", security(("person" = []), ("serviceToken" = ["audit:read"])), params(AuditQuery),
     responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<AuditEventView>)))]
 #[get("/organizations/{organizationId}/audit-events")]
 pub async fn list_audit_events(
@@ -41,7 +41,7 @@ pub async fn list_audit_events(
 /// Export audit events
 ///
 /// All that match, oldest first, as JSON Lines: one event a line.
-#[utoipa::path(tag = "Audit", params(AuditExportQuery),
+#[utoipa::path(tag = "Audit", security(("person" = []), ("serviceToken" = ["audit:read"])), params(AuditExportQuery),
     responses(errors::Person, errors::Missing, (status = 200, description = "The events, each a line of JSON.", body = String,
         content_type = "application/x-ndjson")))]
 #[get("/organizations/{organizationId}/audit-events/export")]

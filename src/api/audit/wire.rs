@@ -66,13 +66,13 @@ macro_rules! event_query {
         pub struct $name {
             /// Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`.
             #[serde(default, deserialize_with = "parsed")]
-            #[param(value_type = Option<String>, example = "usr_01k4w5c9q2e0vb7m3t8z6r1xhd")]
+            #[param(value_type = Option<String>)]
             actor: Option<ActorQuery>,
             /// What was done.
             action: Option<Action>,
             /// The id of what it was done to.
             #[serde(default, deserialize_with = "parsed")]
-            #[param(value_type = Option<String>, example = "key_01k4w5c9q2e0vb7m3t8z6r1xhd")]
+            #[param(value_type = Option<String>)]
             target: Option<TargetQuery>,
             /// Not before this moment.
             from: Option<Timestamp>,
@@ -100,7 +100,7 @@ event_query! {
     /// Which events to list.
     AuditQuery {
         /// How many events at most: 1 to 100, 20 if left out.
-        #[param(value_type = Option<u16>, minimum = 1, maximum = 100, example = 20)]
+        #[param(value_type = Option<u16>, minimum = 1, maximum = 100)]
         page_size: Option<String>,
         /// Where to go on: the `nextCursor` of the page before.
         cursor: Option<String>,

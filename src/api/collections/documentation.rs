@@ -8,6 +8,7 @@ use crate::domain::collections::DOCUMENT_ID;
 use crate::domain::collections::field::{Field, Kind};
 use crate::domain::collections::schema::RESERVED;
 use crate::domain::collections::{Collection, Collections};
+use crate::infra::http::SERVICE_TOKEN;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::openapi::path::{
@@ -86,7 +87,7 @@ fn with_own_fields(mut schema: Value) -> Value {
         time.clone(),
         time,
         json!({
-            "type": "string", "description": "The id of the API key or the person that made it.",
+            "type": "string", "description": "The id of the API key, the person or the service token that made it.",
         }),
     ];
     for (name, field) in RESERVED.iter().zip(own) {
@@ -203,6 +204,12 @@ impl Describe<'_> {
             operation = operation.parameter(header).securities(Some(
                 ["apiKey", "apiKeyHeader"].map(|name| SecurityRequirement::new(name, Vec::<String>::new())),
             ));
+        } else {
+            let needs = if ["list", "read"].contains(&verb) { "content:read" } else { "content:write" };
+            operation = operation.securities(Some([
+                SecurityRequirement::new("person", Vec::<String>::new()),
+                SecurityRequirement::new(SERVICE_TOKEN, [needs]),
+            ]));
         }
         operation
     }
@@ -268,6 +275,7 @@ fn id_parameter(name: &str) -> Parameter {
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .schema(Some(DocumentId::schema()))
+        .example(Some(DocumentId::EXAMPLE.into()))
         .build()
 }
 

@@ -1,9 +1,10 @@
 //! Makes a [`CollectionAccess`] from a request. The route has the collection, the path has the workspace and the parent
 //! document.
 
-use crate::api::{Caller, caller_of, state_of};
+use crate::api::{Caller, caller_of, ensure_no_member_is_named, service_actor, state_of};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{DocumentId, WorkspaceId};
+use crate::base::sql::Conn;
 use crate::domain::access::WorkspaceMembership;
 use crate::domain::collections::{Collection, CollectionAccess, DOCUMENT_ID, Intent};
 use crate::infra::http::path_parameter;
@@ -24,11 +25,25 @@ async fn of_request<I: Intent>(req: HttpRequest) -> Result<CollectionAccess<I>, 
     let access = match caller_of(&req)? {
         Caller::ApiKey(key) if !is_for_people => CollectionAccess::of_program(collection, &key)?,
         Caller::User(user) if is_for_people => {
+            ensure_no_member_is_named(&req)?;
             let (id, user_id) = (path_parameter::<WorkspaceId>(&req, "workspaceId")?, user.id);
-            let db = state_of(&req)?.reader();
-            let membership = db.read(move |conn| WorkspaceMembership::find(conn, id, user_id)).await?;
+            let state = state_of(&req)?;
+            let catalog = Arc::clone(&state.catalog);
+            let membership =
+                state.reader().read(move |conn| WorkspaceMembership::find(conn, catalog, id, user_id)).await?;
             RequestContext::set_organization(membership.workspace().organization_id);
-            CollectionAccess::of_member(collection, &membership, user.proof())?
+            CollectionAccess::of_member(collection, &membership, user.proof(), user_id.to_string())?
+        }
+        Caller::Service(service) if is_for_people => {
+            let actor = service_actor(&req, &service)?;
+            let id = path_parameter::<WorkspaceId>(&req, "workspaceId")?;
+            let (acting, state) = (actor.acting(), state_of(&req)?);
+            let catalog = Arc::clone(&state.catalog);
+            let read = move |conn: &mut Conn| WorkspaceMembership::of_service(conn, catalog, id, &acting);
+            let membership = state.reader().read(read).await?;
+            RequestContext::set_organization(membership.workspace().organization_id);
+            let caller_id = actor.on_behalf_of().map_or_else(|| service.id().to_string(), |member| member.to_string());
+            CollectionAccess::of_member(collection, &membership, actor.proof(), caller_id)?
         }
         _ => return Err(Code::CredentialNotAccepted.into()),
     };

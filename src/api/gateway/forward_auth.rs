@@ -4,9 +4,9 @@
 
 use crate::api::State;
 use crate::api::errors;
-use crate::base::config::{GatewaySettings, plain_path};
+use crate::base::config::{GatewayRules, plain_path};
 use crate::base::error::ApiError;
-use crate::base::policy::Permission;
+use crate::base::policy::{PermissionRef, RoleName};
 use crate::domain::api_keys::KeyCaller;
 use crate::domain::api_keys::Program;
 use crate::infra::http::{DecidingHeader, query_beside};
@@ -20,6 +20,7 @@ const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-keyward-workspace-id
 const ORGANIZATION_ID: HeaderName = HeaderName::from_static("x-keyward-organization-id");
 const ROLE: HeaderName = HeaderName::from_static("x-keyward-role");
 const SCOPE: HeaderName = HeaderName::from_static("x-keyward-scope");
+const PERMISSIONS: HeaderName = HeaderName::from_static("x-keyward-permissions");
 
 /// What the caller wants to do.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -28,8 +29,8 @@ const SCOPE: HeaderName = HeaderName::from_static("x-keyward-scope");
 pub struct Wanted {
     /// A permission that the key must have, besides the one that `gateway` in the configuration requires. Without both,
     /// each good key passes.
-    #[param(inline)]
-    permission: Option<Permission>,
+    #[param(example = "invoices:read")]
+    permission: Option<String>,
 }
 
 /// The parameters of [`Wanted`].
@@ -57,8 +58,9 @@ const PARAMETERS: [&str; 1] = ["permission"];
         ("X-Keyward-Key-Id" = String, description = "The key."),
         ("X-Keyward-Workspace-Id" = String, description = "Its workspace."),
         ("X-Keyward-Organization-Id" = String, description = "That workspace's organization."),
-        ("X-Keyward-Role" = String, description = "The role it has in the workspace now: `viewer`, `editor` or `admin`."),
-        ("X-Keyward-Scope" = String, description = "What it keeps of the role: `full` or `read_only`.")))))]
+        ("X-Keyward-Role" = String, description = "The role it has in the workspace now: `viewer`, `editor`, `admin` or the id of a custom role."),
+        ("X-Keyward-Scope" = String, description = "What it keeps of the role: `full` or `read_only`."),
+        ("X-Keyward-Permissions" = String, description = "What it may do now, with commas between: as many whole names as fit into 4096 bytes.")))))]
 pub async fn forward_auth(
     state: web::Data<State>,
     program: Program,
@@ -67,8 +69,9 @@ pub async fn forward_auth(
     let clients = text(req.headers(), DecidingHeader::ForwardedUri)?.unwrap_or_default();
     let Wanted { permission } = query_beside(&req, clients, &PARAMETERS)?;
     let key = program.key();
-    if let Some(permission) = permission {
-        key.ensure_may(permission)?;
+    if let Some(name) = permission {
+        let undeclared = || ApiError::bad_request(format!("permission: {}", state.catalog.choices()));
+        key.ensure_may(state.catalog.find(&name).ok_or_else(undeclared)?)?;
     }
     forward_auth_response(key, &state, req.headers())
 }
@@ -79,7 +82,7 @@ pub async fn forward_auth(
 /// `insufficient_permission` or `read_only_key` where the configuration requires more than the key may do, and
 /// `bad_request` where the headers do not say what the client requests.
 pub fn forward_auth_response(key: &KeyCaller, state: &State, asked: &HeaderMap) -> Result<HttpResponse, ApiError> {
-    if let Some(permission) = needed(&state.config.gateway, asked)? {
+    if let Some(permission) = needed(&state.gateway, asked)? {
         key.ensure_may(permission)?;
     }
     let id = |text: &[u8]| HeaderValue::from_bytes(text).map_err(ApiError::internal);
@@ -88,14 +91,23 @@ pub fn forward_auth_response(key: &KeyCaller, state: &State, asked: &HeaderMap) 
     headers.append(KEY_ID, id(&key.key_id.characters())?);
     headers.append(WORKSPACE_ID, id(&key.workspace_id.characters())?);
     headers.append(ORGANIZATION_ID, id(&key.organization_id.characters())?);
-    headers.append(ROLE, HeaderValue::from_static(key.role.as_str()));
+    headers.append(
+        ROLE,
+        match key.role {
+            RoleName::BuiltIn(role) => HeaderValue::from_static(role.as_str()),
+            RoleName::Custom(role) => id(&role.characters())?,
+        },
+    );
     headers.append(SCOPE, HeaderValue::from_static(key.scope.as_str()));
+    if let Some(permissions) = key.permissions() {
+        headers.append(PERMISSIONS, permissions.header());
+    }
     // A proxy with a stored response would admit the key after its revocation.
     Ok(response)
 }
 
 /// Returns the permission that the configuration requires for the client's request.
-fn needed(rules: &GatewaySettings, asked: &HeaderMap) -> Result<Option<Permission>, ApiError> {
+fn needed(rules: &GatewayRules, asked: &HeaderMap) -> Result<Option<PermissionRef>, ApiError> {
     if rules.is_empty() {
         return Ok(None);
     }

@@ -8,6 +8,7 @@
 
 mod forward_auth;
 mod verify;
+mod wanted;
 mod wire;
 
 pub use forward_auth::*;

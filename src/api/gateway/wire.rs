@@ -1,17 +1,19 @@
 //! Request and response of `POST /keys/verify`.
 
+use super::wanted::{PermissionName, WantedPermissions};
 use crate::api::hot_json::{WriteJson, write_json, write_plain};
 use crate::base::error::Code;
 use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
-use crate::base::input::validation::pasted_secret;
-use crate::base::policy::Scope;
-use crate::base::policy::{KeyPermissions, Permission, WorkspaceRole};
+use crate::base::input::validation::{object, pasted_secret};
+use crate::base::policy::{KeyPermissions, RoleName, Scope};
+use crate::base::text::trim_pasted;
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::CachedKey;
 use crate::domain::usage::RequestOutcome;
 use crate::infra::rate_limit::{Allowance, ONE};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 /// The highest cost of one request. A higher cost fits into no sensible rate limit.
@@ -20,19 +22,43 @@ const MAX_COST: u32 = 1_000_000;
 /// A key, and what its user wants to do with it.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "key": "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX", "cost": 1 }))]
 pub struct VerifyKey {
     /// The key as the client sent it, with or without blanks at its ends. Any text: what is no key is `NOT_FOUND`.
     #[serde(deserialize_with = "pasted_secret")]
     #[schema(value_type = String, format = Password, example = "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX")]
     pub(super) key: SecretString,
     /// What the key must be allowed to do.
-    pub(super) permission: Option<Permission>,
+    #[schema(value_type = Option<String>, example = "invoices:read")]
+    pub(super) permission: Option<PermissionName>,
+    /// What the key must be allowed to do, where that is more than one thing.
+    #[serde(default, deserialize_with = "object")]
+    pub(super) permissions: Option<WantedPermissions>,
     /// The workspace that the key must belong to.
     pub(super) workspace_id: Option<WorkspaceId>,
+    /// The address of the service's client, against which the key's allowed addresses are held. Left out, it is the
+    /// request's own, or the one that a trusted proxy names.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "203.0.113.7")]
+    pub(super) client_address: ClientAddress,
     /// How many requests this one counts as; 1 if left out.
     #[serde(default)]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]
     pub(super) cost: Cost,
+}
+
+/// An IP address; an IPv4 address in IPv6 is the IPv4 address. Null means none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ClientAddress(pub(super) Option<IpAddr>);
+
+impl<'de> Deserialize<'de> for ClientAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(Self::default()) };
+        let address: IpAddr = trim_pasted(&text).parse().map_err(|_| {
+            serde::de::Error::custom("must be an IP address without a port, such as 203.0.113.7 or 2001:db8::1")
+        })?;
+        Ok(Self(Some(address.to_canonical())))
+    }
 }
 
 /// How many requests the client's request counts as. Null means 1.
@@ -49,7 +75,7 @@ impl<'de> Deserialize<'de> for Cost {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Some(number) = Option::<i64>::deserialize(deserializer)? else { return Ok(Self::default()) };
         let cost = u32::try_from(number).ok().filter(|cost| *cost <= MAX_COST).and_then(NonZeroU32::new);
-        cost.map(Self).ok_or_else(|| serde::de::Error::custom(format!("must be a number from 1 to {MAX_COST}")))
+        cost.map(Self).ok_or_else(|| serde::de::Error::custom(format!("must be an integer from 1 to {MAX_COST}")))
     }
 }
 
@@ -81,6 +107,15 @@ pub enum KeyVerdict {
 }
 
 impl KeyVerdict {
+    /// The outcome to count in the key's usage.
+    pub(super) fn outcome(&self) -> RequestOutcome {
+        match self {
+            Self::Valid => RequestOutcome::Admitted,
+            Self::RateLimited => RequestOutcome::Limited,
+            _ => RequestOutcome::Refused,
+        }
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Valid => "VALID",
@@ -144,7 +179,7 @@ impl From<&Allowance> for RateLimitView {
 /// Whether the request may pass, and whose key it is. For `NOT_FOUND` all but `valid` and `code` is null.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct VerifiedKey {
+pub struct VerifiedKey<'k> {
     /// Whether `code` is `VALID`.
     valid: bool,
     #[schema(inline)]
@@ -157,12 +192,12 @@ pub struct VerifiedKey {
     organization_id: Option<OrganizationId>,
     /// The role that the key inherits now. Null when it is orphaned.
     #[schema(required)]
-    role: Option<WorkspaceRole>,
+    role: Option<RoleName>,
     #[schema(required)]
     scope: Option<Scope>,
     /// What role and scope allow, were the key valid. Null where the role is.
-    #[schema(required, value_type = Option<Vec<Permission>>)]
-    permissions: Option<KeyPermissions>,
+    #[schema(required, value_type = Option<Vec<String>>)]
+    permissions: Option<&'k KeyPermissions>,
     /// When this value of the key stops: at its expiry, or with the overlap of a roll before that.
     #[schema(required)]
     expires_at: Option<Timestamp>,
@@ -171,7 +206,7 @@ pub struct VerifiedKey {
     rate_limit: Option<RateLimitView>,
 }
 
-write_json!(VerifiedKey {
+write_json!(VerifiedKey<'_> {
     "valid": valid,
     "code": code,
     "keyId": key_id,
@@ -185,29 +220,18 @@ write_json!(VerifiedKey {
 });
 write_json!(RateLimitView { "limit": limit, "remaining": remaining, "resetSeconds": reset_seconds });
 
-impl VerifiedKey {
-    /// The outcome to count in the key's usage.
-    pub(super) fn outcome(&self) -> RequestOutcome {
-        match self.code {
-            KeyVerdict::Valid => RequestOutcome::Admitted,
-            KeyVerdict::RateLimited => RequestOutcome::Limited,
-            _ => RequestOutcome::Refused,
-        }
-    }
-
+impl<'k> VerifiedKey<'k> {
     /// Makes the response about a key, or about a text that is no key.
-    pub(super) fn new(code: KeyVerdict, key: Option<&CachedKey>, allowance: Option<&Allowance>) -> Self {
-        let role = key.and_then(CachedKey::role);
-        let scope = key.map(|key| key.scope);
+    pub(super) fn new(code: KeyVerdict, key: Option<&'k CachedKey>, allowance: Option<&Allowance>) -> Self {
         Self {
             valid: code == KeyVerdict::Valid,
             code,
             key_id: key.map(|key| key.key_id),
             workspace_id: key.map(|key| key.workspace_id),
             organization_id: key.map(|key| key.organization_id),
-            role,
-            scope,
-            permissions: role.zip(scope).map(|(role, scope)| KeyPermissions { role, scope }),
+            role: key.and_then(CachedKey::role),
+            scope: key.map(|key| key.scope),
+            permissions: key.and_then(CachedKey::permissions),
             expires_at: key.and_then(CachedKey::ends_at),
             rate_limit: allowance.map(RateLimitView::from),
         }
@@ -218,6 +242,7 @@ impl VerifiedKey {
 mod tests {
     use super::*;
     use crate::api::hot_json::assert_same;
+    use crate::base::policy::{PermissionCatalog, WorkspaceRole};
 
     #[test]
     fn a_verdict_is_written_as_serde_would_write_it() {
@@ -233,13 +258,15 @@ mod tests {
             KeyVerdict::IpNotAllowed,
             KeyVerdict::RateLimited,
         ];
+        let catalog = PermissionCatalog::compile([]).unwrap();
+        let permissions = catalog.of_key(catalog.built_in(WorkspaceRole::Admin), Scope::Full);
         for code in verdicts {
             let mut verdict = VerifiedKey::new(code, None, None);
             assert_same(&verdict, &verdict);
-            let (role, scope) = (WorkspaceRole::Admin, Scope::Full);
+            let (role, scope) = (RoleName::BuiltIn(WorkspaceRole::Admin), Scope::Full);
             verdict.key_id = Some(KeyId::new());
             (verdict.role, verdict.scope) = (Some(role), Some(scope));
-            verdict.permissions = Some(KeyPermissions { role, scope });
+            verdict.permissions = Some(&permissions);
             verdict.expires_at = Some(Timestamp::EPOCH);
             verdict.rate_limit = Some(RateLimitView { limit: u32::MAX, remaining: 0, reset_seconds: u64::MAX });
             assert_same(&verdict, &verdict);

@@ -139,8 +139,8 @@ pub(super) async fn delete(
         (status = 200, description = "Accepted. A mail is sent if the address has an account.", body = OobResponse),
         (status = 400, description = "Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, \
             `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, \
-            `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here), \
-            `TOO_MANY_ATTEMPTS_TRY_LATER` or `INVALID_JSON`.",
+            `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here), `UNAUTHORIZED_DOMAIN : …` \
+            (`continueUrl` is of an origin that is not configured), `TOO_MANY_ATTEMPTS_TRY_LATER` or `INVALID_JSON`.",
             body = FirebaseErrorBody),
     )
 )]
@@ -154,15 +154,19 @@ pub(super) async fn send_oob_code(
     let request: OobRequest = read_json(&req, &body)?;
     let builtin = state.identity.builtin()?;
     let address = RequestContext::client_address();
+    let continue_url = match request.continue_url.filter(|url| !url.is_empty()) {
+        Some(url) => Some(state.config.trusted_page(&url).ok_or(FirebaseError::UnauthorizedDomain)?),
+        None => None,
+    };
     let email = match request.request_type.as_deref() {
         None | Some("") => return Err(FirebaseError::MissingReqType.into()),
         Some("PASSWORD_RESET") => {
             let email = request.email.filter(|email| !email.is_empty()).ok_or(FirebaseError::MissingEmail)?;
-            builtin.request_password_reset(address, &email)?.into_string()
+            builtin.request_password_reset(address, &email, continue_url)?.into_string()
         }
         Some("VERIFY_EMAIL") => {
             let claims = state.identity.own_claims(&state.clock, request.id_token).await?;
-            builtin.request_verification(address, claims).await?.email
+            builtin.request_verification(address, claims, continue_url).await?.email
         }
         Some(_) => return Err(FirebaseError::OperationNotAllowed.into()),
     };

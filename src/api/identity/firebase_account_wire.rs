@@ -175,6 +175,7 @@ impl Default for DeleteResponse {
 /// A wish for a mail.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "requestType": "PASSWORD_RESET", "email": "ada@example.com" }))]
 pub(super) struct OobRequest {
     /// `PASSWORD_RESET`, with `email`, or `VERIFY_EMAIL`, with `idToken`.
     #[schema(value_type = String, required, example = "PASSWORD_RESET")]
@@ -185,6 +186,9 @@ pub(super) struct OobRequest {
     /// Whose address it is.
     #[schema(value_type = String, required = false, example = "eyJhbGciOiJSUzI1NiIs…")]
     pub(super) id_token: Option<SecretString>,
+    /// The page to go on at afterwards: of the origin of `identity.sign_in_url` or of one in `server.cors_origins`.
+    #[schema(value_type = String, required = false)]
+    pub(super) continue_url: Option<String>,
 }
 
 /// The mail is on its way.

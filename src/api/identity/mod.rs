@@ -23,6 +23,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(firebase::refresh)
         .service(pages::action::action_page)
         .service(pages::action::act)
+        .service(pages::reset::reset_page)
+        .service(pages::reset::ask_for_reset)
         .service(pages::invitation::invitation_page)
         .service(pages::invitation::join)
         .service(well_known::jwks)

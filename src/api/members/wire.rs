@@ -3,7 +3,7 @@
 use crate::api::hot_json::write_json;
 use crate::base::error::ApiError;
 use crate::base::ids::UserId;
-use crate::base::policy::{OrganizationRole, WorkspaceRole};
+use crate::base::policy::{OrganizationRole, RoleName};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::{Heir, TransferMode};
 use crate::domain::members::{OrganizationMember, WorkspaceMember};
@@ -43,7 +43,7 @@ pub struct WorkspaceMemberView {
     #[schema(required, example = "Ada Lovelace")]
     name: Option<String>,
     /// The role that counts: `admin` for an admin of the organization.
-    role: WorkspaceRole,
+    role: RoleName,
     joined_at: Timestamp,
     /// Whether the person can act. A disabled person's role gives nothing.
     status: PersonStatus,
@@ -63,6 +63,7 @@ impl From<WorkspaceMember> for WorkspaceMemberView {
 /// A role in the organization.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "role": "member" }))]
 pub struct OrganizationRoleInput {
     pub(super) role: OrganizationRole,
 }
@@ -70,8 +71,9 @@ pub struct OrganizationRoleInput {
 /// A role in the workspace.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "role": "editor" }))]
 pub struct WorkspaceRoleInput {
-    pub(super) role: WorkspaceRole,
+    pub(super) role: RoleName,
 }
 
 /// Who takes over the API keys of a member who is removed.
@@ -109,7 +111,8 @@ mod tests {
     #[test]
     fn a_member_is_written_as_serde_would_write_it() {
         for text in [None, Some("ada@example.com".to_owned()), Some("\"Ада\"".to_owned())] {
-            let (id, role, joined_at) = (UserId::new(), WorkspaceRole::Viewer, Timestamp::EPOCH);
+            let (id, role, joined_at) =
+                (UserId::new(), RoleName::BuiltIn(crate::base::policy::WorkspaceRole::Viewer), Timestamp::EPOCH);
             let status = PersonStatus::Disabled;
             let view = WorkspaceMemberView { id, email: text.clone(), name: text, role, joined_at, status };
             assert_same(&view, &view);

@@ -17,11 +17,12 @@ use crate::domain::changes::ScopedStore;
 use crate::domain::members::WorkspaceMember;
 use crate::infra::http::{Body, ListScope, Page, PageQuery, path_parameter};
 use actix_web::{HttpRequest, HttpResponse, delete, get, put, web};
+use std::sync::Arc;
 
 /// List a workspace's members
 ///
 /// Everybody with a role in it, the organization's admins and owners included.
-#[utoipa::path(tag = "Members", params(PageQuery),
+#[utoipa::path(tag = "Members", security(("person" = []), ("serviceToken" = ["members:read"])), params(PageQuery),
     responses(errors::Person, errors::Missing, (status = 200, description = "A page.", body = Page<WorkspaceMemberView>)))]
 #[get("/workspaces/{workspaceId}/members")]
 pub async fn list_workspace_members(
@@ -29,7 +30,7 @@ pub async fn list_workspace_members(
     access: WorkspaceAccess<can::MembersRead>,
     page: PageQuery,
 ) -> Result<HttpResponse, ApiError> {
-    list(state.scoped_to(&access), access.organization_id(), access.workspace_id(), page).await
+    list(&state, state.scoped_to(&access), (access.organization_id(), access.workspace_id()), page).await
 }
 
 /// List the members, as a program
@@ -44,17 +45,19 @@ pub async fn list_members(
     access: ProgramAccess<can::MembersRead>,
     page: PageQuery,
 ) -> Result<HttpResponse, ApiError> {
-    list(state.scoped_to(&access), access.organization_id(), access.key().workspace_id, page).await
+    list(&state, state.scoped_to(&access), (access.organization_id(), access.key().workspace_id), page).await
 }
 
 async fn list(
+    state: &State,
     db: ScopedStore,
-    organization: OrganizationId,
-    workspace: WorkspaceId,
+    (organization, workspace): (OrganizationId, WorkspaceId),
     page: PageQuery,
 ) -> Result<HttpResponse, ApiError> {
+    let catalog = Arc::clone(&state.catalog);
     let scope = ListScope("workspace-members", &workspace.text());
-    let read = move |conn: &mut Conn, position| WorkspaceMember::page_of(conn, organization, workspace, position);
+    let read =
+        move |conn: &mut Conn, position| WorkspaceMember::page_of(conn, &catalog, organization, workspace, position);
     let page = list_page(db, &page, scope, read, WorkspaceMember::place, WorkspaceMemberView::from).await?;
     Ok(json(&page))
 }
@@ -62,7 +65,7 @@ async fn list(
 /// Add a member of the organization to the workspace, or change its role
 ///
 /// The change counts from the next request on, also for the API keys of the member.
-#[utoipa::path(tag = "Members", request_body = WorkspaceRoleInput,
+#[utoipa::path(tag = "Members", security(("person" = []), ("serviceToken" = ["members:write"])), request_body = WorkspaceRoleInput,
     responses(errors::Person, errors::Write, errors::Body, (status = 200, description = "It has the role.", body = WorkspaceMemberView)))]
 #[put("/workspaces/{workspaceId}/members/{userId}")]
 pub async fn put_workspace_member(
@@ -84,7 +87,7 @@ pub async fn put_workspace_member(
 /// Remove a member from the workspace
 ///
 /// Its API keys there are orphaned, or, with `transferKeysTo`, taken over by another member.
-#[utoipa::path(tag = "Members", params(RemovalQuery),
+#[utoipa::path(tag = "Members", security(("person" = []), ("serviceToken" = ["members:write"])), params(RemovalQuery),
     responses(errors::Person, errors::Write, (status = 200, description = "Removed.", body = RemovedKeys)))]
 #[delete("/workspaces/{workspaceId}/members/{userId}")]
 pub async fn remove_workspace_member(

@@ -23,7 +23,7 @@ type KeyAccess = WorkspaceAccess<can::KeysOwn>;
 ///
 /// How many requests came with it, by hour or by day in UTC, and what became of them. What this node counted shows at
 /// once, what other nodes counted within seconds.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(UsageQuery),
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["usage:read"]), ("portalSession" = [])), params(UsageQuery),
     responses(errors::Person, errors::Missing, errors::Invalid, (status = 200, description = "One entry for each hour or day.", body = UsageSeries)))]
 #[get("/workspaces/{workspaceId}/api-keys/{keyId}/usage")]
 pub async fn read_api_key_usage(
@@ -47,7 +47,7 @@ pub async fn read_api_key_usage(
 /// How many requests came with its API keys, by hour or by day in UTC, and what became of them: with all of them, those that
 /// were deleted too, for a workspace admin; with their own for other members. What this node counted shows at once, what
 /// other nodes counted within seconds.
-#[utoipa::path(tag = "API keys", security(("keyManager" = [])), params(UsageQuery),
+#[utoipa::path(tag = "API keys", security(("keyManager" = []), ("serviceToken" = ["usage:read"]), ("portalSession" = [])), params(UsageQuery),
     responses(errors::Person, errors::Missing, errors::Invalid, (status = 200, description = "One entry for each hour or day.", body = UsageSeries)))]
 #[get("/workspaces/{workspaceId}/usage")]
 pub async fn read_workspace_usage(

@@ -1,6 +1,7 @@
 //! `[collections.NAME]`: resources that tenants store in Keyward.
 
-use crate::base::policy::Permission;
+use super::permissions::find_of_workspace;
+use crate::base::policy::{Permission, PermissionCatalog, PermissionRef};
 use figment::value::magic::RelativePathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,10 +18,12 @@ pub struct CollectionSettings {
     /// document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envelope: Option<String>,
-    #[serde(default = "content_read")]
-    pub read_permission: Permission,
-    #[serde(default = "content_write")]
-    pub write_permission: Permission,
+    /// The permission to read documents. `None`: `NAME:read`, which the collection declares by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_permission: Option<String>,
+    /// The permission to write documents. `None`: `NAME:write`, which the collection declares by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_permission: Option<String>,
     /// Whether API keys may write. Users are not affected.
     #[serde(default = "yes")]
     pub keys_may_write: bool,
@@ -44,12 +47,32 @@ pub struct CollectionSettings {
     pub schema: Option<Value>,
 }
 
-fn content_read() -> Permission {
-    Permission::ContentRead
-}
-
-fn content_write() -> Permission {
-    Permission::ContentWrite
+impl CollectionSettings {
+    /// Returns the permissions to read and to write documents of the collection with this name. A collection whose own
+    /// permission would have the name of one of Keyward's takes that to read or write content.
+    ///
+    /// # Errors
+    /// A text for the operator, which names the key.
+    pub fn permissions(
+        &self,
+        name: &str,
+        catalog: &PermissionCatalog,
+    ) -> Result<(PermissionRef, PermissionRef), String> {
+        let of = |named: &Option<String>, own: String, content: Permission| match named {
+            Some(named) => find_of_workspace(catalog, named),
+            None if own.parse::<Permission>().is_ok() => Ok(content.reference()),
+            None => find_of_workspace(catalog, &own),
+        };
+        let read = of(&self.read_permission, format!("{name}:read"), Permission::ContentRead);
+        let write = of(&self.write_permission, format!("{name}:write"), Permission::ContentWrite);
+        let read = read.map_err(|reason| format!("read_permission: {reason}"))?;
+        let write = write.map_err(|reason| format!("write_permission: {reason}"))?;
+        if write.is_read() {
+            let named = self.write_permission.as_deref().unwrap_or_default();
+            return Err(format!("write_permission: {named} is kept by read-only keys; name another"));
+        }
+        Ok((read, write))
+    }
 }
 
 fn yes() -> bool {

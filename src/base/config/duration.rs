@@ -17,14 +17,21 @@ pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Re
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+/// Reads a duration such as `30s`.
+///
+/// # Errors
+/// What it must be.
+pub fn parse(text: &str) -> Result<Duration, String> {
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = UNITS.iter().find(|(unit, _)| *unit == &text[number.len()..]);
     match (number.parse::<u64>(), unit) {
         (Ok(count), Some((_, size))) => match count.saturating_mul(*size) {
             milliseconds @ ..=MAX_MILLISECONDS => Ok(Duration::from_millis(milliseconds)),
-            _ => Err(D::Error::custom(format!("{text:?} must be at most 36500d"))),
+            _ => Err(format!("{text:?} must be at most 36500d")),
         },
-        _ => Err(D::Error::custom(format!("{text:?} must be a whole number and a unit: ms, s, m, h or d"))),
+        _ => Err(format!("{text:?} must be a whole number and a unit: ms, s, m, h or d")),
     }
 }

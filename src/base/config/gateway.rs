@@ -1,6 +1,7 @@
 //! `[gateway]`: the permissions that requests need at forward-auth.
 
-use crate::base::policy::Permission;
+use super::permissions::find;
+use crate::base::policy::{PermissionCatalog, PermissionRef};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -17,10 +18,17 @@ pub struct GatewaySettings {
     pub paths: BTreeMap<String, MethodPermissions>,
 }
 
-/// Permissions by method; `*` for all others.
-pub type MethodPermissions = BTreeMap<String, Permission>;
+/// Names of permissions by method; `*` for all others.
+pub type MethodPermissions = BTreeMap<String, String>;
 
-impl GatewaySettings {
+/// [`GatewaySettings`] with the permissions of a catalogue.
+#[derive(Clone, Debug)]
+pub struct GatewayRules {
+    methods: BTreeMap<String, PermissionRef>,
+    paths: BTreeMap<String, BTreeMap<String, PermissionRef>>,
+}
+
+impl GatewayRules {
     /// Returns whether no request needs a permission.
     pub fn is_empty(&self) -> bool {
         self.methods.is_empty() && self.paths.is_empty()
@@ -32,7 +40,7 @@ impl GatewaySettings {
     }
 
     /// Returns the permission that a request needs, if it needs any. The path is one of [`plain_path`].
-    pub fn needs(&self, method: &str, path: Option<&str>) -> Option<Permission> {
+    pub fn needs(&self, method: &str, path: Option<&str>) -> Option<PermissionRef> {
         let of_path = path.and_then(|path| {
             let matching = self.paths.iter().filter(|(start, _)| is_below(path, start));
             matching.max_by_key(|(start, _)| start.len()).map(|(_, methods)| methods)
@@ -40,10 +48,18 @@ impl GatewaySettings {
         let methods = of_path.unwrap_or(&self.methods);
         methods.get(method).or_else(|| methods.get(ANY_METHOD)).copied()
     }
+}
 
-    pub(super) fn check(&self) -> Result<(), String> {
+impl GatewaySettings {
+    /// Checks the rules, and finds their permissions.
+    ///
+    /// # Errors
+    /// A text for the operator, which names the key.
+    pub fn compile(&self, catalog: &PermissionCatalog) -> Result<GatewayRules, String> {
+        let mut rules = GatewayRules { methods: BTreeMap::new(), paths: BTreeMap::new() };
         if !self.methods.is_empty() {
-            check_methods(&self.methods).map_err(|reason| format!("gateway.methods: {reason}"))?;
+            rules.methods =
+                compile_methods(&self.methods, catalog).map_err(|reason| format!("gateway.methods: {reason}"))?;
         }
         for (start, methods) in &self.paths {
             if plain_path(start).as_deref() != Some(start) || start.len() > 1 && start.ends_with('/') {
@@ -52,22 +68,28 @@ impl GatewaySettings {
                      none behind it, without escapes, queries and semicolons, and without empty, . and .. segments"
                 ));
             }
-            check_methods(methods).map_err(|reason| format!("gateway.paths.{start:?}: {reason}"))?;
+            let compiled =
+                compile_methods(methods, catalog).map_err(|reason| format!("gateway.paths.{start:?}: {reason}"))?;
+            rules.paths.insert(start.clone(), compiled);
         }
-        Ok(())
+        Ok(rules)
     }
 }
 
 /// Every method has a permission, so that no method passes because it was forgotten.
-fn check_methods(methods: &MethodPermissions) -> Result<(), String> {
+fn compile_methods(
+    methods: &MethodPermissions,
+    catalog: &PermissionCatalog,
+) -> Result<BTreeMap<String, PermissionRef>, String> {
     let is_method = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
     if let Some(name) = methods.keys().find(|name| *name != ANY_METHOD && !is_method(name)) {
         return Err(format!("{name:?} must be a method in capitals, such as GET, or \"*\" for all others"));
     }
-    if methods.contains_key(ANY_METHOD) {
-        return Ok(());
+    if !methods.contains_key(ANY_METHOD) {
+        return Err("must have \"*\", the permission for all methods that it does not name".into());
     }
-    Err("must have \"*\", the permission for all methods that it does not name".into())
+    let of = |(method, name): (&String, &String)| Ok((method.clone(), find(catalog, name)?));
+    methods.iter().map(of).collect()
 }
 
 fn is_below(path: &str, start: &str) -> bool {
@@ -106,9 +128,14 @@ pub fn plain_path(target: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::policy::Permission;
 
     fn methods(pairs: &[(&str, Permission)]) -> MethodPermissions {
-        pairs.iter().map(|(method, permission)| ((*method).to_owned(), *permission)).collect()
+        pairs.iter().map(|(method, permission)| ((*method).to_owned(), permission.as_str().to_owned())).collect()
+    }
+
+    fn compiled(settings: &GatewaySettings) -> Result<GatewayRules, String> {
+        settings.compile(&PermissionCatalog::compile([]).unwrap())
     }
 
     fn settings() -> GatewaySettings {
@@ -126,8 +153,7 @@ mod tests {
 
     #[test]
     fn the_longest_start_of_the_path_counts_and_then_the_method() {
-        let settings = settings();
-        settings.check().unwrap();
+        let rules = compiled(&settings()).unwrap();
         let rows = [
             ("GET", "/", Permission::ContentRead),
             ("get", "/", Permission::ContentWrite),
@@ -143,14 +169,16 @@ mod tests {
             ("GET", "/things/admin", Permission::ContentRead),
         ];
         for (method, path, permission) in rows {
-            assert_eq!(settings.needs(method, Some(path)), Some(permission), "{method} {path}");
+            assert_eq!(rules.needs(method, Some(path)), Some(permission.into()), "{method} {path}");
         }
         let everything = GatewaySettings {
             methods: MethodPermissions::new(),
             paths: [("/".to_owned(), methods(&[("*", Permission::KeysManage)]))].into(),
         };
-        assert_eq!(everything.needs("GET", Some("/things")), Some(Permission::KeysManage));
+        let everything = compiled(&everything).unwrap();
+        assert_eq!(everything.needs("GET", Some("/things")), Some(Permission::KeysManage.into()));
         let nothing = GatewaySettings { methods: MethodPermissions::new(), paths: BTreeMap::new() };
+        let nothing = compiled(&nothing).unwrap();
         assert!(nothing.is_empty() && nothing.needs("GET", Some("/")).is_none());
     }
 
@@ -201,9 +229,9 @@ mod tests {
         let refused = |change: &dyn Fn(&mut GatewaySettings)| {
             let mut settings = settings();
             change(&mut settings);
-            settings.check().unwrap_err()
+            compiled(&settings).unwrap_err()
         };
-        let lower = refused(&|settings| _ = settings.methods.insert("get".into(), Permission::ContentRead));
+        let lower = refused(&|settings| _ = settings.methods.insert("get".into(), "content:read".into()));
         assert_eq!(
             lower,
             "gateway.methods: \"get\" must be a method in capitals, such as GET, or \"*\" for all others"

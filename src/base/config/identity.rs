@@ -1,5 +1,6 @@
 //! `[identity]`: the issuers of ID tokens, and the costs and limits of sign-ins.
 
+use super::trusted_page::web_page;
 use super::{IssuerSettings, Secret, SecretAndFormer, duration};
 use crate::base::text::bytes_of_hex;
 use secrecy::ExposeSecret;
@@ -15,6 +16,11 @@ pub struct Identity {
     pub project_id: String,
     /// Whether the built-in provider is on.
     pub builtin: bool,
+    /// Who may become a user without the operator.
+    pub sign_up: SignUp,
+    /// The page where people sign in, to which the pages of mailed links lead; `None`: they lead nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in_url: Option<String>,
     /// Other issuers whose tokens are accepted.
     pub issuers: Vec<IssuerSettings>,
     /// The secret that seals the signing keys, 32 bytes in hex, and former ones behind it that still open them. It takes
@@ -46,6 +52,13 @@ impl Identity {
     pub(super) fn check(&self) -> Result<(), String> {
         if self.project_id.is_empty() || self.project_id.contains('/') {
             return Err("identity.project_id: must not be empty or contain /".into());
+        }
+        if let Some(url) = &self.sign_in_url
+            && web_page(url).is_none()
+        {
+            return Err(format!(
+                "identity.sign_in_url: {url:?} must be an address such as https://app.example.com/sign-in"
+            ));
         }
         if !self.builtin && self.issuers.is_empty() {
             return Err("identity: with builtin = false, issuers must name at least one".into());
@@ -80,6 +93,18 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+/// Who may become a user: at the built-in provider by a sign-up, at another issuer by the first ID token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignUp {
+    /// Anyone.
+    Open,
+    /// Those whose address has a pending invitation. At another issuer, the address must be verified.
+    Invited,
+    /// Only those whom the operator makes an account (`keyward user create`), and those who are users already.
+    Closed,
 }
 
 /// `[identity.limits]`: limits on failed sign-ins and on sign-ups.

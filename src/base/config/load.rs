@@ -1,10 +1,12 @@
 //! Merges the layers: defaults, preset, file, environment, flags.
 
 use super::{Config, plans, presets};
+use crate::base::input::plain::{Names, must_be, plain};
 use figment::error::{Actual, Kind};
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::Dict;
 use figment::{Figment, Provider};
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// The prefix of environment variables.
@@ -17,7 +19,7 @@ pub struct Sources {
     /// `--config FILE` or `KEYWARD_CONFIG`.
     pub file: Option<PathBuf>,
     /// TOML below the file: the defaults of a command such as `demo`.
-    pub under_file: &'static str,
+    pub under_file: Cow<'static, str>,
     /// `DATABASE_URL`, which takes precedence over `KEYWARD__DATABASE__URL`.
     pub database_url: Option<String>,
     /// `--listen`.
@@ -52,7 +54,7 @@ pub fn load(sources: &Sources) -> Result<Config, String> {
         over = over.merge(Named("--no-migrate", Serialized::default("database.migrate", false)));
     }
     let mut layers = Figment::from(Named("the built-in defaults", Toml::string(DEFAULTS)))
-        .merge(Named("the command's defaults", Toml::string(sources.under_file)));
+        .merge(Named("the command's defaults", Toml::string(&sources.under_file)));
     // A preset replaces whole lists and single table keys of the defaults. The layers above replace the preset's.
     let mut preset = "";
     match over.extract_inner::<String>("preset") {
@@ -66,7 +68,7 @@ pub fn load(sources: &Sources) -> Result<Config, String> {
     let layers = layers.merge(over);
     check_sections(&layers)?;
     let mut config: Config = layers.extract().map_err(explain)?;
-    plans::rank(&mut config.plans, &[DEFAULTS, sources.under_file, preset, &file]);
+    plans::rank(&mut config.plans, &[DEFAULTS, &sources.under_file, preset, &file]);
     config.check()?;
     Ok(config)
 }
@@ -118,6 +120,11 @@ fn explain(errors: figment::Error) -> String {
                 None => (String::new(), error.path.join(".")),
             };
             let in_list = error.path.iter().any(|part| part.parse::<usize>().is_ok());
+            let key = match &error.kind {
+                // The path is that of the section.
+                Kind::MissingField(name) => [key.as_str(), name].join(if key.contains("__") { "__" } else { "." }),
+                _ => key,
+            };
             let parts = [place, key, message(error.kind, in_list)];
             parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
         })
@@ -134,14 +141,42 @@ fn message(kind: Kind, in_list: bool) -> String {
     let compounds = [SECTION, "struct ", "map", "a map", "sequence", "a sequence", "tuple"];
     let hides = |expected: &str| in_list || compounds.iter().any(|start| expected.starts_with(start));
     match kind {
-        Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) if hides(&expected) => {
-            format!("invalid type: found {}, expected {expected}", name_of(&actual))
+        Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) => {
+            let found = if hides(&expected) { name_of(&actual).to_owned() } else { shown(&actual) };
+            format!("must be {}, not {found}", must_be(&expected, SETTINGS))
+        }
+        Kind::InvalidLength(length, expected) => format!("must be {}; it has {length}", must_be(&expected, SETTINGS)),
+        Kind::UnknownVariant(found, known) => format!("must be one of: {}; not {found:?}", known.join(", ")),
+        Kind::UnknownField(name, known) => {
+            format!("`{name}` is not a known setting; known settings are {}", known.join(", "))
+        }
+        Kind::MissingField(_) => "must be set".to_owned(),
+        Kind::DuplicateField(_) => "is there twice".to_owned(),
+        Kind::ISizeOutOfRange(_) | Kind::USizeOutOfRange(_) => "is too large or too small a number".to_owned(),
+        Kind::Unsupported(actual) | Kind::UnsupportedKey(actual, _) => {
+            format!("has {} where none belongs", name_of(&actual))
         }
         Kind::Message(text) if text.starts_with(SYNTAX_ERROR) => {
             let place = text.lines().next().unwrap_or(SYNTAX_ERROR);
             format!("{place}; the line is not repeated here, because it may have a secret")
         }
-        kind => kind.to_string(),
+        Kind::Message(text) => plain(&text),
+    }
+}
+
+/// The names of compound values in a configuration file.
+const SETTINGS: Names = Names { object: "a table", array: "a list", text: "a text" };
+
+/// Returns a value as it would stand in a file, or else its type.
+fn shown(actual: &Actual) -> String {
+    match actual {
+        Actual::Bool(value) => value.to_string(),
+        Actual::Unsigned(value) => value.to_string(),
+        Actual::Signed(value) => value.to_string(),
+        Actual::Float(value) => value.to_string(),
+        Actual::Char(value) => format!("{value:?}"),
+        Actual::Str(value) => format!("{value:?}"),
+        other => name_of(other).to_owned(),
     }
 }
 

@@ -23,6 +23,7 @@ mod log;
 mod mail;
 mod metrics;
 mod origins;
+mod permissions;
 mod plans;
 mod presets;
 mod rate_limit;
@@ -32,6 +33,7 @@ mod server;
 mod subscription;
 mod tls;
 mod traces;
+mod trusted_page;
 mod usage;
 
 pub use admission::{AdmissionSettings, RequiredClaim, RequiredClaims};
@@ -41,8 +43,8 @@ pub use cluster::{ClusterFaults, ClusterSettings};
 pub use collections::CollectionSettings;
 pub use database::Database;
 pub use docs::DocsSettings;
-pub use gateway::{GatewaySettings, MethodPermissions, plain_path};
-pub use identity::{Argon2Settings, AttemptLimitSettings, Identity, SessionSettings};
+pub use gateway::{GatewayRules, GatewaySettings, MethodPermissions, plain_path};
+pub use identity::{Argon2Settings, AttemptLimitSettings, Identity, SessionSettings, SignUp};
 pub use imported_keys::ImportedKeys;
 pub use issuers::{IssuerSettings, OidcSettings, TrustEmail};
 pub use keys::{KeyBody, Keys};
@@ -52,6 +54,7 @@ pub use load::{Sources, load};
 pub use log::{Log, LogFormat};
 pub use mail::{InvitationLimitSettings, MailSettings};
 pub use metrics::MetricsSettings;
+pub use permissions::PermissionSettings;
 pub use plans::Plan;
 pub use presets::{PRESETS, Preset};
 pub use rate_limit::{RateLimitSettings, RateLimitStore, WhenUnavailable};
@@ -62,6 +65,9 @@ pub use subscription::SubscriptionSettings;
 pub use tls::Tls;
 pub use traces::TracesSettings;
 pub use usage::UsageSettings;
+
+pub use duration::parse as parse_duration;
+pub use origins::is_exact_origin;
 
 use crate::base::error::style::ErrorSettings;
 use serde::{Deserialize, Serialize};
@@ -95,6 +101,9 @@ pub struct Config {
     /// Plans by name; a new organization has `free`.
     pub plans: BTreeMap<String, Plan>,
     pub rate_limit: RateLimitSettings,
+    /// The product's permissions by name.
+    #[serde(default)]
+    pub permissions: BTreeMap<String, PermissionSettings>,
     /// Collections by name.
     #[serde(default)]
     pub collections: BTreeMap<String, CollectionSettings>,
@@ -126,7 +135,7 @@ impl Config {
         self.cluster.check(&self.server)?;
         self.keys.check()?;
         self.leaks.check()?;
-        self.gateway.check()?;
+        self.gateway.compile(&self.permission_catalog()?)?;
         self.identity.check()?;
         self.limits.check()?;
         self.usage.check()?;

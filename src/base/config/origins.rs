@@ -44,6 +44,11 @@ pub(super) fn check(origin: &str) -> Result<(), String> {
     }
 }
 
+/// Returns whether a text is one origin as browsers write it: no pattern, in lower case, without a default port.
+pub fn is_exact_origin(origin: &str) -> bool {
+    !origin.contains('*') && check(origin).is_ok()
+}
+
 /// Returns whether a configured origin admits the `Origin` of a request.
 pub(super) fn admits(configured: &str, origin: &[u8]) -> bool {
     let Some((scheme, parent)) = configured.split_once(ANY_SUBDOMAIN) else { return configured.as_bytes() == origin };

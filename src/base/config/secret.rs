@@ -30,8 +30,10 @@ pub trait SecretForm {
 
 impl<'de, T: Deserialize<'de> + SecretForm> Deserialize<'de> for Secret<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // serde's own errors quote the value.
-        T::deserialize(deserializer).map(Self).map_err(|_| D::Error::custom(T::FORM))
+        T::deserialize(deserializer).map(Self).map_err(|error| {
+            // serde's own errors quote the value. That of a missing setting has none.
+            if error.to_string().starts_with("missing field") { error } else { D::Error::custom(T::FORM) }
+        })
     }
 }
 

@@ -24,7 +24,11 @@ pub struct Server {
     /// The longest a request may take.
     #[serde(with = "duration")]
     pub request_timeout: Duration,
-    /// How long a stop waits for requests in flight.
+    /// How long a stop by SIGTERM goes on taking connections, as a node that is not ready: the time that a load balancer
+    /// needs to choose other nodes.
+    #[serde(with = "duration")]
+    pub drain_pause: Duration,
+    /// How long a stop waits for requests in flight, after the pause.
     #[serde(with = "duration")]
     pub shutdown_timeout: Duration,
     /// The longest that a client may take to send the headers of its first request.

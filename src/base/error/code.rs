@@ -49,6 +49,10 @@ codes! {
         "The API key's creator no longer has access. A workspace admin can transfer the key to another member.";
     InvalidIdToken = UNAUTHORIZED, "invalid_id_token", "Invalid ID token", "The ID token is not valid. Sign in again.";
     IdTokenExpired = UNAUTHORIZED, "id_token_expired", "ID token expired", "The ID token has expired. Refresh it, or sign in again.";
+    InvalidPortalSession = UNAUTHORIZED, "invalid_portal_session", "Invalid portal session",
+        "The portal session is not valid, or has ended. Have a new one made.";
+    PortalSessionExpired = UNAUTHORIZED, "portal_session_expired", "Portal session expired",
+        "The portal session has expired. Have a new one made.";
     InsufficientPermission = FORBIDDEN, "insufficient_permission", "Insufficient permission",
         "Your role does not allow this.";
     ReadOnlyKey = FORBIDDEN, "read_only_key", "Read-only key", "The API key is read-only.";

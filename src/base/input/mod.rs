@@ -3,6 +3,7 @@
 pub mod email;
 mod parse;
 pub mod person_name;
+pub(crate) mod plain;
 pub mod validation;
 
 pub(crate) use parse::from_slice;

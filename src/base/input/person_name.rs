@@ -1,6 +1,8 @@
 //! A person's name: what people may type, and what is taken of an issuer's claim. Both have the same bounds.
 
 use crate::base::text::{is_invisible, is_joiner, is_unprintable, shows_nothing};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// The most characters of a person's name, by Firebase.
 pub const LIMIT: usize = 256;
@@ -46,6 +48,42 @@ fn is_left_out(c: char) -> bool {
 fn is_visible(name: &str) -> bool {
     !name.chars().all(shows_nothing)
 }
+
+/// A person's name, trimmed and checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonName(String);
+
+impl PersonName {
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for PersonName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let name = text.trim();
+        match check(name) {
+            Ok(()) => Ok(Self(name.to_owned())),
+            Err(Fault::TooLong) => Err(D::Error::custom(format!("must be at most {LIMIT} characters long"))),
+            Err(Fault::Unprintable) => Err(D::Error::custom("must not contain control characters")),
+            Err(Fault::Invisible) => Err(D::Error::custom("must have a character that can be seen")),
+        }
+    }
+}
+
+impl utoipa::PartialSchema for PersonName {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::schema::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .min_length(Some(1))
+            .max_length(Some(LIMIT))
+            .description(Some("1 to 256 characters, without control characters."))
+            .examples(["Ada Lovelace"])
+            .into()
+    }
+}
+impl utoipa::ToSchema for PersonName {}
 
 #[cfg(test)]
 mod tests {

@@ -29,6 +29,48 @@ impl Name {
     }
 }
 
+/// The most characters of a description.
+pub const DESCRIPTION_LIMIT: usize = 500;
+
+/// A description: 1 to 500 characters, no control characters, no blank at its ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Description(String);
+
+impl Description {
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Description {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let text = trim_pasted(&text);
+        let length = text.chars().count();
+        if length == 0 || length > DESCRIPTION_LIMIT {
+            let message = format!("must be 1 to {DESCRIPTION_LIMIT} characters long; it is {length}");
+            return Err(serde::de::Error::custom(message));
+        }
+        if text.chars().any(is_unprintable) {
+            return Err(serde::de::Error::custom("must not contain control characters"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl utoipa::PartialSchema for Description {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::schema::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .min_length(Some(1))
+            .max_length(Some(DESCRIPTION_LIMIT))
+            .description(Some("1 to 500 characters, without control characters."))
+            .examples(["Sees invoices, and voids them"])
+            .into()
+    }
+}
+impl utoipa::ToSchema for Description {}
+
 /// Trims a name and checks it.
 pub fn name(text: &str) -> Result<Name, String> {
     let text = trim_pasted(text);
@@ -96,6 +138,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 pub fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let objects = Vec::<Object<T>>::deserialize(deserializer)?;
     Ok(objects.into_iter().map(|Object(value)| value).collect())
+}
+
+/// Reads an [`Object`] or null, and unwraps it.
+///
+/// # Errors
+/// Those of the deserializer.
+pub fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|Object(value)| value))
 }
 
 #[cfg(test)]

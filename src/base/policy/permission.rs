@@ -1,8 +1,8 @@
 //! The table of permissions, with the least role that has each.
 
 use super::role::{OrganizationRole, WorkspaceRole};
-use crate::base::policy::Scope;
-use serde::{Serialize, Serializer};
+use super::set::PermissionRef;
+use serde::Serialize;
 
 /// The least role that has a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,69 +113,19 @@ permissions! {
 }
 
 impl Permission {
-    /// Returns whether a role in a workspace has the permission.
-    pub fn held_in_workspace(self, role: WorkspaceRole) -> bool {
-        matches!(self.least(), Least::Workspace(least) if role >= least)
-    }
-
     /// Returns whether a role in an organization has the permission.
     pub fn held_in_organization(self, role: OrganizationRole) -> bool {
         matches!(self.least(), Least::Organization(least) if role >= least)
     }
 
-    /// Returns whether a key of this scope keeps the permission: a `read_only` key keeps those that end in `:read`.
-    pub fn kept_by(self, scope: Scope) -> bool {
-        scope == Scope::Full || self.as_str().ends_with(":read")
+    /// Returns the permission in a catalogue: Keyward's own have the first places, in the order of the table.
+    pub fn reference(self) -> PermissionRef {
+        PermissionRef::new(self as u8, self.as_str())
     }
 }
 
-/// The permissions of a key. On the wire: a list in the order of the table.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyPermissions {
-    /// The creator's role in the workspace.
-    pub role: WorkspaceRole,
-    pub scope: Scope,
-}
-
-impl KeyPermissions {
-    pub fn iter(self) -> impl Iterator<Item = Permission> {
-        Permission::ALL.iter().copied().filter(move |permission| self.contains(*permission))
-    }
-
-    pub fn contains(self, permission: Permission) -> bool {
-        permission.held_in_workspace(self.role) && permission.kept_by(self.scope)
-    }
-}
-
-impl Serialize for KeyPermissions {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(role: WorkspaceRole, scope: Scope) -> Vec<&'static str> {
-        KeyPermissions { role, scope }.iter().map(Permission::as_str).collect()
-    }
-
-    #[test]
-    fn a_read_only_admin_key_reads_and_nothing_else() {
-        let of_admin = names(WorkspaceRole::Admin, Scope::ReadOnly);
-        assert_eq!(of_admin, ["workspace:read", "members:read", "content:read"]);
-    }
-
-    #[test]
-    fn a_full_editor_key_has_what_an_editor_has() {
-        let of_editor = names(WorkspaceRole::Editor, Scope::Full);
-        assert_eq!(of_editor, ["workspace:read", "members:read", "content:read", "content:write", "keys:own"]);
-    }
-
-    #[test]
-    fn no_workspace_role_reaches_the_organization() {
-        let mut all = KeyPermissions { role: WorkspaceRole::Admin, scope: Scope::Full }.iter();
-        assert!(all.all(|permission| matches!(permission.least(), Least::Workspace(_))));
+impl From<Permission> for PermissionRef {
+    fn from(permission: Permission) -> Self {
+        permission.reference()
     }
 }

@@ -113,6 +113,7 @@ diesel::table! {
         current_period_end -> Nullable<Timestamptz>,
         updated_at -> Timestamptz,
         grace_ends_at -> Nullable<Timestamptz>,
+        later -> Nullable<Text>,
     }
 }
 
@@ -151,6 +152,22 @@ diesel::table! {
         user_id -> Text,
         role -> Text,
         created_at -> Timestamptz,
+        role_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::base::sql::sql_types::Timestamptz;
+
+    roles (id) {
+        id -> Text,
+        organization_id -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        permissions -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -180,6 +197,7 @@ diesel::table! {
         organization_id -> Text,
         workspace_id -> Text,
         role -> Text,
+        role_id -> Nullable<Text>,
     }
 }
 
@@ -204,6 +222,10 @@ diesel::table! {
         last_used_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         role_limit -> Nullable<Text>,
+        permissions -> Nullable<Text>,
+        last_permissions -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        comment -> Nullable<Text>,
     }
 }
 
@@ -268,6 +290,11 @@ diesel::table! {
         revoked_at -> Nullable<Timestamptz>,
         last_used_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        permissions -> Text,
+        organization_id -> Nullable<Text>,
+        expires_at -> Nullable<Timestamptz>,
+        former_hash -> Nullable<Binary>,
+        former_ends_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -335,6 +362,7 @@ diesel::table! {
         request_id -> Nullable<Text>,
         occurred_at -> Timestamptz,
         hash -> Binary,
+        on_behalf_of -> Nullable<Text>,
     }
 }
 
@@ -408,6 +436,7 @@ diesel::joinable!(organization_members -> organizations (organization_id));
 diesel::joinable!(organization_members -> users (user_id));
 diesel::joinable!(refresh_tokens -> accounts (account_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::joinable!(roles -> organizations (organization_id));
 diesel::joinable!(sessions -> accounts (account_id));
 diesel::joinable!(subscriptions -> organizations (organization_id));
 diesel::joinable!(workspace_members -> workspaces (workspace_id));
@@ -463,6 +492,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     orphaned_refresh_tokens,
     password_costs,
     refresh_tokens,
+    roles,
     service_tokens,
     sessions,
     signing_keys,

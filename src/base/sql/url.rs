@@ -97,6 +97,19 @@ fn is_host(host: &str) -> bool {
     !name.contains([' ', '?', '#']) && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+impl DatabaseUrl {
+    /// Returns where the database is, for the operator: the absolute path of a file, or the URL without its password.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Sqlite(path) => match std::path::absolute(path) {
+                Ok(path) => path.display().to_string(),
+                Err(_) => path.clone(),
+            },
+            Self::Postgres(_) => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

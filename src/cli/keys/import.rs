@@ -7,11 +7,11 @@ use crate::domain::api_keys::import::fields::LineFault;
 use crate::domain::api_keys::import::file::FileFormat;
 use crate::domain::api_keys::import::{CheckedImport, ImportSettings, check};
 use crate::domain::changes::ScopedStore;
-use crate::infra::cluster::Cluster;
 use crate::infra::db::ScopedDb;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The most line errors that are printed.
 const SHOWN: u64 = 1_000;
@@ -54,9 +54,11 @@ pub fn run(config: &Config, db: &ScopedDb, args: &ImportArgs) -> Result<(), Stri
         _ => Box::new(BufReader::new(File::open(&args.file).map_err(|error| format!("{name}: {error}"))?)),
     };
     let clock = Clock::system();
+    let catalog = Arc::new(config.permission_catalog()?);
     let settings = ImportSettings {
         config,
         format: KeyFormat::new(&config.keys),
+        catalog: &catalog,
         workspace: args.workspace.clone(),
         creator: args.creator.clone(),
         renamed: args.map.iter().cloned().collect(),
@@ -101,7 +103,7 @@ pub fn run(config: &Config, db: &ScopedDb, args: &ImportArgs) -> Result<(), Stri
 
 fn import(config: &Config, db: &ScopedDb, clock: &Clock, checked: CheckedImport) -> Result<u64, String> {
     let mut done = 0;
-    let imported =
-        checked.import(&ScopedStore::new(db.clone(), Cluster::new(config, clock)), clock.now(), |count| done = count);
+    let store = ScopedStore::for_command(config, db.clone(), clock)?;
+    let imported = checked.import(&store, clock.now(), |count| done = count);
     imported.map_err(|error| format!("{error}\n{done} were imported before that; the same command goes on from there"))
 }

@@ -4,10 +4,9 @@ use crate::base::config::Config;
 use crate::base::ids::WorkspaceId;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
-use crate::domain::api_keys::{KeyFilter, KeyFormat, KeyPrefix, Selected, creator_in};
+use crate::domain::api_keys::{Comment, KeyFilter, KeyFormat, KeyPrefix, Reason, ReasonKind, Selected, creator_in};
 use crate::domain::changes::ScopedStore;
 use crate::domain::tenancy::Workspace;
-use crate::infra::cluster::Cluster;
 use crate::infra::db::ScopedDb;
 
 /// Which keys.
@@ -25,6 +24,12 @@ pub struct RevokeArgs {
     /// Keys that start like this, as far as their preview shows it: sk_live_ or sk_live_4f9.
     #[arg(long)]
     prefix: Option<KeyPrefix>,
+    /// Why: leaked, unused, rotated, offboarding or other. It is shown on the keys and in the audit trail.
+    #[arg(long)]
+    reason: Option<ReasonKind>,
+    /// A comment on the reason: at most 500 characters.
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<Comment>,
     /// Only print which ones they are.
     #[arg(long)]
     dry_run: bool,
@@ -50,13 +55,14 @@ pub fn run(config: &Config, db: &ScopedDb, args: &RevokeArgs) -> Result<(), Stri
     }
     let clock = Clock::system();
     filter.check(&KeyFormat::new(&config.keys), clock.now()).map_err(|error| error.message.into_owned())?;
-    let store = ScopedStore::new(db.clone(), Cluster::new(config, &clock));
+    let store = ScopedStore::for_command(config, db.clone(), &clock)?;
+    let reason = (!args.dry_run).then(|| Reason { kind: args.reason, comment: args.comment.clone() });
     let mut count = 0;
     loop {
         let now = clock.now();
         let Selected { keys, has_more } = store
             .change_access_blocking(|conn, access_change| {
-                filter.revoke(conn, access_change, workspace, args.dry_run, now)
+                filter.revoke(conn, access_change, workspace, reason.as_ref(), now)
             })
             .map_err(text)?;
         count += keys.len();

@@ -2,11 +2,13 @@
 
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{OrganizationId, WorkspaceId};
-use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole, effective_role};
+use crate::base::policy::{HeldRole, OrganizationRole, PermissionCatalog, PermissionRef, PermissionSet};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{accounts, organization_members, sessions, users, workspace_members};
 use crate::base::time::Timestamp;
-use crate::domain::tenancy::{PersonStatus, SignedInUser, VerifiedIdToken};
+use crate::domain::tenancy::{
+    GivenRoleColumns, PersonStatus, SignedInUser, VerifiedIdToken, given_role, given_role_columns, with_custom_role,
+};
 use diesel::prelude::*;
 use std::fmt;
 use std::net::IpAddr;
@@ -21,7 +23,15 @@ pub trait Confirm: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Those of authentication and of the guard.
-    fn confirm(&self, conn: &mut Conn, presented: &Presented, grant: &Grant, now: Timestamp) -> Result<(), ApiError>;
+    fn confirm(&self, conn: &mut Conn, presented: &Presented, grant: &Grant, today: Today<'_>) -> Result<(), ApiError>;
+}
+
+/// What a credential is checked against.
+#[derive(Clone, Copy, Debug)]
+pub struct Today<'a> {
+    pub now: Timestamp,
+    /// What roles and permissions mean.
+    pub catalog: &'a PermissionCatalog,
 }
 
 /// The credential of a program as it was sent, so that it can be checked again. All zero for other callers.
@@ -60,10 +70,11 @@ pub struct Grant {
     /// `None` for a caller that is let into no organization.
     pub(in crate::domain) organization: Option<OrganizationId>,
     pub(in crate::domain) workspace: Option<WorkspaceId>,
-    pub(in crate::domain) permission: Option<Permission>,
-    /// The roles that the handler relies on; lower ones refuse the write.
+    pub(in crate::domain) permission: Option<PermissionRef>,
+    /// The role in the organization that the handler relies on; a lower one refuses the write.
     pub(in crate::domain) organization_role: Option<OrganizationRole>,
-    pub(in crate::domain) role: Option<WorkspaceRole>,
+    /// The permissions in the workspace that the handler relies on; without one of them the write is refused.
+    pub(in crate::domain) permissions: Option<PermissionSet>,
     /// Whether the write may change members, and so needs the organization for itself.
     pub(in crate::domain) is_exclusive: bool,
 }
@@ -72,22 +83,26 @@ impl Grant {
     /// Checks roles of today against the grant.
     ///
     /// # Errors
-    /// `not_found` without a role, `insufficient_permission` with a role that is too low.
+    /// `not_found` without a role, `insufficient_permission` with a role that has too little.
     pub(in crate::domain) fn admits(
         &self,
+        catalog: &PermissionCatalog,
         organization_role: Option<OrganizationRole>,
-        workspace_role: Option<WorkspaceRole>,
+        given: Option<HeldRole>,
     ) -> Result<(), ApiError> {
         if self.organization.is_none() {
             return Ok(());
         }
         let organization_role = organization_role.ok_or_else(ApiError::not_found)?;
         let has_permission = match self.workspace {
-            None => self.permission.is_none_or(|permission| permission.held_in_organization(organization_role)),
+            None => {
+                let held = catalog.in_organization(organization_role);
+                self.permission.is_none_or(|permission| held.contains(permission))
+            }
             Some(_) => {
-                let role = effective_role(organization_role, workspace_role).ok_or_else(ApiError::not_found)?;
-                self.role.is_none_or(|granted| role >= granted)
-                    && self.permission.is_none_or(|permission| permission.held_in_workspace(role))
+                let role = catalog.effective_role(organization_role, given).ok_or_else(ApiError::not_found)?;
+                self.permissions.is_none_or(|granted| granted.is_subset(role.permissions))
+                    && self.permission.is_none_or(|permission| role.permissions.contains(permission))
             }
         };
         match has_permission && self.organization_role.is_none_or(|granted| organization_role >= granted) {
@@ -120,8 +135,8 @@ impl Authority {
     ///
     /// # Errors
     /// Those of authentication and of the guard.
-    pub(in crate::domain) fn confirm(&self, conn: &mut Conn, now: Timestamp) -> Result<(), ApiError> {
-        self.caller.credential.confirm(conn, &self.caller.presented, &self.grant, now)
+    pub(in crate::domain) fn confirm(&self, conn: &mut Conn, today: Today<'_>) -> Result<(), ApiError> {
+        self.caller.credential.confirm(conn, &self.caller.presented, &self.grant, today)
     }
 }
 
@@ -168,9 +183,9 @@ impl Confirm for VerifiedIdToken {
         locks.add("users", id, "NO KEY UPDATE");
     }
 
-    fn confirm(&self, conn: &mut Conn, _: &Presented, grant: &Grant, now: Timestamp) -> Result<(), ApiError> {
+    fn confirm(&self, conn: &mut Conn, _: &Presented, grant: &Grant, today: Today<'_>) -> Result<(), ApiError> {
         type AccountColumns = (Option<Timestamp>, Option<Timestamp>);
-        type Row = (Option<Timestamp>, AccountColumns, bool, Option<OrganizationRole>, Option<WorkspaceRole>);
+        type Row = (Option<Timestamp>, AccountColumns, bool, Option<OrganizationRole>, GivenRoleColumns);
         let invalid = || ApiError::from(Code::InvalidIdToken);
         let of_account = accounts::table.on(accounts::id.eq(users::subject));
         let account = (accounts::valid_since.nullable(), accounts::disabled_at.nullable());
@@ -182,7 +197,7 @@ impl Confirm for VerifiedIdToken {
                 let columns = (users::disabled_at, account, session());
                 let row: Option<(Option<Timestamp>, AccountColumns, bool)> =
                     query.select(columns).first(conn).optional()?;
-                row.map(|(disabled_at, account, session)| (disabled_at, account, session, None, None))
+                row.map(|(disabled_at, account, session)| (disabled_at, account, session, None, (None, None, None)))
             }
             (Some(organization), workspace) => {
                 let of_organization = organization_members::table.on(organization_members::user_id
@@ -192,31 +207,29 @@ impl Confirm for VerifiedIdToken {
                     .eq(users::id)
                     .and(workspace_members::organization_id.eq(organization))
                     .and(workspace_members::workspace_id.nullable().eq(workspace)));
-                users::table
-                    .left_join(of_account)
-                    .left_join(of_organization)
-                    .left_join(of_workspace)
+                let members = users::table.left_join(of_account).left_join(of_organization).left_join(of_workspace);
+                with_custom_role!(members)
                     .filter(one)
                     .select((
                         users::disabled_at,
                         account,
                         session(),
                         organization_members::role.nullable(),
-                        workspace_members::role.nullable(),
+                        given_role_columns!(),
                     ))
                     .first(conn)
                     .optional()?
             }
         };
-        let (disabled_at, account, session_is_there, organization_role, role) = row.ok_or_else(invalid)?;
+        let (disabled_at, account, session_is_there, organization_role, given) = row.ok_or_else(invalid)?;
         let has_ended = self.session.is_some() && !session_is_there;
         if !PersonStatus::of(disabled_at).can_act() || has_ended || !self.is_honoured_by(account) {
             return Err(invalid());
         }
-        if self.has_expired(now) {
+        if self.has_expired(today.now) {
             return Err(Code::IdTokenExpired.into());
         }
-        grant.admits(organization_role, role)
+        grant.admits(today.catalog, organization_role, given_role(today.catalog, given))
     }
 }
 
@@ -227,7 +240,7 @@ struct SignedBody;
 impl Confirm for SignedBody {
     fn lock(&self, _: &Grant, _: &mut Locks) {}
 
-    fn confirm(&self, _: &mut Conn, _: &Presented, _: &Grant, _: Timestamp) -> Result<(), ApiError> {
+    fn confirm(&self, _: &mut Conn, _: &Presented, _: &Grant, _: Today<'_>) -> Result<(), ApiError> {
         Ok(())
     }
 }

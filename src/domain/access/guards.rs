@@ -9,9 +9,10 @@ use super::reach::Reach;
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, UserId, WorkspaceId};
 use crate::base::policy::permission::Can;
-use crate::base::policy::{OrganizationRole, Permission, WorkspaceRole};
+use crate::base::policy::{HeldRole, OrganizationRole, Permission, PermissionCatalog, WorkspaceRole};
 use crate::domain::tenancy::{Organization, User, Workspace};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// The organization that a request was authorized for.
 pub trait Guard {
@@ -21,7 +22,7 @@ pub trait Guard {
     fn authority(&self) -> Authority;
 }
 
-/// A person's access to the organization that the path names, with permission `P`.
+/// A person's or a service's access to the organization that the path names, with permission `P`.
 #[derive(Debug)]
 pub struct OrganizationAccess<P> {
     membership: OrganizationMembership,
@@ -45,8 +46,22 @@ impl<P> OrganizationAccess<P> {
         self.membership.organization.id
     }
 
-    pub fn user(&self) -> &User {
-        &self.membership.user
+    /// The caller, or the member for whom a service acts; `None` for a service that acts for none.
+    pub fn person(&self) -> Option<&User> {
+        self.membership.person.as_ref()
+    }
+
+    /// The id of [`Self::person`].
+    pub fn person_id(&self) -> Option<UserId> {
+        self.person().map(|person| person.id)
+    }
+
+    /// [`Self::person`], who must be known.
+    ///
+    /// # Errors
+    /// `validation_failed`
+    pub fn named_person(&self) -> Result<&User, ApiError> {
+        self.person().ok_or_else(|| name_a_person("the member who invites"))
     }
 
     pub fn role(&self) -> OrganizationRole {
@@ -70,17 +85,17 @@ impl<P> Guard for OrganizationAccess<P> {
     fn authority(&self) -> Authority {
         let grant = Grant {
             organization: Some(self.membership.organization.id),
-            permission: Some(self.permission),
+            permission: Some(self.permission.reference()),
             organization_role: Some(self.membership.role),
             is_exclusive: true,
             ..Grant::default()
         };
-        Authority::new(self.membership.user.proof(), grant)
+        Authority::new(self.membership.caller.clone(), grant)
     }
 }
 
-/// Access to the workspace that the path names, with permission `P`. The caller is a person or, at endpoints about keys
-/// and with `keys.manage_with_keys`, an API key of that workspace.
+/// Access to the workspace that the path names, with permission `P`. The caller is a person, a service or, at endpoints
+/// about keys and with `keys.manage_with_keys`, an API key of that workspace.
 #[derive(Debug)]
 pub struct WorkspaceAccess<P> {
     membership: WorkspaceMembership,
@@ -106,14 +121,32 @@ impl<P> WorkspaceAccess<P> {
         self.membership.workspace.id
     }
 
-    /// The caller; for an API key, its creator.
-    pub fn user_id(&self) -> UserId {
+    /// The caller; for an API key, its creator; for a service, the member for whom it acts, if any.
+    pub fn user_id(&self) -> Option<UserId> {
         self.membership.user_id
     }
 
-    /// The caller's role in the workspace.
-    pub fn role(&self) -> WorkspaceRole {
+    /// The person whose keys the caller makes.
+    ///
+    /// # Errors
+    /// `validation_failed` for a service that acts for no member.
+    pub fn owner_of_keys(&self) -> Result<UserId, ApiError> {
+        self.membership.user_id.ok_or_else(|| name_a_person("the member whose key it is"))
+    }
+
+    /// The caller's role in the workspace, and what it has there.
+    pub fn role(&self) -> HeldRole {
         self.membership.role
+    }
+
+    /// The built-in role that the caller's role stands at.
+    pub fn standing(&self) -> WorkspaceRole {
+        self.membership.catalog.standing(self.membership.role.permissions)
+    }
+
+    /// What roles and permissions mean.
+    pub fn catalog(&self) -> &Arc<PermissionCatalog> {
+        &self.membership.catalog
     }
 
     pub fn organization_role(&self) -> OrganizationRole {
@@ -127,8 +160,12 @@ impl<P> WorkspaceAccess<P> {
 
     /// Whether the caller's role has this permission too.
     pub fn may(&self, permission: Permission) -> bool {
-        permission.held_in_workspace(self.membership.role)
+        self.membership.role.permissions.contains(permission)
     }
+}
+
+fn name_a_person(who: &str) -> ApiError {
+    ApiError::invalid("Keyward-On-Behalf-Of", format!("must name {who}: a service token is no person"))
 }
 
 impl<P> Guard for WorkspaceAccess<P> {
@@ -139,9 +176,9 @@ impl<P> Guard for WorkspaceAccess<P> {
     fn authority(&self) -> Authority {
         let grant = Grant {
             organization_role: Some(self.membership.organization_role),
-            role: Some(self.membership.role),
+            permissions: Some(self.membership.role.permissions),
             is_exclusive: matches!(self.permission, Permission::MembersManage | Permission::WorkspaceManage),
-            ..self.membership.grant(self.permission)
+            ..self.membership.grant(self.permission.reference())
         };
         Authority::new(self.caller.clone(), grant)
     }

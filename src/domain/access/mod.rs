@@ -14,27 +14,32 @@
 //!
 //! | change of access | lock | lock of the writer |
 //! |---|---|---|
-//! | member or workspace member changed or removed, organization deleted, subscription changed | organization `FOR UPDATE` | organization `FOR KEY SHARE` |
+//! | member, workspace member or custom role changed or removed, organization deleted, subscription changed | organization `FOR UPDATE` | organization `FOR KEY SHARE` |
 //! | user disabled, signed out, password changed, session ended, account deleted | the user's row is updated or locked `FOR NO KEY UPDATE` | user `FOR SHARE`; for a key, its creator |
 //! | what other people's writes decide by a user: user disabled or enabled, account deleted | each organization of the user `FOR UPDATE` | organization `FOR KEY SHARE` |
 //! | key revoked, disabled, rolled, changed, transferred, deleted | key `FOR UPDATE` | key `FOR KEY SHARE` |
-//! | service token revoked | its row is updated | its row `FOR SHARE` |
+//! | service token revoked, changed, rolled | its row is updated | its row `FOR SHARE`; the member's for whom it acts, too |
 //!
 //! So either the change of access held its lock first: then the writer waits for its commit, and its later statement sees
 //! it. Or the writer was first: then the change waits for the writer's commit, and answers after it.
 //!
 //! # Why there is no deadlock
-//! All take locks in the order account, user, organization, key, workspace, and the heads of audit trails last. No
+//! All take locks in the order account, user, organization, key, service token, workspace, and the heads of audit trails
+//! last. A change of a service token takes no other lock. No
 //! transaction asks for a stronger lock on a row that it shares: a write that may change members takes the organization
 //! `FOR UPDATE` at once (so does an API key that manages keys, which may change its own row), and one for a person alone
 //! takes account and user for itself.
 
+mod acting_service;
 mod authority;
 mod guards;
 mod membership;
+mod permission_list;
 mod reach;
 
-pub use authority::{Authority, CallerProof, Confirm, Grant, Locks, Presented};
+pub use acting_service::{ActingService, Standing};
+pub use authority::{Authority, CallerProof, Confirm, Grant, Locks, Presented, Today};
 pub use guards::{Guard, OrganizationAccess, WorkspaceAccess};
 pub use membership::{OrganizationMembership, WorkspaceMembership};
-pub use reach::{Excess, Reach};
+pub use permission_list::checked_list;
+pub use reach::{Excess, KeyLimits, Reach};

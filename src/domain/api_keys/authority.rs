@@ -4,10 +4,9 @@ use super::verify::authorize;
 use super::{CachedKey, KeyCaller};
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{KeyId, OrganizationId};
-use crate::base::policy::Permission;
+use crate::base::policy::{KeyPermissions, Permission, PermissionRef};
 use crate::base::sql::Conn;
-use crate::base::time::Timestamp;
-use crate::domain::access::{Authority, CallerProof, Confirm, Grant, Guard, Locks, Presented};
+use crate::domain::access::{Authority, CallerProof, Confirm, Grant, Guard, Locks, Presented, Today};
 use std::sync::Arc;
 
 impl KeyCaller {
@@ -17,7 +16,7 @@ impl KeyCaller {
     }
 
     /// What the key's guard grants: a permission in the key's own workspace, or none in particular.
-    pub(in crate::domain) fn authority(&self, permission: Option<Permission>) -> Authority {
+    pub(in crate::domain) fn authority(&self, permission: Option<PermissionRef>) -> Authority {
         let grant = Grant {
             organization: Some(self.organization_id),
             workspace: Some(self.workspace_id),
@@ -31,38 +30,44 @@ impl KeyCaller {
 impl Confirm for CachedKey {
     fn lock(&self, grant: &Grant, locks: &mut Locks) {
         // A key that manages keys may change its own row, or one that another key shares.
-        let manages_keys = matches!(grant.permission, Some(Permission::KeysOwn | Permission::KeysManage));
+        let manages_keys = manages_keys(grant);
         locks.add("users", self.creator_id, "SHARE");
         locks.add_organization(&Grant { is_exclusive: grant.is_exclusive || manages_keys, ..*grant });
         locks.add("api_keys", self.key_id, "KEY SHARE");
     }
 
-    fn confirm(&self, conn: &mut Conn, presented: &Presented, grant: &Grant, now: Timestamp) -> Result<(), ApiError> {
-        let found = Self::find(conn, &presented.hash, Arc::new)?.filter(|found| found.key_id == self.key_id);
+    fn confirm(&self, conn: &mut Conn, presented: &Presented, grant: &Grant, today: Today<'_>) -> Result<(), ApiError> {
+        let found =
+            Self::find(conn, today.catalog, &presented.hash, Arc::new)?.filter(|found| found.key_id == self.key_id);
         let found = Arc::new(found.ok_or(Code::InvalidApiKey)?);
-        let today = authorize(found, *presented, now).map_err(|refused| refused.error)?;
-        if presented.is_gated && !today.subscription.admits {
+        let caller = authorize(found, *presented, today.now).map_err(|refused| refused.error)?;
+        if presented.is_gated && !caller.subscription.admits {
             return Err(Code::SubscriptionInactive.into());
         }
-        if today.creator_id != self.creator_id {
+        if caller.creator_id != self.creator_id {
             // The key was transferred meanwhile, and its new creator is not locked. The same request again succeeds.
             return Err(ApiError::unavailable_because("the key was transferred during the request"));
         }
         if let Some(permission) = grant.permission {
-            today.ensure_may(permission)?;
+            caller.ensure_may(permission)?;
         }
-        let is_lower = grant.role.is_some_and(|granted| today.role < granted)
-            || grant.organization_role.is_some_and(|granted| today.organization_role < granted);
+        let has = caller.permissions().map(KeyPermissions::granted).unwrap_or_default();
+        let is_lower = grant.permissions.is_some_and(|granted| !granted.is_subset(has))
+            || grant.organization_role.is_some_and(|granted| caller.organization_role < granted);
         if is_lower {
             return Err(Code::InsufficientPermission.into());
         }
-        let gives = matches!(grant.permission, Some(Permission::KeysOwn | Permission::KeysManage));
-        if gives && today.reach() != self.reach() {
+        if manages_keys(grant) && caller.reach() != self.reach() {
             // The reach bounds what the key gives to other keys. The same request again is held against today's.
             return Err(ApiError::unavailable_because("the key was changed during the request"));
         }
         Ok(())
     }
+}
+
+fn manages_keys(grant: &Grant) -> bool {
+    let about_keys = [Permission::KeysOwn, Permission::KeysManage].map(Permission::reference);
+    grant.permission.is_some_and(|permission| about_keys.contains(&permission))
 }
 
 /// A user who presents a key, whatever the key's status.
@@ -100,9 +105,10 @@ impl Confirm for PresentedKeyOwner {
         locks.add("api_keys", self.key_id, "UPDATE");
     }
 
-    fn confirm(&self, conn: &mut Conn, _: &Presented, _: &Grant, now: Timestamp) -> Result<(), ApiError> {
-        let found = CachedKey::find(conn, &self.hash, Arc::new)?.filter(|found| found.key_id == self.key_id);
-        let is_known = found.is_some_and(|found| found.status_at(now).is_some());
+    fn confirm(&self, conn: &mut Conn, _: &Presented, _: &Grant, today: Today<'_>) -> Result<(), ApiError> {
+        let found =
+            CachedKey::find(conn, today.catalog, &self.hash, Arc::new)?.filter(|found| found.key_id == self.key_id);
+        let is_known = found.is_some_and(|found| found.status_at(today.now).is_some());
         if is_known { Ok(()) } else { Err(Code::InvalidApiKey.into()) }
     }
 }

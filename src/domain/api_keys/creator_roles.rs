@@ -1,10 +1,10 @@
 //! The status of a key, and the role that it inherits.
 
 use super::model::ApiKey;
-use crate::base::policy::{CreatorRole, OrganizationRole, WorkspaceRole, effective_role};
+use crate::base::policy::{HeldRole, OrganizationRole, PermissionCatalog, PermissionNames, PermissionSet, RoleName};
 use crate::base::sql::text_enum;
 use crate::base::time::Timestamp;
-use crate::domain::access::Reach;
+use crate::domain::access::{KeyLimits, Reach};
 use crate::domain::tenancy::PersonStatus;
 
 text_enum! {
@@ -28,17 +28,16 @@ text_enum! {
 pub struct CreatorRoles {
     /// `None` when the creator is no member.
     pub organization_role: Option<OrganizationRole>,
-    /// `None` without a role in the workspace itself.
-    pub workspace_role: Option<WorkspaceRole>,
+    /// The role in the workspace, whether or not the creator can act. `None` without one.
+    pub role: Option<HeldRole>,
     /// Whether the creator can act. The keys of a person who can't have no role.
     pub status: PersonStatus,
 }
 
 impl CreatorRoles {
     /// Returns the roles in the organization and in the workspace, whether or not the creator can act.
-    pub(super) fn given(self) -> Option<(OrganizationRole, WorkspaceRole)> {
-        let organization = self.organization_role?;
-        Some((organization, effective_role(organization, self.workspace_role)?))
+    pub(super) fn given(self) -> Option<(OrganizationRole, HeldRole)> {
+        Some((self.organization_role?, self.role?))
     }
 }
 
@@ -66,43 +65,86 @@ pub(super) fn status_of(
 impl ApiKey {
     /// Returns the key's status at `now`. A permanent status takes precedence.
     pub fn status(&self, creator: CreatorRoles, now: Timestamp) -> KeyStatus {
-        let has_role = self.inherited_role(creator).is_some();
+        let has_role = self.owners(creator).is_some();
         status_of(self.revoked_at.is_some(), self.expires_at, self.disabled_at.is_some(), has_role, now)
     }
 
-    /// Returns the roles that the key inherits now; `None` when it is orphaned.
-    pub fn inherited(&self, creator: CreatorRoles) -> Option<(OrganizationRole, WorkspaceRole)> {
+    /// Returns the roles of its owner that the key depends on now; `None` when it is orphaned.
+    fn owners(&self, creator: CreatorRoles) -> Option<(OrganizationRole, HeldRole)> {
         let is_orphaned = self.orphaned_at.is_some() || !creator.status.can_act();
-        let (organization, role) = creator.given().filter(|_| !is_orphaned)?;
-        Some(self.role_limit.map_or((organization, role), |limit| limit.lower(organization, role)))
+        creator.given().filter(|_| !is_orphaned)
     }
 
-    /// Returns the role in the workspace that the key inherits now; `None` when it is orphaned.
-    pub fn inherited_role(&self, creator: CreatorRoles) -> Option<WorkspaceRole> {
-        self.inherited(creator).map(|(_, role)| role)
+    /// Returns the roles that the key inherits now, with what its limits leave of the permissions, before its scope.
+    /// `None` when it is orphaned.
+    pub fn inherited(
+        &self,
+        creator: CreatorRoles,
+        catalog: &PermissionCatalog,
+    ) -> Option<(OrganizationRole, HeldRole)> {
+        self.owners(creator).map(|owners| self.lowered(owners, catalog))
     }
 
-    /// Returns the most that holders of the key's present value have had by it: what it inherits now, or did last if it
-    /// is orphaned or its creator is disabled. `None` when that is not known, as for a key without a role now.
-    pub(super) fn had(&self, creator: CreatorRoles) -> Option<CreatorRole> {
-        if self.orphaned_at.is_some() {
-            return self.role_limit;
+    fn lowered(
+        &self,
+        (organization, role): (OrganizationRole, HeldRole),
+        catalog: &PermissionCatalog,
+    ) -> (OrganizationRole, HeldRole) {
+        let limits = self.limits();
+        let permissions = limits.most(catalog, role.permissions);
+        // An API behind Keyward may decide by the role alone: it must not say more than the permissions.
+        let name = match role.name {
+            RoleName::BuiltIn(role) if limits != KeyLimits::default() => {
+                RoleName::BuiltIn(role.min(catalog.standing(permissions)))
+            }
+            name => name,
+        };
+        (limits.lower(organization), HeldRole { name, permissions })
+    }
+
+    /// Returns the name of the role in the workspace that the key inherits now; `None` when it is orphaned.
+    pub fn inherited_role(&self, creator: CreatorRoles, catalog: &PermissionCatalog) -> Option<RoleName> {
+        self.inherited(creator, catalog).map(|(_, role)| role.name)
+    }
+
+    /// Returns what the key's own list may name: what its owner has now, within the role limit. Nothing for an orphaned key.
+    pub(super) fn may_list(&self, creator: CreatorRoles, catalog: &PermissionCatalog) -> PermissionSet {
+        let limits = KeyLimits { permissions: None, ..self.limits() };
+        self.owners(creator).map_or(PermissionSet::EMPTY, |(_, role)| limits.most(catalog, role.permissions))
+    }
+
+    /// Returns the most that holders of the key's present value have had by it: what it has now, or had
+    /// last if it is orphaned or its creator is disabled. `None` when that is not known, as for a key without a role now.
+    pub(super) fn had(&self, creator: CreatorRoles, catalog: &PermissionCatalog) -> Option<PermissionNames> {
+        if self.orphaned_at.is_none() {
+            let (_, role) = self.lowered(creator.given()?, catalog);
+            return Some(catalog.names_of(catalog.kept_by(self.scope, role.permissions)));
         }
-        let (organization, role) = creator.given()?;
-        let stands = CreatorRole::of(organization, role);
-        Some(self.role_limit.map_or(stands, |limit| limit.min(stands)))
+        let had = match (&self.last_permissions, self.role_limit) {
+            (Some(names), _) => catalog.set_of(names),
+            // Orphaned by an earlier version, which noted a role.
+            (None, Some(limit)) => catalog.limit(limit),
+            (None, None) => return None,
+        };
+        Some(catalog.names_of(catalog.kept_by(self.scope, self.limits().most(catalog, had))))
+    }
+
+    /// The most that the key has, also when its owner's role rises.
+    pub(super) fn limits(&self) -> KeyLimits {
+        KeyLimits { role: self.role_limit, permissions: self.permissions.clone() }
     }
 
     /// Returns how far the key reaches.
-    pub(super) fn reach(&self, creator: CreatorRoles) -> Reach {
-        Reach { role: self.inherited_role(creator), ..self.own_reach() }
+    pub(super) fn reach(&self, creator: CreatorRoles, catalog: &PermissionCatalog) -> Reach {
+        let permissions = self.inherited(creator, catalog).map(|(_, role)| role.permissions);
+        Reach { permissions, ..self.own_reach() }
     }
 
     /// Returns how far the key reaches by itself, without a role.
     pub(super) fn own_reach(&self) -> Reach {
         Reach {
-            role: None,
-            role_limit: self.role_limit,
+            permissions: None,
+            limits: self.limits(),
             scope: self.scope,
             ends_at: self.expires_at,
             addresses: self.allowed_ips.blocks().collect(),

@@ -13,6 +13,7 @@ mod key_caller;
 pub mod manage;
 pub(crate) mod model;
 mod program;
+mod reason;
 pub mod transfer;
 pub(crate) mod unused;
 pub mod verify;
@@ -29,5 +30,6 @@ pub use manage::{
 };
 pub use model::{ApiKey, KeyWithCreator};
 pub use program::{Program, ProgramAccess};
+pub use reason::{Comment, Reason, ReasonKind};
 pub use transfer::{csv, export, import};
 pub use verify::{ApiKeys, CachedKey, FLUSH_INTERVAL, LastUse, LastUsed, PresentedBy, Refused, Used};

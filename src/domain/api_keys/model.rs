@@ -2,17 +2,18 @@
 
 use super::creator_roles::CreatorRoles;
 use super::format::allowed_ips::AllowedIps;
+use super::reason::{Reason, ReasonKind};
 use super::unused::is_unused_since;
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::paging::Position;
-use crate::base::policy::{CreatorRole, OrganizationRole, Permission, Scope, WorkspaceRole};
+use crate::base::policy::{CreatorRole, OrganizationRole, Permission, PermissionCatalog, PermissionNames, Scope};
 use crate::base::sql::schema::{api_keys, organization_members, users, workspace_members};
 use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::access::WorkspaceAccess;
 use crate::domain::audit::{Action, Entry, Target};
-use crate::domain::tenancy::PersonStatus;
+use crate::domain::tenancy::{GivenRoleColumns, PersonStatus, given_role};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -44,36 +45,53 @@ pub struct ApiKey {
     /// The last use that was flushed; memory may have a later one.
     pub last_used_at: Option<Timestamp>,
     pub created_at: Timestamp,
-    /// The most that the key inherits from its creator. A transfer that keeps the value sets it.
+    /// The most that the key inherits from its creator. Only transfers of earlier versions, which kept the value, set it.
     pub role_limit: Option<CreatorRole>,
+    /// The most that the key has, by name. `None` for all that its creator has. A transfer that keeps the value sets it.
+    pub permissions: Option<PermissionNames>,
+    /// What an orphaned key had last, for a transfer that keeps its value.
+    pub last_permissions: Option<PermissionNames>,
+    /// Why it was disabled or revoked.
+    #[serde(default)]
+    pub reason: Option<ReasonKind>,
+    /// The comment on the reason.
+    #[serde(default)]
+    pub comment: Option<String>,
 }
 
 /// A key with its creator's roles.
 pub type KeyWithCreator = (ApiKey, CreatorRoles);
 
 /// A creator's roles as selected by `creator_role_columns!`, with the creator's `disabled_at`.
-pub(super) type CreatorRoleColumns = (Option<OrganizationRole>, Option<WorkspaceRole>, Option<Timestamp>);
+pub(super) type CreatorRoleColumns = (Option<OrganizationRole>, GivenRoleColumns, Option<Timestamp>);
 
 /// Converts the selected columns.
-pub(super) fn creator_roles_of((organization_role, workspace_role, disabled_at): CreatorRoleColumns) -> CreatorRoles {
-    CreatorRoles { organization_role, workspace_role, status: PersonStatus::of(disabled_at) }
+pub(super) fn creator_roles_of(
+    catalog: &PermissionCatalog,
+    (organization_role, given, disabled_at): CreatorRoleColumns,
+) -> CreatorRoles {
+    let status = PersonStatus::of(disabled_at);
+    let role = organization_role.and_then(|role| catalog.effective_role(role, given_role(catalog, given)));
+    CreatorRoles { organization_role, role, status }
 }
 
-/// Joins `api_keys` with the creator's user, membership and workspace role: three joins by primary or unique key.
+/// Joins `api_keys` with the creator's user, membership and workspace role: four joins by primary or unique key.
 macro_rules! with_creator {
     ($from:expr) => {
-        $from
-            .inner_join(users::table.on(users::id.eq(api_keys::creator_id)))
-            .left_join(
-                organization_members::table.on(organization_members::organization_id
-                    .eq(api_keys::organization_id)
-                    .and(organization_members::user_id.eq(api_keys::creator_id))),
-            )
-            .left_join(
-                workspace_members::table.on(workspace_members::workspace_id
-                    .eq(api_keys::workspace_id)
-                    .and(workspace_members::user_id.eq(api_keys::creator_id))),
-            )
+        crate::domain::tenancy::with_custom_role!(
+            $from
+                .inner_join(users::table.on(users::id.eq(api_keys::creator_id)))
+                .left_join(
+                    organization_members::table.on(organization_members::organization_id
+                        .eq(api_keys::organization_id)
+                        .and(organization_members::user_id.eq(api_keys::creator_id))),
+                )
+                .left_join(
+                    workspace_members::table.on(workspace_members::workspace_id
+                        .eq(api_keys::workspace_id)
+                        .and(workspace_members::user_id.eq(api_keys::creator_id))),
+                )
+        )
     };
 }
 pub(super) use with_creator;
@@ -81,7 +99,7 @@ pub(super) use with_creator;
 /// Selects the columns of [`CreatorRoleColumns`].
 macro_rules! creator_role_columns {
     () => {
-        (organization_members::role.nullable(), workspace_members::role.nullable(), users::disabled_at)
+        (organization_members::role.nullable(), crate::domain::tenancy::given_role_columns!(), users::disabled_at)
     };
 }
 pub(super) use creator_role_columns;
@@ -112,6 +130,10 @@ impl ApiKey {
             last_used_at: None,
             created_at: now,
             role_limit: None,
+            permissions: None,
+            last_permissions: None,
+            reason: None,
+            comment: None,
         }
     }
 
@@ -133,7 +155,7 @@ impl ApiKey {
             .limit(page.limit())
             .into_boxed();
         if !access.may(Permission::KeysManage) {
-            query = query.filter(api_keys::creator_id.eq(access.user_id()));
+            query = query.filter(api_keys::creator_id.nullable().eq(access.user_id()));
         }
         if let Some(since) = unused_since {
             query = query.filter(is_unused_since(since));
@@ -142,7 +164,7 @@ impl ApiKey {
             query = query.filter(api_keys::id.lt(after));
         }
         let rows: Vec<(Self, CreatorRoleColumns)> = query.load(conn)?;
-        Ok(rows.into_iter().map(|(key, creator)| (key, creator_roles_of(creator))).collect())
+        Ok(rows.into_iter().map(|(key, creator)| (key, creator_roles_of(access.catalog(), creator))).collect())
     }
 
     /// Returns one key that the caller sees.
@@ -155,10 +177,10 @@ impl ApiKey {
             .select((Self::as_select(), creator_role_columns!()))
             .into_boxed();
         if !access.may(Permission::KeysManage) {
-            query = query.filter(api_keys::creator_id.eq(access.user_id()));
+            query = query.filter(api_keys::creator_id.nullable().eq(access.user_id()));
         }
         let (key, creator): (Self, CreatorRoleColumns) = query.first(conn)?;
-        Ok((key, creator_roles_of(creator)))
+        Ok((key, creator_roles_of(access.catalog(), creator)))
     }
 
     /// Like [`ApiKey::visible`], and locks the row until the transaction ends, so that changes of one key are
@@ -184,20 +206,36 @@ impl ApiKey {
         Entry::new(action, self.organization_id, target).within(self.workspace_id)
     }
 
+    /// Returns the key with a reason, where one is given.
+    #[must_use]
+    pub(super) fn because(self, reason: &Reason) -> Self {
+        let (kind, comment) = reason.over(self.reason, self.comment.clone());
+        Self { reason: kind, comment, ..self }
+    }
+
     /// Returns the key's fields for the audit trail.
     pub(super) fn facts(&self) -> Value {
-        json!({
+        let mut facts = json!({
             "name": self.name,
             "preview": self.preview,
             "scope": self.scope,
             "roleLimit": self.role_limit,
+            "permissions": self.permissions,
+            "lastPermissions": self.last_permissions,
             "createdBy": self.creator_id,
             "expiresAt": self.expires_at,
             "allowedIps": self.allowed_ips,
             "disabled": self.disabled_at.is_some(),
             "revoked": self.revoked_at.is_some(),
             "orphaned": self.orphaned_at.is_some(),
-        })
+        });
+        if let Some(reason) = self.reason {
+            facts["reason"] = json!(reason);
+        }
+        if let Some(comment) = &self.comment {
+            facts["comment"] = json!(comment);
+        }
+        facts
     }
 
     /// Counts a workspace's keys towards the plan's limit: those that are not revoked, disabled or expired.

@@ -64,6 +64,6 @@ impl<P> Guard for ProgramAccess<P> {
     }
 
     fn authority(&self) -> Authority {
-        self.key.authority(Some(self.permission))
+        self.key.authority(Some(self.permission.reference()))
     }
 }

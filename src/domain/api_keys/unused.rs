@@ -45,7 +45,7 @@ impl KeyListQuery {
 fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let days = number(&text).filter(|days| (1..=MAX_DAYS).contains(days));
-    let wrong = || serde::de::Error::custom(format!("unusedForDays must be a number from 1 to {MAX_DAYS}"));
+    let wrong = || serde::de::Error::custom(format!("unusedForDays must be an integer from 1 to {MAX_DAYS}"));
     days.map(Some).ok_or_else(wrong)
 }
 

@@ -27,6 +27,12 @@ text_enum! {
         InvitationWithdrawn = "invitation.withdrawn",
         /// The invited person joined.
         InvitationAccepted = "invitation.accepted",
+        /// A custom role was made.
+        RoleCreated = "role.created",
+        /// The name, the description or the permissions of the role changed.
+        RoleChanged = "role.changed",
+        /// The role was deleted.
+        RoleDeleted = "role.deleted",
         /// A workspace was made.
         WorkspaceCreated = "workspace.created",
         /// The workspace was renamed.
@@ -43,7 +49,7 @@ text_enum! {
         ApiKeyImported = "api_key.imported",
         /// An API key was made.
         ApiKeyCreated = "api_key.created",
-        /// The name, the expiry or the addresses of the key changed.
+        /// The name, the expiry, the addresses or the permissions of the key changed.
         ApiKeyChanged = "api_key.changed",
         /// The key got a new value.
         ApiKeyRolled = "api_key.rolled",
@@ -59,6 +65,8 @@ text_enum! {
         ApiKeyTransferred = "api_key.transferred",
         /// The key's creator was removed. The key is stopped until it is transferred.
         ApiKeyOrphaned = "api_key.orphaned",
+        /// A service made a portal session, by which a browser acts for the member.
+        PortalSessionCreated = "portal_session.created",
         /// The operator or billing changed status, plan or ends.
         SubscriptionChanged = "subscription.changed",
         /// A member signed in at the built-in identity provider.
@@ -67,6 +75,8 @@ text_enum! {
         UserSignInFailed = "user.sign_in_failed",
         /// A member's password was changed, with the old one or by a mailed code.
         UserPasswordChanged = "user.password_changed",
+        /// A service changed what is known of a member.
+        UserChanged = "user.changed",
         /// The operator disabled a member's account.
         UserDisabled = "user.disabled",
         /// The operator enabled a member's account.
@@ -113,5 +123,7 @@ text_enum! {
         Invitation = "invitation",
         /// An API key.
         ApiKey = "api_key",
+        /// A custom role.
+        Role = "role",
     }
 }

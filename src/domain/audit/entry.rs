@@ -2,7 +2,7 @@
 
 use super::action::{Action, ActorKind, TargetKind};
 use crate::base::error::ApiError;
-use crate::base::ids::{InvitationId, KeyId, OrganizationId, ServiceTokenId, UserId, WorkspaceId};
+use crate::base::ids::{InvitationId, KeyId, OrganizationId, RoleId, ServiceTokenId, UserId, WorkspaceId};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{api_keys, service_tokens, users};
 use crate::base::text::printable;
@@ -46,6 +46,10 @@ impl Target {
     /// An invitation, named by the invited address.
     pub fn invitation(id: InvitationId, email: &str) -> Self {
         Self { kind: TargetKind::Invitation, id: id.to_string(), name: Some(email.to_owned()) }
+    }
+
+    pub fn role(id: RoleId, name: &str) -> Self {
+        Self { kind: TargetKind::Role, id: id.to_string(), name: Some(name.to_owned()) }
     }
 
     /// An API key, named by its name or else by its preview.
@@ -145,7 +149,7 @@ impl From<CallerId> for Actor {
         match caller {
             CallerId::User(id) => Self::User(id),
             CallerId::ApiKey(id) => Self::ApiKey(id),
-            CallerId::Service(id) => Self::Service(id),
+            CallerId::Service(id) | CallerId::PortalSession(_, id) => Self::Service(id),
         }
     }
 }

@@ -46,6 +46,8 @@ pub struct AuditEvent {
     pub occurred_at: Timestamp,
     /// SHA-256; see [`super::chain`].
     pub hash: Vec<u8>,
+    /// The member for whom a service acted.
+    pub on_behalf_of: Option<String>,
 }
 
 /// The two ends of a chain.

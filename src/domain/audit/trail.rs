@@ -122,6 +122,7 @@ impl Trail {
             request_id: request.map(|request| request.id.to_string()),
             occurred_at: now,
             hash: Vec::new(),
+            on_behalf_of: request.and_then(|request| request.on_behalf_of).map(|member| member.to_string()),
         };
         event.hash = chain::hash(&head.hash, &event);
         event

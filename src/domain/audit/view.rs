@@ -2,7 +2,7 @@
 
 use super::action::{Action, ActorKind, TargetKind};
 use super::model::AuditEvent;
-use crate::base::ids::{AuditEventId, OrganizationId, WorkspaceId};
+use crate::base::ids::{AuditEventId, OrganizationId, UserId, WorkspaceId};
 use crate::base::time::Timestamp;
 use data_encoding::HEXLOWER;
 use serde::Serialize;
@@ -46,6 +46,9 @@ pub struct AuditEventView {
     #[schema(required, value_type = Option<WorkspaceId>)]
     workspace_id: Option<String>,
     actor: AuditActor,
+    /// The member for whom a service acted, if it named one, or of whom it made a portal session.
+    #[schema(required, value_type = Option<UserId>)]
+    on_behalf_of: Option<String>,
     #[schema(value_type = Action)]
     action: String,
     target: AuditTarget,
@@ -82,6 +85,7 @@ impl From<AuditEvent> for AuditEventView {
             organization_id: event.organization_id,
             workspace_id: event.workspace_id,
             actor: AuditActor { kind: actor_kind, id: actor_id, name: actor_name, email: actor_email },
+            on_behalf_of: event.on_behalf_of,
             action: event.action,
             target: AuditTarget { kind: target_kind, id: target_id, name: target_name },
             before: state(event.state_before),

@@ -4,16 +4,26 @@ use super::history::{Collection, History, Present, Snapshot, StripeStatus};
 use crate::base::config::{Config, PausedCollection};
 use crate::base::policy::SubscriptionStatus;
 use crate::base::time::Timestamp;
-use crate::domain::subscriptions::SubscriptionChange;
+use crate::domain::subscriptions::{Choice, LaterChoice, SubscriptionChange, Term};
+use std::collections::BTreeSet;
 
-/// The subscription of an organization, computed from all of its Stripe subscriptions.
+/// The subscription of an organization, computed from all of its Stripe subscriptions: what counts at a moment, and the
+/// choices that time makes afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paid {
-    status: SubscriptionStatus,
-    plan: String,
-    trial_ends_at: Option<Timestamp>,
-    current_period_end: Option<Timestamp>,
-    grace_ends_at: Option<Timestamp>,
+    now: Choice,
+    later: Vec<LaterChoice>,
+}
+
+/// A Stripe subscription that has begun and has a price that a plan names.
+struct Candidate<'c, 'h> {
+    id: &'h str,
+    plan: &'c str,
+    term: Term,
+    /// Whether it is canceled for the end of its term.
+    ends_for_good: bool,
+    /// The creation of the subscription, in seconds since 1970.
+    subscribed_at: i64,
 }
 
 /// The table of statuses. `None`: the subscription never began, so the organization keeps its present one, such as the
@@ -26,17 +36,6 @@ fn status_of(status: StripeStatus) -> Option<SubscriptionStatus> {
         StripeStatus::Paused => Some(SubscriptionStatus::Expired),
         StripeStatus::Canceled => Some(SubscriptionStatus::Canceled),
         StripeStatus::Incomplete | StripeStatus::IncompleteExpired => None,
-    }
-}
-
-/// The place of a status among several subscriptions: the highest counts.
-fn worth(status: StripeStatus) -> u8 {
-    match status {
-        StripeStatus::Active => 4,
-        StripeStatus::Trialing => 3,
-        StripeStatus::PastDue => 2,
-        StripeStatus::Unpaid | StripeStatus::Paused => 1,
-        StripeStatus::Canceled | StripeStatus::Incomplete | StripeStatus::IncompleteExpired => 0,
     }
 }
 
@@ -63,65 +62,108 @@ fn best_price<'c, 'h>(config: &'c Config, snapshot: &'h Snapshot) -> Option<(&'h
     named.max_by_key(|(price, plan)| (config.rank(plan), *plan, snapshot.period_ends.get(*price)))
 }
 
-/// Returns the state by the best of an organization's Stripe subscriptions, which come with their ids. Those without a
-/// price that a plan names don't count. The best is the one that is paid, then the one of the highest plan, then the
-/// newest. `None` while none has begun.
-pub fn paid<'h>(config: &Config, subscriptions: impl Iterator<Item = (&'h str, &'h History)>) -> Option<Paid> {
-    let begun = subscriptions.filter_map(|(id, history)| {
+impl<'c, 'h> Candidate<'c, 'h> {
+    fn of(config: &'c Config, id: &'h str, history: &'h History) -> Option<Self> {
         let mut present = history.present()?;
         present.status = status_by_collection(config, &present);
         let (price, plan) = best_price(config, present.snapshot)?;
-        Some((status_of(present.status)?, present, price, plan, id))
-    });
-    let best = begun.max_by_key(|(_, present, _, plan, id)| {
-        (worth(present.status), config.rank(plan), present.snapshot.subscribed_at, *id)
-    });
-    best.map(|(status, present, price, plan, _)| Paid::of(config, status, &present, price, plan))
-}
+        let (term, ends_for_good) = term_of(config, status_of(present.status)?, &present, price);
+        // Not the previous plan of the organization: it would depend on the order of arrival.
+        Some(Self { id, plan, term, ends_for_good, subscribed_at: present.snapshot.subscribed_at })
+    }
 
-/// A trial or a paid period lasts `billing.renewal_leeway` longer than at Stripe, because the event about its renewal
-/// may still be on its way. A subscription that is canceled for that moment ends on time.
-impl Paid {
-    fn of(config: &Config, status: SubscriptionStatus, present: &Present<'_>, price: &str, plan: &str) -> Self {
-        let snapshot = present.snapshot;
-        let cancel_at = snapshot.cancel_at;
-        let mut trial_end = snapshot.trial_end;
-        let mut period_end = snapshot.period_ends.get(price).copied().or(snapshot.period_end);
-        let end = match status {
-            SubscriptionStatus::Trialing => &mut trial_end,
-            _ => &mut period_end,
-        };
-        let ends_for_good = cancel_at.is_some_and(|at| end.is_none_or(|end| at <= end));
-        if ends_for_good {
-            *end = cancel_at;
-        }
-        let end = *end;
-        let grace_ends_at = match present.status {
-            StripeStatus::PastDue => {
-                present.past_due_since.and_then(time).and_then(|since| config.billing.past_due_until(since))
-            }
-            StripeStatus::Trialing | StripeStatus::Active if !ends_for_good => {
-                end.and_then(time).map(|end| end.plus(config.billing.renewal_leeway))
-            }
-            _ => None,
-        };
-        Self {
-            status,
-            // Not the previous plan: it would depend on the order of arrival.
-            plan: plan.to_owned(),
-            trial_ends_at: trial_end.and_then(time),
-            current_period_end: period_end.and_then(time),
-            grace_ends_at,
+    /// The place among several subscriptions at a moment: the highest counts. Those that let API clients in come first.
+    fn worth(&self, at: Timestamp) -> u8 {
+        let state = self.term.at(at);
+        match state.status {
+            SubscriptionStatus::Active => 4,
+            SubscriptionStatus::Trialing => 3,
+            SubscriptionStatus::PastDue if state.admits => 2,
+            SubscriptionStatus::Canceled => 0,
+            SubscriptionStatus::Expired if self.ends_for_good => 0,
+            SubscriptionStatus::PastDue | SubscriptionStatus::Expired => 1,
         }
     }
 
-    pub fn change(&self, now: Timestamp) -> SubscriptionChange {
+    fn choice(&self) -> Choice {
+        Choice { plan: self.plan.to_owned(), term: self.term }
+    }
+}
+
+/// Returns the term of a subscription, and whether it runs and is canceled for the end of its term.
+///
+/// A trial or a paid period lasts `billing.renewal_leeway` longer than at Stripe, because the event about its renewal
+/// may still be on its way. A subscription that is canceled for that moment ends on time.
+fn term_of(config: &Config, status: SubscriptionStatus, present: &Present<'_>, price: &str) -> (Term, bool) {
+    let snapshot = present.snapshot;
+    let cancel_at = snapshot.cancel_at;
+    let mut trial_end = snapshot.trial_end;
+    let mut period_end = snapshot.period_ends.get(price).copied().or(snapshot.period_end);
+    let end = match status {
+        SubscriptionStatus::Trialing => &mut trial_end,
+        _ => &mut period_end,
+    };
+    let ends_for_good = cancel_at.is_some_and(|at| end.is_none_or(|end| at <= end));
+    if ends_for_good {
+        *end = cancel_at;
+    }
+    let end = *end;
+    let grace_ends_at = match present.status {
+        StripeStatus::PastDue => {
+            present.past_due_since.and_then(time).and_then(|since| config.billing.past_due_until(since))
+        }
+        StripeStatus::Trialing | StripeStatus::Active if !ends_for_good => {
+            end.and_then(time).map(|end| end.plus(config.billing.renewal_leeway))
+        }
+        _ => None,
+    };
+    let (trial_ends_at, current_period_end) = (trial_end.and_then(time), period_end.and_then(time));
+    let is_running = matches!(status, SubscriptionStatus::Trialing | SubscriptionStatus::Active);
+    (Term { status, trial_ends_at, current_period_end, grace_ends_at }, is_running && ends_for_good)
+}
+
+/// Returns the best of an organization's subscriptions at a moment: the one that is paid, then the one of the highest
+/// plan, then the newest.
+fn best<'a, 'c, 'h>(config: &Config, all: &'a [Candidate<'c, 'h>], at: Timestamp) -> Option<&'a Candidate<'c, 'h>> {
+    all.iter().max_by_key(|one| (one.worth(at), config.rank(one.plan), one.subscribed_at, one.id))
+}
+
+/// Returns the state at `now` by the best of an organization's Stripe subscriptions, which come with their ids, and the
+/// later choices. Those without a price that a plan names don't count. `None` while none has begun.
+///
+/// The best one changes only when time ends one that lets API clients in. So there is at most one later choice for each
+/// subscription.
+pub fn paid<'h>(
+    config: &Config,
+    subscriptions: impl Iterator<Item = (&'h str, &'h History)>,
+    now: Timestamp,
+) -> Option<Paid> {
+    let all: Vec<Candidate<'_, '_>> =
+        subscriptions.filter_map(|(id, history)| Candidate::of(config, id, history)).collect();
+    let first = best(config, &all, now)?.choice();
+    let ends: BTreeSet<Timestamp> = all.iter().filter_map(|one| one.term.ends_at()).filter(|end| *end > now).collect();
+    let mut later: Vec<LaterChoice> = Vec::new();
+    for from in ends {
+        let Choice { plan, term } = best(config, &all, from)?.choice();
+        let before = later.last().map_or((&first.plan, first.term), |choice| (&choice.plan, choice.term));
+        if (&plan, term) != before {
+            later.push(LaterChoice { from, plan, term });
+        }
+    }
+    Some(Paid { now: first, later })
+}
+
+impl Paid {
+    /// Returns the change that stores this state.
+    pub fn change(self, now: Timestamp) -> SubscriptionChange {
+        let Self { now: Choice { plan, term }, later } = self;
         SubscriptionChange {
-            status: Some(self.status),
-            plan: Some(self.plan.clone()),
-            trial_ends_at: Some(self.trial_ends_at),
-            current_period_end: Some(self.current_period_end),
-            grace_ends_at: Some(self.grace_ends_at),
+            status: Some(term.status),
+            plan: Some(plan),
+            trial_ends_at: Some(term.trial_ends_at),
+            current_period_end: Some(term.current_period_end),
+            grace_ends_at: Some(term.grace_ends_at),
+            later,
             updated_at: now,
         }
     }
@@ -129,13 +171,9 @@ impl Paid {
     /// The state of an organization whose only subscription turned out to belong to another organization, or has no
     /// price any more that a plan names.
     pub fn nothing() -> Self {
-        Self {
-            status: SubscriptionStatus::Canceled,
-            plan: Config::DEFAULT_PLAN.to_owned(),
-            trial_ends_at: None,
-            current_period_end: None,
-            grace_ends_at: None,
-        }
+        let status = SubscriptionStatus::Canceled;
+        let term = Term { status, trial_ends_at: None, current_period_end: None, grace_ends_at: None };
+        Self { now: Choice { plan: Config::DEFAULT_PLAN.to_owned(), term }, later: Vec::new() }
     }
 }
 

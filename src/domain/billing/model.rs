@@ -83,7 +83,7 @@ pub fn apply_event(
     let mut paid_before = Vec::new();
     for organization in concerned {
         if exists(conn, organization)? {
-            paid_before.push((organization, paid_by(conn, config, organization)?));
+            paid_before.push((organization, paid_by(conn, config, organization, now)?));
         }
     }
     customer.save(conn)?;
@@ -94,7 +94,7 @@ pub fn apply_event(
     let is_known = if changed.is_empty() { is_tied } else { !paid_before.is_empty() };
     let mut outcome = if is_known { WebhookOutcome::Unchanged } else { WebhookOutcome::Untied };
     for (organization, before) in paid_before {
-        let after = paid_by(conn, config, organization)?;
+        let after = paid_by(conn, config, organization, now)?;
         // Without a change at Stripe the subscription stays, because the operator may have changed it since.
         if after == before {
             continue;
@@ -160,15 +160,20 @@ fn exists(conn: &mut Conn, organization: OrganizationId) -> Result<bool, ApiErro
     Ok(ForUpdate(row).get_result::<OrganizationId>(conn).optional()?.is_some())
 }
 
-/// Computes the organization's state from all of its Stripe subscriptions.
-fn paid_by(conn: &mut Conn, config: &Config, organization: OrganizationId) -> Result<Option<Paid>, ApiError> {
+/// Computes the organization's state from `now` on from all of its Stripe subscriptions.
+fn paid_by(
+    conn: &mut Conn,
+    config: &Config,
+    organization: OrganizationId,
+    now: Timestamp,
+) -> Result<Option<Paid>, ApiError> {
     let rows: Vec<(String, String)> = stripe_subscriptions::table
         .filter(stripe_subscriptions::organization_id.eq(organization))
         .select((stripe_subscriptions::id, stripe_subscriptions::history))
         .load(conn)?;
     let histories = rows.iter().map(|(id, text)| Ok((id.as_str(), parse(text)?)));
     let histories = histories.collect::<Result<Vec<(&str, History)>, ApiError>>()?;
-    Ok(paid(config, histories.iter().map(|(id, history)| (*id, history))))
+    Ok(paid(config, histories.iter().map(|(id, history)| (*id, history)), now))
 }
 
 fn parse(history: &str) -> Result<History, ApiError> {

@@ -2,6 +2,7 @@
 
 use super::events::API_VERSION;
 use crate::base::error::ApiError;
+use crate::base::input::plain::plain;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -16,10 +17,11 @@ const OBJECT: &str = "data.object";
 pub(super) fn read<T: DeserializeOwned>(object: &Value) -> Result<T, ApiError> {
     serde_path_to_error::deserialize(object).map_err(|error| {
         let (path, reason) = (error.path().to_string(), error.inner().to_string());
+        let words = plain(&reason);
         // For a missing field, the path is that of the object that lacks it.
         let lacking = reason.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
         let parts = [Some(OBJECT), Some(path.as_str()).filter(|path| *path != "."), lacking];
-        unknown(parts.into_iter().flatten().collect::<Vec<_>>().join("."), &reason)
+        unknown(parts.into_iter().flatten().collect::<Vec<_>>().join("."), &words)
     })
 }
 

@@ -1,10 +1,12 @@
 //! [`AccessChange`]: the audit events of a transaction, and the cache entries that it invalidates on all nodes.
 
 use crate::base::error::ApiError;
+use crate::base::policy::PermissionCatalog;
 use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::audit::{Actor, Entry, Trail};
 use crate::infra::cluster::Groups;
+use std::sync::Arc;
 
 /// Collects the changes of access of one transaction. A function that changes access takes it, so it can only run in
 /// [`super::ScopedStore::change_access`], which announces the changes to all nodes and waits for them.
@@ -14,11 +16,17 @@ use crate::infra::cluster::Groups;
 pub struct AccessChange {
     groups: Groups,
     trail: Trail,
+    catalog: Arc<PermissionCatalog>,
 }
 
 impl AccessChange {
-    pub(super) fn here() -> Self {
-        Self { groups: Groups::default(), trail: Trail::here() }
+    pub(super) fn here(catalog: &Arc<PermissionCatalog>) -> Self {
+        Self { groups: Groups::default(), trail: Trail::here(), catalog: Arc::clone(catalog) }
+    }
+
+    /// What roles and permissions mean.
+    pub fn catalog(&self) -> Arc<PermissionCatalog> {
+        Arc::clone(&self.catalog)
     }
 
     /// Call this when access is taken away. The organization's cache entries are invalidated on all nodes. An entry

@@ -1,11 +1,13 @@
 //! [`Store`]: the database as the domain uses it, scoped to one organization by a guard.
 
 use super::AccessChange;
+use crate::base::config::Config;
 use crate::base::error::ApiError;
 use crate::base::ids::OrganizationId;
+use crate::base::policy::PermissionCatalog;
 use crate::base::sql::Conn;
 use crate::base::time::Clock;
-use crate::domain::access::{Authority, CallerProof, Grant, Guard};
+use crate::domain::access::{Authority, CallerProof, Grant, Guard, Today};
 use crate::infra::cluster::{Cluster, Groups};
 use crate::infra::db::{Db, ScopedDb};
 use crate::infra::request::RequestContext;
@@ -16,11 +18,17 @@ use std::sync::Arc;
 pub struct Store {
     db: Db,
     cluster: Arc<Cluster>,
+    catalog: Arc<PermissionCatalog>,
 }
 
 impl Store {
-    pub fn new(db: Db, cluster: Arc<Cluster>) -> Self {
-        Self { db, cluster }
+    pub fn new(db: Db, cluster: Arc<Cluster>, catalog: Arc<PermissionCatalog>) -> Self {
+        Self { db, cluster, catalog }
+    }
+
+    /// What roles and permissions mean.
+    pub fn catalog(&self) -> Arc<PermissionCatalog> {
+        Arc::clone(&self.catalog)
     }
 
     /// The pool beneath.
@@ -37,14 +45,18 @@ impl Store {
             "an extractor must set the request's organization before the handler uses its guard"
         );
         let authority = Some(guard.authority());
-        ScopedStore { db: self.db.for_organization(organization), cluster: Arc::clone(&self.cluster), authority }
+        ScopedStore { authority, ..self.beneath(self.db.for_organization(organization)) }
     }
 
     /// The database without row-level security: for requests without a guard of one organization, such as a sign-in or
     /// a person's list of organizations, and for background tasks.
     #[must_use]
     pub fn for_all_tenants(&self) -> ScopedStore {
-        ScopedStore { db: self.db.for_all_tenants(), cluster: Arc::clone(&self.cluster), authority: None }
+        self.beneath(self.db.for_all_tenants())
+    }
+
+    fn beneath(&self, db: ScopedDb) -> ScopedStore {
+        ScopedStore::new(db, Arc::clone(&self.cluster), Arc::clone(&self.catalog))
     }
 
     /// The database of one organization, to read only: for the query that makes a guard.
@@ -90,6 +102,7 @@ impl Reader {
 pub struct ScopedStore {
     db: ScopedDb,
     cluster: Arc<Cluster>,
+    catalog: Arc<PermissionCatalog>,
     /// `None` for work of the operator, in the background, and for callers whom the transaction itself authenticates
     /// (`identity`, `invitations::accept_mailed`).
     authority: Option<Authority>,
@@ -97,8 +110,15 @@ pub struct ScopedStore {
 
 impl ScopedStore {
     /// Makes a store for the command line.
-    pub fn new(db: ScopedDb, cluster: Arc<Cluster>) -> Self {
-        Self { db, cluster, authority: None }
+    ///
+    /// # Errors
+    /// A text for the operator about the permissions of the configuration.
+    pub fn for_command(config: &Config, db: ScopedDb, clock: &Clock) -> Result<Self, String> {
+        Ok(Self::new(db, Cluster::new(config, clock), Arc::new(config.permission_catalog()?)))
+    }
+
+    fn new(db: ScopedDb, cluster: Arc<Cluster>, catalog: Arc<PermissionCatalog>) -> Self {
+        Self { db, cluster, catalog, authority: None }
     }
 
     /// Runs queries. The database refuses writes.
@@ -128,7 +148,7 @@ impl ScopedStore {
 
     fn parts(self) -> (ScopedDb, Arc<Cluster>, Confirmation) {
         let authority = self.authority.filter(|_| !self.cluster.skips_confirmation());
-        let confirmation = Confirmation { authority, clock: self.cluster.clock().clone() };
+        let confirmation = Confirmation { authority, clock: self.cluster.clock().clone(), catalog: self.catalog };
         (self.db, self.cluster, confirmation)
     }
 
@@ -159,7 +179,7 @@ impl ScopedStore {
         let locks = confirmation.locks();
         let change = move |conn: &mut Conn| {
             confirmation.check(conn)?;
-            audited(conn, &confirmation.clock, body)
+            audited(conn, (&confirmation.clock, &confirmation.catalog), body)
         };
         cluster.change(db, locks, change).await
     }
@@ -172,7 +192,7 @@ impl ScopedStore {
         &self,
         body: impl FnOnce(&mut Conn, &mut AccessChange) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        self.cluster.change_blocking(&self.db, |conn| audited(conn, self.cluster.clock(), body))
+        self.cluster.change_blocking(&self.db, |conn| audited(conn, (self.cluster.clock(), &self.catalog), body))
     }
 }
 
@@ -180,6 +200,7 @@ impl ScopedStore {
 struct Confirmation {
     authority: Option<Authority>,
     clock: Clock,
+    catalog: Arc<PermissionCatalog>,
 }
 
 impl Confirmation {
@@ -188,17 +209,18 @@ impl Confirmation {
     }
 
     fn check(&self, conn: &mut Conn) -> Result<(), ApiError> {
-        self.authority.as_ref().map_or(Ok(()), |authority| authority.confirm(conn, self.clock.now()))
+        let Some(authority) = &self.authority else { return Ok(()) };
+        authority.confirm(conn, Today { now: self.clock.now(), catalog: &self.catalog })
     }
 }
 
 /// Runs `body`, then writes its audit events.
 fn audited<T>(
     conn: &mut Conn,
-    clock: &Clock,
+    (clock, catalog): (&Clock, &Arc<PermissionCatalog>),
     body: impl FnOnce(&mut Conn, &mut AccessChange) -> Result<T, ApiError>,
 ) -> Result<(T, Groups), ApiError> {
-    let mut access_change = AccessChange::here();
+    let mut access_change = AccessChange::here(catalog);
     let value = body(conn, &mut access_change)?;
     Ok((value, access_change.finish(conn, clock.now())?))
 }

@@ -3,7 +3,7 @@
 use super::collection::Collection;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{DocumentId, OrganizationId, WorkspaceId};
-use crate::base::policy::Permission;
+use crate::base::policy::PermissionRef;
 use crate::domain::access::{Authority, CallerProof, Guard, WorkspaceMembership};
 use crate::domain::api_keys::KeyCaller;
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// A use of a collection: [`Read`] or [`Write`].
 pub trait Intent: 'static {
     /// The permission that this use requires.
-    fn permission(collection: &Collection) -> Permission;
+    fn permission(collection: &Collection) -> PermissionRef;
     /// Whether API keys have this use at all.
     fn is_open_to_keys(collection: &Collection) -> bool;
 }
@@ -26,7 +26,7 @@ pub struct Read;
 pub struct Write;
 
 impl Intent for Read {
-    fn permission(collection: &Collection) -> Permission {
+    fn permission(collection: &Collection) -> PermissionRef {
         collection.read
     }
     fn is_open_to_keys(_: &Collection) -> bool {
@@ -35,7 +35,7 @@ impl Intent for Read {
 }
 
 impl Intent for Write {
-    fn permission(collection: &Collection) -> Permission {
+    fn permission(collection: &Collection) -> PermissionRef {
         collection.write
     }
     fn is_open_to_keys(collection: &Collection) -> bool {
@@ -74,7 +74,7 @@ impl<I> CollectionAccess<I> {
         self.parent_id
     }
 
-    /// The id of the key or the person.
+    /// The id of the key, the person or the service.
     pub fn caller_id(&self) -> &str {
         &self.caller_id
     }
@@ -108,7 +108,7 @@ impl<I: Intent> CollectionAccess<I> {
         Ok(Self::new(collection, place, key.key_id.to_string(), key.authority(Some(permission))))
     }
 
-    /// Makes the guard of a person, in the workspace of a membership.
+    /// Makes the guard of a person or a service, in the workspace of a membership. `caller_id` is its id.
     ///
     /// # Errors
     /// `insufficient_permission`
@@ -116,12 +116,13 @@ impl<I: Intent> CollectionAccess<I> {
         collection: Arc<Collection>,
         membership: &WorkspaceMembership,
         caller: CallerProof,
+        caller_id: String,
     ) -> Result<Self, ApiError> {
         let permission = I::permission(&collection);
         membership.ensure_may(permission)?;
         let place = (membership.workspace().organization_id, membership.workspace().id);
         let authority = Authority::new(caller, membership.grant(permission));
-        Ok(Self::new(collection, place, membership.user_id().to_string(), authority))
+        Ok(Self::new(collection, place, caller_id, authority))
     }
 
     fn new(

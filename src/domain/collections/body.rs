@@ -8,6 +8,7 @@ use super::collection::Collection;
 use super::numbers::Reader;
 use super::schema::DocumentSchema;
 use crate::base::error::{ApiError, FieldError};
+use crate::base::input::plain::not_json;
 use crate::base::sql::JsonObject;
 use crate::infra::http::Body;
 use serde::de::DeserializeSeed;
@@ -58,7 +59,7 @@ fn parse(
     schema: &DocumentSchema,
     depth: usize,
 ) -> Result<(Map<String, Value>, Vec<FieldError>), ApiError> {
-    let no_json = |error: serde_json::Error| ApiError::bad_request(format!("The body is not JSON: {error}."));
+    let no_json = |error: serde_json::Error| ApiError::bad_request(not_json(bytes, &error));
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let (mut reader, mut track) = (Reader::of(bytes, schema, depth), Track::new());
     let parsed = reader.deserialize(serde_path_to_error::Deserializer::new(&mut deserializer, &mut track));

@@ -4,7 +4,7 @@ use super::field::Field;
 use super::path::{CollectionPath, overlap};
 use super::schema::DocumentSchema;
 use crate::base::config::{CollectionSettings, Config};
-use crate::base::policy::{Least, Permission};
+use crate::base::policy::{PermissionCatalog, PermissionRef};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ pub struct Collection {
     /// The field of a request's body that contains the document. `None`: the body is the document.
     pub envelope: Option<String>,
     /// The permission to read documents.
-    pub read: Permission,
+    pub read: PermissionRef,
     /// The permission to write documents.
-    pub write: Permission,
+    pub write: PermissionRef,
     pub keys_may_write: bool,
     pub filters: Vec<Field>,
     /// Besides the time of creation.
@@ -45,10 +45,10 @@ impl Collections {
     ///
     /// # Errors
     /// A text for the operator, which names the key.
-    pub fn compile(config: &Config) -> Result<Self, String> {
+    pub fn compile(config: &Config, catalog: &PermissionCatalog) -> Result<Self, String> {
         let mut all: Vec<Arc<Collection>> = Vec::new();
         for (name, settings) in &config.collections {
-            let compiled = Collection::compile(name, settings, config.server.body_limit);
+            let compiled = Collection::compile(name, settings, catalog, config.server.body_limit);
             all.push(Arc::new(compiled.map_err(|reason| format!("collections.{name}.{reason}"))?));
         }
         let mut found = Vec::with_capacity(all.len());
@@ -104,7 +104,12 @@ impl Collections {
 }
 
 impl Collection {
-    fn compile(name: &str, settings: &CollectionSettings, body_limit: usize) -> Result<Self, String> {
+    fn compile(
+        name: &str,
+        settings: &CollectionSettings,
+        catalog: &PermissionCatalog,
+        body_limit: usize,
+    ) -> Result<Self, String> {
         let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
         if !is_plain(name) || !(1..=64).contains(&name.len()) {
             return Err(" must have a name of 1 to 64 letters, digits, _ and -".into());
@@ -121,15 +126,7 @@ impl Collection {
         if settings.max_documents.is_some_and(|most| !(1..=MAX_DOCUMENTS_LIMIT).contains(&most)) {
             return Err(format!("max_documents: must be 1 to {MAX_DOCUMENTS_LIMIT}; leave it out for any number"));
         }
-        let (read, write) = (settings.read_permission, settings.write_permission);
-        for (key, permission) in [("read_permission", read), ("write_permission", write)] {
-            if !matches!(permission.least(), Least::Workspace(_)) {
-                return Err(format!("{key}: {} is of organizations; name one of workspaces", permission.as_str()));
-            }
-        }
-        if write.as_str().ends_with(":read") {
-            return Err(format!("write_permission: {} is kept by read-only keys; name another", write.as_str()));
-        }
+        let (read, write) = settings.permissions(name, catalog)?;
         let schema = DocumentSchema::compile(schema_of(settings)?).map_err(|reason| format!("schema: {reason}"))?;
         let fields = |key: &str, names: &[String]| {
             let of = |name: &String| Field::of(&schema, name).map_err(|reason| format!("{key}: {reason}"));

@@ -2,8 +2,9 @@
 
 use super::giver::Giver;
 use crate::base::error::ApiError;
-use crate::base::ids::{InvitationId, OrganizationId, UserId, WorkspaceId};
-use crate::base::policy::{OrganizationRole, WorkspaceRole};
+use crate::base::ids::{InvitationId, OrganizationId, RoleId, UserId, WorkspaceId};
+use crate::base::input::email::TypedEmail;
+use crate::base::policy::{OrganizationRole, RoleName, WorkspaceRole};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{invitation_workspaces, invitations};
 use crate::base::time::Timestamp;
@@ -21,7 +22,7 @@ pub struct WorkspaceGrant {
     /// A workspace of the organization.
     pub id: WorkspaceId,
     /// The role in it.
-    pub role: WorkspaceRole,
+    pub role: RoleName,
 }
 
 /// A pending invitation.
@@ -52,25 +53,41 @@ pub struct InvitationWithGrants {
 }
 
 impl Invitation {
+    /// Returns whether an invitation to this address is pending, in any organization.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub fn is_pending_for(conn: &mut Conn, email: &str, now: Timestamp) -> Result<bool, ApiError> {
+        let typed = TypedEmail::of_stored(email);
+        let pending = invitations::table
+            .filter(invitations::email.eq_any(typed.stored_forms()).and(invitations::expires_at.gt(now)));
+        Ok(diesel::select(diesel::dsl::exists(pending)).get_result(conn)?)
+    }
+
     /// Adds the workspace roles and the makers to invitations. One statement for each of both.
     ///
     /// # Errors
     /// Database errors.
     pub fn complete(conn: &mut Conn, rows: Vec<Self>) -> Result<Vec<InvitationWithGrants>, ApiError> {
         let ids: Vec<InvitationId> = rows.iter().map(|row| row.id).collect();
-        let grants: Vec<(InvitationId, WorkspaceId, WorkspaceRole)> = invitation_workspaces::table
+        let grants: Vec<(InvitationId, WorkspaceId, WorkspaceRole, Option<RoleId>)> = invitation_workspaces::table
             .filter(invitation_workspaces::invitation_id.eq_any(&ids))
             .select((
                 invitation_workspaces::invitation_id,
                 invitation_workspaces::workspace_id,
                 invitation_workspaces::role,
+                invitation_workspaces::role_id,
             ))
             .order(invitation_workspaces::workspace_id)
             .load(conn)?;
         let makers = User::all_of(conn, rows.iter().filter_map(|row| row.invited_by))?;
         let complete = |invitation: Self| {
             let own = grants.iter().filter(|(id, ..)| *id == invitation.id);
-            let grants = own.map(|(_, id, role)| WorkspaceGrant { id: *id, role: *role }).collect();
+            let grant = |(_, id, role, custom): &(_, _, _, _)| WorkspaceGrant {
+                id: *id,
+                role: RoleName::of_columns(*role, *custom),
+            };
+            let grants = own.map(grant).collect();
             let maker = makers.iter().find(|user| Some(user.id) == invitation.invited_by).cloned();
             InvitationWithGrants { invitation, grants, maker }
         };

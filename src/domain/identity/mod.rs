@@ -19,14 +19,16 @@
 
 pub mod provider;
 mod sign_in_events;
+pub(in crate::domain) mod sign_up;
 pub mod signing;
 pub mod tokens;
 
-pub use provider::{Account, Session, keep_sessions};
+pub use provider::{Account, OperatorsAccounts, PasswordLink, Session, keep_sessions, user_named};
 pub use sign_in_events::{SignInEvent, SignInEventWriter, SignInEvents};
+pub(in crate::domain) use signing::{KeyRing, MasterSecrets};
 pub use signing::{rotate_master_secret, rotate_signing_key};
 
-use crate::base::config::{Config, SessionSettings};
+use crate::base::config::{Config, SessionSettings, SignUp};
 use crate::base::error::{ApiError, Code};
 use crate::base::input::email::TypedEmail;
 use crate::base::sql::Conn;
@@ -36,6 +38,7 @@ use crate::domain::tenancy::{Profile, SignedInUser, User};
 use crate::infra::mail::Mailer;
 use crate::infra::telemetry::Metrics;
 use crate::infra::telemetry::metrics::Kind;
+use actix_web::web;
 use jsonwebtoken::Algorithm;
 use provider::{BuiltIn, FirebaseRefusal, SignedInAccount, TransactionAnswer};
 use secrecy::{ExposeSecret, SecretString};
@@ -44,6 +47,7 @@ use std::sync::Arc;
 use tokens::fault::TokenFault;
 use tokens::header::{self, KeyId};
 use tokens::{Claims, Expected, Issuer, token};
+use tokio::sync::OnceCell;
 
 /// The issuer of the built-in provider's users. It is not their tokens' `iss`, so that a change of `server.public_url`
 /// keeps the users.
@@ -56,6 +60,10 @@ pub struct IdentityService {
     builtin: Option<BuiltIn>,
     issuers: Vec<Issuer>,
     sessions: SessionSettings,
+    sign_up: SignUp,
+    config: Config,
+    /// The signing keys of a server without the built-in provider, which first opens them for a portal session.
+    own_keys: OnceCell<KeyRing>,
 }
 
 impl IdentityService {
@@ -76,7 +84,16 @@ impl IdentityService {
         };
         let issuers =
             config.identity.issuers.iter().map(|issuer| Issuer::new(issuer, config.identity.fetch_timeout)).collect();
-        Ok(Self { store: store.clone(), clock: clock.clone(), builtin, issuers, sessions: config.identity.sessions })
+        Ok(Self {
+            store: store.clone(),
+            clock: clock.clone(),
+            builtin,
+            issuers,
+            sessions: config.identity.sessions,
+            sign_up: config.identity.sign_up,
+            config: config.clone(),
+            own_keys: OnceCell::new(),
+        })
     }
 
     /// Registers metrics of the password hashing and of sign-ins.
@@ -102,8 +119,9 @@ impl IdentityService {
     /// Returns the user of an ID token from any configured issuer.
     ///
     /// # Errors
-    /// `id_token_expired`; `invalid_id_token` for any other fault, with the same message; `unavailable` when the
-    /// issuer's keys or the database can't be reached.
+    /// `id_token_expired`; `invalid_id_token` for any other fault, with the same message; `insufficient_permission` for a
+    /// new person whom `identity.sign_up` does not admit; `unavailable` when the issuer's keys or the database can't be
+    /// reached.
     pub async fn verify(&self, token: &SecretString) -> Result<SignedInUser, ApiError> {
         let verified = self.authenticate(&self.clock, token).await?;
         let (now, settings) = (self.clock.now(), self.sessions);
@@ -119,9 +137,12 @@ impl IdentityService {
 
     /// Writes what a token says anew. The transaction checks the account and the session again, under their lock.
     async fn store_user(&self, verified: VerifiedToken, now: Timestamp) -> Result<SignedInUser, ApiError> {
-        let settings = self.sessions;
+        let (settings, sign_up) = (self.sessions, self.sign_up);
         let store = move |conn: &mut Conn| {
-            let user_of = |conn: &mut Conn, profile: &Profile| User::of_profile(conn, profile, now).map(Some);
+            let user_of = |conn: &mut Conn, profile: &Profile| {
+                sign_up::check_profile(conn, sign_up, profile, now)?;
+                User::of_profile(conn, profile, now).map(Some)
+            };
             let user = verified.user(conn, (&settings, now), SignedInAccount::lock, user_of)?;
             user.ok_or_else(|| Code::InvalidIdToken.into())
         };
@@ -152,6 +173,23 @@ impl IdentityService {
             FirebaseRefusal::Firebase(error) => ApiError::with_message(Code::ValidationFailed, error.to_string()),
             FirebaseRefusal::Api(error) => error,
         })
+    }
+
+    /// Returns the installation's own signing keys: those of the built-in provider, which has them open.
+    ///
+    /// # Errors
+    /// `unavailable` when the master secret or the database can't be used.
+    pub(in crate::domain) async fn signing_keys(&self) -> Result<&KeyRing, ApiError> {
+        if let Some(builtin) = &self.builtin {
+            return Ok(&builtin.keys);
+        }
+        let open = async || {
+            let settings = self.config.identity.clone();
+            let secrets =
+                web::block(move || MasterSecrets::load(&settings)).await.map_err(|error| error.to_string())??;
+            KeyRing::open(&self.clock, self.store.db(), secrets).await
+        };
+        self.own_keys.get_or_try_init(open).await.map_err(|reason: String| ApiError::unavailable_because(reason))
     }
 
     /// Returns the built-in provider, or `not_found` when it is off.

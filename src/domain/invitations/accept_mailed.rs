@@ -4,6 +4,7 @@
 //! token a call reveals nothing and hashes no password. The transaction that joins checks the token under the
 //! organization's lock, and of an existing account the password's hash under the account's.
 
+use crate::base::config::SignUp;
 use crate::base::error::ApiError;
 use crate::base::input::email::TypedEmail;
 use crate::base::sql::Conn;
@@ -54,6 +55,9 @@ impl BuiltIn {
     ) -> Result<(), FirebaseRefusal> {
         let invited = self.look_at_invitation(token.clone()).await?.ok_or_else(ApiError::not_found)?;
         if !invited.has_account {
+            if self.config.identity.sign_up == SignUp::Closed {
+                return Err(FirebaseError::AdminOnlyOperation.into());
+            }
             return self.join_with_new_account(token, invited.email, password, name).await;
         }
         let email = TypedEmail::of_stored(&invited.email);

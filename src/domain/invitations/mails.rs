@@ -57,12 +57,13 @@ impl InvitationMails {
     /// verified.
     ///
     /// # Errors
-    /// `conflict` when no invitations are mailed; `insufficient_permission` for a caller without a verified address.
+    /// `conflict` when no invitations are mailed; `insufficient_permission` for a caller without a verified address;
+    /// `validation_failed` for a service that acts for no member.
     pub fn check_sender(&self, access: &OrganizationAccess<can::OrganizationManage>) -> Result<(), ApiError> {
         if !self.are_on() {
             return Err(ApiError::with_message(Code::Conflict, "This server sends no mail."));
         }
-        if !has_verified_address(access.user()) {
+        if !has_verified_address(access.named_person()?) {
             return Err(ApiError::with_message(Code::InsufficientPermission, UNVERIFIED));
         }
         Ok(())
@@ -79,7 +80,7 @@ impl InvitationMails {
         email: &str,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let (inviter, organization) = (access.user().id, access.organization());
+        let (inviter, organization) = (access.named_person()?.id, access.organization());
         let email = &*TypedEmail::of_stored(email).limit_key();
         let mut wanted = vec![
             (MailLimit::InviterAndAddress(inviter, email), self.limits.per_inviter_and_address),
@@ -102,9 +103,9 @@ impl InvitationMails {
         invitation: &InvitationWithGrants,
         token: &InvitationToken,
     ) -> bool {
-        let Some(url) = &self.url else { return false };
+        let (Some(url), Some(sender)) = (&self.url, access.person()) else { return false };
         // A maker whose address is not verified is not named by it: the caller, who sends the mail, is.
-        let maker = invitation.maker.as_ref().filter(|maker| has_verified_address(maker)).unwrap_or(access.user());
+        let maker = invitation.maker.as_ref().filter(|maker| has_verified_address(maker)).unwrap_or(sender);
         let invitation = &invitation.invitation;
         let text =
             email_body(&access.organization().name, maker, invitation, &format!("{url}?token={}", token.expose()));

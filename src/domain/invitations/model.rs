@@ -12,7 +12,7 @@ use crate::domain::access::OrganizationAccess;
 use crate::domain::audit::Action;
 use crate::domain::changes::AccessChange;
 use crate::domain::delegation::{Invitation, InvitationWithGrants, WorkspaceGrant, ensure_may_touch};
-use crate::domain::tenancy::Organization;
+use crate::domain::tenancy::{Organization, Role};
 use diesel::prelude::*;
 use serde_json::json;
 use std::time::Duration;
@@ -46,7 +46,8 @@ impl Invitation {
     ///
     /// # Errors
     /// `conflict` for a member's address, `insufficient_permission` for an admin who invites an owner or an address that
-    /// is invited as an owner, `validation_failed` for a workspace that is not the organization's.
+    /// is invited as an owner, `validation_failed` for a workspace that is not the organization's and for a service that
+    /// acts for no member.
     pub fn create(
         conn: &mut Conn,
         access_change: &mut AccessChange,
@@ -55,12 +56,17 @@ impl Invitation {
         is_mailed: bool,
         now: Timestamp,
     ) -> Result<(InvitationWithGrants, NewTokens), ApiError> {
+        let inviter = access.named_person()?.clone();
         let NewInvitation { id, email, role, grants } = new;
         let organization_id = access.organization_id();
         Organization::lock(conn, organization_id)?;
         ensure_may_touch(access.role(), role)?;
         ensure_no_member(conn, organization_id, &email)?;
         ensure_workspaces(conn, organization_id, &grants)?;
+        for (place, grant) in grants.iter().enumerate() {
+            let field = format!("workspaces[{place}].role");
+            Role::named(conn, &access_change.catalog(), organization_id, grant.role, &field)?;
+        }
         let same = invitations::organization_id.eq(organization_id).and(invitations::email.eq(&email));
         let older: Vec<Self> = invitations::table.filter(same).select(Self::as_select()).load(conn)?;
         for older in Invitation::complete(conn, older)? {
@@ -78,7 +84,7 @@ impl Invitation {
             expires_at: now.plus(LIFETIME),
             created_at: now,
             mailed_token_hash: tokens.mailed.as_ref().map(InvitationToken::hash),
-            invited_by: Some(access.user().id),
+            invited_by: Some(inviter.id),
         };
         diesel::insert_into(invitations::table).values(&row).execute(conn)?;
         for grant in &grants {
@@ -87,11 +93,12 @@ impl Invitation {
                     invitation_workspaces::invitation_id.eq(id),
                     invitation_workspaces::organization_id.eq(organization_id),
                     invitation_workspaces::workspace_id.eq(grant.id),
-                    invitation_workspaces::role.eq(grant.role),
+                    invitation_workspaces::role.eq(grant.role.column()),
+                    invitation_workspaces::role_id.eq(grant.role.custom()),
                 ))
                 .execute(conn)?;
         }
-        let made = InvitationWithGrants { invitation: row, grants, maker: Some(access.user().clone()) };
+        let made = InvitationWithGrants { invitation: row, grants, maker: Some(inviter) };
         access_change.audit_only(made.invitation.entry(Action::InvitationCreated).after(made.facts()));
         Ok((made, tokens))
     }
@@ -109,13 +116,14 @@ impl Invitation {
         now: Timestamp,
     ) -> Result<(InvitationWithGrants, InvitationToken), ApiError> {
         Organization::lock(conn, access.organization_id())?;
+        let sender = access.named_person()?.id;
         let earlier = Self::resendable(conn, access, id)?;
         let token = InvitationToken::generate();
         let row: Self = diesel::update(invitations::table.find(id))
             .set((
                 invitations::mailed_token_hash.eq(Some(token.hash())),
                 invitations::expires_at.eq(now.plus(LIFETIME)),
-                invitations::invited_by.eq(earlier.invitation.invited_by.unwrap_or(access.user().id)),
+                invitations::invited_by.eq(earlier.invitation.invited_by.unwrap_or(sender)),
             ))
             .returning(Self::columns())
             .get_result(conn)?;

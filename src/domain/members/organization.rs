@@ -150,6 +150,40 @@ impl OrganizationMember {
         Ok(changed)
     }
 
+    /// Adds a user as a member, or gives a member another role. A user who is not seen must be a member already.
+    ///
+    /// # Errors
+    /// `not_found`, `conflict` for a disabled user, and those of [`Self::change_role`].
+    pub fn put(
+        conn: &mut Conn,
+        access_change: &mut AccessChange,
+        access: &OrganizationAccess<can::OrganizationManage>,
+        (user, is_seen): (UserId, bool),
+        role: OrganizationRole,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        let organization = access.organization_id();
+        Organization::lock(conn, organization)?;
+        let known: Option<Option<Timestamp>> =
+            users::table.find(user).select(users::disabled_at).first(conn).optional()?;
+        let is_member = members::table
+            .filter(members::organization_id.eq(organization).and(members::user_id.eq(user)))
+            .select(members::id)
+            .first::<MembershipId>(conn)
+            .optional()?
+            .is_some();
+        if is_member {
+            return Self::change_role(conn, access_change, access, user, role);
+        }
+        let disabled_at = known.filter(|_| is_seen).ok_or_else(ApiError::not_found)?;
+        ensure_may_touch(access.role(), role)?;
+        if !PersonStatus::of(disabled_at).can_act() {
+            return Err(ApiError::with_message(Code::Conflict, "The user is disabled."));
+        }
+        Self::add(conn, access_change, organization, user, role, now)?;
+        Self::of(conn, organization, user)
+    }
+
     /// Removes a member with all workspace roles, transfers or orphans the API keys, and withdraws the member's
     /// invitations. Members may remove themselves.
     ///
@@ -165,20 +199,20 @@ impl OrganizationMember {
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
         Organization::lock(conn, access.organization_id())?;
-        let leaves = user == access.user().id && heir.is_none();
+        let leaves = access.person_id() == Some(user) && heir.is_none();
         if !leaves && !Permission::OrganizationManage.held_in_organization(access.role()) {
             return Err(Code::InsufficientPermission.into());
         }
         let member = Self::of(conn, access.organization_id(), user)?;
         ensure_may_touch(access.role(), member.role)?;
         ensure_other_owner(conn, access.organization_id(), &member)?;
-        let action = match user == access.user().id {
+        let action = match access.person_id() == Some(user) {
             true => Action::OrganizationMemberLeft,
             false => Action::OrganizationMemberRemoved,
         };
         access_change.revoking(member.entry(action, access.organization_id()).before(member.facts()));
         let removed = RemovedMember { organization_id: access.organization_id(), workspace_id: None, user_id: user };
-        let keys = ApiKey::orphan_or_transfer(conn, access_change, rules, removed, heir, now)?;
+        let keys = ApiKey::orphan_or_transfer(conn, access_change, rules, (access.person_id(), removed), heir, now)?;
         diesel::delete(members::table.find(member.id)).execute(conn)?;
         withdraw_what_is_lost(conn, access_change, access.organization_id(), user)?;
         Ok(keys)

@@ -1,10 +1,10 @@
 //! Rows of `workspace_members`, and the list of all members of a workspace.
 
 use super::organization::OrganizationMember;
-use crate::base::error::ApiError;
-use crate::base::ids::{MembershipId, OrganizationId, UserId, WorkspaceId};
+use crate::base::error::{ApiError, Code};
+use crate::base::ids::{MembershipId, OrganizationId, RoleId, UserId, WorkspaceId};
 use crate::base::paging::Position;
-use crate::base::policy::{OrganizationRole, WorkspaceRole, can, effective_role};
+use crate::base::policy::{HeldRole, OrganizationRole, PermissionCatalog, RoleName, WorkspaceRole, can};
 use crate::base::sql::schema::{organization_members, users, workspace_members as members};
 use crate::base::sql::{Conn, each};
 use crate::base::time::Timestamp;
@@ -12,7 +12,9 @@ use crate::domain::access::WorkspaceAccess;
 use crate::domain::api_keys::{ApiKey, Heir, KeyRules, RemovedKeys, RemovedMember, ensure_may_create};
 use crate::domain::audit::{Action, Entry, Target};
 use crate::domain::changes::AccessChange;
-use crate::domain::tenancy::{Organization, PersonStatus};
+use crate::domain::tenancy::{
+    GivenRoleColumns, Organization, PersonStatus, Role, given_role, given_role_columns, with_custom_role,
+};
 use diesel::prelude::*;
 use serde_json::json;
 use std::fmt;
@@ -59,7 +61,7 @@ pub struct WorkspaceMember {
     pub id: MembershipId,
     pub user_id: UserId,
     /// The effective role.
-    pub role: WorkspaceRole,
+    pub role: RoleName,
     /// When the user joined the workspace, or the organization if the role comes from there.
     pub joined_at: Timestamp,
     pub email: Option<String>,
@@ -80,17 +82,17 @@ impl WorkspaceMember {
     /// Database errors.
     pub fn page_of(
         conn: &mut Conn,
+        catalog: &PermissionCatalog,
         organization: OrganizationId,
         workspace: WorkspaceId,
         page: Position<MemberPlace>,
     ) -> Result<Vec<Self>, ApiError> {
-        type WorkspaceMemberRow = (OrganizationMember, Option<WorkspaceRole>, Option<Timestamp>);
-        let mut query = organization_members::table
-            .inner_join(users::table)
-            .left_join(
-                members::table
-                    .on(members::workspace_id.eq(workspace).and(members::user_id.eq(organization_members::user_id))),
-            )
+        type WorkspaceMemberRow = (OrganizationMember, GivenRoleColumns, Option<Timestamp>);
+        let from = organization_members::table.inner_join(users::table).left_join(
+            members::table
+                .on(members::workspace_id.eq(workspace).and(members::user_id.eq(organization_members::user_id))),
+        );
+        let mut query = with_custom_role!(from)
             .filter(organization_members::organization_id.eq(organization))
             .filter(
                 members::user_id
@@ -109,7 +111,7 @@ impl WorkspaceMember {
                     users::name,
                     users::disabled_at,
                 ),
-                members::role.nullable(),
+                given_role_columns!(),
                 members::created_at.nullable(),
             ))
             .order((
@@ -127,34 +129,47 @@ impl WorkspaceMember {
             );
         }
         let rows: Vec<WorkspaceMemberRow> = query.load(conn)?;
-        Ok(rows.into_iter().filter_map(|(member, role, since)| Self::of(member, role, since)).collect())
+        Ok(rows
+            .into_iter()
+            .filter_map(|(member, role, since)| Self::of(catalog, member, given_role(catalog, role), since))
+            .collect())
     }
 
-    fn of(member: OrganizationMember, role: Option<WorkspaceRole>, since: Option<Timestamp>) -> Option<Self> {
+    fn of(
+        catalog: &PermissionCatalog,
+        member: OrganizationMember,
+        given: Option<HeldRole>,
+        since: Option<Timestamp>,
+    ) -> Option<Self> {
         let status = member.status();
         let OrganizationMember { id, user_id, role: organization_role, joined_at, email, name, .. } = member;
-        let role = effective_role(organization_role, role)?;
+        let role = catalog.effective_role(organization_role, given)?.name;
         Some(Self { id, user_id, role, joined_at: since.unwrap_or(joined_at), email, name, status })
     }
 
-    /// Sets a member's role in the workspace.
+    /// Sets a member's role in the workspace. The caller gives a role with at most what the caller has there; an admin of
+    /// the organization, who makes the custom roles, gives any.
     ///
     /// # Errors
-    /// `not_found` when the user is not a member of the organization.
+    /// `not_found` when the user is not a member of the organization; `insufficient_permission` for a role that has more
+    /// than the caller; `validation_failed` for a role of another organization.
     pub fn put(
         conn: &mut Conn,
         access_change: &mut AccessChange,
         access: &WorkspaceAccess<can::MembersManage>,
         user: UserId,
-        role: WorkspaceRole,
+        role: RoleName,
         now: Timestamp,
     ) -> Result<Self, ApiError> {
         let organization = access.workspace().organization_id;
         Organization::lock(conn, organization)?;
+        let catalog = access.catalog();
+        let given = Role::named(conn, catalog, organization, role, "role")?;
+        ensure_may_give_role(access, given)?;
         let member = OrganizationMember::of(conn, organization, user)?;
         Self::set(conn, access_change, organization, access.workspace_id(), user, role, now)?;
         let since = members::table.find((access.workspace_id(), user)).select(members::created_at).first(conn)?;
-        Self::of(member, Some(role), Some(since)).ok_or_else(ApiError::not_found)
+        Self::of(catalog, member, Some(given), Some(since)).ok_or_else(ApiError::not_found)
     }
 
     /// Writes the role under the lock of the organization. Foreign keys reject a workspace or a user of another
@@ -168,7 +183,7 @@ impl WorkspaceMember {
         organization: OrganizationId,
         workspace: WorkspaceId,
         user: UserId,
-        role: WorkspaceRole,
+        role: RoleName,
         now: Timestamp,
     ) -> Result<(), ApiError> {
         let earlier = Self::own_role(conn, workspace, user)?;
@@ -176,7 +191,8 @@ impl WorkspaceMember {
             members::workspace_id.eq(workspace),
             members::organization_id.eq(organization),
             members::user_id.eq(user),
-            members::role.eq(role),
+            members::role.eq(role.column()),
+            members::role_id.eq(role.custom()),
             members::created_at.eq(now),
         );
         each!(conn, |native| {
@@ -184,7 +200,7 @@ impl WorkspaceMember {
                 .values(row)
                 .on_conflict((members::workspace_id, members::user_id))
                 .do_update()
-                .set(members::role.eq(role))
+                .set((members::role.eq(role.column()), members::role_id.eq(role.custom())))
                 .execute(native)
         })?;
         let mut entry = |action| entry(conn, action, organization, workspace, user);
@@ -198,8 +214,10 @@ impl WorkspaceMember {
     }
 
     /// Returns the role given in the workspace itself.
-    fn own_role(conn: &mut Conn, workspace: WorkspaceId, user: UserId) -> Result<Option<WorkspaceRole>, ApiError> {
-        Ok(members::table.find((workspace, user)).select(members::role).first(conn).optional()?)
+    fn own_role(conn: &mut Conn, workspace: WorkspaceId, user: UserId) -> Result<Option<RoleName>, ApiError> {
+        let found: Option<(WorkspaceRole, Option<RoleId>)> =
+            members::table.find((workspace, user)).select((members::role, members::role_id)).first(conn).optional()?;
+        Ok(found.map(|(role, custom)| RoleName::of_columns(role, custom)))
     }
 
     /// Removes a member's role in the workspace, and transfers or orphans the member's keys there. An admin of the
@@ -224,19 +242,33 @@ impl WorkspaceMember {
         let entry = entry(conn, Action::WorkspaceMemberRemoved, organization_id, access.workspace_id(), user)?;
         access_change.revoking(entry.before(json!({ "role": role })));
         let keys = match heir {
-            None if effective_role(member.role, None).is_some() => RemovedKeys::default(),
+            None if member.role >= OrganizationRole::Admin => RemovedKeys::default(),
             heir => {
                 if heir.is_some() {
                     ensure_may_create(access, rules.config.keys.min_creator_role)?;
                 }
                 let removed =
                     RemovedMember { organization_id, workspace_id: Some(access.workspace_id()), user_id: user };
-                ApiKey::orphan_or_transfer(conn, access_change, rules, removed, heir, now)?
+                ApiKey::orphan_or_transfer(conn, access_change, rules, (access.user_id(), removed), heir, now)?
             }
         };
         diesel::delete(members::table.find((access.workspace_id(), user))).execute(conn)?;
         Ok(keys)
     }
+}
+
+/// Checks that a role has at most what its giver has there. An admin of the organization makes its roles, and gives any.
+fn ensure_may_give_role<P>(access: &WorkspaceAccess<P>, role: HeldRole) -> Result<(), ApiError> {
+    let own = access.role().permissions;
+    if access.organization_role() >= OrganizationRole::Admin || role.permissions.is_subset(own) {
+        return Ok(());
+    }
+    let more = access.catalog().names_of(role.permissions.difference(own));
+    let more: Vec<&str> = more.iter().collect();
+    Err(ApiError::with_message(
+        Code::InsufficientPermission,
+        format!("You can give at most what you have in the workspace: this role also has {}.", more.join(", ")),
+    ))
 }
 
 /// Returns an audit entry about a user's role in a workspace.

@@ -1,48 +1,79 @@
-//! Service tokens: credentials of gateways and other services. The operator creates them on the command line.
+//! Service tokens: credentials of gateways and of the operator's own backends. The operator creates them on the command
+//! line, says what they may do ([`ServicePermissions`]), and may bind them to one organization.
 //!
 //! They have the format of API keys with the prefix `svc_`, are shown once, and are stored as their SHA-256.
 
+mod actor;
 mod model;
 
-pub use model::ServiceToken;
+pub use actor::{ServiceActor, is_good_for};
+pub use model::{NewServiceToken, ServiceToken, ServiceTokenChange};
 
 use crate::base::config::Config;
 use crate::base::config::SERVICE_TOKEN_PREFIX;
 use crate::base::error::{ApiError, Code};
-use crate::base::ids::ServiceTokenId;
-use crate::base::sql::Conn;
+use crate::base::ids::{OrganizationId, ServiceTokenId};
+use crate::base::policy::{ServicePermission, ServicePermissions};
 use crate::base::time::{Clock, Moment, Timestamp};
-use crate::domain::access::{CallerProof, Confirm, Grant, Locks, Presented};
 use crate::domain::api_keys::{KeyFormat, LastUse, LastUsed, PresentedKey, Used};
 use crate::infra::cluster::{Cache, CacheLookup, Cluster, SERVICE_TOKENS};
 use crate::infra::db::Db;
 use std::sync::Arc;
 
-/// An authenticated service.
+/// An authenticated service. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct ServiceCaller {
-    pub id: ServiceTokenId,
+    token: Arc<CachedServiceToken>,
+    /// The SHA-256 of the value that was sent.
+    hash: [u8; 32],
 }
 
 impl ServiceCaller {
-    /// Returns the proof of this caller.
-    pub fn proof(&self) -> CallerProof {
-        CallerProof::new(Arc::new(self.clone()), Presented::default())
+    pub fn id(&self) -> ServiceTokenId {
+        self.token.id
+    }
+
+    /// The only organization that the service sees; `None` for all.
+    pub fn organization(&self) -> Option<OrganizationId> {
+        self.token.organization
+    }
+
+    /// When the value that was sent ends, if it does.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.token.value_ends_at
+    }
+
+    /// Checks that the service may do what a route asks for, on the whole installation.
+    ///
+    /// # Errors
+    /// `insufficient_permission`
+    pub fn ensure_may(&self, permission: ServicePermission) -> Result<(), ApiError> {
+        ensure_may(self.token.permissions, permission)
+    }
+
+    /// Checks that the service sees all organizations.
+    ///
+    /// # Errors
+    /// `insufficient_permission`
+    pub fn ensure_unbound(&self) -> Result<(), ApiError> {
+        match self.token.organization {
+            None => Ok(()),
+            Some(_) => Err(ApiError::with_message(
+                Code::InsufficientPermission,
+                "The service token is bound to one organization, and may not do this. Use one without --organization.",
+            )),
+        }
     }
 }
 
-impl Confirm for ServiceCaller {
-    fn lock(&self, _: &Grant, locks: &mut Locks) {
-        locks.add("service_tokens", self.id, "SHARE");
+fn ensure_may(permissions: ServicePermissions, permission: ServicePermission) -> Result<(), ApiError> {
+    if permissions.may(permission) {
+        return Ok(());
     }
-
-    fn confirm(&self, conn: &mut Conn, _: &Presented, _: &Grant, _: Timestamp) -> Result<(), ApiError> {
-        match ServiceToken::is_revoked(conn, self.id)? {
-            Some(false) => Ok(()),
-            Some(true) => Err(revoked()),
-            None => Err(unknown()),
-        }
-    }
+    Err(ApiError::with_message(
+        Code::InsufficientPermission,
+        format!("The service token may not do this: it takes {permission}. The operator gives it (--can)."),
+    ))
 }
 
 fn unknown() -> ApiError {
@@ -51,6 +82,10 @@ fn unknown() -> ApiError {
 
 fn revoked() -> ApiError {
     ApiError::with_message(Code::ApiKeyRevoked, "The service token has been revoked.")
+}
+
+fn expired() -> ApiError {
+    ApiError::with_message(Code::ApiKeyExpired, "The service token has expired. The operator makes a new one.")
 }
 
 /// The module's part of the shared state.
@@ -63,12 +98,44 @@ pub struct ServiceTokens {
     clock: Clock,
 }
 
-/// A service token as the cache stores it.
+/// A value of a service token as the cache stores it.
 #[derive(Debug)]
 pub struct CachedServiceToken {
     id: ServiceTokenId,
+    permissions: ServicePermissions,
+    organization: Option<OrganizationId>,
     is_revoked: bool,
+    expires_at: Option<Timestamp>,
+    /// When this value stops: with the token, or at the end of a roll's overlap.
+    value_ends_at: Option<Timestamp>,
     last_use: LastUse,
+}
+
+impl CachedServiceToken {
+    fn new(token: &ServiceToken, hash: &[u8]) -> Self {
+        Self {
+            id: token.id,
+            permissions: token.permissions(),
+            organization: token.organization_id,
+            is_revoked: token.revoked_at.is_some(),
+            expires_at: token.expires_at,
+            value_ends_at: token.value_ends_at(hash),
+            last_use: LastUse::default(),
+        }
+    }
+
+    fn ensure_good(&self, now: Timestamp) -> Result<(), ApiError> {
+        let has_ended = |end: Option<Timestamp>| end.is_some_and(|end| end <= now);
+        if self.is_revoked {
+            Err(revoked())
+        } else if has_ended(self.expires_at) {
+            Err(expired())
+        } else if has_ended(self.value_ends_at) {
+            Err(unknown())
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl Used for CachedServiceToken {
@@ -98,12 +165,14 @@ impl ServiceTokens {
         }
     }
 
-    /// Returns a valid cached token. Notes no use; [`ServiceTokens::record_admitted`] does.
+    /// Returns a valid cached token that may verify every key. Notes no use; [`ServiceTokens::record_admitted`] does.
     pub fn lookup_cached(&self, token: PresentedKey<'_>, at: &Moment) -> Option<Arc<CachedServiceToken>> {
         if !self.format.recognizes(token) {
             return None;
         }
-        self.cache.peek(&token.hash(), at.monotonic).filter(|known| !known.is_revoked)
+        let known = self.cache.peek(&token.hash(), at.monotonic)?;
+        let may_verify = known.organization.is_none() && known.permissions.may(ServicePermission::KeysVerify);
+        (may_verify && known.ensure_good(at.now).is_ok()).then_some(known)
     }
 
     /// Notes an admitted request with a token from [`ServiceTokens::lookup_cached`].
@@ -115,29 +184,26 @@ impl ServiceTokens {
     /// Verifies a token and returns its service. Costs the same as [`crate::domain::api_keys::ApiKeys::verify`].
     ///
     /// # Errors
-    /// `invalid_api_key`, `api_key_revoked`; `unavailable` when the database can't be reached.
+    /// `invalid_api_key`, `api_key_revoked`, `api_key_expired`; `unavailable` when the database can't be reached.
     pub async fn verify(&self, token: PresentedKey<'_>) -> Result<ServiceCaller, ApiError> {
         if !self.format.recognizes(token) {
             return Err(unknown());
         }
-        let digest = token.hash();
-        let known = match self.cache.get(&digest) {
+        let hash = token.hash();
+        let known = match self.cache.get(&hash) {
             CacheLookup::Fresh(known) => known,
             CacheLookup::Unknown { before, .. } => {
                 // Boxed, so that the future for a cached token stays small to move.
                 let found =
-                    Box::pin(self.db.for_all_tenants().read(move |conn| ServiceToken::of_hash(conn, &digest))).await?;
-                let ServiceToken { id, revoked_at, .. } = found.ok_or_else(unknown)?;
-                let known =
-                    Arc::new(CachedServiceToken { id, is_revoked: revoked_at.is_some(), last_use: LastUse::default() });
-                self.cache.enter(digest, SERVICE_TOKENS, before, known.clone());
+                    Box::pin(self.db.for_all_tenants().read(move |conn| ServiceToken::of_hash(conn, &hash))).await?;
+                let known = Arc::new(CachedServiceToken::new(&found.ok_or_else(unknown)?, &hash));
+                self.cache.enter(hash, SERVICE_TOKENS, before, known.clone());
                 known
             }
         };
-        if known.is_revoked {
-            return Err(revoked());
-        }
-        self.last_used.note(&known, self.clock.now());
-        Ok(ServiceCaller { id: known.id })
+        let now = self.clock.now();
+        known.ensure_good(now)?;
+        self.last_used.note(&known, now);
+        Ok(ServiceCaller { token: known, hash })
     }
 }

@@ -19,6 +19,14 @@ pub struct Organization {
 }
 
 impl Organization {
+    /// Finds an organization by id, for services and the operator.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(crate) fn find(conn: &mut Conn, id: OrganizationId) -> Result<Option<Self>, ApiError> {
+        Ok(organizations::table.find(id).select(Self::as_select()).first(conn).optional()?)
+    }
+
     /// Returns an organization and a user's role in it, as a guard needs them. `None` when either is missing.
     ///
     /// # Errors
@@ -65,6 +73,40 @@ impl Organization {
             query = query.filter(organizations::id.lt(after));
         }
         Ok(query.load(conn)?)
+    }
+
+    /// Returns a page of the organizations that a service sees, newest first: all of them, or `only` one. With a user,
+    /// those of the user, with the user's role; else with an owner's.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub fn page_of_service(
+        conn: &mut Conn,
+        user: Option<UserId>,
+        only: Option<OrganizationId>,
+        page: Position<OrganizationId>,
+    ) -> Result<Vec<(Self, OrganizationRole)>, ApiError> {
+        let own = organization_members::table.on(organization_members::organization_id
+            .eq(organizations::id)
+            .and(organization_members::user_id.nullable().eq(user)));
+        let mut query = organizations::table
+            .left_join(own)
+            .select((Self::as_select(), organization_members::role.nullable()))
+            .order(organizations::id.desc())
+            .limit(page.limit())
+            .into_boxed();
+        if user.is_some() {
+            query = query.filter(organization_members::user_id.is_not_null());
+        }
+        if let Some(only) = only {
+            query = query.filter(organizations::id.eq(only));
+        }
+        if let Some(after) = page.after {
+            query = query.filter(organizations::id.lt(after));
+        }
+        let rows: Vec<(Self, Option<OrganizationRole>)> = query.load(conn)?;
+        let acting = |(organization, role): (Self, Option<_>)| (organization, role.unwrap_or(OrganizationRole::Owner));
+        Ok(rows.into_iter().map(acting).collect())
     }
 
     /// Locks all organizations of a user until the transaction ends, in the order of their ids, and returns them. For

@@ -103,6 +103,14 @@ pub struct Profile {
 }
 
 impl User {
+    /// Finds a user by id.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(in crate::domain) fn of_id(conn: &mut Conn, id: UserId) -> Result<Option<Self>, ApiError> {
+        Ok(users::table.find(id).select(Self::as_select()).first(conn).optional()?)
+    }
+
     /// Whether the person can act.
     pub fn status(&self) -> PersonStatus {
         PersonStatus::of(self.disabled_at)
@@ -116,6 +124,14 @@ impl User {
         Ok(Self::find(conn, profile)?.filter(|user| {
             (&user.email, user.email_verified, &user.name) == (&profile.email, profile.email_verified, &profile.name)
         }))
+    }
+
+    /// Returns whether the profile has a user.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(in crate::domain) fn is_known(conn: &mut Conn, profile: &Profile) -> Result<bool, ApiError> {
+        Ok(Self::find(conn, profile)?.is_some())
     }
 
     /// Returns the user of a profile. Creates the user at the first valid token, and updates it when the profile

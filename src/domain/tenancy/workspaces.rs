@@ -1,8 +1,9 @@
 //! Rows of `workspaces`.
 
+use super::roles::{GivenRoleColumns, given_role, given_role_columns, with_custom_role};
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, UserId, WorkspaceId};
-use crate::base::policy::{OrganizationRole, WorkspaceRole, effective_role};
+use crate::base::policy::{HeldRole, OrganizationRole, PermissionCatalog};
 use crate::base::sql::schema::{organization_members, workspace_members, workspaces};
 use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
@@ -19,7 +20,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Finds a workspace by id, for the operator.
+    /// Finds a workspace by id, for services and the operator.
     ///
     /// # Errors
     /// Database errors.
@@ -34,10 +35,11 @@ impl Workspace {
     /// Database errors.
     pub fn with_role_of(
         conn: &mut Conn,
+        catalog: &PermissionCatalog,
         id: WorkspaceId,
         user: UserId,
-    ) -> Result<Option<(Self, OrganizationRole, WorkspaceRole)>, ApiError> {
-        let found: Option<(Self, OrganizationRole, Option<WorkspaceRole>)> = workspaces::table
+    ) -> Result<Option<(Self, OrganizationRole, HeldRole)>, ApiError> {
+        let members = workspaces::table
             .inner_join(
                 organization_members::table.on(organization_members::organization_id
                     .eq(workspaces::organization_id)
@@ -46,13 +48,15 @@ impl Workspace {
             .left_join(
                 workspace_members::table
                     .on(workspace_members::workspace_id.eq(workspaces::id).and(workspace_members::user_id.eq(user))),
-            )
+            );
+        let found: Option<(Self, OrganizationRole, GivenRoleColumns)> = with_custom_role!(members)
             .filter(workspaces::id.eq(id))
-            .select((Self::as_select(), organization_members::role, workspace_members::role.nullable()))
+            .select((Self::as_select(), organization_members::role, given_role_columns!()))
             .first(conn)
             .optional()?;
-        Ok(found.and_then(|(workspace, organization, role)| {
-            effective_role(organization, role).map(|role| (workspace, organization, role))
+        Ok(found.and_then(|(workspace, organization, given)| {
+            let role = catalog.effective_role(organization, given_role(catalog, given))?;
+            Some((workspace, organization, role))
         }))
     }
 

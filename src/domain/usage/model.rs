@@ -68,7 +68,8 @@ impl Whose {
         if access.may(Permission::KeysManage) {
             return Ok(Self::Workspace);
         }
-        let own = api_keys::workspace_id.eq(access.workspace_id()).and(api_keys::creator_id.eq(access.user_id()));
+        let own =
+            api_keys::workspace_id.eq(access.workspace_id()).and(api_keys::creator_id.nullable().eq(access.user_id()));
         let keys: Vec<KeyId> = api_keys::table.filter(own).select(api_keys::id).load(conn)?;
         Ok(Self::Keys(keys.into_iter().collect()))
     }

@@ -1,6 +1,7 @@
 //! [`back_up`]: copies the SQLite database while servers write to it.
 
 use super::connection::Manager;
+use super::migrations::ensure_there;
 use crate::base::sql::{Conn, DatabaseUrl};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -16,15 +17,13 @@ use std::path::{Path, PathBuf};
 /// synced to disk before it gets its name, so a file of that name is a whole backup.
 ///
 /// # Errors
-/// A message for the operator: the database is not SQLite, the target exists, or the copy failed. No file is left then.
+/// A message for the operator: the database is not SQLite or not there, the target exists, or the copy failed. No file
+/// is left then.
 pub fn back_up(url: &DatabaseUrl, target: &Path) -> Result<u64, String> {
-    let DatabaseUrl::Sqlite(source) = url else {
-        return Err(format!("{url} is not SQLite; use `pg_dump --format=custom --file=FILE` instead"));
-    };
-    // Opening would create the file.
-    if !Path::new(source).exists() {
-        return Err(format!("{url} does not exist"));
+    if matches!(url, DatabaseUrl::Postgres(_)) {
+        return Err(format!("{url} is not SQLite. {BY_PG_DUMP}", url = url.place()));
     }
+    ensure_there(url)?;
     if target.exists() {
         return Err(format!("{} is there already; it is left alone", target.display()));
     }
@@ -33,6 +32,11 @@ pub fn back_up(url: &DatabaseUrl, target: &Path) -> Result<u64, String> {
     copied.map_err(|error| format!("the backup of {url} failed: {error}"))?;
     unfinished.finish(target).map_err(|error| format!("{}: {error}", target.display()))
 }
+
+/// How PostgreSQL is backed up. A role without BYPASSRLS, such as the recommended one, must say that it means the rows of
+/// all tenants: otherwise `pg_dump` fails or leaves them out.
+const BY_PG_DUMP: &str = "Back it up by:\n\n  PGOPTIONS='-c keyward.organization=*' pg_dump --format=custom \
+    --enable-row-security --file=keyward.dump \"$DATABASE_URL\"\n";
 
 /// The file while it is written. Dropping it removes the file, unless it is finished.
 struct Unfinished(PathBuf);

@@ -73,7 +73,8 @@ impl Manager {
         Self { prepares: false, ..self }
     }
 
-    /// Opens one connection and sets it up. On PostgreSQL it sees no tenant's rows until a [`Scope`] is set.
+    /// Opens one connection to an existing database, and sets it up. On PostgreSQL it sees no tenant's rows until a
+    /// [`Scope`] is set.
     pub fn open(&self) -> Result<Conn, diesel::r2d2::Error> {
         use diesel::r2d2::Error::{ConnectionError, QueryError};
         match &self.url {
@@ -89,7 +90,7 @@ impl Manager {
                 Ok(Conn::Postgres(postgres))
             }
             DatabaseUrl::Sqlite(path) => {
-                claim_files(path).map_err(|error| ConnectionError(diesel::ConnectionError::BadConnection(error)))?;
+                protect_files(path).map_err(|error| ConnectionError(diesel::ConnectionError::BadConnection(error)))?;
                 let mut sqlite = SqliteConnection::establish(path).map_err(ConnectionError)?;
                 // The system caches pages too, for all connections together: 512 KiB each instead of 2 MiB.
                 sqlite
@@ -116,13 +117,15 @@ pub(super) fn refuse_writes(conn: &mut Conn) -> QueryResult<()> {
 /// its index the mode of the database.
 ///
 /// # Errors
-/// A text for the operator, which names the file.
-fn claim_files(path: &str) -> Result<(), String> {
-    let explain = |file: &str, error: std::io::Error| format!("{file}: {error}");
-    private_file::claim(Path::new(path)).map_err(|error| explain(path, error))?;
-    for beside in ["-wal", "-shm", "-journal"] {
-        let file = format!("{path}{beside}");
-        private_file::tighten(Path::new(&file)).map_err(|error| explain(&file, error))?;
+/// A text for the operator, which names the file. A missing database: SQLite would make an empty one, and only a
+/// migration may.
+fn protect_files(path: &str) -> Result<(), String> {
+    if !Path::new(path).exists() {
+        return Err(format!("{path}: there is no such file"));
+    }
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let file = format!("{path}{suffix}");
+        private_file::tighten(Path::new(&file)).map_err(|error| format!("{file}: {error}"))?;
     }
     Ok(())
 }

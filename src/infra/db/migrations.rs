@@ -10,6 +10,7 @@ use super::connection::Manager;
 use super::{Scope, normal_emails, transaction};
 use crate::base::config;
 use crate::base::sql::{Conn, DatabaseUrl, MultiBackend, each};
+use crate::infra::process::private_file;
 use diesel::connection::SimpleConnection;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
@@ -48,11 +49,11 @@ pub struct Migrated {
 /// Migrates the database, or only checks its schema if `database.migrate` is off.
 ///
 /// # Errors
-/// As [`migrate`]. The check also fails if the schema lacks a migration, or if SQLite's file does not exist.
+/// As [`migrate`]. Without migrating, those of [`ensure_current`].
 pub fn prepare(settings: &config::Database) -> Result<Migrated, String> {
     match settings.migrate {
         true => migrate(&settings.url),
-        false => check(&settings.url).map(|()| Migrated::default()),
+        false => ensure_current(&settings.url).map(|()| Migrated::default()),
     }
 }
 
@@ -62,15 +63,8 @@ pub fn prepare(settings: &config::Database) -> Result<Migrated, String> {
 /// A message for the operator if the database can't be reached, a migration fails, or a newer Keyward has migrated the
 /// database. Nothing has changed then.
 pub fn migrate(url: &DatabaseUrl) -> Result<Migrated, String> {
-    if let DatabaseUrl::Sqlite(path) = url
-        && let Some(folder) = Path::new(path).parent()
-    {
-        // The file contains password hashes, so a new folder for it is readable by its owner only.
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|error| format!("can't create {}: {error}", folder.display()))?;
+    if let DatabaseUrl::Sqlite(path) = url {
+        make_file(Path::new(path))?;
     }
     let mut conn = open(url)?;
     if let Conn::Sqlite(sqlite) = &mut conn {
@@ -92,19 +86,56 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Migrated, String> {
     migrated.map_err(|MigrationFailure(error)| format!("migrating {url} failed, nothing has changed: {error}"))
 }
 
-/// Checks that the database has the schema of this binary. Writes nothing.
-fn check(url: &DatabaseUrl) -> Result<(), String> {
-    const MIGRATE: &str = "run `keyward migrate` first, or let database.migrate be true";
+/// Creates SQLite's file and its folder, if they are missing. No other function makes a database.
+fn make_file(path: &Path) -> Result<(), String> {
+    if let Some(folder) = path.parent() {
+        // The file contains password hashes, so a new folder for it is readable by its owner only.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|error| format!("can't create {}: {error}", folder.display()))?;
+    }
+    private_file::claim(path).map_err(|error| format!("can't create {}: {error}", path.display()))
+}
+
+/// Checks that the database exists, and has the schema of this binary. Writes nothing.
+///
+/// # Errors
+/// A message for the operator, which names the database and what to do.
+pub fn ensure_current(url: &DatabaseUrl) -> Result<(), String> {
+    let missing = pending(&mut existing(url)?, url)?;
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(format!("{} lacks the migrations {}. {MAKE_OR_NAME}", url.place(), missing.join(", "))),
+    }
+}
+
+/// Checks that the database exists and is Keyward's, of any version. Writes nothing.
+///
+/// # Errors
+/// As [`ensure_current`].
+pub fn ensure_there(url: &DatabaseUrl) -> Result<(), String> {
+    let applied = applied(&mut existing(url)?).map_err(|error| unreadable(url, &error))?;
+    match applied.is_empty() {
+        true => Err(format!("{} is not a database of Keyward. {MAKE_OR_NAME}", url.place())),
+        false => Ok(()),
+    }
+}
+
+/// The advice about a database that is missing or not migrated.
+const MAKE_OR_NAME: &str = "If it is the right one, run `keyward migrate` first, or `keyward serve` with \
+    database.migrate = true. Otherwise name the server's database: by --database-url, by DATABASE_URL, by database.url in \
+    the file of --config, or by running the command in the server's directory";
+
+fn existing(url: &DatabaseUrl) -> Result<Conn, String> {
     if let DatabaseUrl::Sqlite(path) = url
         && !Path::new(path).exists()
     {
-        return Err(format!("{url} does not exist; {MIGRATE}"));
+        return Err(format!("there is no database at {}. {MAKE_OR_NAME}", url.place()));
     }
-    let missing = pending(&mut open(url)?, url)?;
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(format!("{url} lacks the migrations {}; {MIGRATE}", missing.join(", "))),
-    }
+    open(url)
+}
+
+fn unreadable(url: &DatabaseUrl, error: &diesel::result::Error) -> String {
+    format!("can't read the migrations of {}: {error}", url.place())
 }
 
 fn open(url: &DatabaseUrl) -> Result<Conn, String> {
@@ -117,7 +148,7 @@ fn open(url: &DatabaseUrl) -> Result<Conn, String> {
                 attempts += 1;
                 thread::sleep(OPENING_PAUSE);
             }
-            Err(error) => return Err(format!("can't open {url}: {error}")),
+            Err(error) => return Err(format!("can't open {}: {error}", url.place())),
         }
     }
 }
@@ -133,7 +164,7 @@ impl<E: ToString> From<E> for MigrationFailure {
 
 /// Returns the names of the pending migrations. Fails if the database has migrations that this binary does not know.
 fn pending(conn: &mut Conn, url: &DatabaseUrl) -> Result<Vec<String>, String> {
-    let applied = applied(conn).map_err(|error| format!("can't read the migrations of {url}: {error}"))?;
+    let applied = applied(conn).map_err(|error| unreadable(url, &error))?;
     let known = known(conn).map_err(|error| error.to_string())?;
     let is_unknown = |applied: &&String| known.iter().all(|(version, _)| version != *applied);
     let unknown: Vec<&str> = applied.iter().filter(is_unknown).map(String::as_str).collect();

@@ -14,7 +14,7 @@ mod transaction;
 
 pub use backup::back_up;
 pub use connection::Manager;
-pub use migrations::{Migrated, migrate, prepare};
+pub use migrations::{Migrated, ensure_current, migrate, prepare};
 pub use scope::{DatabaseSession, Scope};
 
 use crate::base::config;

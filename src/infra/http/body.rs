@@ -10,8 +10,9 @@ use crate::base::input::from_slice;
 use crate::base::input::validation::Object;
 use crate::infra::http::DecidingHeader;
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::Method;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{CONTENT_ENCODING, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
@@ -58,7 +59,8 @@ impl Drop for Waiting {
 /// A JSON body, not yet read.
 pub struct Body<T> {
     payload: Payload,
-    is_json: bool,
+    /// The refusal of a body that is no JSON in UTF-8 by its headers.
+    unsupported: Option<ApiError>,
     declared_length: Option<usize>,
     bodies: Bodies,
     shape: PhantomData<T>,
@@ -69,15 +71,11 @@ impl<T> FromRequest for Body<T> {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let media_type = req.content_type();
-        // RFC 7396. Any JSON body of a PATCH is applied in this way, so both media types mean the same.
-        let is_merge_patch =
-            req.method() == Method::PATCH && media_type.eq_ignore_ascii_case("application/merge-patch+json");
         let length = declared_length(req.headers());
         let payload = payload.take();
         ready(length.map(|declared_length| Self {
             payload,
-            is_json: is_merge_patch || media_type.eq_ignore_ascii_case("application/json"),
+            unsupported: unsupported(req),
             declared_length,
             bodies: req.app_data::<Bodies>().cloned().unwrap_or_default(),
             shape: PhantomData,
@@ -112,12 +110,17 @@ impl<T> Body<T> {
     /// # Errors
     /// `unsupported_media_type`, `body_too_large`
     pub async fn json(self) -> Result<Vec<u8>, ApiError> {
-        let is_json = self.is_json;
+        self.json_or_nothing(false).await
+    }
+
+    /// [`Body::json`], or nothing: a body without a character but blanks has any media type, if that `may_be_nothing`.
+    async fn json_or_nothing(mut self, may_be_nothing: bool) -> Result<Vec<u8>, ApiError> {
+        let unsupported = self.unsupported.take();
         let bytes = self.bytes().await?;
-        if !is_json {
-            return Err(Code::UnsupportedMediaType.into());
+        match unsupported {
+            Some(refusal) if !may_be_nothing || !bytes.trim_ascii().is_empty() => Err(refusal),
+            _ => Ok(bytes),
         }
-        Ok(bytes)
     }
 
     /// Returns the raw bytes of any media type, for checking a signature over them.
@@ -136,7 +139,7 @@ async fn bytes_of(payload: &mut Payload, declared: Option<usize>, limit: usize) 
     }
     let mut bytes = Vec::with_capacity(declared.unwrap_or(0));
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| ApiError::bad_request(format!("The body can't be read: {error}.")))?;
+        let chunk = chunk.map_err(|error| ApiError::bad_request(broken(&error)))?;
         if bytes.len() + chunk.len() > limit {
             return Err(too_large(limit));
         }
@@ -169,21 +172,58 @@ fn declared_length(headers: &HeaderMap) -> Result<Option<usize>, ApiError> {
 }
 
 impl<T: DeserializeOwned + Default> Body<T> {
-    /// [`Body::parse`], where an empty body or `null` means the defaults.
+    /// [`Body::parse_or_default`] without the raw bytes.
+    ///
+    /// # Errors
+    /// As [`Body::read`].
+    pub async fn read_or_default(self) -> Result<T, ApiError> {
+        self.parse_or_default().await.map(|(value, _)| value)
+    }
+
+    /// [`Body::parse`], where a blank body or `null` means the defaults.
     ///
     /// # Errors
     /// As [`Body::read`].
     pub async fn parse_or_default(self) -> Result<(T, Vec<u8>), ApiError> {
-        let is_json = self.is_json;
-        let bytes = self.bytes().await?;
-        if bytes.is_empty() {
+        let bytes = self.json_or_nothing(true).await?;
+        if bytes.trim_ascii().is_empty() {
             return Ok((T::default(), bytes));
-        }
-        if !is_json {
-            return Err(Code::UnsupportedMediaType.into());
         }
         let value = from_slice::<Option<Object<T>>>(&bytes)?;
         Ok((value.map_or_else(T::default, |Object(value)| value), bytes))
+    }
+}
+
+/// Says what a body that is not JSON in UTF-8 should be, by its headers.
+fn unsupported(req: &HttpRequest) -> Option<ApiError> {
+    let refusal = |words: &'static str| Some(ApiError::with_message(Code::UnsupportedMediaType, words));
+    let media_type = req.content_type();
+    // RFC 7396. Any JSON body of a PATCH is applied in this way, so both media types mean the same.
+    let is_merge_patch =
+        req.method() == Method::PATCH && media_type.eq_ignore_ascii_case("application/merge-patch+json");
+    if !is_merge_patch && !media_type.eq_ignore_ascii_case("application/json") {
+        return Some(Code::UnsupportedMediaType.into());
+    }
+    let codings =
+        req.headers().get_all(CONTENT_ENCODING).flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    if codings.into_iter().any(|coding| !matches!(coding.trim_ascii(), b"" | b"identity")) {
+        return refusal("The body is compressed. Send it as it is, without Content-Encoding.");
+    }
+    let charset =
+        req.mime_type().ok().flatten().and_then(|media| media.get_param("charset").map(|name| name.to_string()));
+    let is_utf8 = |name: &String| ["utf-8", "utf8", "us-ascii"].contains(&name.to_ascii_lowercase().as_str());
+    if charset.is_some_and(|name| !is_utf8(&name)) {
+        return refusal("The body must be in UTF-8. Send it so, and name no other charset in Content-Type.");
+    }
+    None
+}
+
+/// Says why a body broke off.
+fn broken(error: &PayloadError) -> &'static str {
+    match error {
+        PayloadError::Incomplete(_) => "The body ends before its announced end.",
+        PayloadError::EncodingCorrupted => "The body's chunks are malformed.",
+        _ => "The connection broke before the end of the body.",
     }
 }
 

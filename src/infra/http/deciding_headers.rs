@@ -29,6 +29,8 @@ macro_rules! deciding_headers {
 }
 
 deciding_headers! {
+    // Makes an OPTIONS a preflight.
+    AccessControlRequestMethod = "access-control-request-method",
     Authorization = "authorization",
     ContentLength = "content-length",
     ContentType = "content-type",
@@ -38,6 +40,7 @@ deciding_headers! {
     IdempotencyKey = "idempotency-key",
     IfMatch = "if-match",
     IfNoneMatch = "if-none-match",
+    OnBehalfOf = "keyward-on-behalf-of",
     Origin = "origin",
     StripeSignature = "stripe-signature",
     WorkspaceId = "x-workspace-id",

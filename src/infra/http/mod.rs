@@ -3,8 +3,10 @@
 
 mod body;
 mod client_address;
+mod credentials;
 mod deciding_headers;
 mod pagination;
+pub mod portal_cors;
 mod query;
 mod route_table;
 
@@ -12,8 +14,10 @@ pub use body::{Bodies, Body, ensure_no_body};
 pub use client_address::{client_address, is_from_this_machine};
 pub use deciding_headers::{DecidingHeader, only, refuse_repeated};
 pub use pagination::{FOREIGN_CURSOR, ListScope, Page, PageQuery};
-pub use query::{query, query_beside};
-pub use route_table::{DocumentedHeaders, RouteId, RouteTable, unmatched};
+pub use query::{has_parameter, query, query_beside};
+pub use route_table::{
+    DocumentedHeaders, PORTAL_SESSION, RouteId, RouteTable, SERVICE_PERMISSION, SERVICE_TOKEN, unmatched,
+};
 
 use crate::base::error::ApiError;
 use actix_web::HttpRequest;

@@ -28,7 +28,7 @@ pub const FOREIGN_CURSOR: &str = "is not one of this list. Start again without a
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// How many things at most: 1 to 100, 20 if left out.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 100, example = 20)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 100)]
     page_size: Option<String>,
     /// Where to go on: the `nextCursor` of the page before.
     cursor: Option<String>,
@@ -86,9 +86,9 @@ impl PageQuery {
     pub fn position<Id: FromStr>(&self, scope: ListScope<'_>) -> Result<Position<Id>, ApiError> {
         let size = match &self.page_size {
             None => DEFAULT_SIZE,
-            Some(text) => number(text)
-                .filter(|size| (1..=MAX_SIZE).contains(size))
-                .ok_or_else(|| ApiError::bad_parameter("pageSize", format!("must be a number from 1 to {MAX_SIZE}")))?,
+            Some(text) => number(text).filter(|size| (1..=MAX_SIZE).contains(size)).ok_or_else(|| {
+                ApiError::bad_parameter("pageSize", format!("must be an integer from 1 to {MAX_SIZE}"))
+            })?,
         };
         let after = self.cursor.as_deref().map(|cursor| open(cursor, scope)).transpose()?;
         Ok(Position { size, after })

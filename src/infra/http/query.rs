@@ -1,6 +1,7 @@
 //! [`query`]: reads the query of a request. Its errors name the parameter and what it takes.
 
 use crate::base::error::ApiError;
+use crate::base::input::plain::plain;
 use actix_web::HttpRequest;
 use serde::de::DeserializeOwned;
 
@@ -26,6 +27,11 @@ pub fn query_beside<T: DeserializeOwned>(req: &HttpRequest, client: &str, known:
         return query(req);
     }
     parse(&serde_urlencoded::to_string(own).unwrap_or_default())
+}
+
+/// Returns whether the query has a parameter of this name.
+pub fn has_parameter(req: &HttpRequest, name: &str) -> bool {
+    parameters(req.query_string()).iter().any(|(own, _)| own == name)
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
@@ -66,7 +72,8 @@ fn wrong(name: &str, value: &str, reason: &str) -> ApiError {
         };
         return ApiError::bad_parameter(name, message);
     }
-    let reason = reason.strip_prefix(name).map_or(reason, str::trim_start);
+    let reason = plain(reason);
+    let reason = reason.strip_prefix(name).map_or(reason.as_str(), str::trim_start);
     // A plus that was not escaped arrives as a blank.
     let plus = if value.contains(' ') && reason.contains("RFC 3339") { "; in a query, + is written %2B" } else { "" };
     ApiError::bad_parameter(name, format!("{reason}{plus}"))

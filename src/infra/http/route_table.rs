@@ -3,10 +3,13 @@
 //! actix answers 404 in both cases, since each method is a route of its own. The OpenAPI document has all routes, so
 //! the table answers 405 where only the method is wrong.
 
+use super::credentials;
 use crate::base::error::ApiError;
+use crate::base::policy::ServicePermission;
 use actix_web::dev::ResourceDef;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
@@ -32,6 +35,12 @@ struct Route {
     allow: String,
     /// The methods that change something and take no body.
     without_body: Vec<Method>,
+    /// What to send to each method without a credential.
+    advice: Vec<(Method, String)>,
+    /// The methods that service tokens may use, and what each takes.
+    for_services: Vec<(Method, ServicePermission)>,
+    /// The methods that portal sessions may use.
+    for_portals: Vec<Method>,
 }
 
 /// Every path of the application with its methods.
@@ -61,19 +70,25 @@ impl RouteTable {
             }
             let without_body =
                 operations.iter().filter(|(method, operation)| !method.is_safe() && operation.request_body.is_none());
-            (path.clone(), allow.join(", "), without_body.map(|(method, _)| method.clone()).collect())
+            let without_body = without_body.map(|(method, _)| method.clone()).collect();
+            let advice = operations
+                .iter()
+                .filter_map(|(method, operation)| Some((method.clone(), credentials::advice(operation, document)?)))
+                .collect();
+            let (for_services, for_portals) = credentials_of(&operations);
+            let allow = allow.join(", ");
+            (path.clone(), Route { allow, without_body, advice, for_services, for_portals, ..Route::of(path) })
         });
-        let beside = undocumented.iter().map(|path| ((*path).to_owned(), String::new(), Vec::new()));
-        let none = ("(none)".to_owned(), String::new(), Vec::new());
+        let beside = undocumented.iter().map(|path| ((*path).to_owned(), Route::of(path)));
+        let none = ("(none)".to_owned(), Route::of("(none)"));
         let headers = DocumentedHeaders::of(document);
         let mut table = Self { routes: Vec::new(), by_template: HashMap::default(), headers };
-        for (template, allow, without_body) in std::iter::once(none).chain(documented).chain(beside) {
+        for (template, route) in std::iter::once(none).chain(documented).chain(beside) {
             if !table.by_template.contains_key(&template) {
                 if template != "(none)" {
-                    table.by_template.insert(template.clone(), RouteId(table.routes.len()));
+                    table.by_template.insert(template, RouteId(table.routes.len()));
                 }
-                let pattern = ResourceDef::new(template.as_str());
-                table.routes.push(Route { pattern, template, allow, without_body });
+                table.routes.push(route);
             }
         }
         table
@@ -111,6 +126,32 @@ impl RouteTable {
         matching.any(|route| route.without_body.contains(method))
     }
 
+    /// Returns what a request without a credential is answered: the credentials that its route takes. `None` if the
+    /// document names none. Tries all patterns.
+    pub fn advice_on_credentials(&self, method: &Method, path: &str) -> Option<&str> {
+        let matching = self.routes.iter().filter(|route| route.pattern.is_match(path));
+        let (_, advice) = matching.flat_map(|route| &route.advice).find(|(of, _)| of == method)?;
+        Some(advice)
+    }
+
+    /// Returns what a service token must be allowed to for a request that actix has routed; `None` where none is taken.
+    pub fn service_permission(&self, req: &HttpRequest) -> Option<ServicePermission> {
+        let route = self.routes.get(self.of_request(req).index())?;
+        let taken = route.for_services.iter().find(|(method, _)| method == req.method());
+        taken.map(|(_, permission)| *permission)
+    }
+
+    /// Returns whether portal sessions are taken for a request that actix has routed.
+    pub fn takes_portal_session(&self, req: &HttpRequest) -> bool {
+        let route = self.routes.get(self.of_request(req).index());
+        route.is_some_and(|route| route.for_portals.contains(req.method()))
+    }
+
+    /// Returns whether portal sessions are taken for any method of a path. Tries all patterns.
+    pub fn has_portal(&self, path: &str) -> bool {
+        self.routes.iter().any(|route| !route.for_portals.is_empty() && route.pattern.is_match(path))
+    }
+
     /// The headers that the routes read and write.
     pub fn headers(&self) -> &DocumentedHeaders {
         &self.headers
@@ -122,6 +163,44 @@ impl RouteTable {
             None => ApiError::not_found(),
         }
     }
+}
+
+impl Route {
+    /// A route that no operation is documented of.
+    fn of(template: &str) -> Self {
+        Self {
+            template: template.to_owned(),
+            pattern: ResourceDef::new(template),
+            allow: String::new(),
+            without_body: Vec::new(),
+            advice: Vec::new(),
+            for_services: Vec::new(),
+            for_portals: Vec::new(),
+        }
+    }
+}
+
+/// The name of a service token in the document's security requirements.
+pub const SERVICE_TOKEN: &str = "serviceToken";
+/// The extension of an operation that names the permission which a service token needs.
+pub const SERVICE_PERMISSION: &str = "x-service-permission";
+/// The name of a portal session in the document's security requirements.
+pub const PORTAL_SESSION: &str = "portalSession";
+
+/// Returns the methods that service tokens may use, with what each takes, and those that portal sessions may use.
+fn credentials_of(operations: &[(Method, &Operation)]) -> (Vec<(Method, ServicePermission)>, Vec<Method>) {
+    let (mut services, mut portals) = (Vec::new(), Vec::new());
+    for (method, operation) in operations {
+        let named = operation.extensions.as_ref().and_then(|all| all.get(SERVICE_PERMISSION));
+        let permission = named.and_then(|name| name.as_str()?.parse().ok());
+        services.extend(permission.map(|permission| (method.clone(), permission)));
+        for requirement in operation.security.iter().flatten() {
+            // Its fields are private.
+            let Ok(Value::Object(schemes)) = serde_json::to_value(requirement) else { continue };
+            portals.extend(schemes.contains_key(PORTAL_SESSION).then(|| method.clone()));
+        }
+    }
+    (services, portals)
 }
 
 impl DocumentedHeaders {

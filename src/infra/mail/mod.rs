@@ -17,6 +17,7 @@ use secrecy::SecretString;
 use std::pin::Pin;
 use tokio::sync::mpsc;
 use transport::Transport;
+use uuid::Uuid;
 
 /// The most mails that wait.
 const QUEUE_LENGTH: usize = 256;
@@ -29,6 +30,16 @@ pub struct Mail {
     pub subject: &'static str,
     /// It may contain a code.
     pub text: SecretString,
+}
+
+/// Sends one mail and waits for it, on a thread that may block: for the command line, which has no queue.
+///
+/// # Errors
+/// A text for the operator: mail is not configured, or the server does not take it. It has nothing of the mail.
+pub fn send_blocking(config: &Config, mail: &Mail) -> Result<(), String> {
+    let transport = Transport::new(&config.mail)?.ok_or("mail.smtp_url is not set")?;
+    let sent = actix_web::rt::System::new().block_on(transport.deliver(mail, Uuid::new_v4()));
+    sent.map_err(|failure| failure.cause)
 }
 
 /// A future that writes a mail, or decides that none is sent.

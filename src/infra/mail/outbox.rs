@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 /// The most deliveries at once.
 const AT_ONCE: usize = 4;
@@ -66,9 +67,10 @@ async fn deliver(compose: Composition, transport: Arc<Transport>) {
 }
 
 async fn attempt(mail: &Mail, transport: &Transport) {
+    let id = Uuid::new_v4();
     let mut pauses = PAUSES.iter();
     loop {
-        match (transport.deliver(mail).await, pauses.next()) {
+        match (transport.deliver(mail, id).await, pauses.next()) {
             (Ok(()), _) => return tracing::info!(subject = mail.subject, "mail delivered"),
             (Err(DeliveryFailure { passing: true, cause }), Some(pause)) => {
                 tracing::warn!(cause, subject = mail.subject, "mail not delivered; trying again");

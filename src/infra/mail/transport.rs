@@ -3,11 +3,13 @@
 use super::Mail;
 use crate::base::config::MailSettings;
 use crate::base::input::email::Email;
-use lettre::message::{Mailbox, header::ContentType};
+use lettre::message::Mailbox;
+use lettre::message::header::{ContentType, MIME_VERSION_1_0};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::ExposeSecret;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// The time limits of one attempt, and of each of its SMTP commands.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
@@ -43,7 +45,8 @@ impl Transport {
         Ok(Some(Self::Smtp { server, from }))
     }
 
-    pub(super) async fn deliver(&self, mail: &Mail) -> Result<(), DeliveryFailure> {
+    /// Delivers a mail. All attempts to deliver it have the same id, by which a mailbox knows a mail that came twice.
+    pub(super) async fn deliver(&self, mail: &Mail, id: Uuid) -> Result<(), DeliveryFailure> {
         let Self::Smtp { server, from } = self else {
             tracing::info!(target: "keyward::mail", to = mail.to, "{}", mail.text.expose_secret());
             return Ok(());
@@ -54,8 +57,11 @@ impl Transport {
         let to = to.ok_or_else(|| permanent("the recipient's address can't be written in a mail".into()))?;
         let message = Message::builder()
             .from(from.clone())
+            .message_id(Some(format!("<{id}@{}>", from.email.domain())))
+            .date_now()
             .to(Mailbox::new(None, to))
             .subject(mail.subject)
+            .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN)
             .body(mail.text.expose_secret().to_owned())
             .map_err(|error| permanent(error.to_string()))?;

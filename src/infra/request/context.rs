@@ -3,7 +3,7 @@
 //! It makes spans optional: at the filter `info` a request has no span, and its log lines take its id from here.
 
 use super::{CallerId, RequestId};
-use crate::base::ids::OrganizationId;
+use crate::base::ids::{OrganizationId, UserId};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderValue, USER_AGENT};
 use std::cell::Cell;
@@ -21,6 +21,8 @@ pub struct RequestContext {
     client: Client,
     /// Set once the credential is verified.
     caller: Cell<Option<CallerId>>,
+    /// The member for whom a service acts.
+    on_behalf_of: Cell<Option<UserId>>,
     /// Set once the request may reach its handler.
     is_admitted: Cell<bool>,
     organization: Cell<Option<OrganizationId>>,
@@ -41,6 +43,8 @@ pub struct RequestOrigin {
     pub id: RequestId,
     /// `None` while the caller is unknown.
     pub caller: Option<CallerId>,
+    /// The member for whom a service acts.
+    pub on_behalf_of: Option<UserId>,
     client: Client,
 }
 
@@ -48,7 +52,7 @@ impl RequestOrigin {
     /// Returns the origin of a request without a caller.
     #[cfg(test)]
     pub(crate) fn of_nobody() -> Self {
-        Self { id: RequestId::random(), caller: None, client: Client::default() }
+        Self { id: RequestId::random(), caller: None, on_behalf_of: None, client: Client::default() }
     }
 
     pub fn address(&self) -> Option<IpAddr> {
@@ -68,17 +72,30 @@ impl RequestContext {
         let reads = req.method().is_safe();
         let user_agent = if reads { None } else { req.headers().get(USER_AGENT).cloned() };
         let client = Client { address: client_address, user_agent };
-        Rc::new(Self::unfinished(id, client, None, reads))
+        Rc::new(Self::unfinished(id, client, (None, None), reads))
     }
 
     /// Creates the context for a request's work on another thread.
-    fn beside(RequestOrigin { id, caller, client }: RequestOrigin) -> Rc<Self> {
-        Rc::new(Self::unfinished(id, client, caller, false))
+    fn beside(RequestOrigin { id, caller, on_behalf_of, client }: RequestOrigin) -> Rc<Self> {
+        Rc::new(Self::unfinished(id, client, (caller, on_behalf_of), false))
     }
 
-    fn unfinished(id: RequestId, client: Client, caller: Option<CallerId>, changes_nothing: bool) -> Self {
-        let (caller, changes_nothing) = (Cell::new(caller), Cell::new(changes_nothing));
-        Self { id, client, caller, is_admitted: Cell::default(), organization: Cell::default(), changes_nothing }
+    fn unfinished(
+        id: RequestId,
+        client: Client,
+        (caller, on_behalf_of): (Option<CallerId>, Option<UserId>),
+        changes_nothing: bool,
+    ) -> Self {
+        let (is_admitted, organization) = Default::default();
+        Self {
+            id,
+            client,
+            caller: Cell::new(caller),
+            on_behalf_of: Cell::new(on_behalf_of),
+            is_admitted,
+            organization,
+            changes_nothing: Cell::new(changes_nothing),
+        }
     }
 
     /// Runs the request in its context. Cost at each poll: two writes to a thread-local variable.
@@ -103,13 +120,20 @@ impl RequestContext {
     }
 
     fn to_origin(&self) -> RequestOrigin {
-        RequestOrigin { id: self.id, caller: self.caller.get(), client: self.client.clone() }
+        let (caller, on_behalf_of) = (self.caller.get(), self.on_behalf_of.get());
+        RequestOrigin { id: self.id, caller, on_behalf_of, client: self.client.clone() }
     }
 
     /// Sets the caller's id, for the log line at the end of the request.
     pub fn set_caller(caller: CallerId) {
         // Without a context there is no log line.
         _ = CURRENT.try_with(|context| context.caller.set(Some(caller)));
+    }
+
+    /// Sets the member for whom a service acts, for audit events.
+    pub fn set_on_behalf_of(member: UserId) {
+        // Without a context there is no request.
+        _ = CURRENT.try_with(|context| context.on_behalf_of.set(Some(member)));
     }
 
     /// Records that the request may reach its handler.

@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::PanicHookInfo;
 use tracing::{Event, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, ParseError};
 use tracing_subscriber::fmt::format::{Format, Json, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
@@ -38,7 +38,7 @@ impl LogWriter {
 /// # Errors
 /// A message for the operator if `log.filter` is malformed, or logging is already set up.
 pub fn init(log: &Log, export: Option<&TraceExport>) -> Result<LogWriter, String> {
-    let filter = EnvFilter::try_new(&log.filter).map_err(|error| format!("log.filter: {error}"))?;
+    let filter = lines_of(log).map_err(|error| format!("log.filter: {error}"))?;
     let builder = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).lossy(true).thread_name("log");
     let (writer, guard) = builder.finish(std::io::stderr());
     let lost = writer.error_counter();
@@ -55,6 +55,19 @@ pub fn init(log: &Log, export: Option<&TraceExport>) -> Result<LogWriter, String
         traces::switch_on();
     }
     Ok(LogWriter { lost, _writer: guard })
+}
+
+/// The part of the framework that logs an error for each client that goes away or does not speak HTTP. The listener logs
+/// these ends itself.
+const ENDS_OF_CONNECTIONS: &str = "actix_http::h1::dispatcher";
+
+/// Returns the filter of log lines: the configured one, without [`ENDS_OF_CONNECTIONS`] unless it names that itself.
+fn lines_of(log: &Log) -> Result<EnvFilter, ParseError> {
+    let directives = match log.filter.contains(ENDS_OF_CONNECTIONS) {
+        true => log.filter.clone(),
+        false => format!("{},{ENDS_OF_CONNECTIONS}=off", log.filter),
+    };
+    EnvFilter::try_new(directives)
 }
 
 /// Returns whether the log takes more than `info` from any target, and so may want a line for each request.

@@ -14,7 +14,8 @@ pub use text::Texts;
 
 use crate::api::collections::TAG;
 use crate::base::config::Config;
-use crate::base::ids::{InvitationId, KeyId, OrganizationId, SessionId, UserId, WorkspaceId};
+use crate::base::ids::{InvitationId, KeyId, OrganizationId, RoleId, SessionId, UserId, WorkspaceId};
+use crate::infra::http::SERVICE_TOKEN;
 use actix_web::http::Uri;
 use std::collections::BTreeSet;
 use utoipa::PartialSchema;
@@ -48,6 +49,8 @@ pub fn complete(config: &Config, mut document: OpenApi) -> OpenApi {
         for operation in operations_mut(item) {
             credentials::authenticate(operation, config);
             add_path_parameters(operation, path);
+            remove_optional_examples(operation);
+            add_on_behalf_of(operation, path);
             references::refer_from_body(operation);
             add_replay_header(operation);
             for response in operation.responses.responses.values_mut() {
@@ -77,23 +80,27 @@ pub fn complete(config: &Config, mut document: OpenApi) -> OpenApi {
 
 const DESCRIPTION: &str = "Organizations, workspaces, roles, subscriptions and API keys.\n\n\
     People manage with an ID token: choose **Authorize**, then sign in under `signIn` (the client fields stay empty) or \
-    paste a token under `idToken`. Programs call with an API key under `apiKey` or `apiKeyHeader`.";
+    paste a token under `idToken`. Programs call with an API key under `apiKey` or `apiKeyHeader`. A backend of yours manages \
+    with a service token, alone or for the member that `Keyward-On-Behalf-Of` names.";
 
-/// The groups of operations, in the order of the page.
-const TAGS: [(&str, &str); 13] = [
-    ("Account", "The signed-in person."),
-    ("Organizations", "The paying customers."),
+/// The groups of operations, in the order of the page: first what programs are for, last what a person never calls.
+/// Each group comes before the one whose operations delete what it is about.
+const TAGS: [(&str, &str); 15] = [
+    ("API keys", "Made by people, used by programs."),
+    (TAG, "What tenants keep here, as configuration declares it."),
+    ("Backends", "What a backend of yours does for its own users, by its service token."),
+    ("Gateways", "Whether an API key is good, for what stands in front of an API of your own."),
+    ("Programs", "What an API key is good for."),
     ("Members", "People in organizations and workspaces."),
     ("Invitations", "The only way to become a member."),
-    ("Workspaces", "Where work and API keys live."),
-    ("API keys", "Made by people, used by programs."),
+    ("Roles", "Sets of permissions in workspaces, made by the organization."),
     ("Audit", "Who changed whose access, when and from where."),
-    ("Billing", "For the payment provider."),
-    ("Programs", "What an API key is good for."),
-    (TAG, "What tenants keep here, as configuration declares it."),
-    ("Gateways", "Whether an API key is good, for what stands in front of an API of your own."),
-    ("Identity", "The built-in identity provider, in the shape of Firebase's."),
+    ("Workspaces", "Where work and API keys live."),
+    ("Organizations", "The paying customers."),
+    ("Account", "The signed-in person."),
     ("Operation", "For probes and load balancers."),
+    ("Billing", "For the payment provider."),
+    ("Identity", "The built-in identity provider, in the shape of Firebase's."),
 ];
 
 /// Where the API is: on the server that serves the document, and at the address that other machines know.
@@ -119,23 +126,59 @@ fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 /// The ids in a path, which guards and not handlers read.
 fn add_path_parameters(operation: &mut Operation, path: &str) {
     let known = [
-        ("organizationId", OrganizationId::schema()),
-        ("workspaceId", WorkspaceId::schema()),
-        ("userId", UserId::schema()),
-        ("invitationId", InvitationId::schema()),
-        ("keyId", KeyId::schema()),
-        ("sessionId", SessionId::schema()),
+        ("organizationId", OrganizationId::schema(), OrganizationId::EXAMPLE),
+        ("workspaceId", WorkspaceId::schema(), WorkspaceId::EXAMPLE),
+        ("userId", UserId::schema(), UserId::EXAMPLE),
+        ("invitationId", InvitationId::schema(), InvitationId::EXAMPLE),
+        ("keyId", KeyId::schema(), KeyId::EXAMPLE),
+        ("roleId", RoleId::schema(), RoleId::EXAMPLE),
+        ("sessionId", SessionId::schema(), SessionId::EXAMPLE),
     ];
-    for (name, schema) in known {
+    for (name, schema, example) in known {
         if path.contains(&format!("{{{name}}}")) {
             let parameter = ParameterBuilder::new()
                 .name(name)
                 .parameter_in(ParameterIn::Path)
                 .required(Required::True)
                 .schema(Some(schema))
+                // The page fills in this one, and none of the schema's.
+                .example(Some(example.into()))
                 .build();
             operation.parameters.get_or_insert_default().insert(0, RefOr::T(parameter));
         }
+    }
+}
+
+/// Removes the examples of parameters that may be left out: the page would send them, and show a list of what an invented
+/// filter finds.
+fn remove_optional_examples(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.required == Required::False
+        {
+            *parameter = ParameterBuilder::from(parameter.clone()).example(None).build();
+        }
+    }
+}
+
+/// The header by which a service names the member for whom it acts: where people act, too, but for the creation of an
+/// organization, which has no member yet.
+fn add_on_behalf_of(operation: &mut Operation, path: &str) {
+    let taken = credentials::names_of(operation);
+    let is_of_people = taken.contains("idToken") && taken.contains(SERVICE_TOKEN);
+    let is_of_member = path.contains("{userId}") && taken.contains(SERVICE_TOKEN);
+    let creates = operation.operation_id.as_deref() == Some("create_organization");
+    if (is_of_people || is_of_member) && !creates {
+        let parameter = ParameterBuilder::new()
+            .name("Keyward-On-Behalf-Of")
+            .parameter_in(ParameterIn::Header)
+            .description(Some(
+                "With a service token: the member for whom it acts. The member's role bounds the call, and so does what the \
+                 token may do.",
+            ))
+            .schema(Some(UserId::schema()))
+            .build();
+        operation.parameters.get_or_insert_default().push(RefOr::T(parameter));
     }
 }
 

@@ -10,7 +10,8 @@ fn full() -> OpenApi {
     fs::write(file.path(), toml).expect("written");
     let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
     let config = load(&sources).unwrap_or_else(|error| panic!("{error}"));
-    routes::document(&config, &routes::compile_collections(&config).expect("collections"))
+    let catalog = config.permission_catalog().expect("permissions");
+    routes::document(&config, &routes::compile_collections(&config, &catalog).expect("collections"))
 }
 
 fn for_each(document: &OpenApi, mut check: impl FnMut(&str, &str, &Operation)) {

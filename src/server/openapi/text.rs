@@ -4,7 +4,7 @@ use super::{operations, version_3_0};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use utoipa::openapi::path::PathItem;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::SecurityScheme;
 use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{Header, Info, OpenApi, OpenApiVersion, RefOr, Response, Schema, Server};
@@ -41,9 +41,37 @@ struct Whole<'d> {
     openapi: &'d OpenApiVersion,
     info: &'d Info,
     servers: &'d Option<Vec<Server>>,
-    paths: BTreeMap<&'d str, &'d PathItem>,
+    paths: BTreeMap<&'d str, Operations<'d>>,
     components: Components<'d>,
     tags: &'d Option<Vec<Tag>>,
+}
+
+/// The operations of a path, with what deletes behind what changes.
+#[derive(Serialize)]
+struct Operations<'d> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    get: Option<&'d Operation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    post: Option<&'d Operation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    put: Option<&'d Operation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<&'d Operation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delete: Option<&'d Operation>,
+}
+
+impl<'d> Operations<'d> {
+    fn of(item: &'d PathItem) -> Self {
+        let PathItem { get, post, put, patch, delete, .. } = item;
+        Self {
+            get: get.as_ref(),
+            post: post.as_ref(),
+            put: put.as_ref(),
+            patch: patch.as_ref(),
+            delete: delete.as_ref(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -73,7 +101,7 @@ impl<'d> Whole<'d> {
             openapi: &document.openapi,
             info: &document.info,
             servers: &document.servers,
-            paths: paths.map(|(path, item)| (path.as_str(), item)).collect(),
+            paths: paths.map(|(path, item)| (path.as_str(), Operations::of(item))).collect(),
             components: Components {
                 schemas: of_code.chain(of_collections).map(|(name, schema)| (name.as_str(), schema)).collect(),
                 responses: by_name(components.iter().flat_map(|all| &all.responses)),
@@ -90,6 +118,6 @@ fn by_name<'d, T>(named: impl Iterator<Item = (&'d String, &'d T)>) -> BTreeMap<
 }
 
 /// Whether an operation has a success. A path that only refuses is a route, and nothing that a client calls.
-fn can_succeed(operation: &utoipa::openapi::path::Operation) -> bool {
+fn can_succeed(operation: &Operation) -> bool {
     operation.responses.responses.keys().any(|status| status.starts_with(['2', '3']))
 }

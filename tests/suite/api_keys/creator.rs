@@ -1,7 +1,7 @@
 //! A key can do at most what its creator can do now.
 
 use crate::support::dump::{assert_unchanged, dump};
-use crate::support::tenant::{Key, User};
+use crate::support::tenant::{EDITORS, Key, User};
 use crate::support::{Backend, Server, Tenant, process, tests};
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ async fn a_removed_members_keys_are_orphaned_until_a_transfer(db: Backend) {
     let transfer = server.post(&tenant.key_path(&key, "/transfer")).bearer(&tenant.owner.id_token);
     let transferred = transfer.json(json!({"userId": tenant.owner.user_id})).send().await.expect(200);
     assert_eq!((&transferred["status"], &transferred["createdBy"]), (&json!("active"), &json!(tenant.owner.user_id)));
-    assert_eq!((role_of(&server, &key).await, &transferred["roleLimit"]), (json!("editor"), &json!("editor")));
+    assert_eq!((role_of(&server, &key).await, &transferred["permissions"]), (json!("editor"), &json!(EDITORS)));
 }
 
 async fn an_orphaned_key_does_not_revive_when_its_creator_returns(db: Backend) {

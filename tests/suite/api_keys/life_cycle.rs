@@ -58,9 +58,9 @@ async fn a_new_key_has_the_documented_fields(db: Backend) {
     let expected = json!({
         "id": key.id, "name": "CI bot", "plaintext": key.plaintext,
         "preview": format!("sk_live_{}...{}", &body[..3], &body[29..]),
-        "scope": "full", "role": "admin", "roleLimit": null, "status": "active", "createdBy": tenant.owner.user_id,
+        "scope": "full", "role": "admin", "roleLimit": null, "permissions": null, "status": "active", "createdBy": tenant.owner.user_id,
         "createdAt": null, "expiresAt": null, "lastUsedAt": null, "allowedIps": [],
-        "workspaceId": tenant.workspace_id, "overlapEndsAt": null,
+        "workspaceId": tenant.workspace_id, "overlapEndsAt": null, "reason": null, "comment": null,
     });
     assert_eq!(fields, expected);
 }

@@ -7,6 +7,7 @@ mod import;
 mod last_used;
 mod life_cycle;
 mod limits;
+mod reasons;
 mod revocation;
 mod settings;
 
@@ -21,6 +22,7 @@ pub fn tests() -> Vec<Test> {
         last_used::tests(),
         life_cycle::tests(),
         limits::tests(),
+        reasons::tests(),
         revocation::tests(),
         settings::tests(),
     ]

@@ -4,7 +4,6 @@ use crate::support::dump::{assert_unchanged, dump};
 use crate::support::{Backend, Server, Tenant, tests};
 use keyward::base::config::KeyBody;
 use keyward::base::config::Keys;
-use keyward::base::policy::{KeyPermissions, Scope, WorkspaceRole};
 use serde_json::json;
 
 tests![
@@ -78,8 +77,7 @@ async fn only_the_configured_scopes_exist(db: Backend) {
     let refused = full.json(json!({"scope": "full"})).send().await.expect_error(422, "validation_failed");
     assert_eq!(refused["error"]["details"][0]["field"], "scope");
     let whoami = server.get("/v1/whoami").bearer(&key.plaintext).send().await.expect(200);
-    let readers = KeyPermissions { role: WorkspaceRole::Admin, scope: Scope::ReadOnly };
-    assert_eq!(whoami["permissions"], json!(readers));
+    assert_eq!(whoami["permissions"], json!(["workspace:read", "members:read", "content:read"]));
 }
 
 async fn a_key_works_only_from_its_addresses(db: Backend) {

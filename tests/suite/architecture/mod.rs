@@ -54,14 +54,17 @@ async fn every_file_says_what_it_is() {
 }
 
 /// Files that read headers by name, and why none of those is a request's deciding one.
-const READERS_OF_HEADERS: [(&str, &str); 9] = [
+const READERS_OF_HEADERS: [(&str, &str); 12] = [
     ("infra/http/deciding_headers.rs", "it is that place"),
     ("infra/http/client_address.rs", "the hops of all lines are one list"),
+    ("infra/http/body.rs", "all lines of Content-Encoding are one list"),
+    ("server/unread_body.rs", "Transfer-Encoding is only known to be there"),
     ("infra/request/context.rs", "User-Agent is only recorded"),
     ("server/observe/request_record.rs", "X-Request-ID is only logged"),
     ("server/observe/traces.rs", "traceparent only names a trace"),
     ("server/error_responses.rs", "it is a response's"),
     ("server/security_headers.rs", "it is a response's"),
+    ("server/swagger/file.rs", "they only choose the form of a public file"),
     ("infra/remote_keys/fetch.rs", "it is a response's"),
     ("client/refusal.rs", "it is a response's"),
 ];

@@ -8,7 +8,6 @@ use keyward::base::policy::SubscriptionStatus;
 use keyward::domain::audit::Actor;
 use keyward::domain::changes::ScopedStore;
 use keyward::domain::subscriptions::{Subscription, SubscriptionChange};
-use keyward::infra::cluster::Cluster;
 use keyward::infra::db::Db;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -20,10 +19,11 @@ tests![
     every_command_is_known_here,
 ];
 
-/// What there is, so that a new command is thought of here. `user`, `subscription` and `keys` change access to organizations
-/// (what `keys` leaves, `api_keys::revocation` and `api_keys::import` prove);
-/// `demo` makes its tenant by the same functions as the API, and a client has no more than they; the others change none.
-const COMMANDS: [&str; 19] = [
+/// What there is, so that a new command is thought of here. `user`, `organization`, `subscription` and `keys` change access
+/// to organizations (what `keys` leaves, `api_keys::revocation` and `api_keys::import` prove; what `organization` and the
+/// commands that make and delete users leave, `operator::first_user`);
+/// `demo` makes its tenant by the same functions as the API, and a client has no more than they; the others change none (`role` only lists).
+const COMMANDS: [&str; 20] = [
     "demo",
     "serve",
     "migrate",
@@ -33,6 +33,7 @@ const COMMANDS: [&str; 19] = [
     "user",
     "identity",
     "organization",
+    "role",
     "subscription",
     "service-token",
     "keys",
@@ -81,7 +82,8 @@ async fn what_billing_changes_is_told_as_billings(db: Backend) {
     let (config, clock) = (server.config.clone(), server.clock.clone());
     let id = tenant.organization_id.parse().expect("an organization's id");
     let change = move || {
-        let store = ScopedStore::new(Db::new(&config.database).for_all_tenants(), Cluster::new(&config, &clock));
+        let store =
+            ScopedStore::for_command(&config, Db::new(&config.database).for_all_tenants(), &clock).expect("a store");
         store.change_access_blocking(|conn, access_change| {
             access_change.act_as(Actor::Billing("evt_of_the_provider".to_owned()));
             let change = SubscriptionChange {
@@ -90,6 +92,7 @@ async fn what_billing_changes_is_told_as_billings(db: Backend) {
                 trial_ends_at: None,
                 current_period_end: None,
                 grace_ends_at: None,
+                later: Vec::new(),
                 updated_at: clock.now(),
             };
             Subscription::change(conn, access_change, id, &change)

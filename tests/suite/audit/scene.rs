@@ -3,8 +3,8 @@
 use super::user;
 use crate::support::http::{Answer, Request};
 use crate::support::smtp::Smtp;
-use crate::support::tenant::User;
-use crate::support::{Server, Tenant};
+use crate::support::tenant::{self, EDITORS, User};
+use crate::support::{Server, Tenant, process, secrets};
 use serde_json::{Value, json};
 
 pub const USER_AGENT: &str = "audit-suite/1.0 (test)";
@@ -21,6 +21,19 @@ pub struct Scene<'s> {
     pub server: &'s Server,
     pub smtp: Smtp,
     pub acme: Tenant<'s>,
+}
+
+/// A service that may do everything.
+pub struct BackendService {
+    /// As events show it.
+    pub actor: Value,
+    pub token: String,
+}
+
+/// A user without an ID token.
+pub struct ExternalUser {
+    pub id: String,
+    pub subject: String,
 }
 
 pub fn event(action: &str, actor: Value, target: Value, workspace: Option<&str>, before: Value, after: Value) -> Value {
@@ -45,6 +58,7 @@ pub fn actor(of: &User) -> Value {
 fn facts(key: &Value) -> Value {
     json!({
         "name": key["name"], "preview": key["preview"], "scope": key["scope"], "roleLimit": key["roleLimit"],
+        "permissions": key["permissions"], "lastPermissions": null,
         "createdBy": key["createdBy"],
         "expiresAt": key["expiresAt"], "allowedIps": key["allowedIps"], "disabled": key["status"] == "disabled",
         "revoked": key["status"] == "revoked", "orphaned": false,
@@ -56,18 +70,6 @@ pub async fn send(request: Request) -> Answer {
 }
 
 impl Scene<'_> {
-    /// The first mail to this address.
-    pub async fn mail_to(&self, email: &str) -> String {
-        let mut place = 1;
-        loop {
-            let mail = self.smtp.mail(place).await;
-            if mail.contains(&format!("To: {email}")) {
-                return mail;
-            }
-            place += 1;
-        }
-    }
-
     /// What acceptance leaves.
     pub fn joined(&self, invitation: &Answer, user_id: &str, email: &str) -> Vec<Value> {
         let (me, place) = (user(user_id, email), &*self.acme.workspace_id);
@@ -91,6 +93,32 @@ impl Scene<'_> {
         ]
     }
 
+    /// A backend, and a user that it has made.
+    pub async fn external_user(&self, name: &str) -> (BackendService, ExternalUser) {
+        let printed = process::run(
+            &self.server.database,
+            &["service-token", "create", "--name", "Backend", "--can", tenant::EVERYTHING],
+        )
+        .await;
+        let (id, token) = printed.trim().split_once('\n').expect("its id and its text");
+        secrets::register(token);
+        let actor = json!({ "kind": "service", "id": id, "name": "Backend", "email": null });
+        let backend = BackendService { actor, token: token.to_owned() };
+        let subject = format!("audited-{id}");
+        let body = json!({ "issuer": "external", "subject": subject, "name": name });
+        let made = self.server.put("/v1/users").bearer(&backend.token).json(body).send().await.expect(200);
+        (backend, ExternalUser { id: made.text_at("/id"), subject })
+    }
+
+    /// [`Self::external_user`], who is a member.
+    pub async fn external_member(&self, name: &str) -> (BackendService, ExternalUser) {
+        let (backend, user) = self.external_user(name).await;
+        let path = self.acme.organization_path(&format!("/members/{}", user.id));
+        let add = self.server.put(&path).bearer(&backend.token).json(json!({ "role": "member" }));
+        add.send().await.expect(200);
+        (backend, user)
+    }
+
     pub async fn perform_on_key(&self, operation: &str) -> Done {
         let (acme, owner) = (&self.acme, &self.acme.owner);
         let (method, path) = operation.split_once(' ').expect("a method and a path");
@@ -112,7 +140,7 @@ impl Scene<'_> {
             "revoke" => ("api_key.revoked", request, Some(json!({ "revoked": true }))),
             "transfer" => {
                 let new_creator = json!({ "userId": owner.user_id });
-                let change = json!({ "createdBy": owner.user_id, "roleLimit": "editor" });
+                let change = json!({ "createdBy": owner.user_id, "permissions": EDITORS });
                 ("api_key.transferred", request.json(new_creator), Some(change))
             }
             _ if method == "DELETE" => ("api_key.deleted", request, None),

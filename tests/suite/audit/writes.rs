@@ -8,7 +8,7 @@ use crate::identity::sessions::current_session;
 use crate::invitations::mails::{PASSWORD, token_in};
 use crate::support::http::{Answer, Request};
 use crate::support::smtp::Smtp;
-use crate::support::tenant::{self, User};
+use crate::support::tenant::{self, EDITORS, User};
 use crate::support::until::until;
 use crate::support::{Backend, Server, Tenant, secrets, tests};
 use diesel::connection::SimpleConnection;
@@ -21,7 +21,7 @@ tests![
 ];
 
 /// Routes that change nobody's access to an organization. What new passwords leave, `sign_ins` proves.
-const EXCEPTIONS: [&str; 10] = [
+const EXCEPTIONS: [&str; 11] = [
     "POST /docs/token",
     "POST /identitytoolkit.googleapis.com/v1/accounts:signUp",
     "POST /identitytoolkit.googleapis.com/v1/accounts:signInWithPassword",
@@ -30,6 +30,7 @@ const EXCEPTIONS: [&str; 10] = [
     "POST /identitytoolkit.googleapis.com/v1/accounts:sendOobCode",
     "POST /identitytoolkit.googleapis.com/v1/accounts:resetPassword",
     "POST /__/auth/action",
+    "POST /__/auth/reset",
     "POST /securetoken.googleapis.com/v1/token",
     // Asks, and changes nothing.
     "POST /v1/keys/verify",
@@ -94,10 +95,39 @@ impl Scene<'_> {
                     Value::Null,
                 );
                 let about = target("api_key", &key.id, "CI");
-                let before = json!({ "orphaned": false, "roleLimit": null });
-                let after = json!({ "orphaned": true, "roleLimit": "editor" });
+                let before = json!({ "orphaned": false, "lastPermissions": null });
+                let after = json!({ "orphaned": true, "lastPermissions": EDITORS });
                 let orphaned = event("api_key.orphaned", me, about, Some(&acme.workspace_id), before, after);
                 done(answer, vec![removed, orphaned])
+            }
+            "POST /v1/organizations/O/roles" => {
+                let body = json!({ "name": "Bookkeeper", "permissions": ["content:read"] });
+                let answer = by(request(&acme.organization_path("/roles")).json(body)).await;
+                let about = target("role", &answer.text_at("/id"), "Bookkeeper");
+                let facts = json!({ "name": "Bookkeeper", "description": null, "permissions": ["content:read"] });
+                done(answer, vec![event("role.created", me, about, None, Value::Null, facts)])
+            }
+            "PATCH /v1/organizations/O/roles/{roleId}" => {
+                let role = add_role(acme, "Auditor").await;
+                let body = json!({ "permissions": ["content:write"] });
+                let answer = by(request(&acme.organization_path(&format!("/roles/{role}"))).json(body)).await;
+                let about = target("role", &role, "Auditor");
+                let before = json!({ "permissions": ["content:read"] });
+                let after = json!({ "permissions": ["content:write"] });
+                done(answer, vec![event("role.changed", me, about, None, before, after)])
+            }
+            "DELETE /v1/organizations/O/roles/{roleId}" => {
+                let role = add_role(acme, "Clerk").await;
+                let member = acme.add_to_workspace(&role).await;
+                let path = acme.organization_path(&format!("/roles/{role}?replaceWith=viewer"));
+                let answer = by(request(&path)).await;
+                let place = Some(&*acme.workspace_id);
+                let (before, after) = (json!({ "role": role }), json!({ "role": "viewer" }));
+                let about = target("user", &member.user_id, &member.email);
+                let replaced = event("workspace_member.role_changed", me.clone(), about, place, before, after);
+                let facts = json!({ "name": "Clerk", "description": null, "permissions": ["content:read"] });
+                let about = target("role", &role, "Clerk");
+                done(answer, vec![replaced, event("role.deleted", me, about, None, facts, Value::Null)])
             }
             "POST /v1/organizations/O/invitations" => {
                 let older = acme.invite("twice@example.com", "member", &[]).await;
@@ -150,7 +180,7 @@ impl Scene<'_> {
             "POST /__/auth/invitation" => {
                 let email = "joins@example.com";
                 let made = acme.invite(email, "member", &[(&acme.workspace_id, "editor")]).await;
-                let token = token_in(&self.mail_to(email).await);
+                let token = token_in(&self.smtp.mail_to(email).await);
                 let answer = send(request(path).form(&[("token", &token), ("password", PASSWORD)])).await;
                 let members = self.server.get(&acme.organization_path("/members")).bearer(&owner.id_token);
                 let id = members.send().await.expect(200).text_at("/data/0/id");
@@ -172,8 +202,8 @@ impl Scene<'_> {
                     Value::Null,
                 );
                 let about = target("api_key", &key.id, key.body["preview"].as_str().expect("a preview"));
-                let before = json!({ "orphaned": false, "roleLimit": null });
-                let after = json!({ "orphaned": true, "roleLimit": "editor" });
+                let before = json!({ "orphaned": false, "lastPermissions": null });
+                let after = json!({ "orphaned": true, "lastPermissions": EDITORS });
                 let orphaned = event("api_key.orphaned", gone, about, Some(&acme.workspace_id), before, after);
                 done(answer, vec![left, orphaned])
             }
@@ -247,8 +277,8 @@ impl Scene<'_> {
                     json!({ "role": "editor" }),
                     Value::Null,
                 );
-                let before = json!({ "createdBy": member.user_id, "roleLimit": null });
-                let after = json!({ "createdBy": owner.user_id, "roleLimit": "editor" });
+                let before = json!({ "createdBy": member.user_id, "permissions": null });
+                let after = json!({ "createdBy": owner.user_id, "permissions": EDITORS });
                 let about = target("api_key", &key.id, "CD");
                 done(answer, vec![removed, event("api_key.transferred", me, about, place, before, after)])
             }
@@ -269,7 +299,7 @@ impl Scene<'_> {
                 let rows = self.server.database.texts("SELECT id AS text FROM service_tokens ORDER BY id DESC LIMIT 1");
                 let scanner = json!({ "kind": "service", "id": rows[0], "name": "Gateway", "email": null });
                 let about = target("api_key", &key.id, "Public");
-                let after = json!({ "revoked": true, "foundAt": url, "foundIn": "content" });
+                let after = json!({ "revoked": true, "reason": "leaked", "foundAt": url, "foundIn": "content" });
                 let before = json!({ "revoked": false });
                 done(answer, vec![event("api_key.revoked", scanner, about, Some(&acme.workspace_id), before, after)])
             }
@@ -286,6 +316,37 @@ impl Scene<'_> {
                 let body = json!({ "createdBy": member.user_id });
                 let answer = by(request(&acme.workspace_path("/api-keys/revoke")).json(body)).await;
                 done(answer, events)
+            }
+            "PUT /v1/users" => {
+                let (backend, member) = self.external_member("Peter").await;
+                let body = json!({ "issuer": "external", "subject": member.subject, "name": "Paul" });
+                let answer = send(request("/v1/users").bearer(&backend.token).json(body)).await;
+                let about = json!({ "kind": "user", "id": member.id, "name": null });
+                let (before, after) = (json!({ "name": "Peter" }), json!({ "name": "Paul" }));
+                done(answer, vec![event("user.changed", backend.actor, about, None, before, after)])
+            }
+            "PUT /v1/organizations/O/members/{userId}" => {
+                let (backend, user) = self.external_user("Peter").await;
+                let path = acme.organization_path(&format!("/members/{}", user.id));
+                let answer = send(request(&path).bearer(&backend.token).json(json!({ "role": "member" }))).await;
+                let about = json!({ "kind": "user", "id": user.id, "name": null });
+                let after = json!({ "role": "member" });
+                done(answer, vec![event("organization_member.added", backend.actor, about, None, Value::Null, after)])
+            }
+            "POST /v1/portal-sessions" => {
+                let (backend, _) = self.external_user("Peter").await;
+                let body = json!({
+                    "userId": owner.user_id, "workspaceId": acme.workspace_id, "permissions": ["keys:own"],
+                    "ttlSeconds": 60, "origins": ["https://app.example.com"],
+                });
+                let answer = send(request("/v1/portal-sessions").bearer(&backend.token).json(body)).await;
+                let about = json!({ "kind": "user", "id": owner.user_id, "name": null });
+                let after = json!({
+                    "permissions": ["keys:own"], "origins": ["https://app.example.com"],
+                    "expiresAt": answer["expiresAt"],
+                });
+                let place = Some(&*acme.workspace_id);
+                done(answer, vec![event("portal_session.created", backend.actor, about, place, Value::Null, after)])
             }
             about_keys if about_keys.contains("/api-keys") => self.perform_on_key(operation).await,
             _ => panic!("{operation} writes: say in tests/suite/audit/writes.rs which events it leaves"),
@@ -330,6 +391,13 @@ async fn every_route_that_writes_leaves_exactly_its_events(db: Backend) {
     }
     assert!(tried >= 24, "only {tried} routes that write: the document is not read as it should be");
     assert_no_secret(&server);
+}
+
+/// Makes a custom role that reads content, and returns its id.
+async fn add_role(tenant: &Tenant<'_>, name: &str) -> String {
+    let request = tenant.server().post(&tenant.organization_path("/roles")).bearer(&tenant.owner.id_token);
+    let body = json!({ "name": name, "permissions": ["content:read"] });
+    request.json(body).send().await.expect(201).text_at("/id")
 }
 
 /// No secret that the suite has seen is in any event.

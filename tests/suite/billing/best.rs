@@ -13,11 +13,11 @@ tests![
     collection_that_is_paused_is_refused_unless_configuration_admits_it,
 ];
 
-const TEAM: &str = "price_team";
+pub(super) const TEAM: &str = "price_team";
 const ADD_ON: &str = "price_that_no_plan_names";
 
 /// The plans free, pro and team, from the least to the best.
-fn with_team(config: &mut Config) {
+pub(super) fn with_team(config: &mut Config) {
     stripe::configure(config);
     let mut team = config.plan("pro");
     team.rank = Some(50);
@@ -26,19 +26,19 @@ fn with_team(config: &mut Config) {
     prices.insert(TEAM.to_owned(), "team".to_owned());
 }
 
-fn priced(id: &str, status: &str, created: i64, price: &str) -> Value {
+pub(super) fn priced(id: &str, status: &str, created: i64, price: &str) -> Value {
     let mut object = subscription(id, status, created);
     object["items"]["data"][0]["price"]["id"] = json!(price);
     object
 }
 
-async fn plan_and_status(server: &Server, tenant: &Tenant<'_>) -> (String, String) {
+pub(super) async fn plan_and_status(server: &Server, tenant: &Tenant<'_>) -> (String, String) {
     let shown = shown(server, tenant).await;
     let text = |name: &str| shown[name].as_str().expect("a text").to_owned();
     (text("plan"), text("status"))
 }
 
-fn is(plan: &str, status: &str) -> (String, String) {
+pub(super) fn is(plan: &str, status: &str) -> (String, String) {
     (plan.to_owned(), status.to_owned())
 }
 

@@ -1,5 +1,5 @@
 //! Stripe's webhook: whose events count ([`signature`]), in which shapes ([`versions`]), what they change ([`statuses`],
-//! [`whose`], [`best`], [`grace`]), and that neither their order nor their number matters ([`order`]).
+//! [`whose`], [`best`], [`grace`], [`time`]), and that neither their order nor their number matters ([`order`]).
 
 mod best;
 mod grace;
@@ -7,6 +7,7 @@ mod order;
 mod signature;
 mod statuses;
 pub mod stripe;
+mod time;
 mod versions;
 mod whose;
 
@@ -19,6 +20,7 @@ pub fn tests() -> Vec<Test> {
         order::tests(),
         signature::tests(),
         statuses::tests(),
+        time::tests(),
         versions::tests(),
         whose::tests(),
     ]

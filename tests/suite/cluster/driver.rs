@@ -13,6 +13,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// What editors have where the collection `notes` is declared, and what of it only reads.
+const EDITORS: [&str; 7] =
+    ["workspace:read", "members:read", "content:read", "content:write", "keys:own", "notes:read", "notes:write"];
+const READERS: [&str; 5] = ["workspace:read", "members:read", "content:read", "keys:own", "notes:read"];
+
 /// One call that changed access.
 pub struct Change {
     pub kind: &'static str,
@@ -41,6 +46,8 @@ pub struct Driver<'a> {
     creator: User,
     organization_id: String,
     workspace_id: String,
+    /// A custom role, which has what an editor has while nobody narrows it.
+    role_id: String,
     /// The one that is revoked, deleted and rolled, and one that lives on.
     keys: [Key; 2],
     dead: VecDeque<Arc<Probe>>,
@@ -57,6 +64,9 @@ impl<'a> Driver<'a> {
             let key = tenant.create_key(&creator, json!({})).await;
             keys.push(Key { id: key.id, probe: Probe::new(key.plaintext, Access::Writes) });
         }
+        let body = json!({ "name": "Writer", "permissions": EDITORS });
+        let role = nodes[0].post(&tenant.organization_path("/roles")).bearer(&tenant.owner.id_token).json(body);
+        let role_id = role.send().await.expect(201).text_at("/id");
         keys.iter().for_each(|key| board.add(&key.probe));
         let keys = keys.try_into().unwrap_or_else(|_| unreachable!("two were made"));
         let Tenant { owner, organization_id, workspace_id, .. } = tenant;
@@ -71,6 +81,7 @@ impl<'a> Driver<'a> {
             creator,
             organization_id,
             workspace_id,
+            role_id,
             keys,
             dead,
             changes,
@@ -80,7 +91,7 @@ impl<'a> Driver<'a> {
     /// Changes until then, with pauses of at most this many milliseconds.
     pub async fn run(&mut self, until: impl Fn() -> bool, pause: u64) {
         while !until() {
-            match self.random.below(9) {
+            match self.random.below(10) {
                 0 => self.disable(pause).await,
                 1 => self.replace("revoke", pause).await,
                 2 => self.replace("delete", pause).await,
@@ -89,6 +100,7 @@ impl<'a> Driver<'a> {
                 5 => self.remove_from_workspace(pause).await,
                 6 => self.remove_from_organization(pause).await,
                 7 => self.cancel(pause).await,
+                8 => self.narrow(pause).await,
                 _ => self.disable_account(pause).await,
             }
             self.pause(pause).await;
@@ -141,6 +153,29 @@ impl<'a> Driver<'a> {
         self.set_role("demote", "viewer", Access::Reads).await;
         self.pause(pause).await;
         self.set_role("promote", "editor", Access::Writes).await;
+    }
+
+    /// The custom role of the creator loses what writes, and gets it back.
+    async fn narrow(&mut self, pause: u64) {
+        let role = self.role_id.clone();
+        self.give("give a custom role", &role).await;
+        self.change_role("narrow a role", &READERS, Access::Reads).await;
+        self.pause(pause).await;
+        self.change_role("widen a role", &EDITORS, Access::Writes).await;
+        self.give("give a built-in role", "editor").await;
+    }
+
+    /// Gives the creator a role that has the same as the one before.
+    async fn give(&mut self, kind: &'static str, role: &str) {
+        let path = self.workspace_member();
+        self.call(kind, |api, owner| api.put(&path).bearer(owner).json(json!({ "role": role }))).await;
+    }
+
+    async fn change_role(&mut self, kind: &'static str, permissions: &[&str], access: Access) {
+        let path = format!("/v1/organizations/{}/roles/{}", self.organization_id, self.role_id);
+        let body = json!({ "permissions": permissions });
+        let change = |api: &Api, owner: &str| api.patch(&path).bearer(owner).json(body.clone());
+        self.change(kind, &[0, 1], access, change).await;
     }
 
     async fn set_role(&mut self, kind: &'static str, role: &str, access: Access) {

@@ -4,7 +4,7 @@ use super::{role_of, transfer};
 use crate::matrix::reply::Call;
 use crate::support::dump::{assert_unchanged, dump};
 use crate::support::http::Answer;
-use crate::support::tenant::{Key, User};
+use crate::support::tenant::{Key, User, VIEWERS};
 use crate::support::{Backend, Server, Tenant, tests};
 use keyward::base::policy::CreatorRole;
 use serde_json::{Value, json};
@@ -94,7 +94,7 @@ async fn a_key_gives_its_limit_to_the_keys_that_it_makes(db: Backend) {
     let maker = limited(&server, &tenant, "viewer").await.plaintext;
     let others = tenant.create_key(&tenant.owner, json!({})).await;
     let made = create(&server, &tenant, &maker, json!({})).await.expect(201);
-    assert_eq!((&made["role"], &made["roleLimit"]), (&json!("viewer"), &json!("viewer")));
+    assert_eq!((&made["role"], &made["permissions"]), (&json!("viewer"), &json!(VIEWERS)));
     assert_eq!(role_of(&server, &made.text_at("/plaintext")).await, Some("viewer".to_owned()));
     let before = dump(&server.database);
     act(&server, &tenant, &maker, &others, "/roll").await.expect_error(403, "insufficient_permission");

@@ -14,7 +14,6 @@ use crate::support::tenant::{Key, User, verify_email};
 use crate::support::{Server, Tenant};
 use keyward::domain::changes::ScopedStore;
 use keyward::domain::identity::Account;
-use keyward::infra::cluster::Cluster;
 use keyward::infra::db::Db;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -39,7 +38,8 @@ async fn set_disabled(server: &Server, user: &User, is_disabled: bool) {
     let (config, clock, email) = (server.config.clone(), server.clock.clone(), user.email.clone());
     let now = clock.now();
     let change = tokio::task::spawn_blocking(move || {
-        let store = ScopedStore::new(Db::new(&config.database).for_all_tenants(), Cluster::new(&config, &clock));
+        let store =
+            ScopedStore::for_command(&config, Db::new(&config.database).for_all_tenants(), &clock).expect("a store");
         store.change_access_blocking(|conn, access_change| {
             Account::set_disabled(conn, access_change, &email, is_disabled.then_some(now)).map(drop)
         })
@@ -76,7 +76,7 @@ async fn remove(server: &Server, tenant: &Tenant<'_>, by: &User, of: &User, quer
     server.delete(&path).bearer(&by.id_token).send().await
 }
 
-async fn transfer(server: &Server, tenant: &Tenant<'_>, by: &str, key: &Key, body: Value) -> Answer {
+pub async fn transfer(server: &Server, tenant: &Tenant<'_>, by: &str, key: &Key, body: Value) -> Answer {
     server.post(&tenant.key_path(key, "/transfer")).bearer(by).json(body).send().await
 }
 

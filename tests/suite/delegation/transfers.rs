@@ -2,7 +2,7 @@
 
 use super::{remove, role_of, set_disabled, set_role, transfer, verified};
 use crate::support::dump::{assert_unchanged, dump};
-use crate::support::tenant::{Key, User};
+use crate::support::tenant::{Key, User, VIEWERS};
 use crate::support::{Backend, Server, Tenant, tests};
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ async fn a_kept_key_has_at_most_what_it_had(db: Backend) {
     let key = tenant.create_key(&viewer, json!({})).await;
     for body in [json!({ "userId": tenant.owner.user_id }), json!({ "userId": heir.user_id, "mode": "keep" })] {
         let answer = transfer(&server, &tenant, &tenant.owner.id_token, &key, body).await.expect(200);
-        assert_eq!((&answer["role"], &answer["roleLimit"]), (&json!("viewer"), &json!("viewer")));
+        assert_eq!((&answer["role"], &answer["permissions"]), (&json!("viewer"), &json!(VIEWERS)));
         assert_eq!(answer["plaintext"], Value::Null);
         assert_eq!(role_of(&server, &key.plaintext).await, role("viewer"));
     }
@@ -61,7 +61,7 @@ async fn a_rolled_key_has_its_new_creators_role_and_a_new_value(db: Backend) {
     let second = overlap.json(json!({ "overlapSeconds": 3600 })).send().await.expect(200).text_at("/plaintext");
     let body = json!({ "userId": tenant.owner.user_id, "mode": "roll" });
     let answer = transfer(&server, &tenant, &tenant.owner.id_token, &key, body).await.expect(200);
-    assert_eq!((&answer["role"], &answer["roleLimit"]), (&json!("admin"), &Value::Null));
+    assert_eq!((&answer["role"], &answer["permissions"]), (&json!("admin"), &Value::Null));
     assert_eq!(answer["overlapEndsAt"], Value::Null);
     for old in [&key.plaintext, &second] {
         server.get("/v1/whoami").bearer(old).send().await.expect_error(401, "invalid_api_key");

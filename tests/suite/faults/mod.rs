@@ -38,7 +38,7 @@ pub fn all() -> Vec<Test> {
 }
 
 /// For servers under load, which is no customer's.
-const WITHOUT_LIMITS: &str = "
+pub const WITHOUT_LIMITS: &str = "
 [plans.free]
 requests_per_minute = 60000000
 burst = 100000

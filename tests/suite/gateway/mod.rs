@@ -1,5 +1,6 @@
 //! Gateways: what they are told of a key, and real proxies that ask.
 
+mod client_address;
 mod forward_auth;
 mod limits;
 mod nginx;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 pub fn tests() -> Vec<Test> {
     [
+        client_address::tests(),
         forward_auth::tests(),
         limits::tests(),
         nginx::tests(),

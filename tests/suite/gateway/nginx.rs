@@ -75,7 +75,7 @@ async fn headers_that_a_client_forges_do_not_reach_the_api(db: Backend) {
     let tenant = Tenant::new(&world.server).await;
     let viewer = tenant.add_to_workspace("viewer").await;
     let key = tenant.create_key(&viewer, json!({})).await;
-    let names = ["key-id", "workspace-id", "organization-id", "role", "scope"];
+    let names = ["key-id", "workspace-id", "organization-id", "role", "scope", "permissions"];
     let mut request = world.api.get("/things").bearer(&key.plaintext).header("x-forwarded-for", "10.0.0.1");
     for name in names {
         request = request.header(&format!("X-Keyward-{name}"), "forged").header(&format!("x_keyward_{name}"), "forged");
@@ -83,6 +83,7 @@ async fn headers_that_a_client_forges_do_not_reach_the_api(db: Backend) {
     let echo = request.try_send().await.expect("an answer").expect(200);
     assert!(!echo.text.contains("forged") && !echo.text.contains("10.0.0.1"), "{}", echo.text);
     assert_eq!(got(&echo, "x-keyward-role"), ["viewer"]);
+    assert_eq!(got(&echo, "x-keyward-permissions"), ["workspace:read,members:read,content:read,keys:own"]);
     assert_eq!(got(&echo, "x-keyward-key-id"), [key.id.as_str()]);
     // Nor do they, or an address that the client claims, count for Keyward.
     let bound = tenant.create_key(&tenant.owner, json!({ "allowedIps": ["10.0.0.0/8"] })).await;

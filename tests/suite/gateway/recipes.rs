@@ -81,7 +81,7 @@ fn got<'a>(echo: &'a Answer, name: &str) -> Vec<&'a str> {
     echo.text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).collect()
 }
 
-const FACTS: [&str; 5] = ["key-id", "workspace-id", "organization-id", "role", "scope"];
+const FACTS: [&str; 6] = ["key-id", "workspace-id", "organization-id", "role", "scope", "permissions"];
 
 /// Claims what only the gateway may say.
 fn forge(mut request: Request) -> Request {
@@ -121,8 +121,9 @@ async fn passes(db: Backend, recipe: Recipe) {
         let is_whole = echo.text.starts_with("post /things?page=2&permission=none&x=%c3%a4 http/1.1\r\n")
             && echo.text.ends_with("\r\n\r\n{\"name\":\"Thing\"}");
         assert!(is_whole, "{}", echo.text);
-        let facts: [Vec<&str>; 5] = FACTS.map(|name| got(&echo, &format!("x-keyward-{name}")));
-        let expected = [&*key.id, &*tenant.workspace_id, &*tenant.organization_id, "admin", "full"];
+        let facts: [Vec<&str>; 6] = FACTS.map(|name| got(&echo, &format!("x-keyward-{name}")));
+        let permissions = "workspace:read,members:read,content:read,content:write,keys:own,keys:manage,workspace:manage,members:manage";
+        let expected = [&*key.id, &*tenant.workspace_id, &*tenant.organization_id, "admin", "full", permissions];
         assert_eq!(facts, expected.map(|fact| vec![fact]));
         assert_nothing_is_forged(&echo);
         assert!(!echo.text.contains(&secret.to_lowercase()), "{}", echo.text);

@@ -15,7 +15,7 @@ tests![
 ];
 
 fn methods(pairs: &[(&str, Permission)]) -> MethodPermissions {
-    pairs.iter().map(|(method, permission)| ((*method).to_owned(), *permission)).collect()
+    pairs.iter().map(|(method, permission)| ((*method).to_owned(), permission.as_str().to_owned())).collect()
 }
 
 /// Reading for readers, and `/admin` for admins.

@@ -200,7 +200,7 @@ pub struct Issuer {
     pub server: Server,
     pub keys: KeyServer,
     pub name: String,
-    settings: OidcSettings,
+    pub settings: OidcSettings,
 }
 
 impl Issuer {

@@ -17,8 +17,10 @@ pub mod forge;
 mod issuer_invitations;
 mod issuers;
 pub mod key_server;
+mod mail_format;
 mod mailed_codes;
 mod numeric_dates;
+mod onward;
 mod passwords;
 mod project_keys;
 mod project_tokens;
@@ -28,6 +30,7 @@ pub mod rest;
 mod rotation;
 pub mod sessions;
 mod sign_in_log;
+mod sign_up;
 mod update;
 
 use crate::support::harness::Test;
@@ -46,8 +49,10 @@ pub fn tests() -> Vec<Test> {
         deletion::tests(),
         docs_token::tests(),
         first_start::tests(),
+        mail_format::tests(),
         mailed_codes::tests(),
         numeric_dates::tests(),
+        onward::tests(),
         passwords::tests(),
         project_keys::tests(),
         project_tokens::tests(),
@@ -60,6 +65,7 @@ pub fn tests() -> Vec<Test> {
         rotation::tests(),
         sessions::tests(),
         sign_in_log::tests(),
+        sign_up::tests(),
     ]
     .into_iter()
     .flatten()

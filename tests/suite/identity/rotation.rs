@@ -124,7 +124,7 @@ async fn rotating_with_another_master_secret_or_none_changes_nothing(db: Backend
 }
 
 async fn rotating_without_the_built_in_provider_is_refused(db: Backend) {
-    let server = Server::start(db).await;
+    let server = Server::with(db, |config| config.identity.builtin = false).await;
     let before = dump(&server.database);
     let mut rotate = command_on(&server.database, &["identity", "rotate-key"]);
     rotate.env("KEYWARD__IDENTITY__BUILTIN", "false");

@@ -77,7 +77,7 @@ async fn a_leaked_key_is_revoked_everywhere_and_its_creator_told(db: Backend) {
     let event = &events["data"][0];
     assert_eq!(event["actor"], json!({ "kind": "leak_scanner", "id": "github", "name": null, "email": null }));
     let place = "https://github.com/search?q=[redacted]";
-    assert_eq!(event["after"], json!({ "revoked": true, "foundAt": place, "foundIn": "content" }));
+    assert_eq!(event["after"], json!({ "revoked": true, "reason": "leaked", "foundAt": place, "foundIn": "content" }));
     let mail = smtp.mail(1).await;
     assert!(mail.contains(&format!("To: {}", tenant.owner.email)), "{mail}");
     let preview = key.body["preview"].as_str().expect("a preview");

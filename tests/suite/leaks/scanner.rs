@@ -29,7 +29,7 @@ async fn a_service_tells_of_leaked_keys_of_any_tenant(db: Backend) {
         server.get("/v1/whoami").bearer(&key.plaintext).send().await.expect_error(401, "api_key_revoked");
         let path = tenant.organization_path("/audit-events?action=api_key.revoked&actor=service");
         let events = server.get(&path).bearer(&tenant.owner.id_token).send().await.expect(200);
-        assert_eq!(events["data"][0]["after"], json!({ "revoked": true }));
+        assert_eq!(events["data"][0]["after"], json!({ "revoked": true, "reason": "leaked" }));
     }
 }
 

@@ -12,11 +12,19 @@ pub enum Caller {
     WorkspaceAdmin,
     Editor,
     Viewer,
+    /// Has a custom role with what a viewer has.
+    CustomReader,
+    /// Has a custom role with what a workspace admin has.
+    CustomManager,
     OtherTenantsOwner,
     AdminKey,
     /// The same key, in the header for keys.
     AdminKeyInItsHeader,
     ViewerKey,
+    /// Of the one with the custom role that reads.
+    CustomReadersKey,
+    /// Of a workspace admin, with a list of what a viewer has.
+    ListedKey,
     /// Of a workspace admin.
     ReadOnlyKey,
     OtherTenantsKey,
@@ -26,8 +34,12 @@ pub enum Caller {
     DisabledKey,
     ExpiredKey,
     OrphanedKey,
-    /// A gateway's.
+    /// A gateway's: it may verify keys.
     ServiceToken,
+    /// A backend's: it may do everything.
+    BackendToken,
+    /// A backend's that is bound to the tenant. Of [`super::tenants`] only.
+    BoundToken,
     /// The shape is right, the checksum is not.
     MistypedKey,
     Nobody,
@@ -39,17 +51,21 @@ pub enum Caller {
 }
 
 impl Caller {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Owner,
         OrganizationAdmin,
         Member,
         WorkspaceAdmin,
         Editor,
         Viewer,
+        CustomReader,
+        CustomManager,
         OtherTenantsOwner,
         AdminKey,
         AdminKeyInItsHeader,
         ViewerKey,
+        CustomReadersKey,
+        ListedKey,
         ReadOnlyKey,
         OtherTenantsKey,
         CanceledKey,
@@ -58,6 +74,7 @@ impl Caller {
         ExpiredKey,
         OrphanedKey,
         ServiceToken,
+        BackendToken,
         MistypedKey,
         Nobody,
         MalformedAuthorization,
@@ -71,12 +88,14 @@ impl Caller {
             Owner => Standing::person(InOrganization::Owner, InWorkspace::Admin),
             OrganizationAdmin => Standing::person(InOrganization::Admin, InWorkspace::Admin),
             Member => Standing::person(InOrganization::Member, InWorkspace::Nothing),
-            WorkspaceAdmin => Standing::person(InOrganization::Member, InWorkspace::Admin),
+            WorkspaceAdmin | CustomManager => Standing::person(InOrganization::Member, InWorkspace::Admin),
             Editor => Standing::person(InOrganization::Member, InWorkspace::Editor),
-            Viewer => Standing::person(InOrganization::Member, InWorkspace::Viewer),
+            Viewer | CustomReader => Standing::person(InOrganization::Member, InWorkspace::Viewer),
             OtherTenantsOwner => Standing::person(InOrganization::Nothing, InWorkspace::Nothing),
-            AdminKey | AdminKeyInItsHeader | ViewerKey | ReadOnlyKey | OtherTenantsKey => Standing::Program,
+            AdminKey | AdminKeyInItsHeader | ViewerKey | CustomReadersKey | ListedKey | ReadOnlyKey
+            | OtherTenantsKey => Standing::Program,
             ServiceToken => Standing::Service,
+            BackendToken | BoundToken => Standing::Backend,
             CanceledKey => Standing::Refused(403, "subscription_inactive"),
             RevokedKey => Standing::Refused(401, "api_key_revoked"),
             DisabledKey => Standing::Refused(401, "api_key_disabled"),
@@ -97,6 +116,7 @@ enum Standing {
     Refused(u16, &'static str),
     Program,
     Service,
+    Backend,
     Person {
         organization: InOrganization,
         workspace: InWorkspace,
@@ -134,6 +154,8 @@ pub enum Who {
     Known,
     /// Every person.
     SignedIn,
+    /// Every person, and a service that may do what the route asks for.
+    SignedInOrBackend,
     /// Every program.
     Program,
     /// Every program whose key may write.
@@ -146,6 +168,8 @@ pub enum Who {
     KeyItself,
     /// Every service.
     Service,
+    /// A service that may do what the route asks for, and nobody else.
+    Backend,
     OrganizationMember,
     OrganizationAdmin,
     OrganizationOwner,
@@ -186,13 +210,15 @@ pub fn outcome(who: Who, caller: Caller) -> Outcome {
         Standing::Refused(status, code) => return Outcome::Refusal(status, code),
         Standing::Program if matches!(who, Who::Known | Who::Program) => return Outcome::Success,
         Standing::Program if who.is_of_programs() => return of_program(who, caller),
-        Standing::Service if who == Who::Service => return Outcome::Success,
-        Standing::Program | Standing::Service => return NOT_ACCEPTED,
+        Standing::Service | Standing::Backend if who == Who::Service => return Outcome::Success,
+        Standing::Backend if who.takes_backends() => return Outcome::Success,
+        Standing::Service if who.takes_backends() => return NOT_ALLOWED,
+        Standing::Program | Standing::Service | Standing::Backend => return NOT_ACCEPTED,
         Standing::Person { organization, workspace } => (organization, workspace),
     };
     match who {
-        Who::Public | Who::Known | Who::SignedIn => Outcome::Success,
-        Who::Service | Who::KeyItself => NOT_ACCEPTED,
+        Who::Public | Who::Known | Who::SignedIn | Who::SignedInOrBackend => Outcome::Success,
+        Who::Service | Who::Backend | Who::KeyItself => NOT_ACCEPTED,
         who if who.is_of_programs() => NOT_ACCEPTED,
         Who::OrganizationMember => at_least(organization, InOrganization::Member, InOrganization::Nothing),
         Who::OrganizationAdmin => at_least(organization, InOrganization::Admin, InOrganization::Nothing),
@@ -207,6 +233,32 @@ pub fn outcome(who: Who, caller: Caller) -> Outcome {
 }
 
 impl Who {
+    /// Whether services may do it whose tokens have the permission.
+    pub fn takes_backends(self) -> bool {
+        match self {
+            Self::Backend
+            | Self::SignedInOrBackend
+            | Self::OrganizationMember
+            | Self::OrganizationAdmin
+            | Self::OrganizationOwner
+            | Self::WorkspaceViewer
+            | Self::WorkspaceEditor
+            | Self::WorkspaceAdmin
+            | Self::PresentedKeyOwner
+            | Self::OwnKey
+            | Self::SomeonesKey => true,
+            Self::Public
+            | Self::Known
+            | Self::SignedIn
+            | Self::Program
+            | Self::ProgramThatWrites
+            | Self::ProgramOfWorkspace
+            | Self::ProgramOfWorkspaceThatWrites
+            | Self::KeyItself
+            | Self::Service => false,
+        }
+    }
+
     /// Whether it is about programs alone.
     pub fn is_of_programs(self) -> bool {
         matches!(
@@ -222,7 +274,7 @@ fn of_program(who: Who, caller: Caller) -> Outcome {
     let is_of_workspace = matches!(who, Who::ProgramOfWorkspace | Who::ProgramOfWorkspaceThatWrites);
     match caller {
         Caller::ReadOnlyKey if writes => READ_ONLY,
-        Caller::ViewerKey if writes => NOT_ALLOWED,
+        Caller::ViewerKey | Caller::CustomReadersKey | Caller::ListedKey if writes => NOT_ALLOWED,
         Caller::OtherTenantsKey if is_of_workspace => NOT_FOUND,
         _ => Outcome::Success,
     }

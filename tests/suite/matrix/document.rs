@@ -38,6 +38,10 @@ pub struct Operation {
     pub statuses: BTreeSet<u16>,
     /// Whether it takes no credential.
     pub is_public: bool,
+    /// What a service token must be allowed to, if it takes one.
+    pub service_permission: Option<String>,
+    /// Whether it takes a portal session.
+    pub takes_portal_session: bool,
 }
 
 impl Document {
@@ -79,6 +83,9 @@ impl Operation {
             Some((media.clone(), of_type["schema"].clone()))
         });
         let responses = operation["responses"].as_object().expect("responses");
+        let requirements = || operation["security"].as_array().into_iter().flatten();
+        let service_permission = operation["x-service-permission"].as_str().map(str::to_owned);
+        let takes_portal_session = requirements().any(|one| one["portalSession"].is_array());
         Self {
             name: format!("{method} {path}"),
             method,
@@ -91,6 +98,8 @@ impl Operation {
             body_is_optional: operation["requestBody"]["required"] != true,
             statuses: responses.keys().map(|status| status.parse().expect("a status")).collect(),
             is_public: operation["security"] == serde_json::json!([]),
+            service_permission,
+            takes_portal_session,
         }
     }
 

@@ -4,6 +4,7 @@ use crate::metrics::value;
 use crate::support::Server;
 use crate::support::http::{Api, is_timestamp};
 use crate::support::secrets;
+use crate::support::words;
 use keyward::base::error::Code;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -236,6 +237,8 @@ impl Reply {
             "its code should be one of its status"
         } else if error["message"].as_str().is_none_or(str::is_empty) {
             "it should have a message"
+        } else if words::of_a_framework(&error.to_string()).is_some() {
+            "its words should be plain, and not the framework's"
         } else if id.is_none_or(|id| !id.starts_with("req_")) || error["requestId"].as_str() != id {
             "it should name the request in body and header"
         } else if !error["timestamp"].as_str().is_some_and(is_timestamp) {

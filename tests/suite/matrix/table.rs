@@ -19,6 +19,8 @@ pub enum Target {
     Owner,
     /// An invitation of the organization that nobody accepts.
     Invitation,
+    /// A custom role that nobody has.
+    Role,
     /// An invitation, by another tenant, of the caller.
     InvitationOfCaller,
     Key,
@@ -84,7 +86,7 @@ pub fn usual(operation: &str) -> &'static Row {
 
 /// Routes whose success uses up a mailed code or an account, or needs a mail server or a signature over the body.
 /// `identity`, `firebase`, `invitations::mails` and `billing` prove it.
-pub const SUCCEED_ELSEWHERE: [&str; 10] = [
+pub const SUCCEED_ELSEWHERE: [&str; 12] = [
     "POST /identitytoolkit.googleapis.com/v1/accounts:update",
     "POST /identitytoolkit.googleapis.com/v1/accounts:delete",
     "POST /identitytoolkit.googleapis.com/v1/accounts:sendOobCode",
@@ -93,6 +95,8 @@ pub const SUCCEED_ELSEWHERE: [&str; 10] = [
     "POST /__/auth/action",
     "GET /__/auth/invitation",
     "POST /__/auth/invitation",
+    "GET /__/auth/reset",
+    "POST /__/auth/reset",
     "POST /v1/organizations/{organizationId}/invitations/{invitationId}/resend",
     "POST /v1/billing/stripe/webhook",
 ];
@@ -121,12 +125,18 @@ pub const ROWS: &[Row] = &[
     row("POST /identitytoolkit.googleapis.com/v1/accounts:sendOobCode", Public, 400)
         .json(|t| json!({
             "requestType": "PASSWORD_RESET", "email": t["ownersEmail"], "idToken": t["ownersToken"],
+            "continueUrl": "https://app.example.com/",
         })),
     row("POST /identitytoolkit.googleapis.com/v1/accounts:resetPassword", Public, 400)
         .json(|t| json!({ "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"] })),
     row("GET /__/auth/action", Public, 400),
-    row("POST /__/auth/action", Public, 400)
-        .form(|t| json!({ "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"] })),
+    row("POST /__/auth/action", Public, 400).form(|t| json!({
+        "oobCode": "nobodys-code-at-all", "newPassword": t["ownersPassword"], "mode": "resetPassword",
+        "continueUrl": "https://app.example.com/",
+    })),
+    row("GET /__/auth/reset", Public, 400),
+    row("POST /__/auth/reset", Public, 400)
+        .form(|t| json!({ "email": t["ownersEmail"], "continueUrl": "https://app.example.com/" })),
     row("GET /__/auth/invitation", Public, 400),
     row("POST /__/auth/invitation", Public, 400)
         .form(|t| json!({ "token": "nobodys-token-at-all", "password": t["ownersPassword"], "name": "Ada" })),
@@ -144,6 +154,7 @@ pub const ROWS: &[Row] = &[
     row("GET /v1/forward-auth", Program, 200),
     row("POST /v1/keys/verify", Service, 200).json(|t| json!({
         "key": t["plaintext"], "permission": "content:read", "workspaceId": t["workspaceId"], "cost": 1,
+        "permissions": { "all": ["content:read"], "any": ["content:write", "keys:own"] }, "clientAddress": "127.0.0.1",
     })),
 
     row("POST /v1/keys/revoke-leaked", Service, 200).json(|_| json!([{
@@ -153,8 +164,22 @@ pub const ROWS: &[Row] = &[
     row("GET /v1/me", SignedIn, 200),
     row("POST /v1/invitations/accept", SignedIn, 200)
         .on(Target::InvitationOfCaller).json(|t| json!({ "token": t["token"] })),
-    row("GET /v1/organizations", SignedIn, 200),
+    row("GET /v1/organizations", SignedInOrBackend, 200),
+    // People name no owner: the last row of the operation.
+    row("POST /v1/organizations", Backend, 201).json(|_| json!({
+        "name": "Initech",
+        "owner": { "issuer": "external", "subject": "user-1", "email": "peter@example.com", "name": "Peter" },
+    })),
     row("POST /v1/organizations", SignedIn, 201).json(|_| json!({ "name": "Initech" })),
+    row("PUT /v1/users", Backend, 200).json(|_| json!({
+        "issuer": "external", "subject": "user-1", "email": "peter@example.com", "name": "Peter",
+    })),
+    row("POST /v1/portal-sessions", Backend, 201).json(|t| json!({
+        "userId": t["heirsId"], "workspaceId": t["workspaceId"], "permissions": ["keys:own"], "ttlSeconds": 60,
+        "origins": ["https://app.example.com"],
+    })),
+    row("PUT /v1/organizations/{organizationId}/members/{userId}", Backend, 200)
+        .on(Target::Member).json(|_| json!({ "role": "admin" })),
 
     row("GET /v1/organizations/{organizationId}", OrganizationMember, 200),
     row("PATCH /v1/organizations/{organizationId}", OrganizationAdmin, 200).json(|_| json!({ "name": "Acme & Sons" })),
@@ -181,6 +206,15 @@ pub const ROWS: &[Row] = &[
         .on(Target::Invitation),
     row("POST /v1/organizations/{organizationId}/invitations/{invitationId}/resend", OrganizationAdmin, 409)
         .on(Target::Invitation),
+    row("GET /v1/organizations/{organizationId}/roles", OrganizationAdmin, 200),
+    row("POST /v1/organizations/{organizationId}/roles", OrganizationAdmin, 201).json(|t| json!({
+        "name": t["freshEmail"], "description": "Keeps the books", "permissions": ["content:read", "content:write"],
+    })),
+    row("GET /v1/organizations/{organizationId}/roles/{roleId}", OrganizationAdmin, 200),
+    row("PATCH /v1/organizations/{organizationId}/roles/{roleId}", OrganizationAdmin, 200).on(Target::Role).json(|t| json!({
+        "name": t["freshEmail"], "description": "Sees the books", "permissions": ["content:read"],
+    })),
+    row("DELETE /v1/organizations/{organizationId}/roles/{roleId}", OrganizationAdmin, 204).on(Target::Role),
     row("GET /v1/organizations/{organizationId}/workspaces", OrganizationMember, 200),
     row("POST /v1/organizations/{organizationId}/workspaces", OrganizationAdmin, 201)
         .json(|_| json!({ "name": "Staging" })),
@@ -195,21 +229,28 @@ pub const ROWS: &[Row] = &[
 
     row("GET /v1/workspaces/{workspaceId}/api-keys", WorkspaceViewer, 200),
     row("POST /v1/workspaces/{workspaceId}/api-keys", WorkspaceViewer, 201).json(|_| json!({
-        "name": "CI", "scope": "full", "expiresAt": "2099-01-01T00:00:00.000Z", "allowedIps": ["203.0.113.0/24"],
+        "name": "CI", "scope": "full", "permissions": ["content:read", "workspace:read"],
+        "expiresAt": "2099-01-01T00:00:00.000Z", "allowedIps": ["203.0.113.0/24"],
     })),
     row("POST /v1/workspaces/{workspaceId}/api-keys/revoke", WorkspaceAdmin, 200).json(|t| json!({
         "createdBy": t["heirsId"], "unusedSince": "2020-01-01T00:00:00.000Z", "prefix": "sk_", "dryRun": false,
+        "reason": "unused", "comment": "Old",
     })),
     row("GET /v1/workspaces/{workspaceId}/api-keys/{keyId}", PresentedKeyOwner, 200).on(Target::Key),
     row("PATCH /v1/workspaces/{workspaceId}/api-keys/{keyId}", PresentedKeyOwner, 200).on(Target::Key).json(|_| json!({
         "name": "CD", "expiresAt": "2099-01-01T00:00:00.000Z", "allowedIps": ["203.0.113.0/24"],
+        "permissions": ["content:read"],
     })),
     row("DELETE /v1/workspaces/{workspaceId}/api-keys/{keyId}", PresentedKeyOwner, 204).on(Target::Key),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/roll", PresentedKeyOwner, 200)
         .on(Target::Key).json(|_| json!({ "overlapSeconds": 60 })),
-    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/disable", PresentedKeyOwner, 200).on(Target::Key),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/disable", PresentedKeyOwner, 200)
+        .on(Target::Key)
+        .json(|_| json!({ "reason": "unused", "comment": "Not for now" })),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/enable", PresentedKeyOwner, 200).on(Target::Key),
-    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/revoke", PresentedKeyOwner, 200).on(Target::Key),
+    row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/revoke", PresentedKeyOwner, 200)
+        .on(Target::Key)
+        .json(|_| json!({ "reason": "leaked", "comment": "Pasted" })),
     row("POST /v1/workspaces/{workspaceId}/api-keys/{keyId}/transfer", WorkspaceAdmin, 200)
         .on(Target::Key).json(|t| json!({ "userId": t["heirsId"], "mode": "roll" })),
 
@@ -256,7 +297,7 @@ pub const ROWS: &[Row] = &[
     row("POST /v1/me/sign-out-others", SignedIn, 200),
 
     // The last one: most of its callers' keys are dead after it.
-    row("POST /v1/whoami/revoke", KeyItself, 204).on(Target::CallersKey),
+    row("POST /v1/whoami/revoke", KeyItself, 204).on(Target::CallersKey).json(|_| json!({ "reason": "leaked", "comment": "Pasted" })),
 ];
 
 fn article(_: &Targets) -> Value {

@@ -1,5 +1,6 @@
 //! Another tenant's things are not there: in no path, in no body.
 
+use super::callers::{Caller, Who};
 use super::document::{Document, Operation};
 use super::failures::Failures;
 use super::reply::Reply;
@@ -7,7 +8,7 @@ use super::table::{self, Target};
 use super::world::{self, Targets, World, best_caller, with_body};
 use crate::support::dump::dump;
 use crate::support::{Backend, Server, tests};
-use keyward::base::ids::{DocumentId, InvitationId, KeyId, OrganizationId, SessionId, UserId, WorkspaceId};
+use keyward::base::ids::{DocumentId, InvitationId, KeyId, OrganizationId, RoleId, SessionId, UserId, WorkspaceId};
 use serde_json::json;
 
 tests![
@@ -23,6 +24,7 @@ fn nothing() -> Targets {
         .with("workspaceId", &WorkspaceId::new().text())
         .with("userId", &UserId::new().text())
         .with("invitationId", &InvitationId::new().text())
+        .with("roleId", &RoleId::new().text())
         .with("keyId", &KeyId::new().text())
         .with("sessionId", &SessionId::new().text())
         .with("articleId", &DocumentId::new().text())
@@ -43,12 +45,14 @@ async fn every_route_hides_another_tenants_things(db: Backend) {
     for operation in document.operations.iter().filter(|operation| !operation.is_public) {
         let row = table::usual(&operation.name);
         let (own, names) = (world.standing(row.target), &operation.path_parameters);
+        // Another backend sees all tenants.
+        let caller = if row.who == Who::Backend { Caller::BoundToken } else { best_caller(row) };
         let before = dump(&server.database);
         // Each place alone, and all of them.
         for places in 1..1_usize << names.len() {
             let send = async |foreign: &Targets, whose: &str| {
                 let targets = mix(&own, foreign, names, places);
-                let call = with_body(world.bare_call(operation, best_caller(row), &targets), row, &own);
+                let call = with_body(world.bare_call(operation, caller, &targets), row, &own);
                 call.send(&server, format!("{} with {whose} (places {places:b})", operation.name)).await
             };
             let theirs = send(&world.of_globex, "another tenant's id").await;
@@ -108,7 +112,7 @@ async fn an_id_in_a_body_or_a_query_does_not_tell_another_tenants_thing_from_not
             case.send(&server, &world, &own, &own.clone().with("userId", &own["heirsId"])).await.unless(case.answers),
         );
     }
-    failures.conclude(16);
+    failures.conclude(28);
 }
 
 /// A request that names things besides its path.
@@ -122,7 +126,7 @@ struct Case {
 }
 
 /// `{…}` is the tenant's own, `<…>` the id in question.
-const CASES: [Case; 4] = [
+const CASES: [Case; 7] = [
     Case {
         method: "POST",
         path: "/v1/organizations/{organizationId}/invitations",
@@ -145,6 +149,27 @@ const CASES: [Case; 4] = [
         answers: 200,
     },
     Case {
+        method: "PUT",
+        path: "/v1/workspaces/{workspaceId}/members/{userId}",
+        query: "",
+        body: r#"{"role": "<roleId>"}"#,
+        answers: 200,
+    },
+    Case {
+        method: "POST",
+        path: "/v1/organizations/{organizationId}/invitations",
+        query: "",
+        body: r#"{"email": "hopper@example.com", "role": "member", "workspaces": [{"id": "{workspaceId}", "role": "<roleId>"}]}"#,
+        answers: 201,
+    },
+    Case {
+        method: "DELETE",
+        path: "/v1/organizations/{organizationId}/roles/{spareRoleId}",
+        query: "?replaceWith=<roleId>",
+        body: "",
+        answers: 204,
+    },
+    Case {
         method: "DELETE",
         path: "/v1/organizations/{organizationId}/members/{userId}",
         query: "?transferKeysTo=<userId>",
@@ -156,12 +181,16 @@ const CASES: [Case; 4] = [
 impl Case {
     async fn send(&self, server: &Server, world: &World<'_>, own: &Targets, asked: &Targets) -> Reply {
         let insert = |text: &str| {
-            let names = ["workspaceId", "userId"];
+            let names = ["workspaceId", "userId", "roleId"];
             names.iter().fold(text.to_owned(), |text, name| text.replace(&format!("<{name}>"), &asked[name]))
         };
         let call = super::reply::Call::new(self.method, &(own.fill(self.path) + &insert(self.query)));
         let call = call.headers(world.credentials(super::callers::Caller::Owner));
-        let call = if self.body.is_empty() { call } else { call.body(Some("application/json"), insert(self.body)) };
+        let call = if self.body.is_empty() {
+            call
+        } else {
+            call.body(Some("application/json"), insert(self.body).replace("{workspaceId}", &own["workspaceId"]))
+        };
         call.send(server, format!("{} {}{}", self.method, self.path, self.query)).await
     }
 }

@@ -11,7 +11,7 @@ use crate::identity::sessions::current_session;
 use crate::support::http::Api;
 use crate::support::process;
 use crate::support::secrets;
-use crate::support::tenant::{Key, User, service_token, verify_email};
+use crate::support::tenant::{EVERYTHING, Key, User, backend_token, service_token, verify_email};
 use crate::support::{Backend, Server, Tenant};
 use keyward::base::config::Config;
 use serde_json::{Value, json};
@@ -92,6 +92,8 @@ impl<'s> World<'s> {
         verify_email(server, &mut acme.owner).await;
         let (mut globex, lapsed) = (Tenant::new(server).await, Tenant::new(server).await);
         verify_email(server, &mut globex.owner).await;
+        let (reads, manages) = (permissions_of(&acme, "viewer").await, permissions_of(&acme, "admin").await);
+        let managers_role = add_role(&acme, "Manager", &manages).await;
         let people = BTreeMap::from([
             (Caller::Owner, acme.owner.clone()),
             (Caller::OrganizationAdmin, acme.add_member("admin", &[]).await),
@@ -99,10 +101,13 @@ impl<'s> World<'s> {
             (Caller::WorkspaceAdmin, acme.add_to_workspace("admin").await),
             (Caller::Editor, acme.add_to_workspace("editor").await),
             (Caller::Viewer, acme.add_to_workspace("viewer").await),
+            (Caller::CustomReader, acme.add_to_workspace(&add_role(&acme, "Reader", &reads).await).await),
+            (Caller::CustomManager, acme.add_to_workspace(&managers_role).await),
             (Caller::OtherTenantsOwner, globex.owner.clone()),
         ]);
         let heirs_id = people[&Caller::Viewer].user_id.clone();
-        let standing = standing_of(&acme, &people[&Caller::WorkspaceAdmin]).await.with("heirsId", &heirs_id);
+        let standing = standing_of(&acme, &people[&Caller::WorkspaceAdmin]).await;
+        let standing = standing.with("heirsId", &heirs_id).with("managersRoleId", &managers_role);
         let of_globex = standing_of(&globex, &globex.owner).await.with("heirsId", &globex.owner.user_id);
         let mut world =
             Self { server, acme, globex, lapsed, people, credentials: BTreeMap::new(), standing, of_globex };
@@ -116,6 +121,9 @@ impl<'s> World<'s> {
         let admins = key(Caller::WorkspaceAdmin, json!({})).await;
         let viewers = key(Caller::Viewer, json!({})).await;
         let read_only = key(Caller::WorkspaceAdmin, json!({ "scope": "read_only" })).await;
+        let customs = key(Caller::CustomReader, json!({})).await;
+        let reads = permissions_of(&self.acme, "viewer").await;
+        let listed = key(Caller::WorkspaceAdmin, json!({ "permissions": reads })).await;
         let revoked = key(Caller::WorkspaceAdmin, json!({})).await;
         let disabled = key(Caller::WorkspaceAdmin, json!({})).await;
         let soon = server.clock.now().plus(Duration::from_secs(60)).to_string();
@@ -134,12 +142,15 @@ impl<'s> World<'s> {
         let last = if admins.plaintext.ends_with('0') { "1" } else { "0" };
         let mistyped = format!("{}{last}", &admins.plaintext[..admins.plaintext.len() - 1]);
 
+        let bound = ["--organization", self.acme.organization_id.as_str()];
         let mut credentials: BTreeMap<_, _> =
             self.people.iter().map(|(caller, person)| (*caller, bearer(&person.id_token))).collect();
         credentials.extend([
             (Caller::AdminKey, bearer(&admins.plaintext)),
             (Caller::AdminKeyInItsHeader, vec![("X-API-Key", admins.plaintext)]),
             (Caller::ViewerKey, bearer(&viewers.plaintext)),
+            (Caller::CustomReadersKey, bearer(&customs.plaintext)),
+            (Caller::ListedKey, bearer(&listed.plaintext)),
             (Caller::ReadOnlyKey, bearer(&read_only.plaintext)),
             (Caller::OtherTenantsKey, bearer(&others.plaintext)),
             (Caller::CanceledKey, bearer(&canceled.plaintext)),
@@ -148,6 +159,8 @@ impl<'s> World<'s> {
             (Caller::ExpiredKey, bearer(&expired.plaintext)),
             (Caller::OrphanedKey, bearer(&orphaned.plaintext)),
             (Caller::ServiceToken, bearer(&service_token(&self.server.database).await)),
+            (Caller::BackendToken, bearer(&backend_token(&self.server.database, EVERYTHING, &[]).await)),
+            (Caller::BoundToken, bearer(&backend_token(&self.server.database, EVERYTHING, &bound).await)),
             (Caller::MistypedKey, bearer(&mistyped)),
             (Caller::Nobody, Vec::new()),
             (Caller::MalformedAuthorization, vec![("Authorization", "Basic YWRhOmNvcnJlY3QtaG9yc2U=".to_owned())]),
@@ -161,6 +174,11 @@ impl<'s> World<'s> {
     async fn change(&self, key: &Key, how: &str) {
         let request = self.server.post(&self.acme.key_path(key, how)).bearer(&self.acme.owner.id_token);
         request.send().await.expect(200);
+    }
+
+    /// The person behind a caller.
+    pub fn person(&self, caller: Caller) -> &User {
+        &self.people[&caller]
     }
 
     /// The headers that say who the caller is.
@@ -196,9 +214,13 @@ impl<'s> World<'s> {
             }
             Target::Workspace => {
                 let id = self.acme.add_workspace("Short-lived").await;
-                let path = format!("/v1/workspaces/{id}/members/{}", self.people[&Caller::WorkspaceAdmin].user_id);
-                let request = self.server.put(&path).bearer(&self.acme.owner.id_token);
-                request.json(json!({ "role": "admin" })).send().await.expect(200);
+                for (person, role) in
+                    [(Caller::WorkspaceAdmin, "admin"), (Caller::CustomManager, &*targets["managersRoleId"])]
+                {
+                    let path = format!("/v1/workspaces/{id}/members/{}", self.people[&person].user_id);
+                    let request = self.server.put(&path).bearer(&self.acme.owner.id_token);
+                    request.json(json!({ "role": role })).send().await.expect(200);
+                }
                 targets.with("workspaceId", &id)
             }
             Target::Member => targets.with("userId", &self.acme.add_to_workspace("viewer").await.user_id),
@@ -206,6 +228,10 @@ impl<'s> World<'s> {
             Target::Invitation => {
                 let made = self.acme.invite(&fresh_email(), "member", &[]).await;
                 targets.with("invitationId", &made.text_at("/id"))
+            }
+            Target::Role => {
+                let role = add_role(&self.acme, &fresh_email(), &json!(["content:read"])).await;
+                targets.with("roleId", &role)
             }
             Target::InvitationOfCaller => {
                 let made = self.lapsed.invite(&self.people[&caller].email, "member", &[]).await;
@@ -293,6 +319,8 @@ async fn standing_of(tenant: &Tenant<'_>, holder: &User) -> Targets {
     let member = tenant.add_to_workspace("viewer").await;
     let second_owner = tenant.add_member("owner", &[]).await;
     let invitation = tenant.invite(&fresh_email(), "member", &[]).await;
+    let role = add_role(tenant, "Standing", &json!(["content:read"])).await;
+    let spare_role = add_role(tenant, "Spare", &json!(["content:read"])).await;
     let key = tenant.create_key(holder, json!({ "name": "standing" })).await;
     let article = documents::add_article(tenant).await;
     let comment = documents::add_comment(tenant, &article).await;
@@ -308,8 +336,23 @@ async fn standing_of(tenant: &Tenant<'_>, holder: &User) -> Targets {
         .with("secondOwnersId", &second_owner.user_id)
         .with("invitationId", &invitation.text_at("/id"))
         .with("token", &invitation.text_at("/token"))
+        .with("roleId", &role)
+        .with("spareRoleId", &spare_role)
         .with("keyId", &key.id)
         .with("plaintext", &key.plaintext)
+}
+
+/// Makes a custom role, and returns its id.
+async fn add_role(tenant: &Tenant<'_>, name: &str, permissions: &Value) -> String {
+    let request = tenant.server().post(&tenant.organization_path("/roles")).bearer(&tenant.owner.id_token);
+    request.json(json!({ "name": name, "permissions": permissions })).send().await.expect(201).text_at("/id")
+}
+
+/// What a built-in role has in the tenant's workspace.
+async fn permissions_of(tenant: &Tenant<'_>, role: &str) -> Value {
+    let person = tenant.add_to_workspace(role).await;
+    let read = tenant.server().get(&tenant.workspace_path("")).bearer(&person.id_token);
+    read.send().await.expect(200)["permissions"].clone()
 }
 
 fn fresh_email() -> String {

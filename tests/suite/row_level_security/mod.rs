@@ -64,6 +64,8 @@ impl<'s> Full<'s> {
         let tenant = Tenant::new(server).await;
         tenant.add_to_workspace("editor").await;
         tenant.invite("invited@example.com", "member", &[(&tenant.workspace_id, "viewer")]).await;
+        let role = server.post(&tenant.organization_path("/roles")).bearer(&tenant.owner.id_token);
+        role.json(json!({ "name": "Reader", "permissions": ["content:read"] })).send().await.expect(201);
         let key = tenant.create_key(&tenant.owner, json!({})).await;
         let note = tenant.add_document("/notes", json!({ "of": tenant.organization_id })).await;
         let organization = &tenant.organization_id;

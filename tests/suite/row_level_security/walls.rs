@@ -138,6 +138,7 @@ async fn with_another_organization_set_the_tenants_queries_find_nothing() {
     let me = server.get("/v1/me").bearer(&one.tenant.owner.id_token).send().await.expect(200);
     let user: UserId = me.text_at("/user/id").parse().expect("an id");
     let db = Db::new(&server.config.database);
+    let catalog = server.config.permission_catalog().expect("permissions");
     for (organization, finds) in [(own, true), (wrong, false)] {
         let db = db.for_organization(organization);
         let found = db.read_blocking(|conn| {
@@ -145,8 +146,8 @@ async fn with_another_organization_set_the_tenants_queries_find_nothing() {
             Ok([
                 Organization::with_role_of(conn, own, user)?.is_some(),
                 !Organization::all_of(conn, user)?.is_empty(),
-                Workspace::with_role_of(conn, workspace, user)?.is_some(),
-                !WorkspaceMember::page_of(conn, own, workspace, page)?.is_empty(),
+                Workspace::with_role_of(conn, &catalog, workspace, user)?.is_some(),
+                !WorkspaceMember::page_of(conn, &catalog, own, workspace, page)?.is_empty(),
                 Export::start(conn, own, Filter::default())?.is_some(),
                 Subscription::of(conn, own).is_ok(),
             ])

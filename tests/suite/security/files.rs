@@ -67,7 +67,7 @@ async fn a_demo_password_that_others_can_read_is_tightened() {
         Arc::new(TestDatabase::elsewhere(format!("sqlite://{}", folder.path().join("data/keyward.db").display())));
     let demo = async || {
         let mut command = process::command(&["demo", "--listen", "127.0.0.1:0"]);
-        command.current_dir(folder.path()).env("KEYWARD__LOG__FORMAT", "json");
+        command.current_dir(folder.path()).env("KEYWARD__LOG__FORMAT", "json").env("KEYWARD__LOG__FILTER", "info");
         Keyward::start(command, database.clone()).await.get("/healthz").send().await.expect(200);
     };
     fs::create_dir(folder.path().join("data")).expect("a folder");

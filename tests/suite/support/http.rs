@@ -212,9 +212,9 @@ impl Answer {
             policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
             "{what}: {policy}"
         );
-        // Public keys may be cached; the Swagger UI is the same for all.
+        // Public keys may be cached; the Swagger UI and its document are the same for all.
         let read = what.strip_prefix("GET ").or(what.strip_prefix("HEAD ")).unwrap_or_default();
-        let is_public = ["/.well-known/", "/robot/", "/docs/"].iter().any(|start| read.starts_with(start));
+        let is_public = ["/.well-known/", "/robot/", "/docs/", "/openapi"].iter().any(|start| read.starts_with(start));
         assert!(header("cache-control") == "no-store" || *status == 200 && is_public, "{what} may be cached");
         if self.header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
             assert_eq!(header("referrer-policy"), "no-referrer", "{what}");

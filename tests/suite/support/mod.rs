@@ -25,6 +25,7 @@ pub mod smtp;
 pub mod tenant;
 pub mod tls_files;
 pub mod until;
+pub mod words;
 
 pub use database::Backend;
 pub use server::Server;

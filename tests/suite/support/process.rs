@@ -104,14 +104,21 @@ impl Keyward {
         filter: &str,
         wrap: impl FnOnce(Command) -> Command,
     ) -> Self {
-        let mut file = NamedTempFile::with_suffix_in(".toml", environment::directory()).expect("a file");
-        file.write_all(configuration.as_bytes()).expect("the configuration can be written");
-        let path = file.path().to_str().expect("a plain path").to_owned();
-        let mut command = command_on(&database, &["serve", "--listen", "127.0.0.1:0", "--config", &path]);
-        command.env("KEYWARD__LOG__FILTER", format!("\"{filter}\"")).env("KEYWARD__LOG__FORMAT", "json");
-        // Many of them run at once.
-        command.env("KEYWARD__METRICS__LISTEN", "127.0.0.1:0");
+        let nowhere: SocketAddr = ([127, 0, 0, 1], 0).into();
+        let (command, _file) = serving(&database, configuration, filter, nowhere);
         Self::start(wrap(command), database).await
+    }
+
+    /// [`Keyward::serve_logging`] on this address, with the pause of a stop that the configuration has.
+    pub async fn serve_draining_at(
+        listen: SocketAddr,
+        database: Arc<TestDatabase>,
+        configuration: &str,
+        filter: &str,
+    ) -> Self {
+        let (mut command, _file) = serving(&database, configuration, filter, listen);
+        command.env_remove(DRAIN_PAUSE);
+        Self::start(command, database).await
     }
 
     /// Any command that serves on this database, and says in its log where.
@@ -186,6 +193,23 @@ impl Drop for Keyward {
             let _ = reader.join();
         }
     }
+}
+
+/// The variable of `server.drain_pause`, which servers of the suite don't wait for.
+pub const DRAIN_PAUSE: &str = "KEYWARD__SERVER__DRAIN_PAUSE";
+
+/// `keyward serve` with a configuration file of this TOML, and this filter of log lines. The file must outlive the start.
+fn serving(database: &TestDatabase, configuration: &str, filter: &str, listen: SocketAddr) -> (Command, NamedTempFile) {
+    let mut file = NamedTempFile::with_suffix_in(".toml", environment::directory()).expect("a file");
+    file.write_all(configuration.as_bytes()).expect("the configuration can be written");
+    let path = file.path().to_str().expect("a plain path").to_owned();
+    let mut command = command_on(database, &["serve", "--listen", &listen.to_string(), "--config", &path]);
+    command.env("KEYWARD__LOG__FILTER", format!("\"{filter}\"")).env("KEYWARD__LOG__FORMAT", "json");
+    // Tests of stops that drain set it.
+    command.env(DRAIN_PAUSE, "0s");
+    // Many of them run at once.
+    command.env("KEYWARD__METRICS__LISTEN", "127.0.0.1:0");
+    (command, file)
 }
 
 /// Copies the log of a child, and reports the address that one of its lines names.

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 pub struct Smtp {
     address: SocketAddr,
     mails: Arc<Mutex<Vec<String>>>,
+    /// The mails as they were sent, with their encoding.
+    raw: Arc<Mutex<Vec<String>>>,
     /// How many more deliveries are answered with 451.
     refusals: Arc<AtomicUsize>,
 }
@@ -29,6 +31,7 @@ impl Smtp {
         let smtp = Self {
             address: listener.local_addr().expect("an address"),
             mails: Arc::default(),
+            raw: Arc::default(),
             refusals: Arc::default(),
         };
         let server = smtp.clone();
@@ -66,6 +69,22 @@ impl Smtp {
         }
     }
 
+    /// The first mail to this address, as soon as it has come.
+    pub async fn mail_to(&self, address: &str) -> String {
+        for place in 1.. {
+            let mail = self.mail(place).await;
+            if mail.contains(&format!("To: {address}")) {
+                return mail;
+            }
+        }
+        unreachable!("there is no last place");
+    }
+
+    /// A mail that has come, before its encoding was undone.
+    pub fn raw(&self, place: usize) -> String {
+        self.raw.lock().expect("no panic")[place - 1].clone()
+    }
+
     fn serve(&self, stream: TcpStream, directory: Option<PathBuf>) -> std::io::Result<()> {
         let mut writer = stream.try_clone()?;
         let mut lines = BufReader::new(stream).lines();
@@ -85,7 +104,8 @@ impl Smtp {
                         line => mail += &format!("{line}\n"),
                     }
                 }
-                let mail = decode(&mail);
+                let raw = mail;
+                let mail = decode(&raw);
                 // Whether or not a test reads it: what was mailed has no place in the log.
                 for name in ["oobCode=", "token="] {
                     if let Some(code) = code_in(&mail, name) {
@@ -94,6 +114,7 @@ impl Smtp {
                 }
                 let mut mails = self.mails.lock().expect("no panic");
                 mails.push(mail.clone());
+                self.raw.lock().expect("no panic").push(raw);
                 if let Some(directory) = &directory {
                     std::fs::write(directory.join(format!("{}.txt", mails.len())), mail)?;
                 }

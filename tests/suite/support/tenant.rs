@@ -7,6 +7,11 @@ use keyward::domain::identity::Account;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// What a viewer has in a workspace, where nothing else is declared.
+pub const VIEWERS: [&str; 4] = ["workspace:read", "members:read", "content:read", "keys:own"];
+/// What an editor has.
+pub const EDITORS: [&str; 5] = ["workspace:read", "members:read", "content:read", "content:write", "keys:own"];
+
 /// A person who is signed in.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -171,9 +176,19 @@ pub struct Key {
     pub body: Value,
 }
 
+/// All that a service token may do.
+pub const EVERYTHING: &str = "keys:verify,organizations:write,subscriptions:read,users:write,workspaces:write,\
+    members:write,keys:write,usage:read,audit:read,content:write";
+
 /// A gateway's token, made by the operator.
 pub async fn service_token(database: &TestDatabase) -> String {
-    let printed = process::run(database, &["service-token", "create", "--name", "Gateway"]).await;
+    backend_token(database, "keys:verify", &[]).await
+}
+
+/// A token with these permissions and further arguments, made by the operator.
+pub async fn backend_token(database: &TestDatabase, can: &str, more: &[&str]) -> String {
+    let arguments = [&["service-token", "create", "--name", "Gateway", "--can", can], more].concat();
+    let printed = process::run(database, &arguments).await;
     let (_, token) = printed.trim().split_once('\n').expect("its id and its text");
     secrets::register(token);
     token.to_owned()

@@ -92,6 +92,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/__/auth/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The page for a forgotten password
+         * @description HTML for a person: a form that mails a link for a new password.
+         */
+        get: operations["reset_page"];
+        put?: never;
+        /**
+         * Ask for a new password
+         * @description The form of the page. Whether an address has an account is not told.
+         */
+        post: operations["submit_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/docs/token": {
         parameters: {
             query?: never;
@@ -284,7 +308,7 @@ export interface paths {
         };
         /**
          * Can the server answer requests?
-         * @description 503 while the database can't be reached, or a Redis without which programs are refused
+         * @description 503 while the server stops, while the database can't be reached, or a Redis without which programs are refused
          *     (`rate_limit.when_unavailable = "deny"`). Which part is not ready, and how the node stands to others, is for
          *     operators: it is answered to requests from the server's own machine without a forwarding header, and on the listener
          *     of the metrics.
@@ -407,7 +431,7 @@ export interface paths {
          * @description In the format of GitHub's secret scanning partner program. Each key that is among the texts is revoked at once, its
          *     creator is told by mail, and each text is answered, in their order. GitHub sends no credential but the headers
          *     `Github-Public-Key-Identifier` and `Github-Public-Key-Signature`, which are checked where `leaks.github` is configured; a
-         *     scanner of one's own sends a service token.
+         *     scanner of one's own sends a service token that may verify keys of all organizations.
          */
         post: operations["revoke_leaked_keys"];
         delete?: never;
@@ -434,8 +458,11 @@ export interface paths {
          *     Unknown keys are `NOT_FOUND` however many they are: the limit on them is for each client address, and a service has
          *     many clients behind its own. It should limit its clients itself.
          *
-         *     Keys that are bound to addresses are compared with the address of the service's client, if the service stands in
-         *     `server.trusted_proxies` and sends that address in `server.forwarded_header`; else with the service's own.
+         *     Keys that are bound to addresses are compared with `clientAddress`. Without it: with the address in
+         *     `server.forwarded_header`, if the service stands in `server.trusted_proxies`; else with the service's own.
+         *
+         *     `permission` and `permissions` take Keyward's permissions and those that the configuration declares. `permissions` in
+         *     the answer is all that the key may do now.
          */
         post: operations["verify_key"];
         delete?: never;
@@ -574,14 +601,14 @@ export interface paths {
         };
         /**
          * List organizations
-         * @description Those that the caller belongs to.
+         * @description Those that the caller belongs to. A service token lists those that it sees or, on behalf of a person, the person's.
          */
         get: operations["list_organizations"];
         put?: never;
         /**
          * Create an organization
          * @description The caller becomes its owner. Its trial starts, unless the caller has had a trial before: then it is expired until it
-         *     is paid for. A person may create only so many in a day.
+         *     is paid for. A person may create only so many in a day. A service token names the owner, who is created if new.
          */
         post: operations["create_organization"];
         delete?: never;
@@ -754,7 +781,12 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
+        /**
+         * Add a member, or set its role
+         * @description For a backend whose users accept no invitations. Only an owner's authority names owners and takes the role from them. A
+         *     token that is bound to the organization sees no other people than its members, so it sets roles only.
+         */
+        put: operations["put_organization_member"];
         post?: never;
         /**
          * Remove a member
@@ -772,6 +804,59 @@ export interface paths {
         patch: operations["change_organization_member"];
         trace?: never;
     };
+    "/v1/organizations/{organizationId}/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List custom roles
+         * @description Those that the organization made, newest first. The built-in ones are `viewer`, `editor` and `admin`.
+         */
+        get: operations["list_roles"];
+        put?: never;
+        /**
+         * Create a custom role
+         * @description A set of permissions in a workspace: those that the configuration declares, and of Keyward's own those of workspaces.
+         *     Its id is taken wherever a role in a workspace is. An organization has at most 100.
+         */
+        post: operations["create_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/organizations/{organizationId}/roles/{roleId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a custom role
+         * @description Its permissions are those that it was given. One that the configuration no longer declares gives nothing.
+         */
+        get: operations["read_role"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a custom role
+         * @description A role that members or pending invitations have stays, unless `replaceWith` names another for them.
+         */
+        delete: operations["delete_role"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a custom role
+         * @description Members who have it, and their API keys, have the new permissions from the next request on.
+         */
+        patch: operations["change_role"];
+        trace?: never;
+    };
     "/v1/organizations/{organizationId}/subscription": {
         parameters: {
             query?: never;
@@ -781,7 +866,8 @@ export interface paths {
         };
         /**
          * Read the subscription
-         * @description Only a billing event or the operator changes it.
+         * @description Only a billing event or the operator changes it. Of several subscriptions at Stripe, another one may count once this one
+         *     has ended.
          */
         get: operations["read_subscription"];
         put?: never;
@@ -810,6 +896,49 @@ export interface paths {
          * @description The organization's owners and admins are admins of it.
          */
         post: operations["create_workspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/portal-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create a portal session
+         * @description For the browser of a member: a token for the endpoints of the API keys of one workspace, and for nothing else. It never
+         *     does more than the member may at that moment, and ends when the member is removed or disabled, or when the service token
+         *     is revoked or may not write keys any more. Pages of `origins` may call with it: `server.cors_origins` need not name them.
+         */
+        post: operations["create_portal_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Create or change a user
+         * @description The user of this issuer and subject, who is created if new. Of a user who signs in at the issuer, a verified address
+         *     stays, and a user of the built-in provider stays as the account is.
+         */
+        put: operations["put_user"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -849,7 +978,7 @@ export interface paths {
          * Revoke the API key that is sent
          * @description The key stops at once and for good, with all its values if it was rolled. Each holder of a key may revoke it: a read-only
          *     key too, from any address, with any subscription and above the rate limit. A key that has stopped already gets the same
-         *     answer.
+         *     answer, and keeps its reason.
          */
         post: operations["revoke_held_key"];
         delete?: never;
@@ -948,7 +1077,7 @@ export interface paths {
         post?: never;
         /**
          * Delete an API key
-         * @description It stops at once, and its record is gone for good.
+         * @description It stops at once, and its record is gone for good. The reason is in the audit trail.
          */
         delete: operations["delete_api_key"];
         options?: never;
@@ -972,7 +1101,7 @@ export interface paths {
         put?: never;
         /**
          * Disable an API key
-         * @description It stops at once, until it is enabled.
+         * @description It stops at once, until it is enabled. The reason is on the key and in the audit trail.
          */
         post: operations["disable_api_key"];
         delete?: never;
@@ -1012,7 +1141,8 @@ export interface paths {
         put?: never;
         /**
          * Revoke an API key
-         * @description It stops at once and for good; its record stays.
+         * @description It stops at once and for good; its record stays. The reason is on the key and in the audit trail. If the key was stopped
+         *     before, a reason replaces the earlier one.
          */
         post: operations["revoke_api_key"];
         delete?: never;
@@ -1168,9 +1298,13 @@ export interface components {
             role: components["schemas"]["OrganizationRole"];
         };
         /** @enum {string} */
-        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "subscription.changed" | "user.signed_in" | "user.sign_in_failed" | "user.password_changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.session_ended" | "user.email_verified";
+        Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "role.created" | "role.changed" | "role.deleted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "portal_session.created" | "subscription.changed" | "user.signed_in" | "user.sign_in_failed" | "user.password_changed" | "user.changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.session_ended" | "user.email_verified";
         /** @description What a person typed. */
         ActionForm: {
+            /** @description The page to go on at afterwards. */
+            continueUrl?: string;
+            /** @description The `mode` of the link. */
+            mode?: string;
             /** @description The new password, where the code is for one. */
             newPassword?: string;
             /** @description The code of the link. */
@@ -1183,6 +1317,8 @@ export interface components {
         /** @description A key, without its value. */
         ApiKeyView: {
             allowedIps: components["schemas"]["AllowedIps"];
+            /** @example Seen in a screenshot */
+            comment: string | null;
             createdAt: components["schemas"]["Timestamp"];
             /** @description Whose role it inherits. */
             createdBy: components["schemas"]["UserId"];
@@ -1192,12 +1328,14 @@ export interface components {
             /** @example Production */
             name: string | null;
             overlapEndsAt: components["schemas"]["Timestamp"] | null;
+            permissions: components["schemas"]["PermissionNames"] | null;
             /**
              * @description What may be shown of its value.
              * @example sk_live_abc...xyz
              */
             preview: string;
-            role: components["schemas"]["WorkspaceRole"] | null;
+            reason: components["schemas"]["ReasonKind"] | null;
+            role: components["schemas"]["RoleName"] | null;
             roleLimit: components["schemas"]["CreatorRole"] | null;
             scope: components["schemas"]["Scope"];
             status: components["schemas"]["KeyStatus"];
@@ -1246,6 +1384,7 @@ export interface components {
             hash: string;
             id: components["schemas"]["AuditEventId"];
             occurredAt: components["schemas"]["Timestamp"];
+            onBehalfOf: components["schemas"]["UserId"] | null;
             organizationId: components["schemas"]["OrganizationId"];
             /**
              * @description The `X-Request-ID` of the request.
@@ -1278,18 +1417,79 @@ export interface components {
          * @enum {string}
          */
         CacheState: "ok" | "behind" | "off";
-        /** @description What to change; what is left out stays, null clears. */
+        /**
+         * @description What to change; what is left out stays, null clears.
+         * @example {
+         *       "name": "Production"
+         *     }
+         */
         ChangeKey: {
             allowedIps?: components["schemas"]["AllowedIps"] | null;
             expiresAt?: components["schemas"]["Timestamp"] | null;
             name?: components["schemas"]["Name"] | null;
+            permissions?: components["schemas"]["PermissionNames"] | null;
         };
-        /** @description A key to make. */
+        /** @description What to change; what is left out stays. A null description clears it. */
+        ChangeRole: {
+            description?: components["schemas"]["Description"] | null;
+            name?: components["schemas"]["Name"] | null;
+            permissions?: components["schemas"]["PermissionNames"] | null;
+        };
+        /**
+         * @description 1 to 500 characters, without control characters.
+         * @example Seen in a screenshot
+         */
+        Comment: string;
+        /**
+         * @description A key to make.
+         * @example {
+         *       "name": "Production"
+         *     }
+         */
         CreateKey: {
             allowedIps?: components["schemas"]["AllowedIps"] | null;
             expiresAt?: components["schemas"]["Timestamp"] | null;
             name?: components["schemas"]["Name"] | null;
+            permissions?: components["schemas"]["PermissionNames"] | null;
             scope?: components["schemas"]["Scope"] | null;
+        };
+        /** @description An organization to make. */
+        CreateOrganization: {
+            name: components["schemas"]["Name"];
+            owner?: components["schemas"]["OwnerInput"] | null;
+        };
+        /** @description A session to make. */
+        CreatePortalSession: {
+            /**
+             * @description The pages that may use it, as browsers send them in `Origin`.
+             * @example [
+             *       "https://app.example.com"
+             *     ]
+             */
+            origins: string[];
+            /**
+             * @description The permissions in the workspace that the session keeps; all of the member's if left out. Without `keys:manage` the
+             *     session works on the member's own keys only, and makes keys that can't manage keys, members and the workspace.
+             */
+            permissions?: components["schemas"]["Permission"][] | null;
+            /**
+             * Format: int32
+             * @description How long it lasts.
+             * @example 900
+             */
+            ttlSeconds: number;
+            /** @description Who uses it: a member with a role in the workspace. */
+            userId: components["schemas"]["UserId"];
+            workspaceId: components["schemas"]["WorkspaceId"];
+        };
+        /** @description A new session. */
+        CreatedPortalSession: {
+            expiresAt: components["schemas"]["Timestamp"];
+            /**
+             * @description Sent as `Authorization: Bearer`. It is shown this once.
+             * @example eyJ0eXAiOiJwb3J0YWwrand0In0.eyJzdWIiOiJ1c3JfMSJ9.c2ln
+             */
+            token: string;
         };
         /** @enum {string} */
         CreatorRole: "viewer" | "editor" | "admin" | "organization_admin";
@@ -1306,6 +1506,11 @@ export interface components {
             /** @example identitytoolkit#DeleteAccountResponse */
             kind: string;
         };
+        /**
+         * @description 1 to 500 characters, without control characters.
+         * @example Sees invoices, and voids them
+         */
+        Description: string;
         /**
          * Format: email
          * @example ada@example.com
@@ -1418,7 +1623,13 @@ export interface components {
         Interval: "hour" | "day";
         /** @example inv_01k4w5c9q2e0vb7m3t8z6r1xhd */
         InvitationId: string;
-        /** @description Whom to invite, and as what. */
+        /**
+         * @description Whom to invite, and as what.
+         * @example {
+         *       "email": "ada@example.com",
+         *       "role": "member"
+         *     }
+         */
         InvitationInput: {
             email: components["schemas"]["Email"];
             role: components["schemas"]["OrganizationRole"];
@@ -1476,6 +1687,21 @@ export interface components {
         KeyPrefix: string;
         /** @enum {string} */
         KeyStatus: "active" | "disabled" | "revoked" | "expired" | "orphaned";
+        /** @description A user. */
+        KnownUser: {
+            /** @example ada@example.com */
+            email: string | null;
+            /** @description Whether the issuer's ID token said that the address is the user's. */
+            emailVerified: boolean;
+            id: components["schemas"]["UserId"];
+            /** @example external */
+            issuer: string;
+            /** @example Ada Lovelace */
+            name: string | null;
+            status: components["schemas"]["PersonStatus"];
+            /** @example user-4711 */
+            subject: string;
+        };
         /**
          * @description Whether a text is a key.
          * @enum {string}
@@ -1571,8 +1797,16 @@ export interface components {
             /** @example The e-mail address or the password is wrong. */
             error_description: string;
         };
-        /** @description A wish for a mail. */
+        /**
+         * @description A wish for a mail.
+         * @example {
+         *       "email": "ada@example.com",
+         *       "requestType": "PASSWORD_RESET"
+         *     }
+         */
         OobRequest: {
+            /** @description The page to go on at afterwards: of the origin of `identity.sign_in_url` or of one in `server.cors_origins`. */
+            continueUrl?: string;
             /**
              * @description Whose password it is.
              * @example ada@example.com
@@ -1626,7 +1860,12 @@ export interface components {
         };
         /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
         OrganizationId: string;
-        /** @description What to call it. */
+        /**
+         * @description What to call it.
+         * @example {
+         *       "name": "Acme"
+         *     }
+         */
         OrganizationInput: {
             name: components["schemas"]["Name"];
         };
@@ -1644,7 +1883,12 @@ export interface components {
         };
         /** @enum {string} */
         OrganizationRole: "member" | "admin" | "owner";
-        /** @description A role in the organization. */
+        /**
+         * @description A role in the organization.
+         * @example {
+         *       "role": "member"
+         *     }
+         */
         OrganizationRoleInput: {
             role: components["schemas"]["OrganizationRole"];
         };
@@ -1654,8 +1898,21 @@ export interface components {
             id: components["schemas"]["OrganizationId"];
             /** @example Acme */
             name: string;
-            /** @description The caller's role in it. */
+            /** @description What the caller may do in it. */
+            permissions: components["schemas"]["PermissionNames"];
+            /** @description The caller's role in it; an owner's for a service that acts for no member. */
             role: components["schemas"]["OrganizationRole"];
+        };
+        /** @description The owner of an organization to make. An owner who is known already stays as it is. */
+        OwnerInput: {
+            email?: components["schemas"]["Email"] | null;
+            /**
+             * @description `external` if left out.
+             * @example external
+             */
+            issuer?: string | null;
+            name?: components["schemas"]["PersonName"] | null;
+            subject: components["schemas"]["Subject"];
         };
         /** @description One page of a list. */
         Page_ApiKeyView: {
@@ -1689,6 +1946,13 @@ export interface components {
         Page_OrganizationView: {
             /** @description The things, newest first. */
             data: components["schemas"]["OrganizationView"][];
+            /** @description For the next page; null on the last one. */
+            nextCursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_RoleView: {
+            /** @description The things, newest first. */
+            data: components["schemas"]["RoleView"][];
             /** @description For the next page; null on the last one. */
             nextCursor: string | null;
         };
@@ -1747,6 +2011,13 @@ export interface components {
         };
         /** @enum {string} */
         Permission: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
+        /** @description Keyward's permissions of a workspace, and those that the configuration declares. */
+        PermissionNames: string[];
+        /**
+         * @description 1 to 256 characters, without control characters.
+         * @example Ada Lovelace
+         */
+        PersonName: string;
         /** @enum {string} */
         PersonStatus: "active" | "disabled";
         /** @description Who is behind an ID token. */
@@ -1773,11 +2044,31 @@ export interface components {
             /** @example Production */
             name: string | null;
             organizationId: components["schemas"]["OrganizationId"];
-            permissions: components["schemas"]["Permission"][];
-            role: components["schemas"]["WorkspaceRole"];
+            /**
+             * @description What it may do: Keyward's permissions, and those that the configuration declares.
+             * @example [
+             *       "workspace:read",
+             *       "content:read",
+             *       "invoices:read"
+             *     ]
+             */
+            permissions: string[];
+            role: components["schemas"]["RoleName"];
             scope: components["schemas"]["Scope"];
             subscription: components["schemas"]["SubscriptionSummary"];
             workspaceId: components["schemas"]["WorkspaceId"];
+        };
+        /** @description A user to make, or to change. */
+        PutUser: {
+            email?: components["schemas"]["Email"] | null;
+            /**
+             * @description `external` for people who sign in elsewhere, or the issuer of the ID tokens that they will send: `builtin`, or one of
+             *     `identity.issuers`.
+             * @example external
+             */
+            issuer: string;
+            name?: components["schemas"]["PersonName"] | null;
+            subject: components["schemas"]["Subject"];
         };
         /** @description What is left of the tighter one of two limits, the key's and its workspace's. */
         RateLimitView: {
@@ -1821,6 +2112,8 @@ export interface components {
             /** @example ready */
             status: string;
         };
+        /** @enum {string} */
+        ReasonKind: "leaked" | "unused" | "rotated" | "offboarding" | "other";
         /** @description A request for a new ID token, as a form or as JSON. */
         RefreshRequest: {
             /**
@@ -1866,6 +2159,16 @@ export interface components {
             /** @description Those that another member took over. */
             transferredKeys: components["schemas"]["KeyId"][];
         };
+        /** @description What a person typed. */
+        ResetForm: {
+            /** @description The page to go on at afterwards. */
+            continueUrl?: string;
+            /**
+             * @description The account's address.
+             * @example ada@example.com
+             */
+            email: string;
+        };
         /** @description A mailed code, and what to do with it. */
         ResetRequest: {
             /**
@@ -1885,12 +2188,20 @@ export interface components {
             /** @example PASSWORD_RESET */
             requestType: string;
         };
-        /** @description Which keys to revoke: those that everything named here is true of. At least one thing must be named. */
+        /**
+         * @description Which keys to revoke: those that everything named here is true of. At least one thing must be named.
+         * @example {
+         *       "dryRun": true,
+         *       "unusedSince": "2026-02-28T12:00:00.000Z"
+         *     }
+         */
         RevokeKeys: {
+            comment?: components["schemas"]["Comment"] | null;
             createdBy?: components["schemas"]["UserId"] | null;
             /** @description Only say which they are; false if left out. */
             dryRun?: boolean;
             prefix?: components["schemas"]["KeyPrefix"] | null;
+            reason?: components["schemas"]["ReasonKind"] | null;
             unusedSince?: components["schemas"]["Timestamp"] | null;
         };
         /** @description The keys that were revoked, or would be. */
@@ -1901,6 +2212,29 @@ export interface components {
             dryRun: boolean;
             /** @description Whether there are more: the same request again goes on with them, unless it is a dry run. */
             hasMore: boolean;
+        };
+        /** @example role_01k4w5c9q2e0vb7m3t8z6r1xhd */
+        RoleId: string;
+        /** @description A role to make. */
+        RoleInput: {
+            description?: components["schemas"]["Description"] | null;
+            /** @description Unique in the organization. */
+            name: components["schemas"]["Name"];
+            permissions: components["schemas"]["PermissionNames"];
+        };
+        /** @description A built-in role, or the id of a custom role of the organization. */
+        RoleName: components["schemas"]["WorkspaceRole"] | string;
+        /** @description A role that the organization made. */
+        RoleView: {
+            createdAt: components["schemas"]["Timestamp"];
+            /** @example Sees invoices, and voids them */
+            description: string | null;
+            id: components["schemas"]["RoleId"];
+            /** @example Bookkeeper */
+            name: string;
+            organizationId: components["schemas"]["OrganizationId"];
+            permissions: components["schemas"]["PermissionNames"];
+            updatedAt: components["schemas"]["Timestamp"];
         };
         /** @description How to roll. */
         RollKey: {
@@ -1993,11 +2327,21 @@ export interface components {
             /** @example AMf-vBx… */
             refreshToken: string;
         };
+        /** @description Why a key is stopped. Both may be left out. */
+        StopKey: {
+            comment?: components["schemas"]["Comment"] | null;
+            reason?: components["schemas"]["ReasonKind"] | null;
+        };
         /**
          * @description Where requests are counted.
          * @enum {string}
          */
         StoreState: "memory" | "redis" | "away";
+        /**
+         * @description What identifies the user at the issuer: for `external`, an id of your own.
+         * @example user-4711
+         */
+        Subject: string;
         /** @enum {string} */
         SubscriptionStatus: "trialing" | "active" | "canceled" | "expired" | "past_due";
         /** @description The subscription, as far as a program sees it. */
@@ -2016,7 +2360,7 @@ export interface components {
             trialEndsAt: components["schemas"]["Timestamp"] | null;
         };
         /** @enum {string} */
-        TargetKind: "organization" | "workspace" | "user" | "invitation" | "api_key";
+        TargetKind: "organization" | "workspace" | "user" | "invitation" | "api_key" | "role";
         /**
          * Format: date-time
          * @description RFC 3339, UTC, with milliseconds.
@@ -2041,7 +2385,13 @@ export interface components {
             /** @example Bearer */
             token_type: string;
         };
-        /** @description The new creator of a key, and the mode of the transfer. */
+        /**
+         * @description The new creator of a key, and the mode of the transfer.
+         * @example {
+         *       "mode": "keep",
+         *       "userId": "usr_01k4w5c9q2e0vb7m3t8z6r1xhd"
+         *     }
+         */
         TransferKey: {
             mode?: components["schemas"]["TransferMode"] | null;
             userId: components["schemas"]["UserId"];
@@ -2161,16 +2511,28 @@ export interface components {
             keyId: components["schemas"]["KeyId"] | null;
             organizationId: components["schemas"]["OrganizationId"] | null;
             /** @description What role and scope allow, were the key valid. Null where the role is. */
-            permissions: components["schemas"]["Permission"][] | null;
+            permissions: string[] | null;
             rateLimit: components["schemas"]["RateLimitView"] | null;
-            role: components["schemas"]["WorkspaceRole"] | null;
+            role: components["schemas"]["RoleName"] | null;
             scope: components["schemas"]["Scope"] | null;
             /** @description Whether `code` is `VALID`. */
             valid: boolean;
             workspaceId: components["schemas"]["WorkspaceId"] | null;
         };
-        /** @description A key, and what its user wants to do with it. */
+        /**
+         * @description A key, and what its user wants to do with it.
+         * @example {
+         *       "cost": 1,
+         *       "key": "sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX"
+         *     }
+         */
         VerifyKey: {
+            /**
+             * @description The address of the service's client, against which the key's allowed addresses are held. Left out, it is the
+             *     request's own, or the one that a trusted proxy names.
+             * @example 203.0.113.7
+             */
+            clientAddress?: string | null;
             /**
              * Format: int32
              * @description How many requests this one counts as; 1 if left out.
@@ -2182,8 +2544,31 @@ export interface components {
              * @example sk_live_4f9TzqKb2LwYx7RmVc1HsDgNpE0aJuQX
              */
             key: string;
-            permission?: components["schemas"]["Permission"] | null;
+            /**
+             * @description What the key must be allowed to do.
+             * @example invoices:read
+             */
+            permission?: string | null;
+            permissions?: components["schemas"]["WantedPermissions"] | null;
             workspaceId?: components["schemas"]["WorkspaceId"] | null;
+        };
+        /** @description Permissions that a key must have. */
+        WantedPermissions: {
+            /**
+             * @description It must have all of them.
+             * @example [
+             *       "invoices:read"
+             *     ]
+             */
+            all?: string[] | null;
+            /**
+             * @description It must have at least one of them.
+             * @example [
+             *       "invoices:write",
+             *       "invoices:void"
+             *     ]
+             */
+            any?: string[] | null;
         };
         /** @description Who is behind a credential. */
         WhoAmI: components["schemas"]["ProgramView"] | components["schemas"]["PersonView"];
@@ -2192,11 +2577,16 @@ export interface components {
             /** @description A workspace of the organization. */
             id: components["schemas"]["WorkspaceId"];
             /** @description The role in it. */
-            role: components["schemas"]["WorkspaceRole"];
+            role: components["schemas"]["RoleName"];
         };
         /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
         WorkspaceId: string;
-        /** @description What to call it. */
+        /**
+         * @description What to call it.
+         * @example {
+         *       "name": "Staging"
+         *     }
+         */
         WorkspaceInput: {
             name: components["schemas"]["Name"];
         };
@@ -2209,15 +2599,20 @@ export interface components {
             /** @example Ada Lovelace */
             name: string | null;
             /** @description The role that counts: `admin` for an admin of the organization. */
-            role: components["schemas"]["WorkspaceRole"];
+            role: components["schemas"]["RoleName"];
             /** @description Whether the person can act. A disabled person's role gives nothing. */
             status: components["schemas"]["PersonStatus"];
         };
         /** @enum {string} */
         WorkspaceRole: "viewer" | "editor" | "admin";
-        /** @description A role in the workspace. */
+        /**
+         * @description A role in the workspace.
+         * @example {
+         *       "role": "editor"
+         *     }
+         */
         WorkspaceRoleInput: {
-            role: components["schemas"]["WorkspaceRole"];
+            role: components["schemas"]["RoleName"];
         };
         /** @description A workspace. */
         WorkspaceView: {
@@ -2226,7 +2621,9 @@ export interface components {
             /** @example Production */
             name: string;
             organizationId: components["schemas"]["OrganizationId"];
-            role: components["schemas"]["WorkspaceRole"] | null;
+            /** @description What the caller may do in it. */
+            permissions: components["schemas"]["PermissionNames"];
+            role: components["schemas"]["RoleName"] | null;
         };
     };
     responses: {
@@ -2316,7 +2713,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired` */
+        /** @description `missing_credentials`, `invalid_authorization_format`, `invalid_api_key`, `api_key_revoked`, `api_key_disabled`, `api_key_expired`, `api_key_orphaned`, `invalid_id_token`, `id_token_expired`, `invalid_portal_session`, `portal_session_expired` */
         Unauthorized: {
             headers: {
                 /** @description `Bearer` (RFC 6750). */
@@ -2424,6 +2821,10 @@ export interface operations {
             query?: {
                 /** @description The code. */
                 oobCode?: string;
+                /** @description What the code is for: `resetPassword` or `verifyEmail`. The code itself decides; this is for a page without it. */
+                mode?: string;
+                /** @description The page to go on at afterwards, of an origin that the configuration names. */
+                continueUrl?: string;
             };
             header?: never;
             path?: never;
@@ -2553,6 +2954,80 @@ export interface operations {
                 };
             };
             /** @description The link is not good, or the password is not. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    reset_page: {
+        parameters: {
+            query?: {
+                /** @description The page to go on at afterwards, of an origin that the configuration names. */
+                continueUrl?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The form. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description This server sends no mail. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    submit_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["ResetForm"];
+            };
+        };
+        responses: {
+            /** @description A mail is sent if the address has an account. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description No address, too many mails, or this server sends none. */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
@@ -2778,7 +3253,7 @@ export interface operations {
                     "application/json": components["schemas"]["OobResponse"];
                 };
             };
-            /** @description Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here), `TOO_MANY_ATTEMPTS_TRY_LATER` or `INVALID_JSON`. */
+            /** @description Refused: `MISSING_REQ_TYPE`, `MISSING_EMAIL`, `INVALID_EMAIL`, `MISSING_ID_TOKEN`, `INVALID_ID_TOKEN`, `TOKEN_EXPIRED`, `USER_DISABLED`, `USER_NOT_FOUND`, `OPERATION_NOT_ALLOWED` (another request type, or no mail is sent here), `UNAUTHORIZED_DOMAIN : …` (`continueUrl` is of an origin that is not configured), `TOO_MANY_ATTEMPTS_TRY_LATER` or `INVALID_JSON`. */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
@@ -3006,7 +3481,7 @@ export interface operations {
                  * @description A permission that the key must have, besides the one that `gateway` in the configuration requires. Without both,
                  *     each good key passes.
                  */
-                permission?: "workspace:read" | "members:read" | "content:read" | "content:write" | "keys:own" | "keys:manage" | "workspace:manage" | "members:manage" | "organization:read" | "organization:manage" | "audit:read" | "organization:delete" | "owners:manage";
+                permission?: string;
             };
             header?: {
                 /** @description If sent, it must be the key's workspace. */
@@ -3028,7 +3503,9 @@ export interface operations {
                     "X-Keyward-Key-Id"?: string;
                     /** @description That workspace's organization. */
                     "X-Keyward-Organization-Id"?: string;
-                    /** @description The role it has in the workspace now: `viewer`, `editor` or `admin`. */
+                    /** @description What it may do now, with commas between: as many whole names as fit into 4096 bytes. */
+                    "X-Keyward-Permissions"?: string;
+                    /** @description The role it has in the workspace now: `viewer`, `editor`, `admin` or the id of a custom role. */
                     "X-Keyward-Role"?: string;
                     /** @description What it keeps of the role: `full` or `read_only`. */
                     "X-Keyward-Scope"?: string;
@@ -3185,10 +3662,7 @@ export interface operations {
     list_sessions: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
@@ -3222,6 +3696,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example ses_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 sessionId: string;
             };
             cookie?: never;
@@ -3308,10 +3783,7 @@ export interface operations {
     list_members: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
@@ -3346,15 +3818,15 @@ export interface operations {
     list_organizations: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3390,7 +3862,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["OrganizationInput"];
+                "application/json": components["schemas"]["CreateOrganization"];
             };
         };
         responses: {
@@ -3432,8 +3904,12 @@ export interface operations {
     read_organization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3462,8 +3938,12 @@ export interface operations {
     delete_organization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3492,8 +3972,12 @@ export interface operations {
     rename_organization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3530,32 +4014,27 @@ export interface operations {
     list_audit_events: {
         parameters: {
             query?: {
-                /**
-                 * @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`.
-                 * @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd
-                 */
+                /** @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`. */
                 actor?: string;
                 /** @description What was done. */
                 action?: components["schemas"]["Action"];
-                /**
-                 * @description The id of what it was done to.
-                 * @example key_01k4w5c9q2e0vb7m3t8z6r1xhd
-                 */
+                /** @description The id of what it was done to. */
                 target?: string;
                 /** @description Not before this moment. */
                 from?: components["schemas"]["Timestamp"];
                 /** @description Before this moment. */
                 to?: components["schemas"]["Timestamp"];
-                /**
-                 * @description How many events at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many events at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3584,25 +4063,23 @@ export interface operations {
     export_audit_events: {
         parameters: {
             query?: {
-                /**
-                 * @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`.
-                 * @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd
-                 */
+                /** @description Who did it: an id such as `usr_…` or `key_…`, or a kind such as `operator`. */
                 actor?: string;
                 /** @description What was done. */
                 action?: components["schemas"]["Action"];
-                /**
-                 * @description The id of what it was done to.
-                 * @example key_01k4w5c9q2e0vb7m3t8z6r1xhd
-                 */
+                /** @description The id of what it was done to. */
                 target?: string;
                 /** @description Not before this moment. */
                 from?: components["schemas"]["Timestamp"];
                 /** @description Before this moment. */
                 to?: components["schemas"]["Timestamp"];
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3631,16 +4108,17 @@ export interface operations {
     list_invitations: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3672,8 +4150,11 @@ export interface operations {
             header?: {
                 /** @description Makes it safe to send the request again within 24 hours: it is done once. */
                 "Idempotency-Key"?: string;
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
             };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3722,9 +4203,14 @@ export interface operations {
     withdraw_invitation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example inv_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 invitationId: string;
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3753,9 +4239,14 @@ export interface operations {
     resend_invitation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example inv_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 invitationId: string;
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3786,16 +4277,17 @@ export interface operations {
     list_organization_members: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3821,6 +4313,50 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    put_organization_member: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
+            path: {
+                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
+                userId: string;
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganizationRoleInput"];
+            };
+        };
+        responses: {
+            /** @description A member with this role. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationMemberView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenToProgram"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     remove_organization_member: {
         parameters: {
             query?: {
@@ -3832,9 +4368,14 @@ export interface operations {
                  */
                 mode?: "keep" | "roll";
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 userId: string;
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3865,9 +4406,14 @@ export interface operations {
     change_organization_member: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 userId: string;
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3901,11 +4447,232 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_roles: {
+        parameters: {
+            query?: {
+                /** @description How many things at most: 1 to 100, 20 if left out. */
+                pageSize?: number;
+                /** @description Where to go on: the `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
+            path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RoleView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_role: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: it is done once. */
+                "Idempotency-Key"?: string;
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
+            path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleInput"];
+            };
+        };
+        responses: {
+            /** @description Made before, with the same Idempotency-Key. */
+            200: {
+                headers: {
+                    /** @description `true`: this was answered before. */
+                    "Idempotent-Replayed"?: string;
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            /** @description Made. */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    read_role: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
+            path: {
+                /** @example role_01k4w5c9q2e0vb7m3t8z6r1xhd */
+                roleId: string;
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The role. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_role: {
+        parameters: {
+            query?: {
+                /**
+                 * @description A built-in role or the id of another custom role, for the members and invitations that have this one. Left out: a
+                 *     role in use stays.
+                 */
+                replaceWith?: components["schemas"]["RoleName"];
+            };
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
+            path: {
+                /** @example role_01k4w5c9q2e0vb7m3t8z6r1xhd */
+                roleId: string;
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_role: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
+            path: {
+                /** @example role_01k4w5c9q2e0vb7m3t8z6r1xhd */
+                roleId: string;
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
+                organizationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeRole"];
+            };
+        };
+        responses: {
+            /** @description Changed. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     read_subscription: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3934,16 +4701,17 @@ export interface operations {
     list_workspaces: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -3975,8 +4743,11 @@ export interface operations {
             header?: {
                 /** @description Makes it safe to send the request again within 24 hours: it is done once. */
                 "Idempotency-Key"?: string;
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
             };
             path: {
+                /** @example org_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 organizationId: string;
             };
             cookie?: never;
@@ -4012,6 +4783,78 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_portal_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreatePortalSession"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedPortalSession"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenToProgram"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    put_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutUser"];
+            };
+        };
+        responses: {
+            /** @description The user as it is now. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnownUser"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenToProgram"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["BodyTooLarge"];
@@ -4059,7 +4902,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StopKey"];
+            };
+        };
         responses: {
             /** @description No node honours it any more. */
             204: {
@@ -4074,6 +4921,8 @@ export interface operations {
             403: components["responses"]["ForbiddenToProgram"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
@@ -4083,8 +4932,12 @@ export interface operations {
     read_workspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4113,8 +4966,12 @@ export interface operations {
     delete_workspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4143,8 +5000,12 @@ export interface operations {
     rename_workspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4181,21 +5042,19 @@ export interface operations {
     list_api_keys: {
         parameters: {
             query?: {
-                /**
-                 * @description Only keys that were not used for at least so many days; of those that never were, the ones made before that.
-                 * @example 90
-                 */
+                /** @description Only keys that were not used for at least so many days; of those that never were, the ones made before that. */
                 unusedForDays?: number;
-                /**
-                 * @description How many keys at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many keys at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4227,8 +5086,11 @@ export interface operations {
             header?: {
                 /** @description Makes it safe to send the request again within 24 hours: it is done once. */
                 "Idempotency-Key"?: string;
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
             };
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4277,8 +5139,12 @@ export interface operations {
     revoke_api_keys: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4315,9 +5181,14 @@ export interface operations {
     read_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4345,10 +5216,20 @@ export interface operations {
     };
     delete_api_key: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Why the key is deleted: in the audit trail. */
+                reason?: components["schemas"]["ReasonKind"];
+                /** @description A comment on it, of 1 to 500 characters. */
+                comment?: string;
+            };
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4377,9 +5258,14 @@ export interface operations {
     change_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4416,14 +5302,23 @@ export interface operations {
     disable_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StopKey"];
+            };
+        };
         responses: {
             /** @description Disabled. */
             200: {
@@ -4440,6 +5335,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
@@ -4449,9 +5346,14 @@ export interface operations {
     enable_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4482,14 +5384,23 @@ export interface operations {
     revoke_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StopKey"];
+            };
+        };
         responses: {
             /** @description Revoked. */
             200: {
@@ -4506,6 +5417,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
@@ -4518,9 +5431,13 @@ export interface operations {
             header?: {
                 /** @description Makes it safe to send the request again within 24 hours: it is done once. */
                 "Idempotency-Key"?: string;
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
             };
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4559,9 +5476,14 @@ export interface operations {
     transfer_api_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4608,9 +5530,14 @@ export interface operations {
                 /** @description How long a bucket is: `hour` covers at most 31 days, `day` at most 366. */
                 interval?: components["schemas"]["Interval"];
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example key_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 keyId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4640,16 +5567,17 @@ export interface operations {
     list_workspace_members: {
         parameters: {
             query?: {
-                /**
-                 * @description How many things at most: 1 to 100, 20 if left out.
-                 * @example 20
-                 */
+                /** @description How many things at most: 1 to 100, 20 if left out. */
                 pageSize?: number;
                 /** @description Where to go on: the `nextCursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4678,9 +5606,14 @@ export interface operations {
     put_workspace_member: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 userId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4725,9 +5658,14 @@ export interface operations {
                  */
                 mode?: "keep" | "roll";
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example usr_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 userId: string;
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;
@@ -4768,8 +5706,12 @@ export interface operations {
                 /** @description How long a bucket is: `hour` covers at most 31 days, `day` at most 366. */
                 interval?: components["schemas"]["Interval"];
             };
-            header?: never;
+            header?: {
+                /** @description With a service token: the member for whom it acts. The member's role bounds the call, and so does what the token may do. */
+                "Keyward-On-Behalf-Of"?: string;
+            };
             path: {
+                /** @example ws_01k4w5c9q2e0vb7m3t8z6r1xhd */
                 workspaceId: string;
             };
             cookie?: never;

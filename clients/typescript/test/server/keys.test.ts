@@ -37,20 +37,23 @@ test("a key is renamed, rolled with an overlap, disabled, enabled, transferred a
   secret(rolled.plaintext);
   assert.ok(rolled.overlapEndsAt);
   for (const value of [plaintext, rolled.plaintext]) await clientOf(value).whoami();
-  assert.equal((await workspaces.disableApiKey(workspaceId, id)).status, "disabled");
+  const { status, reason, comment } = await workspaces.disableApiKey(workspaceId, id, { reason: "unused" });
+  assert.deepEqual([status, reason, comment], ["disabled", "unused", null]);
   await assert.rejects(clientOf(rolled.plaintext).whoami(), (error: AuthenticationError) => {
     return error.code === "api_key_disabled";
   });
   assert.equal((await workspaces.enableApiKey(workspaceId, id)).status, "active");
   const transferred = await workspaces.transferApiKey(workspaceId, id, colleague);
   assert.deepEqual([transferred.createdBy, transferred.role], [colleague, "editor"]);
-  assert.deepEqual([transferred.roleLimit, transferred.plaintext], ["organization_admin", undefined]);
+  assert.deepEqual([transferred.roleLimit, transferred.plaintext], [null, undefined]);
+  assert.ok(transferred.permissions?.includes("keys:manage"), "it keeps what it had, as a list of its own");
   const taken = await workspaces.transferApiKey(workspaceId, id, colleague, { mode: "roll" });
   secret(taken.plaintext ?? "");
   assert.ok(taken.plaintext && taken.roleLimit === null);
-  assert.equal((await workspaces.revokeApiKey(workspaceId, id)).status, "revoked");
+  const revoked = await workspaces.revokeApiKey(workspaceId, id, { reason: "other", comment: "Not needed" });
+  assert.deepEqual([revoked.status, revoked.reason, revoked.comment], ["revoked", "other", "Not needed"]);
   await assert.rejects(workspaces.enableApiKey(workspaceId, id), ConflictError);
-  await workspaces.deleteApiKey(workspaceId, id);
+  await workspaces.deleteApiKey(workspaceId, id, { reason: "rotated", comment: "A & B" });
 });
 
 test("a list of several pages is one array, and can be walked", async () => {

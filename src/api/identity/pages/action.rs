@@ -4,6 +4,7 @@
 //! button sends the change.
 
 use super::html::{Form, PasswordField, Text, done, refused};
+use super::onward::Onward;
 use crate::api::State;
 use crate::api::errors;
 use crate::base::error::ApiError;
@@ -20,6 +21,12 @@ pub(super) struct Link {
     /// The code.
     #[param(value_type = String, required = false)]
     oob_code: Option<SecretString>,
+    /// What the code is for: `resetPassword` or `verifyEmail`. The code itself decides; this is for a page without it.
+    #[param(value_type = String, required = false)]
+    mode: Option<String>,
+    /// The page to go on at afterwards, of an origin that the configuration names.
+    #[param(value_type = String, required = false)]
+    continue_url: Option<String>,
 }
 
 /// What a person typed.
@@ -32,6 +39,12 @@ pub(super) struct ActionForm {
     /// The new password, where the code is for one.
     #[schema(value_type = String, required = false)]
     new_password: Option<SecretString>,
+    /// The `mode` of the link.
+    #[schema(value_type = String, required = false)]
+    mode: Option<String>,
+    /// The page to go on at afterwards.
+    #[schema(value_type = String, required = false)]
+    continue_url: Option<String>,
 }
 
 /// The page of a mailed link
@@ -49,12 +62,14 @@ pub(super) struct ActionForm {
 )]
 #[get("/__/auth/action")]
 pub async fn action_page(state: web::Data<State>, link: web::Query<Link>) -> Result<HttpResponse, Error> {
-    let Some(code) = link.into_inner().oob_code else { return Ok(refused(&FirebaseError::InvalidOobCode)?) };
+    let Link { oob_code, mode, continue_url } = link.into_inner();
+    let (onward, mode) = (Onward::new(&state, continue_url.as_deref()), mode.as_deref());
+    let Some(code) = oob_code else { return Ok(refused(&FirebaseError::InvalidOobCode, mode, &onward)?) };
     let builtin = state.identity.builtin()?;
     let known = builtin.look_at_code(OobCode::from_client(code.clone())).await;
     match known {
-        Ok(known) => Ok(form(builtin, &known, &code, None)?),
-        Err(FirebaseRefusal::Firebase(refusal)) => Ok(refused(&refusal)?),
+        Ok(known) => Ok(form(builtin, &known, &code, &onward, None)?),
+        Err(FirebaseRefusal::Firebase(refusal)) => Ok(refused(&refusal, mode, &onward)?),
         Err(FirebaseRefusal::Api(error)) => Err(error.into()),
     }
 }
@@ -78,8 +93,9 @@ pub async fn action_page(state: web::Data<State>, link: web::Query<Link>) -> Res
 pub async fn act(state: web::Data<State>, payload: web::Payload) -> Result<HttpResponse, Error> {
     let body = crate::api::identity::firebase::read(&state, payload).await?;
     let Ok(form_data) = serde_urlencoded::from_bytes::<ActionForm>(&body) else {
-        return Ok(refused(&FirebaseError::InvalidOobCode)?);
+        return Ok(refused(&FirebaseError::InvalidOobCode, None, &Onward::new(&state, None))?);
     };
+    let (onward, mode) = (Onward::new(&state, form_data.continue_url.as_deref()), form_data.mode.as_deref());
     let builtin = state.identity.builtin()?;
     let code = form_data.oob_code;
     let (outcome, text) = match form_data.new_password {
@@ -93,14 +109,14 @@ pub async fn act(state: web::Data<State>, payload: web::Payload) -> Result<HttpR
         }
     };
     match outcome {
-        Ok(account) => Ok(done("Done", &account.email, Text(text))?),
+        Ok(account) => Ok(done("Done", &account.email, Text(text), &onward)?),
         Err(FirebaseRefusal::Firebase(refusal)) => match refusal.about_password() {
             // The code is still valid: the person may choose another password.
             Some(reason) => match builtin.look_at_code(OobCode::from_client(code.clone())).await {
-                Ok(known) => Ok(form(builtin, &known, &code, Some(&reason))?),
+                Ok(known) => Ok(form(builtin, &known, &code, &onward, Some(&reason))?),
                 Err(refusal) => Err(refusal.into()),
             },
-            None => Ok(refused(&refusal)?),
+            None => Ok(refused(&refusal, mode, &onward)?),
         },
         Err(FirebaseRefusal::Api(error)) => Err(error.into()),
     }
@@ -110,6 +126,7 @@ fn form(
     builtin: &BuiltIn,
     MailedCode { purpose, account, .. }: &MailedCode,
     code: &SecretString,
+    onward: &Onward,
     fault: Option<&str>,
 ) -> Result<HttpResponse, ApiError> {
     let (title, min_length, button) = match purpose {
@@ -134,6 +151,9 @@ fn form(
         asks_for_name: false,
         password,
         button,
+        mode: Some(purpose.mode()),
+        continue_url: onward.continue_url(),
+        next: Vec::new(),
     };
     form.page()
 }

@@ -4,6 +4,7 @@
 //! same page.
 
 use super::html::{Form, PasswordField, done, failed, refused};
+use super::onward::Onward;
 use crate::api::State;
 use crate::api::errors;
 use crate::base::error::{ApiError, Code};
@@ -86,22 +87,33 @@ pub async fn join(state: web::Data<State>, payload: web::Payload) -> Result<Http
         Some(Ok(name)) => Some(name.into_string()),
         Some(Err(reason)) => return Ok(form(&state, token, Some(&format!("The name {reason}"))).await?),
     };
-    let address = RequestContext::client_address();
+    let (address, onward) = (RequestContext::client_address(), Onward::new(&state, None));
     match builtin.join(address, InvitationToken::from(token.clone()), password, name).await {
-        Ok(()) => Ok(done("Welcome", &invited.email, Joined(&invited.organization))?),
+        Ok(()) => Ok(done("Welcome", &invited.email, Joined(&invited.organization), &onward)?),
         Err(FirebaseRefusal::Firebase(refusal)) => match fault_of(&refusal) {
             Some(fault) => Ok(form(&state, token, Some(&fault)).await?),
-            None => Ok(refused(&refusal)?),
+            None if refusal == FirebaseError::AdminOnlyOperation => {
+                Ok(failed(CLOSED, onward.sign_in().into_iter().collect())?)
+            }
+            None => Ok(refused(&refusal, None, &onward)?),
         },
         Err(FirebaseRefusal::Api(error)) => match error.code {
             Code::NotFound => Ok(invalid()?),
-            Code::Conflict => Ok(failed("You are a member of this organization already. Sign in there.")?),
-            Code::InsufficientPermission => Ok(failed(MAY_NOT_GIVE)?),
-            Code::InvalidIdToken => Ok(refused(&FirebaseError::UserDisabled)?),
+            Code::Conflict => {
+                let text =
+                    "You are a member of this organization already. Sign in with this address and your password.";
+                Ok(failed(text, onward.sign_in().into_iter().collect())?)
+            }
+            Code::InsufficientPermission => Ok(failed(MAY_NOT_GIVE, Vec::new())?),
+            Code::InvalidIdToken => Ok(refused(&FirebaseError::UserDisabled, None, &onward)?),
             _ => Err(error.into()),
         },
     }
 }
+
+/// The refusal of a sign-up while `identity.sign_up` is `closed`.
+const CLOSED: &str = "This server takes no new people, so this invitation can't make an account. Ask the people who run it \
+    for one, then follow this link again.";
 
 /// What the person can mend in the form; the invitation is still good.
 fn fault_of(refusal: &FirebaseError) -> Option<String> {
@@ -125,6 +137,8 @@ async fn form(state: &State, token: SecretString, fault: Option<&str>) -> Result
             "Sign up and join",
         ),
     };
+    let onward = Onward::new(state, None);
+    let forgotten = if has_account { onward.new_password("Forgotten your password?") } else { None };
     let form = Form {
         title: &format!("Join {organization}"),
         email: &email,
@@ -136,6 +150,9 @@ async fn form(state: &State, token: SecretString, fault: Option<&str>) -> Result
         asks_for_name: !has_account,
         password: Some(PasswordField { label: "Password", field: "password", min_length }),
         button,
+        mode: None,
+        continue_url: None,
+        next: forgotten.into_iter().collect(),
     };
     form.page()
 }
@@ -144,7 +161,7 @@ async fn form(state: &State, token: SecretString, fault: Option<&str>) -> Result
 #[derive(Template)]
 #[template(
     ext = "html",
-    source = "You are a member of <strong>{{ self.0 }}</strong> now. Sign in there with this address and your password."
+    source = "You are a member of <strong>{{ self.0 }}</strong> now. Sign in with this address and your password."
 )]
 struct Joined<'i>(&'i str);
 
@@ -155,5 +172,6 @@ fn invalid() -> Result<HttpResponse, ApiError> {
     failed(
         "This invitation is not valid. It may have been used, withdrawn or replaced by a newer one, or it is too old. Ask \
          the person who invited you for a new one.",
+        Vec::new(),
     )
 }

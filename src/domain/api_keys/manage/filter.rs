@@ -7,6 +7,7 @@ use crate::base::sql::{Conn, ForUpdate};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::KeyFormat;
+use crate::domain::api_keys::Reason;
 use crate::domain::api_keys::model::KeyWithCreator;
 use crate::domain::api_keys::unused::is_unused_since;
 use crate::domain::changes::AccessChange;
@@ -104,7 +105,8 @@ impl KeyFilter {
         Ok(())
     }
 
-    /// Revokes the workspace's matching keys, at most [`MAX_BATCH`]. With `dry_run`, only returns them.
+    /// Revokes the workspace's matching keys, at most [`MAX_BATCH`]. Without a `reason`, which may be empty, it only
+    /// returns them.
     ///
     /// # Errors
     /// Database errors.
@@ -113,7 +115,7 @@ impl KeyFilter {
         conn: &mut Conn,
         access_change: &mut AccessChange,
         workspace: WorkspaceId,
-        dry_run: bool,
+        reason: Option<&Reason>,
         now: Timestamp,
     ) -> Result<Selected, ApiError> {
         let mut query = api_keys::table
@@ -134,13 +136,16 @@ impl KeyFilter {
             query = query.filter(substr(api_keys::preview, 1, length).eq(start.clone()));
         }
         // Rows are locked in the order of their ids, so that two bulk revocations can't deadlock.
-        let mut keys: Vec<ApiKey> = if dry_run { query.load(conn)? } else { ForUpdate(query).load(conn)? };
+        let mut keys: Vec<ApiKey> = match reason {
+            None => query.load(conn)?,
+            Some(_) => ForUpdate(query).load(conn)?,
+        };
         let has_more = keys.len() > MAX_BATCH;
         keys.truncate(MAX_BATCH);
-        if !dry_run {
-            ApiKey::revoke_locked(conn, access_change, &keys, now)?;
+        if let Some(reason) = reason {
+            ApiKey::revoke_locked(conn, access_change, &keys, reason, now)?;
         }
         let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
-        Ok(Selected { keys: ApiKey::with_creators(conn, &ids)?, has_more })
+        Ok(Selected { keys: ApiKey::with_creators(conn, &access_change.catalog(), &ids)?, has_more })
     }
 }

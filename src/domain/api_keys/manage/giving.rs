@@ -12,7 +12,7 @@ use crate::domain::access::{Excess, Reach, WorkspaceAccess};
 /// # Errors
 /// `insufficient_permission`
 pub fn ensure_may_create<P>(access: &WorkspaceAccess<P>, least: CreatorRole) -> Result<(), ApiError> {
-    if least.admits(access.organization_role(), access.role()) {
+    if least.admits(access.organization_role(), access.standing()) {
         return Ok(());
     }
     Err(ApiError::with_message(
@@ -34,8 +34,8 @@ pub fn ensure_may_give<P>(access: &WorkspaceAccess<P>, least: CreatorRole, key: 
     Err(ApiError::with_message(
         Code::InsufficientPermission,
         format!(
-            "An API key gives another key at most what it has itself: this one would have {}. Use a key that has as much, \
-             or sign in.",
+            "An API key or a portal session gives a key at most what it has itself: this one would have {}. Use one that \
+             has as much, or sign in.",
             excess.join(", ")
         ),
     ))
@@ -43,7 +43,7 @@ pub fn ensure_may_give<P>(access: &WorkspaceAccess<P>, least: CreatorRole, key: 
 
 fn said(excess: Excess) -> &'static str {
     match excess {
-        Excess::Role => "a higher role",
+        Excess::Permissions => "more permissions",
         Excess::Scope => "a wider scope",
         Excess::Life => "a later end",
         Excess::Addresses => "more addresses",
@@ -54,6 +54,7 @@ fn said(excess: Excess) -> &'static str {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SetFields {
     pub scope: bool,
+    pub permissions: bool,
     pub expires_at: bool,
     pub allowed_ips: bool,
 }
@@ -67,7 +68,16 @@ pub fn ensure_may_set(access: &KeyAccess, least: CreatorRole, key: &Reach, set: 
     let own = access.reach();
     for excess in key.excess(own) {
         let (is_set, field, must) = match excess {
-            Excess::Role => continue,
+            Excess::Permissions => {
+                let more = key.permissions.unwrap_or_default().difference(own.permissions.unwrap_or_default());
+                let more = access.catalog().names_of(more);
+                let more: Vec<&str> = more.iter().collect();
+                let must = match more[..] {
+                    [] => "must be within those of the API key that you use".to_owned(),
+                    _ => format!("must be within what you have here; you lack {}", more.join(", ")),
+                };
+                (set.permissions, "permissions", must)
+            }
             Excess::Scope => (set.scope, "scope", format!("must be {}", Scope::ReadOnly)),
             Excess::Life => {
                 let end = own.ends_at.map(|end| end.to_string()).unwrap_or_default();

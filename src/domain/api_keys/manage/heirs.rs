@@ -2,11 +2,12 @@
 
 use crate::base::error::ApiError;
 use crate::base::ids::{OrganizationId, UserId, WorkspaceId};
-use crate::base::policy::CreatorRole;
+use crate::base::policy::{CreatorRole, HeldRole, PermissionCatalog};
 use crate::base::sql::schema::{organization_members, users, workspace_members};
 use crate::base::sql::{Conn, text_enum};
 use crate::domain::api_keys::CreatorRoles;
 use crate::domain::api_keys::model::{CreatorRoleColumns, creator_roles_of};
+use crate::domain::tenancy::{given_role_columns, with_custom_role};
 use diesel::prelude::*;
 
 text_enum! {
@@ -42,6 +43,7 @@ pub struct Heir {
 /// `validation_failed`
 pub(super) fn ensure_heir(
     conn: &mut Conn,
+    catalog: &PermissionCatalog,
     least: CreatorRole,
     (organization, workspace): (OrganizationId, WorkspaceId),
     heir: UserId,
@@ -50,15 +52,16 @@ pub(super) fn ensure_heir(
     let of_workspace = workspace_members::table.on(workspace_members::user_id
         .eq(organization_members::user_id)
         .and(workspace_members::workspace_id.eq(workspace)));
-    let found: Option<CreatorRoleColumns> = organization_members::table
-        .inner_join(users::table)
-        .left_join(of_workspace)
+    let members = organization_members::table.inner_join(users::table).left_join(of_workspace);
+    let found: Option<CreatorRoleColumns> = with_custom_role!(members)
         .filter(organization_members::organization_id.eq(organization).and(organization_members::user_id.eq(heir)))
-        .select((organization_members::role.nullable(), workspace_members::role.nullable(), users::disabled_at))
+        .select((organization_members::role.nullable(), given_role_columns!(), users::disabled_at))
         .first(conn)
         .optional()?;
-    let roles = found.map(creator_roles_of).filter(|roles| {
-        let admitted = roles.given().is_some_and(|(organization, role)| least.admits(organization, role));
+    let roles = found.map(|found| creator_roles_of(catalog, found)).filter(|roles| {
+        let admits =
+            |(organization, role): (_, HeldRole)| least.admits(organization, catalog.standing(role.permissions));
+        let admitted = roles.given().is_some_and(admits);
         roles.status.can_act() && admitted
     });
     roles.ok_or_else(|| {

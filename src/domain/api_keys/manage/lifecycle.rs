@@ -5,14 +5,15 @@ use super::giving::{SetFields, ensure_may_give, ensure_may_set};
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
 use crate::base::ids::{KeyId, OrganizationId, WorkspaceId};
-use crate::base::policy::can;
+use crate::base::policy::{PermissionNames, can};
 use crate::base::sql::schema::{api_key_secrets, api_keys};
 use crate::base::sql::{Columns, Conn};
 use crate::base::time::Timestamp;
-use crate::domain::access::{Reach, WorkspaceAccess};
+use crate::domain::access::{Reach, WorkspaceAccess, checked_list};
 use crate::domain::api_keys::AllowedIps;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::KeyStatus;
+use crate::domain::api_keys::Reason;
 use crate::domain::api_keys::model::KeyWithCreator;
 use crate::domain::api_keys::{KeyFormat, PlaintextKey};
 use crate::domain::audit::Action;
@@ -66,7 +67,13 @@ pub fn create(
     (new, set): (ApiKey, SetFields),
     now: Timestamp,
 ) -> Result<PlaintextKey, ApiError> {
-    let reach = Reach { role: Some(access.role()), ..new.own_reach() };
+    let may = access.role().permissions;
+    let permissions = match (&new.permissions, set.permissions) {
+        (Some(names), true) => Some(checked_list(access.catalog(), names, may, "the key's owner")?),
+        (inherited, _) => inherited.clone(),
+    };
+    let new = ApiKey { permissions, ..new };
+    let reach = Reach { permissions: Some(new.limits().most(access.catalog(), may)), ..new.own_reach() };
     ensure_may_set(access, rules.config.keys.min_creator_role, &reach, set)?;
     issue(conn, access_change, rules.config, rules.format, new, now)
 }
@@ -80,7 +87,7 @@ fn ensure_room(
     now: Timestamp,
 ) -> Result<(), ApiError> {
     Workspace::lock(conn, workspace)?;
-    let limit = config.plan(&Subscription::of(conn, organization)?.plan).max_active_keys;
+    let limit = config.plan(&Subscription::of(conn, organization)?.at(now).plan).max_active_keys;
     if ApiKey::count_active(conn, workspace, now)? >= i64::from(limit) {
         return Err(ApiError::with_message(
             Code::MaxActiveKeysReached,
@@ -126,11 +133,13 @@ pub struct KeyChange {
     /// `Some(None)` removes the expiry.
     pub expires_at: Option<Option<Timestamp>>,
     pub allowed_ips: Option<AllowedIps>,
+    /// `Some(None)` removes the list.
+    pub permissions: Option<Option<PermissionNames>>,
 }
 
 impl ApiKey {
-    /// Changes name, expiry and addresses. A key that has ended can only be renamed. A later end and more addresses are
-    /// given within what the caller may give.
+    /// Changes name, expiry, addresses and permissions. A key that has ended can only be renamed. A later end, more
+    /// addresses and more permissions are given within what the caller may give.
     ///
     /// # Errors
     /// `not_found`, `conflict`, and those of [`ensure_may_set`].
@@ -144,19 +153,31 @@ impl ApiKey {
         now: Timestamp,
     ) -> Result<(), ApiError> {
         let key = Self::lock_to_change(conn, access, id)?;
-        let KeyChange { name, expires_at, allowed_ips } = change;
-        if expires_at.is_some() || allowed_ips.is_some() {
+        let KeyChange { name, expires_at, allowed_ips, permissions } = change;
+        if expires_at.is_some() || allowed_ips.is_some() || permissions.is_some() {
             ensure_alive(&key, now)?;
         }
-        let set = SetFields { expires_at: expires_at.is_some(), allowed_ips: allowed_ips.is_some(), scope: false };
+        let set = SetFields {
+            scope: false,
+            permissions: permissions.is_some(),
+            expires_at: expires_at.is_some(),
+            allowed_ips: allowed_ips.is_some(),
+        };
         let (before, creator) = key;
+        let may = before.may_list(creator, access.catalog());
+        let permissions = match permissions {
+            Some(Some(names)) => Some(checked_list(access.catalog(), &names, may, "the key's owner")?),
+            Some(None) => None,
+            None => before.permissions.clone(),
+        };
         let changed = Self {
             expires_at: expires_at.unwrap_or(before.expires_at),
             allowed_ips: allowed_ips.unwrap_or_else(|| before.allowed_ips.clone()),
+            permissions,
             ..before.clone()
         };
-        let reach = changed.reach(creator);
-        if !reach.excess(&before.reach(creator)).is_empty() {
+        let reach = changed.reach(creator, access.catalog());
+        if !reach.excess(&before.reach(creator, access.catalog())).is_empty() {
             ensure_may_set(access, config.keys.min_creator_role, &reach, set)?;
         }
         let after: Self = diesel::update(api_keys::table.find(id))
@@ -164,6 +185,7 @@ impl ApiKey {
                 api_keys::name.eq(name.unwrap_or_else(|| before.name.clone())),
                 api_keys::expires_at.eq(changed.expires_at),
                 api_keys::allowed_ips.eq(&changed.allowed_ips),
+                api_keys::permissions.eq(&changed.permissions),
             ))
             .returning(Self::columns())
             .get_result(conn)?;
@@ -186,7 +208,7 @@ impl ApiKey {
         now: Timestamp,
     ) -> Result<PlaintextKey, ApiError> {
         let (key, creator) = Self::lock_alive(conn, access, id, now)?;
-        ensure_may_give(access, rules.config.keys.min_creator_role, &key.reach(creator))?;
+        ensure_may_give(access, rules.config.keys.min_creator_role, &key.reach(creator, access.catalog()))?;
         let end = now.plus(overlap).min(key.expires_at.unwrap_or_else(|| now.plus(overlap)));
         let old = api_key_secrets::table.filter(api_key_secrets::api_key_id.eq(id));
         let overlap_ends_at = if overlap.is_zero() {
@@ -212,7 +234,7 @@ impl ApiKey {
         Ok(plaintext)
     }
 
-    /// Disables the key. Repeating it changes nothing.
+    /// Disables the key. Repeating it changes at most the reason.
     ///
     /// # Errors
     /// `not_found`, `conflict`
@@ -221,10 +243,11 @@ impl ApiKey {
         access_change: &mut AccessChange,
         access: &KeyAccess,
         id: KeyId,
+        reason: &Reason,
         now: Timestamp,
     ) -> Result<(), ApiError> {
         let (before, _) = Self::lock_alive(conn, access, id, now)?;
-        let after = Self { disabled_at: before.disabled_at.or(Some(now)), ..before.clone() };
+        let after = Self { disabled_at: before.disabled_at.or(Some(now)), ..before.clone() }.because(reason);
         before.save_lifecycle(conn, access_change, Action::ApiKeyDisabled, &after)
     }
 
@@ -242,14 +265,14 @@ impl ApiKey {
     ) -> Result<(), ApiError> {
         let (before, creator) = Self::lock_alive(conn, access, id, now)?;
         if before.disabled_at.is_some() {
-            ensure_may_give(access, config.keys.min_creator_role, &before.reach(creator))?;
+            ensure_may_give(access, config.keys.min_creator_role, &before.reach(creator, access.catalog()))?;
             ensure_room(conn, config, before.organization_id, before.workspace_id, now)?;
         }
-        let after = Self { disabled_at: None, ..before.clone() };
+        let after = Self { disabled_at: None, reason: None, comment: None, ..before.clone() };
         before.save_lifecycle(conn, access_change, Action::ApiKeyEnabled, &after)
     }
 
-    /// Revokes the key permanently.
+    /// Revokes the key permanently. Repeating it changes at most the reason.
     ///
     /// # Errors
     /// `not_found`
@@ -258,14 +281,15 @@ impl ApiKey {
         access_change: &mut AccessChange,
         access: &KeyAccess,
         id: KeyId,
+        reason: &Reason,
         now: Timestamp,
     ) -> Result<(), ApiError> {
         let (before, _) = Self::lock_to_change(conn, access, id)?;
-        let after = Self { revoked_at: before.revoked_at.or(Some(now)), ..before.clone() };
+        let after = Self { revoked_at: before.revoked_at.or(Some(now)), ..before.clone() }.because(reason);
         before.save_lifecycle(conn, access_change, Action::ApiKeyRevoked, &after)
     }
 
-    /// Deletes the key's row.
+    /// Deletes the key's row. Its reason is only in the audit trail.
     ///
     /// # Errors
     /// `not_found`
@@ -274,10 +298,15 @@ impl ApiKey {
         access_change: &mut AccessChange,
         access: &KeyAccess,
         id: KeyId,
+        reason: &Reason,
     ) -> Result<(), ApiError> {
         let (key, _) = Self::lock_to_change(conn, access, id)?;
         diesel::delete(api_keys::table.find(id)).execute(conn)?;
-        access_change.revoking(key.entry(Action::ApiKeyDeleted).before(key.facts()));
+        let entry = key.entry(Action::ApiKeyDeleted).before(key.facts());
+        access_change.revoking(match reason.facts() {
+            Some(facts) => entry.after(facts),
+            None => entry,
+        });
         Ok(())
     }
 
@@ -288,7 +317,7 @@ impl ApiKey {
         Ok(key)
     }
 
-    /// Writes the fields that decide the key's status, as `after` has them, and an audit event.
+    /// Writes the fields that decide the key's status, and the reason, as `after` has them, and an audit event.
     fn save_lifecycle(
         &self,
         conn: &mut Conn,
@@ -297,7 +326,12 @@ impl ApiKey {
         after: &Self,
     ) -> Result<(), ApiError> {
         diesel::update(api_keys::table.find(after.id))
-            .set((api_keys::disabled_at.eq(after.disabled_at), api_keys::revoked_at.eq(after.revoked_at)))
+            .set((
+                api_keys::disabled_at.eq(after.disabled_at),
+                api_keys::revoked_at.eq(after.revoked_at),
+                api_keys::reason.eq(after.reason),
+                api_keys::comment.eq(&after.comment),
+            ))
             .execute(conn)?;
         access_change.revoking(after.entry(action).changed(self.facts(), after.facts()));
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
-use crate::base::policy::CreatorRole;
+use crate::base::policy::{CreatorRole, PermissionCatalog, PermissionNames};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{api_keys, organization_members, users, workspace_members};
 use crate::base::time::Timestamp;
@@ -39,13 +39,17 @@ impl ApiKey {
         removed: RemovedMember,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let keys = keys_of(conn, removed)?;
+        let keys = keys_of(conn, &access_change.catalog(), removed)?;
         orphan_keys(conn, access_change, keys, now).map(|_| ())
     }
 }
 
 /// Returns a member's keys that are not revoked, newest first, with the member's roles.
-pub(super) fn keys_of(conn: &mut Conn, member: RemovedMember) -> Result<Vec<KeyWithCreator>, ApiError> {
+pub(super) fn keys_of(
+    conn: &mut Conn,
+    catalog: &PermissionCatalog,
+    member: RemovedMember,
+) -> Result<Vec<KeyWithCreator>, ApiError> {
     let mut query = with_creator!(api_keys::table)
         .filter(api_keys::organization_id.eq(member.organization_id))
         .filter(api_keys::creator_id.eq(member.user_id).and(api_keys::revoked_at.is_null()))
@@ -56,7 +60,7 @@ pub(super) fn keys_of(conn: &mut Conn, member: RemovedMember) -> Result<Vec<KeyW
         query = query.filter(api_keys::workspace_id.eq(workspace));
     }
     let rows: Vec<(ApiKey, CreatorRoleColumns)> = query.load(conn)?;
-    Ok(rows.into_iter().map(|(key, creator)| (key, creator_roles_of(creator))).collect())
+    Ok(rows.into_iter().map(|(key, creator)| (key, creator_roles_of(catalog, creator))).collect())
 }
 
 /// Stops keys until they are transferred, and notes what they had.
@@ -66,10 +70,13 @@ pub(super) fn orphan_keys(
     keys: Vec<KeyWithCreator>,
     now: Timestamp,
 ) -> Result<Vec<KeyId>, ApiError> {
-    let orphaned: Vec<ApiKey> = keys
-        .iter()
-        .map(|(key, creator)| ApiKey { orphaned_at: Some(now), role_limit: key.had(*creator), ..key.clone() })
-        .collect();
+    let catalog = access_change.catalog();
+    let orphaned = |(key, creator): &KeyWithCreator| ApiKey {
+        orphaned_at: Some(now),
+        last_permissions: key.had(*creator, &catalog),
+        ..key.clone()
+    };
+    let orphaned: Vec<ApiKey> = keys.iter().map(orphaned).collect();
     save_owner(conn, &orphaned.iter().collect::<Vec<_>>())?;
     for ((before, _), after) in keys.iter().zip(&orphaned) {
         access_change.revoking(before.entry(Action::ApiKeyOrphaned).changed(before.facts(), after.facts()));
@@ -79,18 +86,22 @@ pub(super) fn orphan_keys(
 
 /// Writes whose the keys are, and what they inherit at most.
 pub(super) fn save_owner(conn: &mut Conn, keys: &[&ApiKey]) -> Result<(), ApiError> {
-    type Alike = (UserId, Option<Timestamp>, Option<CreatorRole>);
-    let mut alike: BTreeMap<Alike, Vec<KeyId>> = BTreeMap::new();
+    type Alike<'k> =
+        (UserId, Option<Timestamp>, Option<CreatorRole>, Option<&'k PermissionNames>, Option<&'k PermissionNames>);
+    let mut alike: BTreeMap<Alike<'_>, Vec<KeyId>> = BTreeMap::new();
     for key in keys {
-        alike.entry((key.creator_id, key.orphaned_at, key.role_limit)).or_default().push(key.id);
+        let (permissions, last) = (key.permissions.as_ref(), key.last_permissions.as_ref());
+        alike.entry((key.creator_id, key.orphaned_at, key.role_limit, permissions, last)).or_default().push(key.id);
     }
-    for ((creator, orphaned_at, role_limit), ids) in alike {
+    for ((creator, orphaned_at, role_limit, permissions, last), ids) in alike {
         for batch in ids.chunks(BATCH) {
             diesel::update(api_keys::table.filter(api_keys::id.eq_any(batch)))
                 .set((
                     api_keys::creator_id.eq(creator),
                     api_keys::orphaned_at.eq(orphaned_at),
                     api_keys::role_limit.eq(role_limit),
+                    api_keys::permissions.eq(permissions),
+                    api_keys::last_permissions.eq(last),
                 ))
                 .execute(conn)?;
         }

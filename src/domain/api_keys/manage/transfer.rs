@@ -1,7 +1,7 @@
 //! Transfers or orphans keys when their creator changes or leaves.
 //!
-//! The former creator knows the plaintext. So a transfer that keeps the value limits the key to what it had
-//! ([`ApiKey::had`]), for all time; orphaning notes the same, for a transfer later. A transfer that rolls ends the known
+//! The former creator knows the plaintext. So a transfer that keeps the value writes what the key had
+//! ([`ApiKey::had`]) into its own list; orphaning notes the same, for a transfer later. A transfer that rolls ends the known
 //! values instead.
 
 use super::giving::{ensure_may_create, ensure_may_give};
@@ -9,18 +9,20 @@ use super::heirs::{Heir, TransferMode, ensure_heir};
 use super::lifecycle::{KeyRules, replace_secrets};
 use super::orphaning::{RemovedMember, keys_of, orphan_keys, save_owner};
 use crate::base::error::{ApiError, Code};
-use crate::base::ids::{KeyId, WorkspaceId};
-use crate::base::policy::{CreatorRole, can};
+use crate::base::ids::{KeyId, UserId, WorkspaceId};
+use crate::base::policy::{PermissionCatalog, PermissionSet, can};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::api_keys;
 use crate::base::time::Timestamp;
-use crate::domain::access::WorkspaceAccess;
+use crate::domain::access::{KeyLimits, WorkspaceAccess};
 use crate::domain::api_keys::model::KeyWithCreator;
-use crate::domain::api_keys::{ApiKey, PlaintextKey};
+use crate::domain::api_keys::{ApiKey, CreatorRoles, PlaintextKey};
 use crate::domain::audit::Action;
 use crate::domain::changes::AccessChange;
+use crate::domain::tenancy::Workspace;
 use diesel::prelude::*;
 use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// The most keys that one removal rolls: each of their values is in the answer.
 const MAX_ROLLED: usize = 100;
@@ -74,15 +76,14 @@ impl ApiKey {
         let least = rules.config.keys.min_creator_role;
         ensure_may_create(access, least)?;
         let place = (key.0.organization_id, key.0.workspace_id);
-        let roles = ensure_heir(conn, least, place, heir.user, "userId")?;
-        let own_limit = access.reach().role_limit;
-        let after = taken_over(&key, heir, own_limit).ok_or_else(|| {
+        let roles = ensure_heir(conn, access.catalog(), least, place, heir.user, "userId")?;
+        let after = taken_over(access.catalog(), &key, heir, &access.reach().limits).ok_or_else(|| {
             ApiError::with_message(
                 Code::Conflict,
                 "The key has no role that it could keep. Transfer it with the mode \"roll\".",
             )
         })?;
-        ensure_may_give(access, least, &after.reach(roles))?;
+        ensure_may_give(access, least, &after.reach(roles, access.catalog()))?;
         let mut rolled = hand_over(conn, access_change, rules, heir, vec![(key.0, after)])?;
         Ok(rolled.pop().map(|rolled| rolled.plaintext))
     }
@@ -92,16 +93,18 @@ impl ApiKey {
     /// transaction, which records the change of access.
     ///
     /// # Errors
-    /// `validation_failed` when the heir may not have keys in one of the workspaces, or for more than 100 keys to roll.
+    /// `validation_failed` when the heir may not have keys in one of the workspaces, or for more than 100 keys to roll;
+    /// `insufficient_permission` when the new value of a rolled key would have more than the caller, who gets it.
     pub fn orphan_or_transfer(
         conn: &mut Conn,
         access_change: &mut AccessChange,
         rules: KeyRules<'_>,
-        removed: RemovedMember,
+        (caller, removed): (Option<UserId>, RemovedMember),
         heir: Option<Heir>,
         now: Timestamp,
     ) -> Result<RemovedKeys, ApiError> {
-        let keys = keys_of(conn, removed)?;
+        let catalog = access_change.catalog();
+        let keys = keys_of(conn, &catalog, removed)?;
         let Some(heir) = heir else {
             let orphaned_keys = orphan_keys(conn, access_change, keys, now)?;
             return Ok(RemovedKeys { orphaned_keys, ..RemovedKeys::default() });
@@ -116,16 +119,22 @@ impl ApiKey {
         let mut workspaces: Vec<WorkspaceId> = keys.iter().map(|(key, _)| key.workspace_id).collect();
         workspaces.sort_unstable();
         workspaces.dedup();
+        let mut heirs = BTreeMap::new();
         for workspace in workspaces {
             let place = (removed.organization_id, workspace);
-            ensure_heir(conn, rules.config.keys.min_creator_role, place, heir.user, "transferKeysTo")?;
+            let least = rules.config.keys.min_creator_role;
+            let roles = ensure_heir(conn, &catalog, least, place, heir.user, "transferKeysTo")?;
+            heirs.insert(workspace, roles);
         }
         let (mut kept, mut without_role) = (Vec::new(), Vec::new());
         for key in keys {
-            match taken_over(&key, heir, None) {
+            match taken_over(&catalog, &key, heir, &KeyLimits::default()) {
                 Some(after) => kept.push((key.0, after)),
                 None => without_role.push(key),
             }
+        }
+        if heir.mode == TransferMode::Roll {
+            caller.map_or(Ok(()), |caller| ensure_may_see(conn, &catalog, caller, &kept, &heirs))?;
         }
         let transferred_keys = kept.iter().map(|(key, _)| key.id).collect();
         let rolled_keys = hand_over(conn, access_change, rules, heir, kept)?;
@@ -134,14 +143,52 @@ impl ApiKey {
     }
 }
 
-/// Returns the key as its heir gets it; `None` when it would keep its value and had no role. `own_limit` is that of the
+/// Checks that the caller, who gets the new values of keys, has in each workspace what the keys have by their heir.
+fn ensure_may_see(
+    conn: &mut Conn,
+    catalog: &PermissionCatalog,
+    caller: UserId,
+    keys: &[(ApiKey, ApiKey)],
+    heirs: &BTreeMap<WorkspaceId, CreatorRoles>,
+) -> Result<(), ApiError> {
+    for (workspace, heir) in heirs {
+        let own = Workspace::with_role_of(conn, catalog, *workspace, caller)?;
+        let own = own.map_or(PermissionSet::EMPTY, |(.., role)| role.permissions);
+        let of_workspace = keys.iter().map(|(_, after)| after).filter(|key| key.workspace_id == *workspace);
+        for key in of_workspace {
+            let has = key.reach(*heir, catalog).permissions.unwrap_or_default();
+            if !has.is_subset(own) {
+                return Err(ApiError::with_message(
+                    Code::InsufficientPermission,
+                    "The new value of a key would have more permissions than you have in its workspace. Transfer the keys \
+                     with the mode \"keep\".",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the key as its heir gets it; `None` when it would keep its value and had no role. `own` are the limits of the
 /// API key that transfers it, which a rolled key gets, too.
-fn taken_over((key, creator): &KeyWithCreator, heir: Heir, own_limit: Option<CreatorRole>) -> Option<ApiKey> {
-    let role_limit = match heir.mode {
-        TransferMode::Keep => Some(key.had(*creator)?),
-        TransferMode::Roll => own_limit,
+fn taken_over(
+    catalog: &PermissionCatalog,
+    (key, creator): &KeyWithCreator,
+    heir: Heir,
+    own: &KeyLimits,
+) -> Option<ApiKey> {
+    let (role_limit, permissions) = match heir.mode {
+        TransferMode::Keep => (key.role_limit, Some(key.had(*creator, catalog)?)),
+        TransferMode::Roll => (own.role, key.permissions.clone().or_else(|| own.permissions.clone())),
     };
-    Some(ApiKey { creator_id: heir.user, orphaned_at: None, role_limit, ..key.clone() })
+    Some(ApiKey {
+        creator_id: heir.user,
+        orphaned_at: None,
+        role_limit,
+        permissions,
+        last_permissions: None,
+        ..key.clone()
+    })
 }
 
 /// Gives keys to the heir: pairs of the key before and after. Returns the new values, if the heir's mode rolls them.

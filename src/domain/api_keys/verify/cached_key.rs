@@ -4,13 +4,13 @@ use super::last_used::{LastUse, Used};
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::network::AddressBlock;
-use crate::base::policy::{CreatorRole, OrganizationRole, Scope, WorkspaceRole};
+use crate::base::policy::{KeyPermissions, OrganizationRole, PermissionCatalog, RoleName, Scope};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{
     api_key_secrets, api_keys, organization_members, subscriptions, users, workspace_members,
 };
 use crate::base::time::Timestamp;
-use crate::domain::access::Reach;
+use crate::domain::access::{KeyLimits, Reach};
 use crate::domain::api_keys::ApiKey;
 use crate::domain::api_keys::creator_roles::status_of;
 use crate::domain::api_keys::model::{CreatorRoleColumns, creator_role_columns, creator_roles_of, with_creator};
@@ -33,25 +33,42 @@ pub struct CachedKey {
     /// The key inherits this user's role.
     pub creator_id: UserId,
     pub name: Option<Box<str>>,
-    /// The organization's plan.
-    pub plan: Arc<String>,
+    /// The plan until the first of the later subscriptions counts.
+    plan: Arc<String>,
     /// What it keeps of the creator's role.
     pub scope: Scope,
-    /// The most that it inherits.
-    role_limit: Option<CreatorRole>,
+    /// The most that it has. Boxed: most keys have no limits.
+    limits: Option<Box<KeyLimits>>,
     /// `None` for an orphaned key.
-    pub(super) roles: Option<(OrganizationRole, WorkspaceRole)>,
+    roles: Option<(OrganizationRole, RoleName)>,
+    /// What limits and scope leave of the role. Keys with the same permissions share them. `None` for an orphaned key.
+    permissions: Option<Arc<KeyPermissions>>,
     is_revoked: bool,
     is_disabled: bool,
     subscription: Term,
     expires_at: Option<Timestamp>,
     /// When this value of the key stops, after a roll with overlap.
     value_ends_at: Option<Timestamp>,
-    /// Boxed twice: most keys have no list, and then it takes eight bytes.
-    allowed_ips: Option<Box<Box<[AddressBlock]>>>,
+    /// What most keys lack. Boxed, so that it takes eight bytes there.
+    rare: Option<Box<Rare>>,
     last_use: LastUse,
     /// The requests that are not written yet.
     usage: KeyUsage,
+}
+
+#[derive(Debug)]
+struct Rare {
+    /// An empty list allows every address.
+    allowed_ips: Box<[AddressBlock]>,
+    /// The subscriptions that count later, without an event, in the order of their time.
+    later: Box<[Later]>,
+}
+
+#[derive(Debug)]
+struct Later {
+    from: Timestamp,
+    plan: Arc<String>,
+    term: Term,
 }
 
 impl Used for CachedKey {
@@ -83,8 +100,9 @@ impl CachedKey {
     /// Those of the database.
     pub(in crate::domain::api_keys) fn find(
         conn: &mut Conn,
+        catalog: &PermissionCatalog,
         hash: &[u8],
-        share: impl FnOnce(String) -> Arc<String>,
+        share: impl Fn(String) -> Arc<String>,
     ) -> Result<Option<Self>, ApiError> {
         type CachedKeyRow = (ApiKey, CreatorRoleColumns, Subscription, Option<Timestamp>);
         let from = api_key_secrets::table
@@ -101,35 +119,44 @@ impl CachedKey {
             .first(conn)
             .optional()?;
         Ok(row.map(|(key, creator, subscription, ends)| {
-            Self::new(key, creator_roles_of(creator), subscription, ends, share)
+            Self::new(catalog, key, creator_roles_of(catalog, creator), subscription, ends, share)
         }))
     }
 
     fn new(
+        catalog: &PermissionCatalog,
         key: ApiKey,
         creator: CreatorRoles,
         subscription: Subscription,
         value_ends_at: Option<Timestamp>,
-        share: impl FnOnce(String) -> Arc<String>,
+        share: impl Fn(String) -> Arc<String>,
     ) -> Self {
+        let inherited = key.inherited(creator, catalog);
+        let first = subscription.first();
+        let later = subscription.later().iter();
+        let rare = Rare {
+            allowed_ips: key.allowed_ips.blocks().collect(),
+            later: later
+                .map(|choice| Later { from: choice.from, plan: share(choice.plan.clone()), term: choice.term })
+                .collect(),
+        };
         Self {
-            roles: key.inherited(creator),
-            role_limit: key.role_limit,
+            roles: inherited.map(|(organization_role, role)| (organization_role, role.name)),
+            permissions: inherited.map(|(_, role)| catalog.of_key(role.permissions, key.scope)),
+            limits: Some(key.limits()).filter(|limits| *limits != KeyLimits::default()).map(Box::new),
             key_id: key.id,
             workspace_id: key.workspace_id,
             organization_id: key.organization_id,
             creator_id: key.creator_id,
             name: key.name.map(String::into_boxed_str),
-            subscription: subscription.term(),
-            plan: share(subscription.plan),
+            subscription: first.term,
+            plan: share(first.plan),
             scope: key.scope,
             is_revoked: key.revoked_at.is_some(),
             is_disabled: key.disabled_at.is_some(),
             expires_at: key.expires_at,
             value_ends_at,
-            allowed_ips: Some(key.allowed_ips.blocks().collect::<Box<[AddressBlock]>>())
-                .filter(|all| !all.is_empty())
-                .map(Box::new),
+            rare: (!rare.allowed_ips.is_empty() || !rare.later.is_empty()).then(|| Box::new(rare)),
             last_use: LastUse::default(),
             usage: KeyUsage::default(),
         }
@@ -143,9 +170,19 @@ impl CachedKey {
         Some(status_of(self.is_revoked, self.expires_at, self.is_disabled, self.roles.is_some(), now))
     }
 
+    /// Returns the roles that the key inherits; `None` for an orphaned key.
+    pub(super) fn roles(&self) -> Option<(OrganizationRole, RoleName)> {
+        self.roles
+    }
+
     /// Returns the inherited role; `None` for an orphaned key.
-    pub fn role(&self) -> Option<WorkspaceRole> {
+    pub fn role(&self) -> Option<RoleName> {
         self.roles.map(|(_, role)| role)
+    }
+
+    /// Returns what the key may do; `None` for an orphaned key.
+    pub fn permissions(&self) -> Option<&KeyPermissions> {
+        self.permissions.as_deref()
     }
 
     /// Returns when this value stops: at the key's expiry, or earlier with the overlap of a roll.
@@ -156,21 +193,41 @@ impl CachedKey {
     /// Returns how far this value of the key reaches.
     pub fn reach(&self) -> Reach {
         Reach {
-            role: self.role(),
-            role_limit: self.role_limit,
+            permissions: self.permissions().map(KeyPermissions::granted),
+            limits: self.limits.as_deref().cloned().unwrap_or_default(),
             scope: self.scope,
             ends_at: self.ends_at(),
-            addresses: self.allowed_ips.as_ref().map_or_else(Vec::new, |blocks| blocks.to_vec()),
+            addresses: self.allowed_ips().to_vec(),
         }
     }
 
-    pub(super) fn subscription_at(&self, now: Timestamp) -> EffectiveSubscription {
-        self.subscription.at(now)
+    /// Returns the subscription that counts at `now`, and its place, which [`CachedKey::plan`] takes.
+    pub(in crate::domain::api_keys) fn subscription_at(&self, now: Timestamp) -> (usize, EffectiveSubscription) {
+        let later = self.later();
+        let passed = later.partition_point(|later| later.from <= now);
+        let term = later[..passed].last().map_or(&self.subscription, |later| &later.term);
+        (passed, term.at(now))
+    }
+
+    /// Returns the organization's plan by the place of its subscription.
+    pub(in crate::domain::api_keys) fn plan(&self, place: usize) -> &String {
+        place.checked_sub(1).and_then(|place| self.later().get(place)).map_or(&self.plan, |later| &later.plan)
+    }
+
+    fn later(&self) -> &[Later] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.later)
+    }
+
+    fn allowed_ips(&self) -> &[AddressBlock] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.allowed_ips)
     }
 
     /// True when the key may be used from the address. A list of addresses rejects an unknown address.
     pub(super) fn admits(&self, from: Option<IpAddr>) -> bool {
-        let Some(allowed) = &self.allowed_ips else { return true };
+        let allowed = self.allowed_ips();
+        if allowed.is_empty() {
+            return true;
+        }
         from.is_some_and(|address| allowed.iter().any(|block| block.contains(&address)))
     }
 }
@@ -181,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_record_stays_small() {
-        // With the two reference counts it is 192 bytes, a size class of the allocator.
-        assert_eq!(size_of::<CachedKey>(), 176);
+        // With the two reference counts it is 224 bytes, a size class of the allocator.
+        assert_eq!(size_of::<CachedKey>(), 208);
     }
 }

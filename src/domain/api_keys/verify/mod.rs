@@ -17,6 +17,7 @@ use super::format::headers::KeyHeaders;
 use super::format::{KeyFormat, PresentedKey};
 use crate::base::config::Config;
 use crate::base::error::{ApiError, Code};
+use crate::base::policy::PermissionCatalog;
 use crate::base::time::Clock;
 use crate::base::time::Moment;
 use crate::base::time::Timestamp;
@@ -66,6 +67,7 @@ pub struct ApiKeys {
     pub cache: Cache<CachedKey>,
     unknown_keys: UnknownKeys,
     plans: Arc<PlanNames>,
+    catalog: Arc<PermissionCatalog>,
     db: Db,
     clock: Clock,
     /// Whether the subscription gate is enforced.
@@ -75,7 +77,7 @@ pub struct ApiKeys {
 }
 
 impl ApiKeys {
-    pub fn new(config: &Config, db: &Db, cluster: &Arc<Cluster>) -> Self {
+    pub fn new(config: &Config, catalog: &Arc<PermissionCatalog>, db: &Db, cluster: &Arc<Cluster>) -> Self {
         Self {
             format: KeyFormat::new(&config.keys),
             headers: KeyHeaders::new(&config.keys),
@@ -84,6 +86,7 @@ impl ApiKeys {
             cache: Cache::new(cluster, config.cluster.cached_keys),
             unknown_keys: UnknownKeys::new(config, cluster),
             plans: Arc::new(PlanNames::new(config)),
+            catalog: Arc::clone(catalog),
             db: db.clone(),
             clock: cluster.clock().clone(),
             is_gated: config.subscription.enforce,
@@ -171,11 +174,11 @@ impl ApiKeys {
         from: Option<IpAddr>,
         presented_by: PresentedBy,
     ) -> Result<Arc<CachedKey>, ApiError> {
-        let plans = Arc::clone(&self.plans);
+        let (plans, catalog) = (Arc::clone(&self.plans), Arc::clone(&self.catalog));
         let found = self
             .db
             .for_all_tenants()
-            .read(move |conn| CachedKey::find(conn, &digest, |plan| plans.shared(plan)))
+            .read(move |conn| CachedKey::find(conn, &catalog, &digest, |plan| plans.shared(plan)))
             .await?;
         let Some(known) = found.map(Arc::new) else {
             self.cache.forget(&digest);
@@ -204,12 +207,11 @@ pub(super) fn authorize(known: Arc<CachedKey>, presented: Presented, now: Timest
         Some(KeyStatus::Disabled) => Some(Code::ApiKeyDisabled),
         Some(KeyStatus::Orphaned) => Some(Code::ApiKeyOrphaned),
     };
-    let (None, Some((organization_role, role))) = (refusal, known.roles) else {
+    let (None, Some((organization_role, role))) = (refusal, known.roles()) else {
         return Err(Refused { error: refusal.unwrap_or(Code::ApiKeyOrphaned).into(), key: Some(known) });
     };
     if !known.admits(presented.from) {
         return Err(Refused { error: Code::IpNotAllowed.into(), key: Some(known) });
     }
-    let subscription = known.subscription_at(now);
-    Ok(KeyCaller::new(known, organization_role, role, subscription, Hour::of(now), presented))
+    Ok(KeyCaller::new(known, organization_role, role, now, presented))
 }

@@ -9,7 +9,7 @@ use crate::base::input::email::normal_form_of;
 use crate::base::sql::schema::{accounts, orphaned_refresh_tokens, refresh_tokens, users};
 use crate::base::sql::{Columns, Conn, ForUpdate};
 use crate::base::time::Timestamp;
-use crate::domain::audit::{Action, Actor};
+use crate::domain::audit::Action;
 use crate::domain::changes::AccessChange;
 use crate::domain::members::OrganizationMember;
 use diesel::prelude::*;
@@ -69,8 +69,8 @@ impl Account {
         now.max(self.valid_since).plus(Duration::from_secs(1))
     }
 
-    /// Sets a new password, and ends all sign-ins but the kept session, which must be renewed. Writes an audit event in each of the user's organizations, since another
-    /// reader of the mail may have set the password.
+    /// Sets a new password, and ends all sign-ins but the kept session, which must be renewed. Writes an audit event in
+    /// each of the user's organizations, since another reader of the mail may have set the password.
     pub(crate) fn set_password(
         &self,
         conn: &mut Conn,
@@ -85,7 +85,6 @@ impl Account {
             .returning(Self::columns())
             .get_result::<Self>(conn)?;
         if let Some(user) = self.user(conn)? {
-            access_change.act_as(Actor::User(user));
             for entry in OrganizationMember::entries_everywhere(conn, Action::UserPasswordChanged, user)? {
                 access_change.audit_only(entry);
             }
@@ -183,7 +182,6 @@ impl Account {
             .get_result(conn)
             .optional()?;
         if let Some(user) = user {
-            access_change.act_as_leaving(conn, Actor::User(user))?;
             OrganizationMember::remove_everywhere(conn, access_change, user, now)?;
             // Last, because the events of the trail name the person.
             diesel::update(users::table.find(user))

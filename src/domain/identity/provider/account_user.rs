@@ -5,6 +5,8 @@ use crate::base::error::ApiError;
 use crate::base::ids::UserId;
 use crate::base::sql::Conn;
 use crate::base::sql::schema::users;
+use crate::domain::audit::Actor;
+use crate::domain::changes::AccessChange;
 use crate::domain::identity::BUILTIN_ISSUER;
 use diesel::dsl::{And, Eq};
 use diesel::expression::AsExpression;
@@ -36,6 +38,14 @@ impl Account {
     /// Returns the account's user, which exists after its first ID token.
     pub(crate) fn user(&self, conn: &mut Conn) -> Result<Option<UserId>, ApiError> {
         Self::user_of(conn, &self.id)
+    }
+
+    /// Names the account's user as the actor of a change, if the user exists.
+    pub(super) fn acts(&self, conn: &mut Conn, access_change: &mut AccessChange) -> Result<(), ApiError> {
+        if let Some(user) = self.user(conn)? {
+            access_change.act_as(Actor::User(user));
+        }
+        Ok(())
     }
 
     /// Returns a user's account; `None` for a user of another issuer.

@@ -7,7 +7,7 @@ use super::password::{PasswordCheck, Passwords, Person, costs};
 use super::refresh_tokens::RefreshToken;
 use super::sessions::{ContinuedSession, RefreshOutcome, Session, SignedInAccount};
 use super::sign_in_record::{SignInCounts, SignInReason};
-use crate::base::config::Config;
+use crate::base::config::{Config, SignUp};
 use crate::base::error::ApiError;
 use crate::base::input::email::{Email, TypedEmail};
 use crate::base::sql::Conn;
@@ -15,6 +15,7 @@ use crate::base::time::Clock;
 use crate::base::time::Timestamp;
 use crate::domain::changes::{AccessChange, Store};
 use crate::domain::identity::SignInEvents;
+use crate::domain::identity::sign_up;
 use crate::domain::identity::signing::KeyRing;
 use crate::domain::identity::signing::MasterSecrets;
 use crate::domain::identity::tokens::Claims;
@@ -128,7 +129,7 @@ impl BuiltIn {
         Ok(stored.await?.ok_or(FirebaseError::EmailExists)?)
     }
 
-    /// Creates an account and signs in.
+    /// Creates an account and signs in, if `identity.sign_up` admits the address.
     pub(crate) async fn sign_up(
         &self,
         address: Option<IpAddr>,
@@ -142,16 +143,28 @@ impl BuiltIn {
         if !self.limits.sign_up(address, self.clock.now()) {
             return Err(FirebaseError::TooManyAttemptsTryLater.into());
         }
+        let (sign_up, now) = (self.config.identity.sign_up, self.clock.now());
+        // A check before the costly hashing; the transaction checks again.
+        if sign_up != SignUp::Open {
+            let email: Email = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
+            let admits = move |conn: &mut Conn| sign_up::admits(conn, sign_up, Some(email.as_str()), now);
+            if !self.store.for_all_tenants().read(admits).await? {
+                return Err(FirebaseError::AdminOnlyOperation.into());
+            }
+        }
         let (account, hash) = self.prepare(&self.clock, person, password).await?;
         let now = account.created_at;
         let stored = self.store.for_all_tenants().write(move |conn| {
+            if !sign_up::admits(conn, sign_up, Some(&account.email), now)? {
+                return Ok(Err(FirebaseError::AdminOnlyOperation));
+            }
             if !account.insert(conn, &hash)? {
-                return Ok(None);
+                return Ok(Err(FirebaseError::EmailExists));
             }
             let (session, token) = Session::start(conn, &account, now, now)?;
-            Ok(Some((account, session, token)))
+            Ok(Ok((account, session, token)))
         });
-        let (account, session, token) = stored.await?.ok_or(FirebaseError::EmailExists)?;
+        let (account, session, token) = stored.await??;
         Ok(self.tokens(account, &session, token, now)?)
     }
 

@@ -47,6 +47,8 @@ pub(crate) enum FirebaseError {
     TokenExpired,
     /// Too many sign-ins.
     TooManyAttemptsTryLater,
+    /// A page to go on at whose origin the configuration does not name.
+    UnauthorizedDomain,
     /// The operator disabled the account.
     UserDisabled,
     UserNotFound,
@@ -81,6 +83,7 @@ impl FirebaseError {
             Self::OperationNotAllowed | Self::NotAllowedBecause(_) => "OPERATION_NOT_ALLOWED",
             Self::TokenExpired => "TOKEN_EXPIRED",
             Self::TooManyAttemptsTryLater => "TOO_MANY_ATTEMPTS_TRY_LATER",
+            Self::UnauthorizedDomain => "UNAUTHORIZED_DOMAIN",
             Self::UserDisabled => "USER_DISABLED",
             Self::UserNotFound => "USER_NOT_FOUND",
             Self::ShortPassword(_) | Self::WeakPassword(_) => "WEAK_PASSWORD",
@@ -108,6 +111,9 @@ impl fmt::Display for FirebaseError {
             }
             Self::InvalidProfileAttribute(reason) | Self::NotAllowedBecause(reason) => {
                 write!(f, "{} : {reason}", self.code())
+            }
+            Self::UnauthorizedDomain => {
+                write!(f, "{} : The origin of continueUrl is none of this server's pages.", self.code())
             }
             other => f.write_str(other.code()),
         }
@@ -168,6 +174,19 @@ pub(crate) enum FirebaseRefusal {
 
 /// The result of a transaction. A `FirebaseError` comes before any change, so nothing is rolled back.
 pub(crate) type TransactionAnswer<T> = Result<Result<T, FirebaseError>, ApiError>;
+
+/// For the operator.
+impl fmt::Display for FirebaseRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Firebase(error) => match error.about_password() {
+                Some(reason) => f.write_str(&reason),
+                None => error.fmt(f),
+            },
+            Self::Api(error) => error.fmt(f),
+        }
+    }
+}
 
 impl From<FirebaseError> for FirebaseRefusal {
     fn from(error: FirebaseError) -> Self {

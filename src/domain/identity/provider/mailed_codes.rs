@@ -61,15 +61,37 @@ impl OobCode {
         purpose: Purpose,
         now: Timestamp,
     ) -> Result<(), ApiError> {
+        self.replace_until(conn, account, purpose, now.plus(purpose.lifetime()))
+    }
+
+    /// [`OobCode::replace`] with another lifetime.
+    pub(super) fn replace_until(
+        &self,
+        conn: &mut Conn,
+        account: &Account,
+        purpose: Purpose,
+        expires_at: Timestamp,
+    ) -> Result<(), ApiError> {
         Self::drop_all(conn, account, purpose)?;
         let row = (
             oob_codes::hash.eq(self.hash()),
             oob_codes::account_id.eq(&account.id),
             oob_codes::purpose.eq(purpose),
-            oob_codes::expires_at.eq(now.plus(purpose.lifetime())),
+            oob_codes::expires_at.eq(expires_at),
         );
         diesel::insert_into(oob_codes::table).values(row).execute(conn)?;
         Ok(())
+    }
+
+    /// Returns the link to the page `action_url` that uses the code, with the page to go on at afterwards.
+    pub(super) fn link(&self, purpose: Purpose, action_url: &str, continue_url: Option<&str>) -> String {
+        let mut link = format!("{action_url}?mode={}&oobCode={}", purpose.mode(), self.expose());
+        if let Some(continue_url) = continue_url {
+            // Text pairs can always be written.
+            let parameter = serde_urlencoded::to_string([("continueUrl", continue_url)]).unwrap_or_default();
+            link += &format!("&{parameter}");
+        }
+        link
     }
 
     /// Deletes the account's codes of a purpose.

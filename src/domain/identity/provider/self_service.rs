@@ -7,6 +7,7 @@ use super::account_changes::Change;
 use super::accounts::Account;
 use super::built_in::{BuiltIn, SignIn};
 use super::firebase_error::{FirebaseError, FirebaseRefusal, TransactionAnswer};
+use super::mail_texts::{code_mail, new_password_text};
 use super::mailed_codes::{MailedCode, OobCode, Purpose};
 use super::password::Person;
 use super::sessions::{Session, SignedInAccount};
@@ -16,7 +17,7 @@ use crate::base::sql::Conn;
 use crate::base::time::Timestamp;
 use crate::domain::audit::Actor;
 use crate::domain::identity::tokens::Claims;
-use crate::infra::mail::{Composition, Mail};
+use crate::infra::mail::Composition;
 use crate::infra::request::RequestContext;
 use secrecy::SecretString;
 use std::net::IpAddr;
@@ -88,6 +89,7 @@ impl BuiltIn {
                 Err(refusal) => return Ok(Err(refusal)),
             };
             let kept = session.as_ref().map(|session| session.id);
+            account.acts(conn, access_change)?;
             let account =
                 account.set_password(conn, access_change, &hash, kept, now)?.set_profile(conn, name, photo)?;
             // A link that was mailed for the old password must not undo the new one.
@@ -129,6 +131,9 @@ impl BuiltIn {
                 Ok(account) => account,
                 Err(refusal) => return Ok(Err(refusal)),
             };
+            if let Some(user) = account.user(conn)? {
+                access_change.act_as_leaving(conn, Actor::User(user))?;
+            }
             account.erase(conn, access_change, now)?;
             Ok(Ok(()))
         });
@@ -146,6 +151,7 @@ impl BuiltIn {
         &self,
         address: Option<IpAddr>,
         email: &str,
+        continue_url: Option<String>,
     ) -> Result<Email, FirebaseRefusal> {
         let typed: TypedEmail = email.parse().map_err(|_| FirebaseError::InvalidEmail)?;
         // An account of an older form that is no address can't get a mail.
@@ -155,7 +161,7 @@ impl BuiltIn {
             Some(account) => Account::lock_by_id(conn, &account.id),
             None => Ok(None),
         };
-        self.mail_code(Purpose::PasswordReset, find)?;
+        self.mail_code(Purpose::PasswordReset, continue_url, find)?;
         Ok(email)
     }
 
@@ -164,11 +170,12 @@ impl BuiltIn {
         &self,
         address: Option<IpAddr>,
         claims: Claims,
+        continue_url: Option<String>,
     ) -> Result<Account, FirebaseRefusal> {
         let account = self.look_up(claims).await?;
         self.count_mail(address, &TypedEmail::of_stored(&account.email))?;
         let id = account.id.clone();
-        self.mail_code(Purpose::VerifyEmail, move |conn| Account::lock_by_id(conn, &id))?;
+        self.mail_code(Purpose::VerifyEmail, continue_url, move |conn| Account::lock_by_id(conn, &id))?;
         Ok(account)
     }
 
@@ -183,7 +190,7 @@ impl BuiltIn {
     }
 
     /// Creates a code for the account that `find` locks, and mails it, both outside the request's path.
-    fn mail_code<F>(&self, purpose: Purpose, find: F) -> Result<(), FirebaseRefusal>
+    fn mail_code<F>(&self, purpose: Purpose, continue_url: Option<String>, find: F) -> Result<(), FirebaseRefusal>
     where
         F: FnOnce(&mut Conn) -> Result<Option<Account>, ApiError> + Send + 'static,
     {
@@ -199,7 +206,8 @@ impl BuiltIn {
                 Ok(Some((account.email, code)))
             });
             let (email, code) = stored.await?.unzip();
-            Ok(email.zip(code).map(|(email, code)| email_body(purpose, email, &action_url, &code)))
+            let link = |code: &OobCode| code.link(purpose, &action_url, continue_url.as_deref());
+            Ok(email.zip(code).map(|(email, code)| code_mail(purpose, email, &link(&code))))
         });
         Ok(self.mailer.compose_later(compose)?)
     }
@@ -230,6 +238,7 @@ impl BuiltIn {
             let code = OobCode::from_client(code);
             match use_code(conn, &code, Purpose::PasswordReset, now)? {
                 Ok(account) => {
+                    account.acts(conn, access_change)?;
                     Ok(Ok(account.set_password(conn, access_change, &hash, None, now)?.set_email_verified(conn)?))
                 }
                 Err(refusal) => Ok(Err(refusal)),
@@ -268,43 +277,9 @@ impl BuiltIn {
                 Some(claims) => SignedInAccount::lock(conn, &claims, &settings, now)?.ok().and_then(|own| own.session),
                 None => None,
             };
-            if let Some(user) = account.user(conn)? {
-                access_change.act_as(Actor::User(user));
-            }
+            account.acts(conn, access_change)?;
             Ok(Ok(account.confirm_email(conn, access_change, session.map(|session| session.id))?))
         });
         Ok(confirmed.await??)
     }
-}
-
-/// Returns the text of the notice. It has no link, so that nobody learns to follow one in such a mail.
-fn new_password_text(email: &str, address: Option<IpAddr>, now: Timestamp) -> String {
-    let place = address.map_or_else(String::new, |address| format!(" from the address {address}"));
-    format!(
-        "Hello,\n\nthe password of your account {email} was changed at {now}{place}. Your sessions elsewhere have \
-         ended.\n\nIf it was you, there is nothing to do. If it was not you, ask for a new password where you sign in, \
-         and tell the people who run this service.\n"
-    )
-}
-
-/// Returns the mail with a code's link.
-fn email_body(purpose: Purpose, to: String, action_url: &str, code: &OobCode) -> Mail {
-    let link = format!("{action_url}?mode={}&oobCode={}", purpose.mode(), code.expose());
-    let (subject, text) = match purpose {
-        Purpose::PasswordReset => (
-            "Set a new password",
-            format!(
-                "Hello,\n\nsomebody, hopefully you, asked for a new password for {to}. Follow this link within an \
-                 hour to set one:\n\n{link}\n\nIf it was not you, ignore this mail: nothing has changed.\n"
-            ),
-        ),
-        Purpose::VerifyEmail => (
-            "Confirm your e-mail address",
-            format!(
-                "Hello,\n\nfollow this link within a day to confirm that {to} is your address:\n\n{link}\n\nIf you \
-                 have not signed up, ignore this mail.\n"
-            ),
-        ),
-    };
-    Mail { to, subject, text: text.into() }
 }

@@ -107,9 +107,14 @@ impl KeyRing {
         self.held().certificates(self.clock.now())
     }
 
-    /// Returns a token signed by the newest key.
+    /// Returns an ID token signed by the newest key.
     pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<SecretString, ApiError> {
-        self.held().sign(claims)
+        self.sign_as("JWT", claims)
+    }
+
+    /// Returns a token of this `typ`, signed by the newest key.
+    pub(crate) fn sign_as(&self, typ: &str, claims: &impl Serialize) -> Result<SecretString, ApiError> {
+        self.held().sign(typ, claims)
     }
 
     fn held(&self) -> Arc<SigningKeys> {
@@ -141,12 +146,13 @@ fn may_look_up(lookups: &Throttle, now: Timestamp) -> bool {
 /// # Errors
 /// A message for the operator: the built-in provider is off, the master secret is wrong, or the database fails.
 pub fn rotate_signing_key(config: &Config, db: &ScopedDb, clock: &Clock) -> Result<String, String> {
-    if !config.identity.builtin {
+    let failed = |error: ApiError| format!("the signing keys can't be changed: {error}");
+    let rows = db.write_blocking(SigningKeyRow::all).map_err(failed)?;
+    // Without the built-in provider there are keys once a portal session was made.
+    if !config.identity.builtin && rows.is_empty() {
         return Err("identity.builtin is false: there is no signing key here".into());
     }
     let secrets = MasterSecrets::load_existing(&config.identity)?;
-    let failed = |error: ApiError| format!("the signing keys can't be changed: {error}");
-    let rows = db.write_blocking(SigningKeyRow::all).map_err(failed)?;
     // A wrong master secret would seal a key that the nodes can't open.
     for row in rows {
         row.open(&secrets)?;
@@ -165,7 +171,8 @@ pub fn rotate_signing_key(config: &Config, db: &ScopedDb, clock: &Clock) -> Resu
 /// A message for the operator: the built-in provider is off, there is only one master secret, a key was sealed by none of
 /// them, or the database fails. Nothing has changed then.
 pub fn rotate_master_secret(config: &Config, db: &ScopedDb) -> Result<usize, String> {
-    if !config.identity.builtin {
+    let failed = |error: ApiError| format!("the signing keys can't be changed: {error}");
+    if !config.identity.builtin && db.write_blocking(SigningKeyRow::all).map_err(failed)?.is_empty() {
         return Err("identity.builtin is false: a master secret seals nothing here".into());
     }
     let secrets = MasterSecrets::load_existing(&config.identity)?;

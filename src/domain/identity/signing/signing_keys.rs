@@ -105,10 +105,10 @@ impl SigningKeys {
         self.active(now).map(|key| (key.id.clone(), key.certificate.clone())).collect()
     }
 
-    /// Returns a signed token.
-    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<SecretString, ApiError> {
+    /// Returns a signed token of this `typ`.
+    pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<SecretString, ApiError> {
         let key = &self.newest;
-        let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::RS256) };
+        let header = Header { kid: Some(key.id.clone()), typ: Some(typ.to_owned()), ..Header::new(Algorithm::RS256) };
         let header = serde_json::to_vec(&header).map_err(ApiError::internal)?;
         let claims = serde_json::to_vec(claims).map_err(ApiError::internal)?;
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
@@ -263,7 +263,7 @@ mod tests {
             "project_id": "app", "builtin": true, "issuers": [], "master_secret": byte.repeat(32),
             "master_secret_file": "", "max_concurrent_hashes": 1, "max_queued_hashes": 1,
             "argon2": {"memory_kib": 8, "iterations": 1, "parallelism": 1}, "min_password_length": 6,
-            "password_context_words": [],
+            "password_context_words": [], "sign_up": "open",
             "fetch_timeout": "5s", "limits": {"failures_per_account_and_address": 1, "failures_per_account": 1,
                 "failures_per_address": 1, "sign_ups_per_address": 1, "window": "1m"},
             "sessions": {"idle_lifetime": "30d", "absolute_lifetime": "180d", "reuse_grace": "30s"},
@@ -277,7 +277,7 @@ mod tests {
         let now = row.created_at;
         let keys = SigningKeys { newest: Arc::new(row.clone().open(&secret("0a")).ok().unwrap()), older: Vec::new() };
         let claims = json!({"iss": "i", "aud": "app", "sub": "s", "iat": 1, "exp": 2, "auth_time": 1});
-        let token = keys.sign(&claims).unwrap();
+        let token = keys.sign("JWT", &claims).unwrap();
         let token = secrecy::ExposeSecret::expose_secret(&token);
         let header = header::header_of(token, &[Algorithm::RS256], header::KeyId::Required).unwrap();
         assert_eq!((header.key_id, header.algorithm), (Some(row.id.clone()), Algorithm::RS256));

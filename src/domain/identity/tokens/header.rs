@@ -30,8 +30,18 @@ pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
 }
 
-/// Checks the token's header.
+/// Checks the header of an ID token.
 pub(crate) fn header_of(token: &str, allowed: &[Algorithm], key_id: KeyId) -> Result<Header, TokenFault> {
+    header_of_type(token, allowed, key_id, |typ| typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT")))
+}
+
+/// [`header_of`] for a token of another kind, which only the `typ` tells: tokens of several kinds have the same keys.
+pub(crate) fn header_of_type(
+    token: &str,
+    allowed: &[Algorithm],
+    key_id: KeyId,
+    is_typ: impl FnOnce(Option<&str>) -> bool,
+) -> Result<Header, TokenFault> {
     let fault = |rule: &'static str| Err(TokenFault::new(rule));
     let Ok(header) = jsonwebtoken::decode_header(token) else {
         return fault("header: the token is no JWT, or its alg is unknown");
@@ -39,8 +49,8 @@ pub(crate) fn header_of(token: &str, allowed: &[Algorithm], key_id: KeyId) -> Re
     if !allowed.contains(&header.alg) {
         return fault("alg: the algorithm is not accepted for this issuer");
     }
-    if !header.typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT")) {
-        return fault("typ: must be JWT or missing");
+    if !is_typ(header.typ.as_deref()) {
+        return fault("typ: is that of another kind of token");
     }
     // `crit` names extensions that a verifier must support (RFC 7515, 4.1.11); this one supports none.
     if header.crit.is_some() {

@@ -19,12 +19,14 @@ pub enum CredentialKind {
     IdToken,
     /// The token of a gateway or another service.
     ServiceToken,
+    /// That of a browser, made by a service.
+    PortalSession,
     /// No readable credential.
     None,
 }
 
 impl CredentialKind {
-    const NAMES: [&str; 4] = ["api_key", "id_token", "service_token", "none"];
+    const NAMES: [&str; 5] = ["api_key", "id_token", "service_token", "portal_session", "none"];
 }
 
 /// The result of one verification.
@@ -42,6 +44,7 @@ impl Verification {
             CallerId::ApiKey(_) => CredentialKind::ApiKey,
             CallerId::User(_) => CredentialKind::IdToken,
             CallerId::Service(_) => CredentialKind::ServiceToken,
+            CallerId::PortalSession(..) => CredentialKind::PortalSession,
         };
         Self { kind, refusal: None }
     }
@@ -52,8 +55,11 @@ impl Verification {
         let kind = match code {
             Code::MissingCredentials | Code::InvalidAuthorizationFormat => CredentialKind::None,
             Code::InvalidIdToken | Code::IdTokenExpired => CredentialKind::IdToken,
+            Code::InvalidPortalSession | Code::PortalSessionExpired => CredentialKind::PortalSession,
             // Refused service tokens get the codes of keys.
-            Code::InvalidApiKey | Code::ApiKeyRevoked if has_service_token(headers) => CredentialKind::ServiceToken,
+            Code::InvalidApiKey | Code::ApiKeyRevoked | Code::ApiKeyExpired if has_service_token(headers) => {
+                CredentialKind::ServiceToken
+            }
             Code::InvalidApiKey
             | Code::ApiKeyRevoked
             | Code::ApiKeyDisabled
@@ -128,10 +134,14 @@ mod tests {
     #[test]
     fn codes_are_numbered_in_their_order() {
         assert!(Code::ALL.iter().enumerate().all(|(place, code)| *code as usize == place));
-        let (kinds, names) = (
-            [CredentialKind::ApiKey, CredentialKind::IdToken, CredentialKind::ServiceToken, CredentialKind::None],
-            CredentialKind::NAMES,
-        );
+        let kinds = [
+            CredentialKind::ApiKey,
+            CredentialKind::IdToken,
+            CredentialKind::ServiceToken,
+            CredentialKind::PortalSession,
+            CredentialKind::None,
+        ];
+        let names = CredentialKind::NAMES;
         assert_eq!(kinds.map(|kind| names[kind as usize]), names);
     }
 }

@@ -1,7 +1,7 @@
 //! What one Keyward writes, another reads.
 
 use super::{done, err, failed, file, keys, out, path, server};
-use crate::support::tenant::User;
+use crate::support::tenant::{EDITORS, User};
 use crate::support::{Backend, Server, Tenant, environment, tests};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
@@ -68,7 +68,7 @@ async fn keys_move_to_another_server_and_work_there(db: Backend) {
     whoami(&other.plaintext).await.expect_error(401, "invalid_api_key");
     let shown = there.get(&moved.key_path(&other, "")).bearer(&moved.owner.id_token).send().await.expect(200);
     assert_eq!((&shown["createdBy"], &shown["expiresAt"]), (&json!(joined.user_id), &other.body["expiresAt"]));
-    assert_eq!(shown["roleLimit"], "editor");
+    assert_eq!(shown["permissions"], json!(EDITORS));
     let shown = there.get(&moved.key_path(&one, "")).bearer(&moved.owner.id_token).send().await.expect(200);
     for field in ["name", "preview", "allowedIps", "createdAt"] {
         assert_eq!(shown[field], one.body[field], "{field}");

@@ -1,5 +1,6 @@
 //! People of another issuer lose what Keyward gave them as others do. Their sessions end at their issuer.
 
+use super::super::callers::Who;
 use super::super::failures::Failures;
 use super::losses::{Loss, losses};
 use super::scene::{Scene, server};
@@ -25,9 +26,9 @@ async fn all_are_refused(db: Backend, foreigners: Foreigners) {
     let server = server(db, |config| config.identity.issuers = vec![issuer]).await;
     let scene = Scene { foreigners: Some(foreigners), ..Scene::of(&server).await };
     let mut failures = Failures::default();
-    for row in rows().filter(|row| !row.who.is_of_programs()) {
+    for row in rows().filter(|row| !row.who.is_of_programs() && !matches!(row.who, Who::Service | Who::Backend)) {
         for refused in losses(row.who) {
-            let is_given_here = !matches!(refused.0, Loss::SignedOut | Loss::Disabled | Loss::ServiceTokenRevoked);
+            let is_given_here = !matches!(refused.0, Loss::SignedOut | Loss::Disabled);
             if is_given_here {
                 let holder = scene.holder(row.who, Some(refused.0)).await;
                 cell(&scene, &mut failures, row, &holder, *refused).await;

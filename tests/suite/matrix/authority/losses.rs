@@ -22,6 +22,8 @@ pub enum Loss {
     KeyRolled,
     KeyNarrowed,
     ServiceTokenRevoked,
+    ServiceTokenNarrowed,
+    ServiceTokenRolled,
     SubscriptionLost,
 }
 
@@ -44,6 +46,13 @@ pub const OF_PROGRAMS: &[Refused] = &[
     (Removed, 401, "api_key_orphaned"),
     (Disabled, 401, "api_key_orphaned"),
     (SubscriptionLost, 403, "subscription_inactive"),
+];
+
+/// What a service may lose.
+pub const OF_SERVICES: &[Refused] = &[
+    (ServiceTokenRevoked, 401, "api_key_revoked"),
+    (ServiceTokenNarrowed, 403, "insufficient_permission"),
+    (ServiceTokenRolled, 401, "invalid_api_key"),
 ];
 
 /// What the caller of a route may lose.
@@ -73,7 +82,9 @@ pub fn losses(who: Who) -> &'static [Refused] {
             (Disabled, 401, INVALID),
         ],
         Who::ProgramThatWrites | Who::ProgramOfWorkspaceThatWrites => OF_PROGRAMS,
-        Who::Service => &[(ServiceTokenRevoked, 401, "api_key_revoked")],
+        // A holder may revoke a key in any state, as long as its value is known.
+        Who::KeyItself => &[(KeyRolled, 401, "invalid_api_key"), (KeyDeleted, 401, "invalid_api_key")],
+        Who::Service | Who::Backend => OF_SERVICES,
         who => panic!("nothing says how {who:?} is lost"),
     }
 }

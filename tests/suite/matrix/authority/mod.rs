@@ -11,6 +11,7 @@ mod keys;
 mod losses;
 mod people;
 mod scene;
+mod services;
 mod waits;
 
 use super::callers::Who;
@@ -36,11 +37,14 @@ tests![
 
 /// Every test of this room.
 pub fn all() -> Vec<Test> {
-    [tests(), expiry::tests(), foreigners::tests(), keys::tests(), waits::tests_once()].into_iter().flatten().collect()
+    [tests(), expiry::tests(), foreigners::tests(), keys::tests(), services::tests(), waits::tests_once()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Routes with a body whose caller is known by the body itself, so not before all of it has come; and one that only reads.
-const KNOWN_BY_BODY: [&str; 13] = [
+const KNOWN_BY_BODY: [&str; 14] = [
     "POST /docs/token",
     "POST /identitytoolkit.googleapis.com/v1/accounts:signUp",
     "POST /identitytoolkit.googleapis.com/v1/accounts:signInWithPassword",
@@ -51,6 +55,7 @@ const KNOWN_BY_BODY: [&str; 13] = [
     "POST /identitytoolkit.googleapis.com/v1/accounts:resetPassword",
     "POST /__/auth/action",
     "POST /__/auth/invitation",
+    "POST /__/auth/reset",
     "POST /securetoken.googleapis.com/v1/token",
     "POST /v1/billing/stripe/webhook",
     "POST /v1/keys/verify",
@@ -98,7 +103,7 @@ fn is_of_organizations(who: Who) -> bool {
 }
 
 fn is_no_person(who: Who) -> bool {
-    who.is_of_programs() || who == Who::Service
+    who.is_of_programs() || matches!(who, Who::Service | Who::Backend)
 }
 
 async fn a_person_who_loses_authority_in_an_organization_during_a_request_changes_nothing(db: Backend) {

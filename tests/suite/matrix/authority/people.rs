@@ -3,7 +3,7 @@
 use super::super::callers::Who;
 use super::losses::Loss;
 use crate::identity::foreigners::Foreigners;
-use crate::support::tenant::{Key, User, service_token, verify_email};
+use crate::support::tenant::{EVERYTHING, Key, User, backend_token, service_token, verify_email};
 use crate::support::{Server, Tenant};
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ impl People<'_, '_> {
         match (loss, who) {
             (Some(Loss::OwnerDemoted), _) | (_, Who::OrganizationOwner) => self.join("owner", &[]).await,
             (Some(Loss::AdminDemoted), _) | (_, Who::OrganizationAdmin) => self.join("admin", &[]).await,
-            (_, Who::SignedIn | Who::Service) => self.newcomer().await,
+            (_, Who::SignedIn | Who::Service | Who::Backend) => self.newcomer().await,
             (_, Who::WorkspaceViewer) => self.join("member", &own_workspace("viewer")).await,
             (_, Who::WorkspaceEditor) => self.join("member", &own_workspace("editor")).await,
             _ => self.join("member", &own_workspace("admin")).await,
@@ -39,11 +39,12 @@ impl People<'_, '_> {
     /// [`People::person`] with what it sends: an ID token, a key of these settings, or a service token.
     pub async fn holder(&self, who: Who, loss: Option<Loss>, settings: Value) -> Holder {
         let person = self.person(who, loss).await;
-        if who.is_of_programs() {
+        if who.is_of_programs() || who == Who::KeyItself {
             return self.with_key(person, settings).await;
         }
         let credential = match who {
             Who::Service => service_token(&self.server.database).await,
+            Who::Backend => backend_token(&self.server.database, EVERYTHING, &[]).await,
             _ => person.id_token.clone(),
         };
         Holder { person, key: None, credential }

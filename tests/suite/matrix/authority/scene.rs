@@ -14,9 +14,8 @@ use keyward::base::policy::SubscriptionStatus;
 use keyward::base::sql::Conn;
 use keyward::domain::changes::{AccessChange, ScopedStore};
 use keyward::domain::identity::Account;
-use keyward::domain::service_tokens::ServiceToken;
+use keyward::domain::service_tokens::{ServiceToken, ServiceTokenChange};
 use keyward::domain::subscriptions::{Subscription, SubscriptionChange};
-use keyward::infra::cluster::Cluster;
 use keyward::infra::db::Db;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -135,6 +134,21 @@ impl<'s> Scene<'s> {
                 };
                 self.operate(revoke).await;
             }
+            ServiceTokenNarrowed => {
+                let narrow = move |conn: &mut Conn, change: &mut AccessChange| {
+                    let newest = ServiceToken::all(conn)?.into_iter().next().expect("the holder's token");
+                    let less = ServiceTokenChange { permissions: Some(Default::default()), expires_at: None };
+                    ServiceToken::change(conn, change, newest.id, less).map(drop)
+                };
+                self.operate(narrow).await;
+            }
+            ServiceTokenRolled => {
+                let roll = move |conn: &mut Conn, change: &mut AccessChange| {
+                    let newest = ServiceToken::all(conn)?.into_iter().next().expect("the holder's token");
+                    ServiceToken::roll(conn, change, newest.id, Duration::ZERO, now).map(drop)
+                };
+                self.operate(roll).await;
+            }
             SubscriptionLost => self.set_subscription(SubscriptionStatus::Canceled).await,
         }
     }
@@ -147,6 +161,7 @@ impl<'s> Scene<'s> {
             trial_ends_at: None,
             current_period_end: None,
             grace_ends_at: None,
+            later: Vec::new(),
             updated_at: self.server.clock.now(),
         };
         self.operate(move |conn, access_change| Subscription::change(conn, access_change, id, &change).map(drop)).await;
@@ -159,7 +174,8 @@ impl<'s> Scene<'s> {
     {
         let (config, clock) = (self.server.config.clone(), self.server.clock.clone());
         let done = tokio::task::spawn_blocking(move || {
-            let store = ScopedStore::new(Db::new(&config.database).for_all_tenants(), Cluster::new(&config, &clock));
+            let store = ScopedStore::for_command(&config, Db::new(&config.database).for_all_tenants(), &clock)
+                .expect("a store");
             store.change_access_blocking(body)
         });
         done.await.expect("the operator does not panic").expect("the operator's change");

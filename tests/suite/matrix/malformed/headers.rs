@@ -4,7 +4,7 @@ use super::super::callers::Caller;
 use super::super::document::Document;
 use super::super::failures::Failures;
 use super::super::reply::Call;
-use super::super::table;
+use super::super::table::{self, Target};
 use super::super::world::{self, World, best_caller, with_body};
 use super::unless_refused;
 use crate::support::dump::dump;
@@ -13,7 +13,8 @@ use crate::support::{Backend, tests};
 tests![every_route_refuses_malformed_headers];
 
 /// What a route gets instead of, or besides, its good credential.
-fn cases(world: &World<'_>, documented: &[String], good: &[(&'static str, String)]) -> Vec<(String, Vec<Header>, u16)> {
+fn cases(world: &World<'_>, documented: &[String], caller: Caller) -> Vec<(String, Vec<Header>, u16)> {
+    let (good, is_person) = (world.credentials(caller), caller != Caller::BackendToken);
     let key = &world.credentials(Caller::AdminKeyInItsHeader)[0].1;
     let own: Vec<Header> = good.iter().map(|(name, value)| (*name, value.clone().into_bytes())).collect();
     let besides = |name: &'static str, value: &[u8]| [own.clone(), vec![(name, value.to_vec())]].concat();
@@ -79,6 +80,27 @@ fn cases(world: &World<'_>, documented: &[String], good: &[(&'static str, String
                     ("two conditions", [besides(name, b"\"1\""), alone(name, b"\"2\"")].concat(), 400),
                 ]);
             }
+            "Keyward-On-Behalf-Of" => {
+                let member = &world.standing(Target::Standing)["heirsId"];
+                cases.extend([
+                    ("an empty Keyward-On-Behalf-Of", besides("Keyward-On-Behalf-Of", b""), 400),
+                    ("a Keyward-On-Behalf-Of that is no id", besides("Keyward-On-Behalf-Of", b"ada"), 400),
+                    ("a Keyward-On-Behalf-Of that is no text", besides("Keyward-On-Behalf-Of", b"\xff"), 400),
+                    (
+                        "two Keyward-On-Behalf-Ofs",
+                        [
+                            besides("Keyward-On-Behalf-Of", member.as_bytes()),
+                            alone("keyward-on-behalf-of", member.as_bytes()),
+                        ]
+                        .concat(),
+                        400,
+                    ),
+                ]);
+                // A service may name a member; nobody else can.
+                if is_person {
+                    cases.push(("a member", besides("Keyward-On-Behalf-Of", member.as_bytes()), 403));
+                }
+            }
             "X-Forwarded-Method" => cases.push((
                 "two X-Forwarded-Methods",
                 [besides("X-Forwarded-Method", b"GET"), alone("X-Forwarded-Method", b"POST")].concat(),
@@ -108,8 +130,7 @@ async fn every_route_refuses_malformed_headers(db: Backend) {
         let row = table::usual(&operation.name);
         let targets = world.standing(row.target);
         let before = dump(&server.database);
-        for (what, headers, status) in cases(&world, &operation.header_parameters, world.credentials(best_caller(row)))
-        {
+        for (what, headers, status) in cases(&world, &operation.header_parameters, best_caller(row)) {
             let call = Call::new(&operation.method, &targets.fill(&operation.path));
             let call = headers.iter().fold(call, |call, (name, value)| call.header(name, value));
             let reply = with_body(call, row, &targets).send(&server, format!("{} with {what}", operation.name)).await;

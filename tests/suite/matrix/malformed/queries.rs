@@ -44,7 +44,13 @@ fn bad_queries(parameter: &str) -> Vec<String> {
         "transferKeysTo" => {
             &["", "x", "%00", "%FF", "null", "USR_01K4W5C9Q2E0VB7M3T8Z6R1XHD", "key_01k4w5c9q2e0vb7m3t8z6r1xhd"]
         }
+        "replaceWith" => {
+            &["", "x", "Viewer", "owner", "viewer,editor", "%00", "%FF", "null", "usr_01k4w5c9q2e0vb7m3t8z6r1xhd"]
+        }
         "mode" => &["", "x", "Keep", "keep,roll", "1", "%00", "%FF", "null"],
+        "reason" => &["", "x", "Leaked", "leaked,unused", "1", "%00", "%FF", "null"],
+        // A comment is any text.
+        "comment" => &["", "%20", "%00", "a%0Ab", "a%E2%80%AEb", "%E2%80%8B"],
         "actor" => {
             &["", "x", "User", "operators", "org_01k4w5c9q2e0vb7m3t8z6r1xhd", "usr_01", "%00", "%FF", "usr_%25", "null"]
         }
@@ -85,6 +91,7 @@ fn bad_queries(parameter: &str) -> Vec<String> {
         "interval" => "hour",
         "permission" => "content:read",
         "action" => "api_key.created",
+        "reason" => "leaked",
         "from" | "to" => "2026-01-01T00:00:00Z",
         _ => "usr_01k4w5c9q2e0vb7m3t8z6r1xhd",
     };

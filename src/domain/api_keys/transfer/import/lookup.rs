@@ -5,7 +5,7 @@ use super::fields::Field;
 use super::row::{ParsedRow, Person};
 use crate::base::error::ApiError;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
-use crate::base::policy::CreatorRole;
+use crate::base::policy::{CreatorRole, PermissionCatalog};
 use crate::base::sql::Conn;
 use crate::base::sql::schema::{api_key_secrets, api_keys, imported_keys, organization_members, users};
 use crate::base::time::Timestamp;
@@ -15,6 +15,7 @@ use crate::domain::api_keys::import::fields::LineFault;
 use crate::domain::tenancy::Workspace;
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// The maximum number of cached workspaces, and of cached creators.
 const REMEMBERED: usize = 10_000;
@@ -34,6 +35,7 @@ type Answers = Vec<(u64, Result<ImportMatch, LineFault>)>;
 /// Queries the database, and caches workspaces and creators for later rows.
 pub(super) struct Lookup {
     least_role: CreatorRole,
+    catalog: Arc<PermissionCatalog>,
     workspaces: HashMap<WorkspaceId, Option<OrganizationId>>,
     creators: HashMap<(WorkspaceId, Person), Result<UserId, &'static str>>,
 }
@@ -41,7 +43,8 @@ pub(super) struct Lookup {
 impl Lookup {
     pub(super) fn new(settings: &ImportSettings<'_>) -> Self {
         let least_role = settings.config.keys.min_creator_role;
-        Self { least_role, workspaces: HashMap::new(), creators: HashMap::new() }
+        let catalog = Arc::clone(settings.catalog);
+        Self { least_role, catalog, workspaces: HashMap::new(), creators: HashMap::new() }
     }
 
     /// Looks up rows, in their order. Three statements, and up to two more for each new pair of workspace and creator.
@@ -159,8 +162,10 @@ impl Lookup {
                 }
             }
         };
-        let roles = Workspace::with_role_of(conn, workspace, user)?;
-        let may = roles.is_some_and(|(_, organization, role)| self.least_role.admits(organization, role));
+        let roles = Workspace::with_role_of(conn, &self.catalog, workspace, user)?;
+        let may = roles.is_some_and(|(_, organization, role)| {
+            self.least_role.admits(organization, self.catalog.standing(role.permissions))
+        });
         Ok(may.then_some(user).ok_or(
             "is no member here who may create API keys in the workspace; invite the person, give it a role, or name another",
         ))

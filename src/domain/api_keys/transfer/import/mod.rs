@@ -26,6 +26,7 @@ mod write;
 
 use crate::base::config::Config;
 use crate::base::error::ApiError;
+use crate::base::policy::PermissionCatalog;
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::{ApiKey, KeyFormat};
 use crate::domain::changes::ScopedStore;
@@ -38,6 +39,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::sync::Arc;
 
 /// The number of keys in a transaction.
 pub const BATCH: usize = 500;
@@ -46,6 +48,7 @@ pub const BATCH: usize = 500;
 #[derive(Debug)]
 pub struct ImportSettings<'c> {
     pub config: &'c Config,
+    pub catalog: &'c Arc<PermissionCatalog>,
     /// The key format of this server.
     pub format: KeyFormat,
     /// The workspace of rows without one.

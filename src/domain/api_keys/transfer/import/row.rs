@@ -1,15 +1,15 @@
 //! Checks a row without the database.
 
-use super::fields::{Field, RawRow};
+use super::fields::{Field, NO_PERMISSION, RawRow};
 use super::sha256::sha256;
 use crate::base::ids::{KeyId, OrganizationId, UserId, WorkspaceId};
 use crate::base::input::email::Email;
 use crate::base::input::validation::name;
-use crate::base::policy::{CreatorRole, Scope};
+use crate::base::policy::{CreatorRole, MAX_NAME_LENGTH, PermissionNames, PermissionSet, Scope};
 use crate::base::time::Timestamp;
 use crate::domain::api_keys::import::ImportSettings;
 use crate::domain::api_keys::import::fields::LineFault;
-use crate::domain::api_keys::{AllowedIps, ApiKey, PresentedKey};
+use crate::domain::api_keys::{AllowedIps, ApiKey, PresentedKey, Reason};
 use serde_json::Value;
 use std::str::FromStr;
 
@@ -37,6 +37,9 @@ pub(super) struct ParsedRow {
     pub(super) revoked_at: Option<Timestamp>,
     pub(super) orphaned_at: Option<Timestamp>,
     pub(super) role_limit: Option<CreatorRole>,
+    pub(super) permissions: Option<PermissionNames>,
+    pub(super) last_permissions: Option<PermissionNames>,
+    pub(super) reason: Reason,
     /// Whether this server recognizes keys with this start.
     pub(super) starts_as_known: bool,
 }
@@ -149,12 +152,19 @@ impl ParsedRow {
             revoked_at,
             orphaned_at,
             role_limit: row.get(Field::RoleLimit).and_then(|text| taken(Field::RoleLimit, text.parse(), faults)),
+            permissions: names(row, Field::Permissions, faults),
+            last_permissions: names(row, Field::LastPermissions, faults),
+            reason: Reason {
+                kind: row.get(Field::Reason).and_then(|text| taken(Field::Reason, text.parse(), faults)),
+                comment: row.get(Field::Comment).and_then(|text| taken(Field::Comment, text.parse(), faults)),
+            },
             starts_as_known,
         })
     }
 
     /// Returns the key to add. A row without an id gets a new one.
     pub(super) fn into_key(self, organization: OrganizationId, creator: UserId) -> ApiKey {
+        let (reason, comment) = self.reason.over(None, None);
         // Without `..`, so that the compiler reports this place when a key gets a column.
         ApiKey {
             id: self.id.unwrap_or_else(KeyId::new),
@@ -173,6 +183,10 @@ impl ParsedRow {
             last_used_at: self.last_used_at,
             created_at: self.created_at,
             role_limit: self.role_limit,
+            permissions: self.permissions,
+            last_permissions: self.last_permissions,
+            reason,
+            comment,
         }
     }
 
@@ -188,6 +202,7 @@ impl ParsedRow {
             (Field::AllowedIps, self.allowed_ips != key.allowed_ips),
             (Field::ExpiresAt, self.expires_at != key.expires_at),
             (Field::RoleLimit, self.role_limit.is_some_and(|limit| key.role_limit.is_none_or(|there| there > limit))),
+            (Field::Permissions, self.permissions != key.permissions),
             // The key may have been stopped here since. A key that works here but is stopped in the file is a fault.
             (Field::DisabledAt, self.disabled_at.is_some() && key.disabled_at.is_none() && key.revoked_at.is_none()),
             (Field::RevokedAt, self.revoked_at.is_some() && key.revoked_at.is_none()),
@@ -209,6 +224,24 @@ impl ParsedRow {
 /// Returns the value, or records the message as a fault of the field.
 fn taken<T>(field: Field, value: Result<T, String>, faults: &mut Vec<LineFault>) -> Option<T> {
     value.map_err(|message| faults.push(LineFault::new(field.name(), message))).ok()
+}
+
+/// Returns a list of permissions, if the row has one. Names that are not declared here give nothing.
+fn names(row: &RawRow, field: Field, faults: &mut Vec<LineFault>) -> Option<PermissionNames> {
+    let text = row.get(field)?;
+    if text == NO_PERMISSION {
+        return Some(PermissionNames::default());
+    }
+    let names: Vec<String> = text.split([' ', ',', ';']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let is_name = |name: &String| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-:".contains(&byte);
+        name.len() <= MAX_NAME_LENGTH && name.contains(':') && name.bytes().all(is_plain)
+    };
+    if names.len() > PermissionSet::CAPACITY || !names.iter().all(is_name) {
+        let message = format!("must be at most {} permissions such as invoices:read", PermissionSet::CAPACITY);
+        return taken(field, Err(message), faults);
+    }
+    Some(PermissionNames(names))
 }
 
 /// Returns the given SHA-256, or that of the plaintext.

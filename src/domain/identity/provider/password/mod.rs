@@ -76,6 +76,11 @@ impl Passwords {
         })
     }
 
+    /// Returns a hash that no password has.
+    pub(super) fn unusable_hash(&self) -> Result<SecretString, String> {
+        dummy_hash(self.argon2.params()).map_err(|error| error.to_string())
+    }
+
     /// Returns a function that reads the numbers of running and of waiting Argon2 runs.
     pub(crate) fn load(&self) -> impl Fn() -> (usize, usize) + Send + Sync + 'static {
         let (running, admitted, bounds) = (Arc::clone(&self.running), Arc::clone(&self.admitted), self.bounds);
@@ -230,7 +235,7 @@ mod tests {
             "project_id": "app", "builtin": true, "issuers": [], "master_secret_file": "",
             "max_concurrent_hashes": 1, "max_queued_hashes": 1,
             "argon2": {"memory_kib": memory_kib, "iterations": 1, "parallelism": 1}, "min_password_length": min_length,
-            "password_context_words": [],
+            "password_context_words": [], "sign_up": "open",
             "fetch_timeout": "5s", "limits": {"failures_per_account_and_address": 1, "failures_per_account": 1,
                 "failures_per_address": 1, "sign_ups_per_address": 1, "window": "1m"},
             "sessions": {"idle_lifetime": "30d", "absolute_lifetime": "180d", "reuse_grace": "30s"},

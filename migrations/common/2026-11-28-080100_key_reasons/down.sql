@@ -1,0 +1,2 @@
+ALTER TABLE api_keys DROP COLUMN comment;
+ALTER TABLE api_keys DROP COLUMN reason;

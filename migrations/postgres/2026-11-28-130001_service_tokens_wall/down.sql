@@ -1,0 +1,2 @@
+DROP POLICY IF EXISTS one_organization ON service_tokens;
+ALTER TABLE service_tokens NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;
