@@ -225,10 +225,10 @@ async fn programs_and_services_invite_nobody(db: Backend) {
     let key = tenant.create_key(&tenant.owner, json!({})).await.plaintext;
     let service = crate::support::tenant::service_token(&server.database).await;
     let before = dump(&server.database);
-    for credential in [key, service] {
+    for (credential, code) in [(key, "credential_not_accepted"), (service, "insufficient_permission")] {
         let request = server.post(&tenant.organization_path("/invitations")).bearer(&credential);
         let refused = request.json(json!({ "email": "grace@example.com", "role": "member" })).send().await;
-        refused.expect_error(403, "credential_not_accepted");
+        refused.expect_error(403, code);
     }
     assert_unchanged(&before, &server.database);
 }

@@ -2,6 +2,7 @@
 
 use super::forge::{claims_of, header_of};
 use super::rest::{assert_firebase_error, call, sign_in};
+use crate::support::database::TestDatabase;
 use crate::support::dump::{assert_unchanged, dump};
 use crate::support::process::{self, command, command_on, output};
 use crate::support::tenant::User;
@@ -124,14 +125,15 @@ async fn rotating_with_another_master_secret_or_none_changes_nothing(db: Backend
 }
 
 async fn rotating_without_the_built_in_provider_is_refused(db: Backend) {
-    let server = Server::with(db, |config| config.identity.builtin = false).await;
-    let before = dump(&server.database);
-    let mut rotate = command_on(&server.database, &["identity", "rotate-key"]);
+    let database = TestDatabase::empty(db);
+    process::run(&database, &["migrate"]).await;
+    let before = dump(&database);
+    let mut rotate = command_on(&database, &["identity", "rotate-key"]);
     rotate.env("KEYWARD__IDENTITY__BUILTIN", "false");
     rotate.env("KEYWARD__IDENTITY__ISSUERS", "[{ firebase_project = \"app\" }]");
     let refused = output(rotate).await;
     assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("identity.builtin"));
-    assert_unchanged(&before, &server.database);
+    assert_unchanged(&before, &database);
 }
 
 async fn signing_out_ends_every_session_on_every_node_and_no_other_persons(db: Backend) {

@@ -21,6 +21,7 @@ struct Scene {
     server: Server,
     mails: TempDir,
     service_token: String,
+    backend_token: String,
 }
 
 impl Scene {
@@ -33,7 +34,8 @@ impl Scene {
         })
         .await;
         let service_token = tenant::service_token(&server.database).await;
-        Self { server, mails, service_token }
+        let backend_token = tenant::backend_token(&server.database, tenant::EVERYTHING, &[]).await;
+        Self { server, mails, service_token, backend_token }
     }
 
     /// Writes a document of the server into this directory.
@@ -51,6 +53,7 @@ impl Scene {
             .env("DOCUMENT", document)
             .env("MAILS", self.mails.path())
             .env("SERVICE_TOKEN", &self.service_token)
+            .env("BACKEND_TOKEN", &self.backend_token)
             .env("STRIPE_SECRET", stripe::SECRET);
         let printed = tools::run(program).await;
         let seen: Vec<String> = serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"));

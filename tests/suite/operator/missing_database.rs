@@ -32,7 +32,7 @@ const ORGANIZATION: &str = "org_01k4w5c9q2e0vb7m3t8z6r1xhd";
 const WORKSPACE: &str = "ws_01k4w5c9q2e0vb7m3t8z6r1xhd";
 
 /// The operator's commands, with arguments that are valid.
-const OPERATORS: [(&str, &[&str]); 24] = [
+const OPERATORS: [(&str, &[&str]); 27] = [
     ("audit export", &[ORGANIZATION]),
     ("audit verify", &[]),
     ("backup", &["copy.db"]),
@@ -45,9 +45,12 @@ const OPERATORS: [(&str, &[&str]); 24] = [
     ("keys revoke", &["--workspace", WORKSPACE, "--prefix", "sk_live_abcdef"]),
     ("organization create", &["Acme", "--owner", "a@example.com"]),
     ("organization list", &[]),
+    ("role list", &[]),
+    ("service-token change", &["svt_01k4w5c9q2e0vb7m3t8z6r1xhd", "--can", "keys:verify"]),
     ("service-token create", &["--name", "Gateway"]),
     ("service-token list", &[]),
     ("service-token revoke", &["svt_01k4w5c9q2e0vb7m3t8z6r1xhd"]),
+    ("service-token roll", &["svt_01k4w5c9q2e0vb7m3t8z6r1xhd"]),
     ("subscription set", &[ORGANIZATION, "--status", "active"]),
     ("user create", &["a@example.com", "--owner-of", "Acme"]),
     ("user delete", &["a@example.com", "--yes"]),

@@ -14,6 +14,7 @@ use crate::support::{Backend, Server, Tenant};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use keyward::base::ids::ServiceTokenId;
 use keyward::base::sql::Conn;
 use serde_json::json;
 
@@ -77,6 +78,11 @@ impl<'s> Full<'s> {
             format!(
                 "INSERT INTO stripe_subscriptions (id, customer_id, organization_id, history)
                  VALUES ('sub_{organization}', 'cus_{organization}', '{organization}', '[]')"
+            ),
+            format!(
+                "INSERT INTO service_tokens (id, name, hash, preview, created_at, organization_id)
+                 VALUES ('{}', 'Gateway', decode(md5('{organization}'), 'hex'), 'svc_a...b', now(), '{organization}')",
+                ServiceTokenId::new()
             ),
             format!(
                 "INSERT INTO api_key_usage (api_key_id, hour, organization_id, workspace_id, admitted, limited, refused)
