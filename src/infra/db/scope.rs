@@ -166,7 +166,9 @@ mod tests {
     #[actix_web::test]
     async fn a_request_that_was_let_into_an_organization_is_refused_all_other_rows() {
         let directory = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", directory.path().join("keyward.db").display());
+        let file = directory.path().join("keyward.db");
+        std::fs::write(&file, "").unwrap();
+        let url = format!("sqlite://{}", file.display());
         let config = load(&Sources { database_url: Some(url), ..Sources::default() }).unwrap();
         let (db, own) = (Db::new(&config.database), OrganizationId::new());
         let asked = async |db: ScopedDb| db.read(|_| Ok(())).await.map_err(|error| error.code);
