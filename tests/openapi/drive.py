@@ -1,8 +1,9 @@
 """Drives the client of openapi-python-client through every operation of the document.
 
-Environment: BASE (the server), DOCUMENT (its OpenAPI 3.1 document, also where the client was made of the 3.0 one), MAILS (a directory of mails: 1.txt, 2.txt),
-SERVICE_TOKEN, STRIPE_SECRET. The generated package `keyward_client` is on PYTHONPATH. Every answer is compared with its
-schema in the document. It prints the secrets that it saw, as JSON.
+Environment: BASE (the server), DOCUMENT (its OpenAPI 3.1 document, also where the client was made of the 3.0 one),
+MAILS (a directory of mails: 1.txt, 2.txt), SERVICE_TOKEN (may verify keys only), BACKEND_TOKEN (may do all that a
+service may), STRIPE_SECRET. The generated package `keyward_client` is on PYTHONPATH. Every answer is compared with
+its schema in the document. It prints the secrets that it saw, as JSON.
 """
 
 import datetime
@@ -179,14 +180,14 @@ secret(ada.refresh_token)
 
 # Organizations and workspaces.
 organization = call("organizations.create_organization", m.OrganizationView, client=person, status=201,
-                    body=m.OrganizationInput(name="Acme"), idempotency_key="first")
+                    body=m.CreateOrganization(name="Acme"), idempotency_key="first")
 assert organization.role is m.OrganizationRole.OWNER
 replayed = call("organizations.create_organization", m.OrganizationView, client=person,
-                body=m.OrganizationInput(name="Acme"), idempotency_key="first")
+                body=m.CreateOrganization(name="Acme"), idempotency_key="first")
 assert replayed.id == organization.id
 org = organization.id
 too_short = call("organizations.create_organization", m.Error, client=person, status=422,
-                 body=m.OrganizationInput(name=""))
+                 body=m.CreateOrganization(name=""))
 assert too_short.error.details[0].field == "name"
 page = call("organizations.list_organizations", m.PageOrganizationView, client=person)
 assert page.next_cursor is None and isinstance(page.data[0], m.OrganizationView)
@@ -220,10 +221,10 @@ me = call("account.me", m.Me, client=person)
 assert me.organizations[0].id == org and me.user.email == "ada@example.com"
 
 # Invitations: one that a page takes, one that the API takes, one that is withdrawn.
-grant = [m.WorkspaceGrant(id=ws, role=m.WorkspaceRole.EDITOR)]
 
 
-def invite(email):
+def invite(email, role=m.WorkspaceRole.EDITOR):
+    grant = [m.WorkspaceGrant(id=ws, role=role)]
     wanted = m.InvitationInput(email=email, role=m.OrganizationRole.MEMBER, workspaces=grant)
     return call("invitations.create_invitation", m.InvitationWithToken, org, client=person, status=201, body=wanted)
 
@@ -243,11 +244,11 @@ secret(second.token)
 mailed(2, r"token=(inv_[\w-]+)")
 call("invitations.resend_invitation", m.InvitationView, org, second.id, client=person)
 token = mailed(3, r"token=(inv_[\w-]+)")
-alan = call("identity.sign_up", m.SignUpResponse,
-            body=m.PasswordRequest(email="alan@example.com", password=password))
-secret(alan.refresh_token)
-accepted = call("invitations.accept_invitation", m.Accepted, client=client_of(alan.id_token),
-                body=m.AcceptInput(token=token))
+signed_up = call("identity.sign_up", m.SignUpResponse,
+                 body=m.PasswordRequest(email="alan@example.com", password=password))
+secret(signed_up.refresh_token)
+alan = client_of(signed_up.id_token)
+accepted = call("invitations.accept_invitation", m.Accepted, client=alan, body=m.AcceptInput(token=token))
 assert accepted.id == org
 third = invite("ken@example.com")
 secret(third.token)
@@ -263,8 +264,63 @@ assert changed.role is m.OrganizationRole.ADMIN
 call("members.put_workspace_member", m.WorkspaceMemberView, ws, ids["alan@example.com"], client=person,
      body=m.WorkspaceRoleInput(role=m.WorkspaceRole.VIEWER))
 assert len(call("members.list_workspace_members", m.PageWorkspaceMemberView, ws, client=person).data) == 3
-removed = call("members.remove_workspace_member", m.RemovedKeys, ws, ids["alan@example.com"], client=person)
-assert removed.orphaned_keys == []
+
+# Roles: one that is made for Alan, who makes a key with a part of it.
+wanted = m.RoleInput(name="Clerk", description="Sees documents",
+                     permissions=["workspace:read", "keys:own", "posts:read", "invoices:read"])
+clerk = call("roles.create_role", m.RoleView, org, client=person, status=201, body=wanted, idempotency_key="clerk")
+assert clerk.organization_id == org and clerk.description == "Sees documents"
+assert set(clerk.permissions) == set(wanted.permissions)
+replayed = call("roles.create_role", m.RoleView, org, client=person, body=wanted, idempotency_key="clerk")
+assert replayed.id == clerk.id
+undeclared = call("roles.create_role", m.Error, org, client=person, status=422,
+                  body=m.RoleInput(name="Other", permissions=["nothing:read"]))
+assert undeclared.error.details[0].field == "permissions[0]"
+given = call("members.put_workspace_member", m.WorkspaceMemberView, ws, ids["alan@example.com"], client=person,
+             body=m.WorkspaceRoleInput(role=clerk.id))
+assert given.role == clerk.id
+seen = call("workspaces.read_workspace", m.WorkspaceView, ws, client=alan)
+assert seen.role == clerk.id and set(seen.permissions) == set(clerk.permissions)
+report = call("api_keys.create_api_key", m.ApiKeyWithPlaintext, ws, client=alan, status=201,
+              body=m.CreateKey(name="Report", permissions=["posts:read", "invoices:read"]))
+assert set(report.permissions) == {"posts:read", "invoices:read"}
+reporter = client_of(report.plaintext)
+who = call("programs.whoami", m.ProgramView, client=reporter)
+assert set(who.permissions) == {"posts:read", "invoices:read"}
+too_much = call("api_keys.create_api_key", m.Error, ws, client=alan, status=422,
+                body=m.CreateKey(permissions=["invoices:write"]))
+assert too_much.error.details[0].field == "permissions[0]"
+# A smaller role counts at once.
+changed = call("roles.change_role", m.RoleView, org, clerk.id, client=person,
+               body=m.ChangeRole(name="Reader", description=None, permissions=["keys:own", "posts:read"]))
+assert changed.name == "Reader" and changed.description is None
+assert call("programs.whoami", m.ProgramView, client=reporter).permissions == ["posts:read"]
+narrowed = call("api_keys.change_api_key", m.ApiKeyView, ws, report.id, client=alan,
+                body=m.ChangeKey(permissions=["posts:read"]))
+assert narrowed.permissions == ["posts:read"]
+assert call("roles.read_role", m.RoleView, org, clerk.id, client=person).permissions == changed.permissions
+assert [role.id for role in call("roles.list_roles", m.PageRoleView, org, client=person).data] == [clerk.id]
+# Who has the role, or is invited with it, gets another instead.
+fourth = invite("barbara@example.com", clerk.id)
+secret(fourth.token)
+assert fourth.workspaces[0].role == clerk.id
+in_use = call("roles.delete_role", m.Error, org, clerk.id, client=person, status=409)
+assert in_use.error.code == "conflict"
+call("roles.delete_role", NOTHING, org, clerk.id, client=person, status=204, replace_with=m.WorkspaceRole.VIEWER)
+assert call("workspaces.read_workspace", m.WorkspaceView, ws, client=alan).role is m.WorkspaceRole.VIEWER
+pending = call("invitations.list_invitations", m.PageInvitationView, org, client=person).data[0]
+assert pending.id == fourth.id and pending.workspaces[0].role is m.WorkspaceRole.VIEWER
+call("roles.read_role", m.Error, org, clerk.id, client=person, status=404)
+
+# A member goes, and the key has a new value and a new owner.
+removed = call("members.remove_workspace_member", m.RemovedKeys, ws, ids["alan@example.com"], client=person,
+               transfer_keys_to=ids["ada@example.com"], mode=m.RemoveWorkspaceMemberMode.ROLL)
+assert removed.orphaned_keys == [] and removed.transferred_keys == [report.id]
+moved = client_of(removed.rolled_keys[0].plaintext)
+assert call("programs.whoami", m.ProgramView, client=moved).key_id == report.id
+call("programs.whoami", m.Error, client=reporter, status=401)
+call("api_keys.delete_api_key", NOTHING, ws, report.id, client=person, status=204,
+     reason=m.ReasonKind.OFFBOARDING, comment="Alan left")
 call("members.remove_organization_member", m.RemovedKeys, org, ids["alan@example.com"], client=person)
 
 # Keys.
@@ -288,18 +344,27 @@ change = m.ChangeKey(name="Pipeline", allowed_ips=["127.0.0.1/32"],
                      expires_at=datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1))
 changed = call("api_keys.change_api_key", m.ApiKeyView, ws, key.id, client=person, body=change)
 assert changed.allowed_ips == ["127.0.0.1/32"] and isinstance(changed.expires_at, datetime.datetime)
-assert call("api_keys.disable_api_key", m.ApiKeyView, ws, key.id, client=person).status is m.KeyStatus.DISABLED
-assert call("api_keys.enable_api_key", m.ApiKeyView, ws, key.id, client=person).status is m.KeyStatus.ACTIVE
+disabled = call("api_keys.disable_api_key", m.ApiKeyView, ws, key.id, client=person,
+                body=m.StopKey(reason=m.ReasonKind.OTHER, comment="Seen in a screenshot"))
+assert disabled.status is m.KeyStatus.DISABLED
+assert disabled.reason is m.ReasonKind.OTHER and disabled.comment == "Seen in a screenshot"
+enabled = call("api_keys.enable_api_key", m.ApiKeyView, ws, key.id, client=person)
+assert enabled.status is m.KeyStatus.ACTIVE and enabled.reason is None and enabled.comment is None
 rolled = call("api_keys.roll_api_key", m.ApiKeyWithPlaintext, ws, key.id, client=person,
               body=m.RollKey(overlap_seconds=60))
 assert isinstance(rolled.overlap_ends_at, datetime.datetime)
 transferred = call("api_keys.transfer_api_key", m.ApiKeyWithPlaintext, ws, key.id, client=person,
                    body=m.TransferKey(user_id=ids["ada@example.com"]))
 assert transferred.created_by == ids["ada@example.com"]
+# A body is optional, with a reason or without one.
 assert call("api_keys.revoke_api_key", m.ApiKeyView, ws, unnamed.id, client=person).status is m.KeyStatus.REVOKED
+spare = make_key("Spare")
+revoked = call("api_keys.revoke_api_key", m.ApiKeyView, ws, spare.id, client=person,
+               body=m.StopKey(reason=m.ReasonKind.UNUSED))
+assert revoked.status is m.KeyStatus.REVOKED and revoked.reason is m.ReasonKind.UNUSED and revoked.comment is None
 found = call("api_keys.revoke_api_keys", m.RevokedKeys, ws, client=person,
-             body=m.RevokeKeys(created_by=ids["ada@example.com"], dry_run=True))
-assert found.dry_run is True and found.data[0].id == key.id
+             body=m.RevokeKeys(created_by=ids["ada@example.com"], reason=m.ReasonKind.OFFBOARDING, dry_run=True))
+assert found.dry_run is True and found.data[0].id == key.id and found.data[0].reason is None
 call("api_keys.delete_api_key", NOTHING, ws, unnamed.id, client=person, status=204)
 
 # Programs: a key and a person ask who they are, and get different types.
@@ -357,14 +422,90 @@ for of, arguments, client in [("", (), program), ("workspace_", (ws,), person)]:
 # Gateways.
 service = client_of(os.environ["SERVICE_TOKEN"])
 verified = call("gateways.verify_key", m.VerifiedKey, client=service,
-                body=m.VerifyKey(key=rolled.plaintext, permission=m.Permission.CONTENTREAD))
+                body=m.VerifyKey(key=rolled.plaintext, permission="invoices:read"))
 assert verified.valid and verified.code is m.VerifiedKeyCode.VALID and verified.role is m.WorkspaceRole.ADMIN
+assert {m.Permission.CONTENTWRITE, "posts:write", "invoices:read"} <= set(verified.permissions)
+limited = call("api_keys.create_api_key", m.ApiKeyWithPlaintext, ws, client=person, status=201,
+               body=m.CreateKey(name="Limited", permissions=["posts:read"]))
+limited_key = secret(limited.plaintext)
+for all_, any_, code in [
+    (["posts:read"], ["invoices:read", "posts:read"], m.VerifiedKeyCode.VALID),
+    (["posts:read", "posts:write"], None, m.VerifiedKeyCode.INSUFFICIENT_PERMISSION),
+    (None, ["posts:write", "invoices:read"], m.VerifiedKeyCode.INSUFFICIENT_PERMISSION),
+]:
+    verified = call("gateways.verify_key", m.VerifiedKey, client=service,
+                    body=m.VerifyKey(key=limited_key, permissions=m.WantedPermissions(all_=all_, any_=any_)))
+    assert verified.code is code and verified.permissions == ["posts:read"]
+undeclared = call("gateways.verify_key", m.Error, client=service, status=422,
+                  body=m.VerifyKey(key=limited_key, permission="nothing:read"))
+assert undeclared.error.details[0].field == "permission"
 nonsense = call("gateways.verify_key", m.VerifiedKey, client=service, body=m.VerifyKey(key="nonsense"))
 assert nonsense.code is m.VerifiedKeyCode.NOT_FOUND and nonsense.key_id is None
-call("gateways.forward_auth", NOTHING, client=program, permission=m.ForwardAuthPermission.CONTENTREAD)
+call("gateways.forward_auth", NOTHING, client=program, permission="invoices:read")
+call("gateways.forward_auth", m.Error, client=client_of(limited_key), permission="invoices:read", status=403)
 leaked = make_key("Leaked")
 feedback = call("gateways.revoke_leaked_keys", list, client=service, body=[m.LeakedKey(token=leaked.plaintext)])
 assert feedback[0].label is m.Label.TRUE_POSITIVE
+
+# Backends: one makes a tenant of its own, acts for its people, and lets one use a page.
+backend = client_of(os.environ["BACKEND_TOKEN"])
+wanted = m.PutUser(issuer="external", subject="user-4711", name="Edsger", email="edsger@example.com")
+edsger = call("backends.put_user", m.KnownUser, client=backend, body=wanted)
+assert edsger.email == "edsger@example.com" and edsger.email_verified is False
+assert edsger.status is m.PersonStatus.ACTIVE
+call("backends.put_user", m.Error, client=service, status=403, body=wanted)
+cleared = call("backends.put_user", m.KnownUser, client=backend,
+               body=m.PutUser(issuer="external", subject="user-4711", email=None))
+assert cleared.id == edsger.id and cleared.email is None and cleared.name == "Edsger"
+tenant = call("organizations.create_organization", m.OrganizationView, client=backend, status=201,
+              body=m.CreateOrganization(name="Globex", owner=m.OwnerInput(subject="user-4711")))
+ownerless = call("organizations.create_organization", m.Error, client=backend, status=422,
+                 body=m.CreateOrganization(name="Globex"))
+assert ownerless.error.details[0].field == "owner"
+both = call("organizations.list_organizations", m.PageOrganizationView, client=backend).data
+assert {organization.id for organization in both} == {org, tenant.id}
+owned = call("organizations.list_organizations", m.PageOrganizationView, client=backend,
+             keyward_on_behalf_of=edsger.id).data
+assert [(one.id, one.role) for one in owned] == [(tenant.id, m.OrganizationRole.OWNER)]
+tony = call("backends.put_user", m.KnownUser, client=backend, body=m.PutUser(issuer="external", subject="user-4712"))
+member = call("members.put_organization_member", m.OrganizationMemberView, tenant.id, tony.id, client=backend,
+              body=m.OrganizationRoleInput(role=m.OrganizationRole.MEMBER))
+assert member.id == tony.id and member.role is m.OrganizationRole.MEMBER
+by_person = call("members.put_organization_member", m.Error, org, tony.id, client=person, status=403,
+                 body=m.OrganizationRoleInput(role=m.OrganizationRole.MEMBER))
+assert by_person.error.code == "credential_not_accepted"
+place = call("workspaces.create_workspace", m.WorkspaceView, tenant.id, client=backend, status=201,
+             body=m.WorkspaceInput(name="Production")).id
+call("members.put_workspace_member", m.WorkspaceMemberView, place, tony.id, client=backend,
+     body=m.WorkspaceRoleInput(role=m.WorkspaceRole.EDITOR))
+nobodys = call("api_keys.create_api_key", m.Error, place, client=backend, status=422)
+assert nobodys.error.details[0].field == "Keyward-On-Behalf-Of"
+made = {}
+for member in (edsger.id, tony.id):
+    made[member] = call("api_keys.create_api_key", m.ApiKeyWithPlaintext, place, client=backend, status=201,
+                        body=m.CreateKey(name="CI"), keyward_on_behalf_of=member)
+    secret(made[member].plaintext)
+    assert made[member].created_by == member
+assert made[tony.id].role is m.WorkspaceRole.EDITOR
+assert len(call("api_keys.list_api_keys", m.PageApiKeyView, place, client=backend).data) == 2
+session = call("backends.create_portal_session", m.CreatedPortalSession, client=backend, status=201,
+               body=m.CreatePortalSession(user_id=edsger.id, workspace_id=place, ttl_seconds=60,
+                                          origins=["https://app.example.com"], permissions=[m.Permission.KEYSOWN]))
+assert session.expires_at > datetime.datetime.now(datetime.timezone.utc)
+portal = client_of(session.token)
+assert [one.id for one in call("api_keys.list_api_keys", m.PageApiKeyView, place, client=portal).data] == [
+    made[edsger.id].id]
+revoked = call("api_keys.revoke_api_key", m.ApiKeyView, place, made[edsger.id].id, client=portal,
+               body=m.StopKey(reason=m.ReasonKind.ROTATED))
+assert revoked.status is m.KeyStatus.REVOKED and revoked.reason is m.ReasonKind.ROTATED
+call("account.me", m.Error, client=portal, status=403)
+events = call("audit.list_audit_events", m.PageAuditEventView, tenant.id, client=backend).data
+assert [event.action for event in events[:2]] == [m.Action.API_KEY_REVOKED, m.Action.PORTAL_SESSION_CREATED]
+assert all(event.actor.kind is m.ActorKind.SERVICE for event in events[:2])
+assert events[0].on_behalf_of == edsger.id
+assert events[1].target.kind is m.TargetKind.USER and events[1].target.id == edsger.id
+assert (events[0].after["reason"], events[0].target.id) == ("rotated", made[edsger.id].id)
+call("organizations.delete_organization", NOTHING, tenant.id, client=backend, status=204)
 
 # Usage, with an interval.
 for interval in m.Interval:
@@ -383,6 +524,8 @@ assert call("billing.stripe_webhook", m.Received, body=event).outcome is m.Webho
 # Audit.
 events = call("audit.list_audit_events", m.PageAuditEventView, org, client=person, action=m.Action.API_KEY_CREATED)
 assert events.data[0].actor.kind is m.ActorKind.USER and events.data[0].target.kind is m.TargetKind.API_KEY
+events = call("audit.list_audit_events", m.PageAuditEventView, org, client=person, action=m.Action.ROLE_DELETED)
+assert events.data[0].target.kind is m.TargetKind.ROLE and events.data[0].target.id == clerk.id
 lines = call("audit.export_audit_events", str, org, client=person).splitlines()
 assert m.AuditEventView.from_dict(json.loads(lines[0])).action is m.Action.ORGANIZATION_CREATED
 

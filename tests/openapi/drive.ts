@@ -2,7 +2,8 @@
 // compiler proves that the types fit; this program proves that the answers do.
 //
 // Environment: BASE (the server), DOCUMENT (its OpenAPI document), MAILS (a directory of mails: 1.txt, 2.txt),
-// SERVICE_TOKEN, STRIPE_SECRET. It prints the secrets that it saw, as JSON.
+// SERVICE_TOKEN (may verify keys only), BACKEND_TOKEN (may do all that a service may), STRIPE_SECRET. It prints the
+// secrets that it saw, as JSON.
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -52,6 +53,12 @@ async function mailed(number: number, pattern: RegExp): Promise<string> {
     await new Promise((done) => setTimeout(done, 20));
   }
   return assert.fail(`no ${pattern} in ${file}`);
+}
+
+/** What the key of this client may do. */
+async function permissionsOf(client: Client<paths>): Promise<string[]> {
+  const who = good(await client.GET("/v1/whoami"));
+  return who.kind === "api_key" ? who.permissions.sort() : assert.fail("a key is a program");
 }
 
 const form = { headers: { "content-type": "application/x-www-form-urlencoded" } };
@@ -124,6 +131,48 @@ const inWorkspace = good(
 );
 assert.equal(typeof inWorkspace.nextCursor, "string");
 
+// Roles: one that is made for Grace, who makes a key with a part of it.
+const roles = "/v1/organizations/{organizationId}/roles";
+const clerk = good(
+  await person.POST(roles, {
+    ...ofOrganization,
+    body: { name: "Clerk", permissions: ["workspace:read", "keys:own", "posts:read", "invoices:read"] },
+  }),
+);
+const undeclared = { name: "Other", permissions: ["nothing:read"] };
+assert.equal(refused(await person.POST(roles, { ...ofOrganization, body: undeclared }), 422), "validation_failed");
+assert.deepEqual(good(await person.GET(roles, ofOrganization)).data, [clerk]);
+const graceId = members.data.find((member) => member.email === mailedTo)!.id;
+const given = await person.PUT("/v1/workspaces/{workspaceId}/members/{userId}", {
+  params: { path: { ...path, userId: graceId } },
+  body: { role: clerk.id },
+});
+assert.equal(good(given).role, clerk.id);
+const report = good(
+  await grace.POST("/v1/workspaces/{workspaceId}/api-keys", {
+    params: { path },
+    body: { name: "Report", permissions: ["posts:read", "invoices:read"] },
+  }),
+);
+const reporter = clientOf(secret(report.plaintext!));
+assert.deepEqual(await permissionsOf(reporter), ["invoices:read", "posts:read"]);
+// A smaller role counts at once.
+const ofRole = { params: { path: { ...ofOrganization.params.path, roleId: clerk.id } } };
+const ROLE = "/v1/organizations/{organizationId}/roles/{roleId}";
+const smaller = good(
+  await person.PATCH(ROLE, { ...ofRole, body: { description: "Sees posts", permissions: ["keys:own", "posts:read"] } }),
+);
+assert.deepEqual(good(await person.GET(ROLE, ofRole)), smaller);
+assert.deepEqual(await permissionsOf(reporter), ["posts:read"]);
+assert.equal(refused(await person.DELETE(ROLE, ofRole), 409), "conflict");
+const replacing = { params: { ...ofRole.params, query: { replaceWith: "editor" } } };
+assert.equal((await person.DELETE(ROLE, replacing)).response.status, 204);
+assert.equal(good(await grace.GET("/v1/workspaces/{workspaceId}", { params: { path } })).role, "editor");
+const offboarded = await person.DELETE("/v1/workspaces/{workspaceId}/api-keys/{keyId}", {
+  params: { path: { ...path, keyId: report.id }, query: { reason: "offboarding", comment: "No more reports" } },
+});
+assert.equal(offboarded.response.status, 204);
+
 // API keys and Programs.
 const key = good(
   await person.POST("/v1/workspaces/{workspaceId}/api-keys", {
@@ -175,13 +224,96 @@ assert.equal(gone.response.status, 204);
 
 // Gateways.
 const service = clientOf(secret(environment("SERVICE_TOKEN")));
-const verified = good(
-  await service.POST("/v1/keys/verify", { body: { key: key.plaintext!, permission: "content:read" } }),
-);
+const verify = async (body: components["schemas"]["VerifyKey"]) =>
+  good(await service.POST("/v1/keys/verify", { body }));
+const verified = await verify({ key: key.plaintext!, permission: "invoices:read" });
 assert.ok(verified.valid && verified.code === "VALID" && verified.role === "admin");
-const nonsense = good(await service.POST("/v1/keys/verify", { body: { key: "nonsense" } }));
+const limited = good(
+  await person.POST("/v1/workspaces/{workspaceId}/api-keys", {
+    params: { path },
+    body: { name: "Limited", permissions: ["posts:read"] },
+  }),
+);
+const limitedKey = secret(limited.plaintext!);
+const questions: [components["schemas"]["WantedPermissions"], components["schemas"]["VerifiedKey"]["code"]][] = [
+  [{ all: ["posts:read"], any: ["invoices:read", "posts:read"] }, "VALID"],
+  [{ all: ["posts:read", "posts:write"] }, "INSUFFICIENT_PERMISSION"],
+  [{ any: ["posts:write", "invoices:read"] }, "INSUFFICIENT_PERMISSION"],
+];
+for (const [permissions, code] of questions) {
+  const asked = await verify({ key: limitedKey, permissions });
+  assert.deepEqual([asked.code, asked.permissions], [code, ["posts:read"]]);
+}
+const nonsense = await verify({ key: "nonsense" });
 assert.ok(nonsense.code === "NOT_FOUND" && nonsense.keyId === null);
-good(await program.GET("/v1/forward-auth", { params: { query: { permission: "content:read" } } }));
+const invoices = { params: { query: { permission: "invoices:read" } } };
+good(await program.GET("/v1/forward-auth", invoices));
+assert.equal(refused(await clientOf(limitedKey).GET("/v1/forward-auth", invoices), 403), "insufficient_permission");
+
+// Backends: one makes a tenant of its own, acts for its people, and lets one use a page.
+const backend = clientOf(secret(environment("BACKEND_TOKEN")));
+const edsger = { issuer: "external", subject: "user-4711", name: "Edsger" };
+const owner = good(await backend.PUT("/v1/users", { body: edsger }));
+assert.deepEqual([owner.name, owner.email, owner.emailVerified, owner.status], ["Edsger", null, false, "active"]);
+assert.equal(refused(await service.PUT("/v1/users", { body: edsger }), 403), "insufficient_permission");
+const tenant = good(
+  await backend.POST("/v1/organizations", { body: { name: "Globex", owner: { subject: edsger.subject } } }),
+);
+const ofTenant = { organizationId: tenant.id };
+const onBehalf = { "Keyward-On-Behalf-Of": owner.id };
+const owned = good(await backend.GET("/v1/organizations", { params: { header: onBehalf } }));
+assert.deepEqual(owned.data.map((one) => [one.id, one.role]), [[tenant.id, "owner"]]);
+const colleague = good(await backend.PUT("/v1/users", { body: { issuer: "external", subject: "user-4712" } }));
+const added = await backend.PUT("/v1/organizations/{organizationId}/members/{userId}", {
+  params: { path: { ...ofTenant, userId: colleague.id } },
+  body: { role: "admin" },
+});
+assert.equal(good(added).role, "admin");
+const place = good(
+  await backend.POST("/v1/organizations/{organizationId}/workspaces", {
+    params: { path: ofTenant },
+    body: { name: "Production" },
+  }),
+);
+const inPlace = { workspaceId: place.id };
+const nobodys = await backend.POST("/v1/workspaces/{workspaceId}/api-keys", { params: { path: inPlace } });
+assert.equal(refused(nobodys, 422), "validation_failed");
+const [owners] = await Promise.all(
+  [owner, colleague].map(async (member) => {
+    const header = { "Keyward-On-Behalf-Of": member.id };
+    const params = { path: inPlace, header };
+    const made = good(await backend.POST("/v1/workspaces/{workspaceId}/api-keys", { params, body: { name: "CI" } }));
+    secret(made.plaintext!);
+    assert.equal(made.createdBy, member.id);
+    return made;
+  }),
+);
+const session = good(
+  await backend.POST("/v1/portal-sessions", {
+    body: {
+      userId: owner.id,
+      workspaceId: place.id,
+      ttlSeconds: 60,
+      origins: ["https://app.example.com"],
+      permissions: ["keys:own"],
+    },
+  }),
+);
+const portal = clientOf(secret(session.token));
+const shown = good(await portal.GET("/v1/workspaces/{workspaceId}/api-keys", { params: { path: inPlace } }));
+assert.deepEqual(shown.data.map((one) => one.id), [owners!.id]);
+const revoked = good(
+  await portal.POST("/v1/workspaces/{workspaceId}/api-keys/{keyId}/revoke", {
+    params: { path: { ...inPlace, keyId: owners!.id } },
+    body: { reason: "leaked", comment: "Seen in a screenshot" },
+  }),
+);
+assert.deepEqual([revoked.status, revoked.reason, revoked.comment], ["revoked", "leaked", "Seen in a screenshot"]);
+assert.equal((await portal.GET("/v1/me")).response.status, 403);
+const [last] = good(
+  await backend.GET("/v1/organizations/{organizationId}/audit-events", { params: { path: ofTenant } }),
+).data;
+assert.deepEqual([last?.action, last?.actor.kind, last?.onBehalfOf], ["api_key.revoked", "service", owner.id]);
 
 // Billing: the signature is over the body as it is sent.
 const event = { id: "evt_1", type: "customer.created", created: Math.floor(Date.now() / 1000), data: { object: {} } };
@@ -200,7 +332,8 @@ const events = good(
     params: { ...ofOrganization.params, query: { action: "api_key.created" } },
   }),
 );
-assert.deepEqual([events.data[0]?.actor.kind, events.data[0]?.target.id], ["user", key.id]);
+assert.deepEqual([events.data[0]?.actor.kind, events.data[0]?.target.id], ["user", limited.id]);
+assert.ok(events.data.some((event) => event.target.id === key.id));
 const exported = await person.GET("/v1/organizations/{organizationId}/audit-events/export", {
   ...ofOrganization,
   parseAs: "text",
