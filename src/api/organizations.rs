@@ -48,6 +48,7 @@ pub struct OrganizationInput {
 /// An organization to make.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "Acme" }))]
 pub struct CreateOrganization {
     name: Name,
     /// Who owns it. Only a service token names an owner, and it must.

@@ -44,6 +44,9 @@ impl From<Role> for RoleView {
 /// A role to make.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "name": "Bookkeeper", "description": "Sees invoices, and voids them", "permissions": ["workspace:read", "content:read"]
+}))]
 pub struct RoleInput {
     /// Unique in the organization.
     name: Name,
@@ -54,6 +57,7 @@ pub struct RoleInput {
 /// What to change; what is left out stays. A null description clears it.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "Bookkeeper", "permissions": ["workspace:read", "content:read"] }))]
 pub struct ChangeRole {
     name: Option<Name>,
     #[serde(default, deserialize_with = "present")]

@@ -13,33 +13,82 @@ await withBrowser(async (browser) => {
     await page.waitForSelector(".opblock");
     await authorize(page);
 
+    const { paths } = await (await fetch(new URL("/openapi.json", url))).json();
     const operations = [];
+    let isService = false;
     for (const block of await page.locator(".opblock").all()) {
-        operations.push(await execute(page, block));
+        const { method, path } = await block.evaluate(named);
+        const needsService = takesOnlyServices(paths[path][method.toLowerCase()]);
+        if (needsService !== isService) {
+            await (needsService ? authorizeService(page) : logOutService(page));
+            isService = needsService;
+        }
+        operations.push({ method, path, ...(await execute(block)) });
     }
     return { title: await page.title(), complaints, operations };
 });
 
-/** Signs the person in, and gives the page the two tokens of programs. */
+/** Whether the document names service tokens as the only credential of an operation. */
+function takesOnlyServices({ security = [] }) {
+    const schemes = security.flatMap(Object.keys);
+    return schemes.length > 0 && schemes.every((scheme) => scheme === "serviceToken");
+}
+
+/** Method and path of the operation of a block; runs in the page. */
+function named(element) {
+    return {
+        method: element.querySelector(".opblock-summary-method")?.textContent ?? "",
+        path: element.querySelector(".opblock-summary-path")?.dataset.path ?? "",
+    };
+}
+
+/** Gives the page the API key of a program, and signs the person in. */
 async function authorize(page) {
+    await withDialog(page, async (credential) => {
+        const program = credential("apiKey");
+        await program.locator("input").fill(apiKey);
+        await program.locator("button.authorize").click();
+        const person = credential("signIn");
+        await person.locator("#oauth_username, [data-name=username]").first().fill(email);
+        await person.locator("#oauth_password, [data-name=password]").first().fill(password);
+        await person.locator("button.authorize").click();
+        await person.locator("button:has-text('Logout')").waitFor();
+    });
+}
+
+/**
+ * Gives the page the service token. Of all the credentials that an operation takes, the page sends the last one that
+ * it has, so it has this one only where nothing else will do.
+ */
+async function authorizeService(page) {
+    await withDialog(page, async (credential) => {
+        const service = credential("serviceToken");
+        await service.locator("input").fill(serviceToken);
+        await service.locator("button.authorize").click();
+        await service.locator("button:has-text('Logout')").waitFor();
+    });
+}
+
+/** Takes the service token from the page again. */
+async function logOutService(page) {
+    await withDialog(page, async (credential) => {
+        const service = credential("serviceToken");
+        await service.locator("button:has-text('Logout')").click();
+        await service.locator("button.authorize[type=submit]").waitFor();
+    });
+}
+
+/** Opens the dialog of credentials, and closes it after `work`, which gets the form of a credential by its name. */
+async function withDialog(page, work) {
     await page.click(".btn.authorize");
     const dialog = page.locator(".dialog-ux");
-    const container = (name) => dialog.locator(".auth-container").filter({ has: page.locator("h4", { hasText: name }) });
-    for (const [name, token] of [["apiKey (", apiKey], ["serviceToken (", serviceToken]]) {
-        const form = container(name);
-        await form.locator("input").fill(token);
-        await form.locator("button.authorize").click();
-    }
-    const form = container("signIn (");
-    await form.locator("#oauth_username, [data-name=username]").first().fill(email);
-    await form.locator("#oauth_password, [data-name=password]").first().fill(password);
-    await form.locator("button.authorize").click();
-    await form.locator("button:has-text('Logout')").waitFor();
+    const forms = dialog.locator(".auth-container");
+    await work((name) => forms.filter({ has: page.locator("h4", { hasText: `${name} (` }) }));
     await dialog.locator("button.close-modal").click();
 }
 
 /** Opens an operation, executes it, and tells what was sent and answered; status 0 where the page sent nothing. */
-async function execute(page, block) {
+async function execute(block) {
     await block.locator(".opblock-summary-control").click();
     const button = block.locator("button.execute");
     await button.waitFor();
@@ -55,8 +104,6 @@ async function execute(page, block) {
     const executed = await block.evaluate((element) => {
         const text = (selector) => element.querySelector(selector)?.textContent ?? "";
         return {
-            method: text(".opblock-summary-method"),
-            path: element.querySelector(".opblock-summary-path")?.dataset.path ?? "",
             tag: element.closest(".opblock-tag-section")?.querySelector("h3")?.dataset.tag ?? "",
             status: parseInt(text(".live-responses-table .response .response-col_status"), 10) || 0,
             sent: text(".curl"),

@@ -19,6 +19,9 @@ const URL_LIMIT: usize = 2048;
 /// A change of the own account.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "idToken": "eyJhbGciOiJSUzI1NiIs…", "displayName": "Ada Lovelace", "photoUrl": "https://example.com/ada.png"
+}))]
 pub(super) struct UpdateRequest {
     /// An ID token of this server; not needed with `oobCode`, where it keeps its session.
     #[schema(value_type = String, required = false, example = "eyJhbGciOiJSUzI1NiIs…")]

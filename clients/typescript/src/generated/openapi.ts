@@ -1429,7 +1429,16 @@ export interface components {
             name?: components["schemas"]["Name"] | null;
             permissions?: components["schemas"]["PermissionNames"] | null;
         };
-        /** @description What to change; what is left out stays. A null description clears it. */
+        /**
+         * @description What to change; what is left out stays. A null description clears it.
+         * @example {
+         *       "name": "Bookkeeper",
+         *       "permissions": [
+         *         "workspace:read",
+         *         "content:read"
+         *       ]
+         *     }
+         */
         ChangeRole: {
             description?: components["schemas"]["Description"] | null;
             name?: components["schemas"]["Name"] | null;
@@ -1453,7 +1462,12 @@ export interface components {
             permissions?: components["schemas"]["PermissionNames"] | null;
             scope?: components["schemas"]["Scope"] | null;
         };
-        /** @description An organization to make. */
+        /**
+         * @description An organization to make.
+         * @example {
+         *       "name": "Acme"
+         *     }
+         */
         CreateOrganization: {
             name: components["schemas"]["Name"];
             owner?: components["schemas"]["OwnerInput"] | null;
@@ -2215,7 +2229,17 @@ export interface components {
         };
         /** @example role_01k4w5c9q2e0vb7m3t8z6r1xhd */
         RoleId: string;
-        /** @description A role to make. */
+        /**
+         * @description A role to make.
+         * @example {
+         *       "description": "Sees invoices, and voids them",
+         *       "name": "Bookkeeper",
+         *       "permissions": [
+         *         "workspace:read",
+         *         "content:read"
+         *       ]
+         *     }
+         */
         RoleInput: {
             description?: components["schemas"]["Description"] | null;
             /** @description Unique in the organization. */
@@ -2398,7 +2422,14 @@ export interface components {
         };
         /** @enum {string} */
         TransferMode: "keep" | "roll";
-        /** @description A change of the own account. */
+        /**
+         * @description A change of the own account.
+         * @example {
+         *       "displayName": "Ada Lovelace",
+         *       "idToken": "eyJhbGciOiJSUzI1NiIs…",
+         *       "photoUrl": "https://example.com/ada.png"
+         *     }
+         */
         UpdateRequest: {
             /**
              * @description `DISPLAY_NAME` and `PHOTO_URL`: what to take away.
