@@ -2,7 +2,7 @@
 
 /** How to reach a server, and as whom. */
 export interface KeywardOptions {
-  /** The API key. Keep it on the server: whoever has it can do what it can. This or `serviceToken` is needed. */
+  /** The API key. Keep it on the server: its holder can do what the key can. This or `serviceToken` is needed. */
   apiKey?: string | undefined;
   /** The service token of a backend of the operator. Keep it on the server. */
   serviceToken?: string | undefined;
