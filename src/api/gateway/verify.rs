@@ -88,7 +88,7 @@ async fn answer(
     answer
 }
 
-/// What there is to say of a key, or of a text that is no key.
+/// The result of a verification: the verdict, and the key and its allowance where there are any.
 struct Finding {
     verdict: KeyVerdict,
     key: Option<Arc<CachedKey>>,

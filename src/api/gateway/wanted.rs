@@ -29,7 +29,7 @@ pub(super) struct WantedPermissions {
     any: Option<Vec<PermissionName>>,
 }
 
-/// What a key must have, as sets.
+/// The permissions that a key must have, as sets.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanted {
     all: PermissionSet,

@@ -1299,7 +1299,7 @@ export interface components {
         };
         /** @enum {string} */
         Action: "organization.created" | "organization.renamed" | "organization.deleted" | "organization_member.added" | "organization_member.role_changed" | "organization_member.removed" | "organization_member.left" | "invitation.created" | "invitation.resent" | "invitation.withdrawn" | "invitation.accepted" | "role.created" | "role.changed" | "role.deleted" | "workspace.created" | "workspace.renamed" | "workspace.deleted" | "workspace_member.added" | "workspace_member.role_changed" | "workspace_member.removed" | "api_key.imported" | "api_key.created" | "api_key.changed" | "api_key.rolled" | "api_key.disabled" | "api_key.enabled" | "api_key.revoked" | "api_key.deleted" | "api_key.transferred" | "api_key.orphaned" | "portal_session.created" | "subscription.changed" | "user.signed_in" | "user.sign_in_failed" | "user.password_changed" | "user.changed" | "user.disabled" | "user.enabled" | "user.signed_out" | "user.session_ended" | "user.email_verified";
-        /** @description What a person typed. */
+        /** @description The fields of the form. */
         ActionForm: {
             /** @description The page to go on at afterwards. */
             continueUrl?: string;
@@ -1678,7 +1678,7 @@ export interface components {
             /** @example Ada Lovelace */
             name: string | null;
         };
-        /** @description What a person typed. */
+        /** @description The fields of the form. */
         JoinForm: {
             /** @description The new account's name. */
             name?: string | null;
@@ -2173,7 +2173,7 @@ export interface components {
             /** @description Those that another member took over. */
             transferredKeys: components["schemas"]["KeyId"][];
         };
-        /** @description What a person typed. */
+        /** @description The fields of the form. */
         ResetForm: {
             /** @description The page to go on at afterwards. */
             continueUrl?: string;

@@ -27,7 +27,7 @@ pub(super) struct InvitationLink {
     token: Option<SecretString>,
 }
 
-/// What a person typed.
+/// The fields of the form.
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(super) struct JoinForm {
     /// The mailed token.

@@ -21,7 +21,7 @@ pub(super) struct ResetLink {
     continue_url: Option<String>,
 }
 
-/// What a person typed.
+/// The fields of the form.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ResetForm {
